@@ -1,0 +1,1 @@
+"""The image engine: compiles lists of transformations into libvips pipelines."""

@@ -1,0 +1,1 @@
+"""The service around the engine: HTTP, records, queue, storage, callbacks."""

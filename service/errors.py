@@ -1,0 +1,200 @@
+"""Every error that the service can meet, in one tree grown from the engine's.
+
+DarkroomError                           code, retryable (engine.errors)
+├── InvalidRequest … PictureError       the engine's own; HTTP 400 at creation
+├── HttpError                           status as well: what an HTTP client sees
+│   ├── Unauthorized            401
+│   ├── Forbidden               403
+│   ├── NotFound                404
+│   ├── IdempotencyInFlight     409
+│   ├── BodyTooLarge            413
+│   ├── UnsupportedMedia        415
+│   ├── IdempotencyMismatch     422
+│   ├── RateLimited             429
+│   └── Unavailable             503
+├── StorageError                        the customer's storage
+│   ├── SourceNotFound
+│   ├── StorageDenied
+│   ├── StorageMisconfigured
+│   └── StorageUnavailable      retryable
+├── RenderError                         the rendering child
+│   ├── RenderTimeout
+│   ├── RenderCrashed
+│   └── Quarantined
+└── LeaseLost                           another worker has this process now
+"""
+
+from typing import ClassVar
+
+from engine.errors import DarkroomError, InvalidRequest
+
+
+class HttpError(DarkroomError):
+    """An error that is told to an HTTP client with a status of its own."""
+
+    status: ClassVar[int] = 500
+    headers: ClassVar[dict[str, str]] = {}
+
+
+class Unauthorized(HttpError):
+    """No token, or one that nobody holds. The words are the API document's."""
+
+    status = 401
+    code = "unauthorized"
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+    def __init__(self) -> None:
+        super().__init__("Invalid Secret")
+
+
+class Forbidden(HttpError):
+    """A valid token, used for another service or for a service that is disabled."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(HttpError):
+    """No such thing, or somebody else's: the two are told apart nowhere."""
+
+    status = 404
+    code = "not_found"
+
+
+class IdempotencyInFlight(HttpError):
+    """The first request with this key has not been answered yet."""
+
+    status = 409
+    code = "idempotency_in_flight"
+
+
+class BodyTooLarge(HttpError):
+    """A request body over the limit."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class UnsupportedMedia(HttpError):
+    """A compressed body: refused, so that no body is larger than it looks."""
+
+    status = 415
+    code = "unsupported_media"
+
+
+class IdempotencyMismatch(HttpError):
+    """A key that was used before, with another body."""
+
+    status = 422
+    code = "idempotency_mismatch"
+
+
+class RateLimited(HttpError):
+    """More requests than the service's quota."""
+
+    status = 429
+    code = "rate_limited"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many requests: try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
+class Unavailable(HttpError):
+    """The service cannot answer now: Postgres is away, or it is shutting down."""
+
+    status = 503
+    code = "unavailable"
+    retryable = True
+
+
+class StorageError(DarkroomError):
+    """The customer's storage did not do what was asked."""
+
+
+class SourceNotFound(StorageError):
+    """Nothing is stored under the key."""
+
+    code = "source_not_found"
+
+
+class StorageDenied(StorageError):
+    """The storage refused our credentials, or the file system its permissions."""
+
+    code = "storage_denied"
+
+
+class StorageMisconfigured(StorageError):
+    """The bucket or the folder does not exist, or its URL cannot be understood."""
+
+    code = "storage_misconfigured"
+
+
+class StorageUnavailable(StorageError):
+    """The storage timed out, broke off, or answered with an error of its own."""
+
+    code = "storage_unavailable"
+    retryable = True
+
+
+class RenderError(DarkroomError):
+    """The rendering child, rather than the picture, gave up."""
+
+
+class RenderTimeout(RenderError):
+    """The work took longer than its deadline; the child was replaced."""
+
+    code = "timeout"
+
+
+class RenderCrashed(RenderError):
+    """The child died (a signal, or out of memory) and was replaced."""
+
+    code = "render_crashed"
+    retryable = True
+
+
+class Quarantined(RenderError):
+    """This work has killed its child three times and is not tried again."""
+
+    code = "quarantined"
+
+
+class LeaseLost(DarkroomError):
+    """The lease ran out and somebody else may hold it: write nothing more."""
+
+    code = "lease_lost"
+
+
+def http_status(error: DarkroomError) -> int:
+    """The HTTP status of any error of the tree."""
+    if isinstance(error, HttpError):
+        return error.status
+    return 400 if isinstance(error, InvalidRequest) else 500
+
+
+__all__ = [
+    "BodyTooLarge",
+    "DarkroomError",
+    "Forbidden",
+    "HttpError",
+    "IdempotencyInFlight",
+    "IdempotencyMismatch",
+    "InvalidRequest",
+    "LeaseLost",
+    "NotFound",
+    "Quarantined",
+    "RateLimited",
+    "RenderCrashed",
+    "RenderError",
+    "RenderTimeout",
+    "SourceNotFound",
+    "StorageDenied",
+    "StorageError",
+    "StorageMisconfigured",
+    "StorageUnavailable",
+    "Unauthorized",
+    "Unavailable",
+    "UnsupportedMedia",
+    "http_status",
+]
