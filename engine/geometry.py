@@ -1,0 +1,127 @@
+"""Sizes, boxes and where things stand. Nothing here knows that images exist."""
+
+from fractions import Fraction
+from math import floor
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from engine.options import Height, Length, Offset, Width
+from engine.transforms import Gravity
+
+
+def rnd(value: Fraction | float | int) -> int:
+    """Round half up, as every size in the API is rounded: ``floor(x + 0.5)``."""
+    return floor(value + Fraction(1, 2)) if isinstance(value, Fraction) else floor(value + 0.5)
+
+
+class Size(NamedTuple):
+    """Width and height in pixels, both at least 1."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}×{self.height}"
+
+    @property
+    def pixels(self) -> int:
+        """How many there are."""
+        return self.width * self.height
+
+    @property
+    def turned(self) -> "Size":
+        """The same on its side."""
+        return Size(self.height, self.width)
+
+
+class Box(NamedTuple):
+    """A window: its left upper corner, which may be outside, and its size."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}×{self.height}{self.left:+d}{self.top:+d}"
+
+    @property
+    def size(self) -> Size:
+        """Its width and height."""
+        return Size(self.width, self.height)
+
+    def within(self, size: Size) -> "Box | None":
+        """Cut off what sticks out of an area; None if nothing is left."""
+        left, top = max(0, self.left), max(0, self.top)
+        right = min(size.width, self.left + self.width)
+        bottom = min(size.height, self.top + self.height)
+        if right <= left or bottom <= top:
+            return None
+        return Box(left, top, right - left, bottom - top)
+
+    def pushed_into(self, size: Size) -> "Box":
+        """Shift back inside what sticks out; the box must not be larger than the area."""
+        left = min(max(0, self.left), size.width - self.width)
+        top = min(max(0, self.top), size.height - self.height)
+        return Box(left, top, self.width, self.height)
+
+
+def resolve(length: Length, along: int, across: int) -> Fraction:
+    """Turn a length into pixels, unrounded.
+
+    `along` is the side that the length runs along, `across` the other one.
+    """
+    base = {"px": 100, "%": along, "h": across, "w": across}[length.unit]
+    return length.amount * base / 100
+
+
+def resolve_size(width: Width | UnsetType, height: Height | UnsetType, image: Size) -> Size:
+    """Give the size that a width and a height ask for on an image, both at least 1.
+
+    A side that is not given follows the image's shape from the other, already rounded, one.
+    With neither, it is the image's own size.
+    """
+    wide, high = _side(width, *image), _side(height, *image.turned)
+    if wide is None and high is None:
+        return image
+    if wide is None:
+        wide = max(1, rnd(Fraction(image.width * (high or 1), image.height)))
+    if high is None:
+        high = max(1, rnd(Fraction(image.height * wide, image.width)))
+    return Size(wide, high)
+
+
+def _side(length: Length | UnsetType, along: int, across: int) -> int | None:
+    return None if length is UNSET else max(1, rnd(resolve(length, along, across)))
+
+
+def place(thing: Size, area: Size, gravity: Gravity, xoffset: Offset, yoffset: Offset) -> Box:
+    """Put a thing into an area; offsets lead away from the edge that gravity holds it to."""
+    dx, dy = rnd(resolve(xoffset, *area)), rnd(resolve(yoffset, *area.turned))
+    left = _anchor(area.width - thing.width, dx, "west", "east", gravity)
+    top = _anchor(area.height - thing.height, dy, "north", "south", gravity)
+    return Box(left, top, thing.width, thing.height)
+
+
+def _anchor(room: int, offset: int, near: str, far: str, gravity: Gravity) -> int:
+    if near in gravity.value:
+        return offset
+    return room - offset if far in gravity.value else room // 2 + offset
+
+
+def scale_to_cover(image: Size, box: Size) -> Size:
+    """Give the size at which an image just covers a box, its shape kept."""
+    scale = max(Fraction(box.width, image.width), Fraction(box.height, image.height))
+    return Size(
+        max(box.width, rnd(image.width * scale)), max(box.height, rnd(image.height * scale))
+    )
+
+
+def scale_to_fit(image: Size, box: Size) -> Size:
+    """Give the size at which an image just fits into a box, its shape kept."""
+    scale = min(Fraction(box.width, image.width), Fraction(box.height, image.height))
+    return Size(
+        min(box.width, max(1, rnd(image.width * scale))),
+        min(box.height, max(1, rnd(image.height * scale))),
+    )

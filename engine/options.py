@@ -1,0 +1,331 @@
+"""The scalar words of the client: numbers, lengths, colours, keys, as JSON may spell them.
+
+Each is a type of its own that reads one JSON value with `parse`, says in `schema` what it
+takes, and raises a ValueError in the client's terms for anything else. msgspec calls them
+through `decode_option` and adds the place to the message.
+"""
+
+import math
+import re
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+NUMERIC = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\s*")
+LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(px|%|h|w)?\s*", re.IGNORECASE)
+OFFSET = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(px|%)?\s*", re.IGNORECASE)
+COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
+DIGITS = 24  # more than any picture's size needs; a number of a megabyte helps nobody
+
+
+class Misplaced(ValueError):
+    """A ValueError raised by a whole struct, about one of its fields or a place below it."""
+
+    def __init__(self, place: str, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.place = place
+        self.code = code
+
+
+def shown(raw: object) -> str:
+    """A JSON value as an error message shows it: short, and spelt as JSON."""
+    if raw is None:
+        return "null"
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, list | dict):
+        return "an array" if isinstance(raw, list) else "an object"
+    text = f'"{raw}"' if isinstance(raw, str) else str(raw)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+class Number(float):
+    """A finite JSON number, or a string that holds one, between two bounds.
+
+    `low` and `high` are inclusive; `above` is exclusive. `whole` drops the fraction
+    after the bounds were checked; `decimals` is the most digits after the point.
+    """
+
+    low: ClassVar[float | None] = None
+    high: ClassVar[float | None] = None
+    above: ClassVar[float | None] = None
+    whole: ClassVar[bool] = False
+    decimals: ClassVar[int | None] = None
+
+    def __init_subclass__(
+        cls,
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        above: float | None = None,
+        whole: bool = False,
+        decimals: int | None = None,
+    ) -> None:
+        cls.low, cls.high, cls.above, cls.whole, cls.decimals = low, high, above, whole, decimals
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a JSON number or numeric string; ValueError says what was expected."""
+        value = _finite(raw)
+        if value is None or not cls._within(value) or not cls._short(raw):
+            raise ValueError(f"expected {cls.expected()}, got {shown(raw)}")
+        return cls(math.trunc(value) if cls.whole else value)
+
+    @classmethod
+    def expected(cls) -> str:
+        """Say in words what is accepted."""
+        words = "a number"
+        if cls.above is not None:
+            words += f" above {cls.above:g}"
+        elif cls.low is not None and cls.high is not None:
+            words += f" from {cls.low:g} to {cls.high:g}"
+        elif cls.low is not None:
+            words += f" of {cls.low:g} or more"
+        if cls.decimals is not None:
+            words += f" with at most {cls.decimals} decimals"
+        return words
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Give the JSON Schema of what is accepted."""
+        bounds = {"minimum": cls.low, "maximum": cls.high, "exclusiveMinimum": cls.above}
+        number = {"type": "number", **{k: v for k, v in bounds.items() if v is not None}}
+        pattern = "^" + NUMERIC.pattern + "$"
+        return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
+
+    @classmethod
+    def _within(cls, value: float) -> bool:
+        return (
+            (cls.low is None or value >= cls.low)
+            and (cls.high is None or value <= cls.high)
+            and (cls.above is None or value > cls.above)
+        )
+
+    @classmethod
+    def _short(cls, raw: object) -> bool:
+        if cls.decimals is None:
+            return True
+        hundredths = Fraction(str(raw).strip()) * 10**cls.decimals
+        return bool(hundredths.denominator == 1)
+
+
+def _finite(raw: object) -> float | None:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        return None
+    if isinstance(raw, str) and (len(raw) > 2 * DIGITS or not NUMERIC.fullmatch(raw)):
+        return None
+    try:
+        value = float(raw)
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+class Flag:
+    """A boolean, or the string that spells one."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: bool) -> None:
+        self.value = value
+
+    @classmethod
+    def parse(cls, raw: object) -> "Flag":
+        """Read ``true``, ``false``, ``"true"`` or ``"false"``."""
+        known = {"true": True, "false": False}
+        if isinstance(raw, bool):
+            return cls(raw)
+        if isinstance(raw, str) and raw.strip().lower() in known:
+            return cls(known[raw.strip().lower()])
+        raise ValueError(f"expected true or false, got {shown(raw)}")
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Give the JSON Schema of what is accepted."""
+        return {"anyOf": [{"type": "boolean"}, {"enum": ["true", "false"]}]}
+
+    def __bool__(self) -> bool:
+        return self.value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Flag) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return str(self.value).lower()
+
+
+class Length:
+    """A distance in pixels, or relative to a side of the image it is measured on.
+
+    `amount` is exact, so that rounding happens once, where a size is resolved.
+    `unit` is ``px``, ``%`` (of the same side), ``h`` or ``w`` (of the other side).
+    """
+
+    __slots__ = ("amount", "unit")
+    units: ClassVar[tuple[str, ...]] = ("px", "%")
+    pattern: ClassVar[re.Pattern[str]] = LENGTH
+    words: ClassVar[str] = ""
+
+    def __init__(self, amount: Fraction | int, unit: str = "px") -> None:
+        self.amount = Fraction(amount)
+        self.unit = unit
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read ``100``, ``"100"``, ``"100px"``, ``"50%"`` and what else `units` names."""
+        text = str(raw) if _finite_number(raw) else raw
+        if isinstance(text, str) and len(text) <= 2 * DIGITS:
+            if text is not raw:
+                return cls._checked(Fraction(text), "px", raw)
+            if found := cls.pattern.fullmatch(text):
+                return cls._checked(Fraction(found[1]), (found[2] or "px").lower(), raw)
+        raise ValueError(f"expected {cls.words}, got {shown(raw)}")
+
+    @classmethod
+    def _checked(cls, amount: Fraction, unit: str, raw: object) -> Self:
+        if unit not in cls.units or not cls._in_range(amount):
+            raise ValueError(f"expected {cls.words}, got {shown(raw)}")
+        return cls(amount, unit)
+
+    @classmethod
+    def _in_range(cls, amount: Fraction) -> bool:
+        return amount > 0
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Give the JSON Schema of what is accepted."""
+        number: dict[str, Any] = {"type": "number"}
+        if not cls._in_range(Fraction(0)):
+            number["exclusiveMinimum"] = 0
+        pattern = "^" + cls.pattern.pattern + "$"
+        return {
+            "anyOf": [number, {"type": "string", "pattern": pattern}],
+            "description": cls.words,
+        }
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and (self.amount, self.unit) == (other.amount, other.unit)
+
+    def __hash__(self) -> int:
+        return hash((self.amount, self.unit))
+
+    def __repr__(self) -> str:
+        return f"{float(self.amount):g}{self.unit}"
+
+
+def _finite_number(raw: object) -> bool:
+    return isinstance(raw, int | float) and not isinstance(raw, bool) and _finite(raw) is not None
+
+
+class Width(Length):
+    """A width: pixels, a share of the image's width (``%``) or of its height (``h``)."""
+
+    units = ("px", "%", "h")
+    words = 'a width above 0, such as 100, "100px", "50%" (of the width) or "50h" (of the height)'
+
+
+class Height(Length):
+    """A height: pixels, a share of the image's height (``%``) or of its width (``w``)."""
+
+    units = ("px", "%", "w")
+    words = 'a height above 0, such as 100, "100px", "50%" (of the height) or "50w" (of the width)'
+
+
+class Offset(Length):
+    """A displacement from where gravity puts a thing: pixels or ``%``, sign allowed."""
+
+    pattern = OFFSET
+    words = 'an offset such as 100, "-100px" or "5%"'
+
+    @classmethod
+    def _in_range(cls, amount: Fraction) -> bool:
+        return abs(amount) < 10**9
+
+
+class Colour(tuple[int, int, int, int]):
+    """Red, green, blue and alpha, 0 to 255 each, from ``#rgb``, ``#rrggbb`` or ``#rrggbbaa``."""
+
+    __slots__ = ()
+    words: ClassVar[str] = 'a hexadecimal colour such as "#f80", "#ff8800" or "#ff880080"'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a colour; the leading ``#`` may be left out and case does not matter."""
+        found = COLOUR.fullmatch(raw) if isinstance(raw, str) else None
+        if not found:
+            raise ValueError(f"expected {cls.words}, got {shown(raw)}")
+        digits = found[1] if len(found[1]) > 3 else "".join(2 * digit for digit in found[1])
+        red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
+        return cls((red, green, blue, alpha))
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Give the JSON Schema of what is accepted."""
+        return {"type": "string", "pattern": f"^{COLOUR.pattern}$", "description": cls.words}
+
+
+class Key(str):
+    """The name of an object in the customer's storage, without its leading slash.
+
+    Anything that could leave the service's prefix, or mean two things to two storages,
+    is refused: ``..``, ``//``, backslash, control characters, percent-encoded dots.
+    """
+
+    __slots__ = ()
+    longest: ClassVar[int] = 1024
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a key; one leading ``/`` means the storage's root and is dropped."""
+        if not isinstance(raw, str):
+            raise ValueError(f"expected a path in the storage, got {shown(raw)}")  # noqa: TRY004
+        if reason := cls._refusal(raw):
+            raise ValueError(f"expected a path inside the storage: {reason}, got {shown(raw)}")
+        return cls(raw.removeprefix("/"))
+
+    @classmethod
+    def _refusal(cls, raw: str) -> str | None:
+        segments = raw.removeprefix("/").split("/")
+        checks = {
+            "it is empty": raw.removeprefix("/") == "",
+            f"it is longer than {cls.longest} bytes": len(raw.encode(errors="replace"))
+            > cls.longest,
+            "it has a control character": any(ord(c) < 32 or ord(c) == 127 for c in raw),
+            "it is not valid Unicode": any(0xD800 <= ord(c) <= 0xDFFF for c in raw),
+            "it has a backslash": "\\" in raw,
+            "it has a percent-encoded dot or slash": re.search(r"%(25)*(2e|2f|5c|00)", raw, re.I)
+            is not None,
+            "it has an empty segment": "" in segments,
+            'it has a "." or ".." segment': any(s.strip() in {".", ".."} for s in segments),
+            "a segment is longer than 255 bytes": any(
+                len(s.encode(errors="replace")) > 255 for s in segments
+            ),
+        }
+        return next((reason for reason, met in checks.items() if met), None)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Give the JSON Schema of what is accepted."""
+        return {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": cls.longest,
+            "description": "A key in the service's storage; a leading slash is allowed.",
+        }
+
+
+def decode_option(kind: type, raw: Any) -> Any:
+    """Let msgspec read the types of this module (its `dec_hook`)."""
+    if hasattr(kind, "parse"):
+        return kind.parse(raw)
+    raise NotImplementedError(kind)
+
+
+def option_schema(kind: type) -> dict[str, Any]:
+    """Let msgspec describe the types of this module (its `schema_hook`)."""
+    if hasattr(kind, "schema"):
+        described: dict[str, Any] = kind.schema()
+        return described
+    raise NotImplementedError(kind)
