@@ -271,10 +271,17 @@ class Key(str):
 
     Anything that could leave the service's prefix, or mean two things to two storages,
     is refused: ``..``, ``//``, backslash, control characters, percent-encoded dots.
+    `written` is the key as the client wrote it, to be shown to the client again.
     """
 
-    __slots__ = ()
+    __slots__ = ("written",)
+    written: str
     longest: ClassVar[int] = 1024
+
+    def __new__(cls, key: str, written: str | None = None) -> Self:
+        made = super().__new__(cls, key)
+        made.written = key if written is None else written
+        return made
 
     @classmethod
     def parse(cls, raw: object) -> Self:
@@ -283,7 +290,7 @@ class Key(str):
             raise ValueError(f"expected a path in the storage, got {shown(raw)}")  # noqa: TRY004
         if reason := cls._refusal(raw):
             raise ValueError(f"expected a path inside the storage: {reason}, got {shown(raw)}")
-        return cls(raw.removeprefix("/"))
+        return cls(raw.removeprefix("/"), raw)
 
     @classmethod
     def _refusal(cls, raw: str) -> str | None:
