@@ -279,6 +279,7 @@ class Key(str):
     longest: ClassVar[int] = 1024
 
     def __new__(cls, key: str, written: str | None = None) -> Self:
+        """Make a key that is known to be good."""
         made = super().__new__(cls, key)
         made.written = key if written is None else written
         return made
