@@ -21,7 +21,8 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── RenderTimeout
 │   ├── RenderCrashed
 │   └── Quarantined
-└── LeaseLost                           another worker has this process now
+├── LeaseLost                           another worker has this process now
+└── EmbeddedError                       a server of `darkroom dev` did not start
 """
 
 from typing import ClassVar
@@ -166,6 +167,12 @@ class LeaseLost(DarkroomError):
     code = "lease_lost"
 
 
+class EmbeddedError(DarkroomError):
+    """A server that `darkroom dev` or the tests start: its wheel is missing, or it failed."""
+
+    code = "embedded_failed"
+
+
 def http_status(error: DarkroomError) -> int:
     """The HTTP status of any error of the tree."""
     if isinstance(error, HttpError):
@@ -176,6 +183,7 @@ def http_status(error: DarkroomError) -> int:
 __all__ = [
     "BodyTooLarge",
     "DarkroomError",
+    "EmbeddedError",
     "Forbidden",
     "HttpError",
     "IdempotencyInFlight",
