@@ -1,0 +1,129 @@
+"""The environment, read once and frozen; nothing else in the service reads it.
+
+Every setting is a field: its variable is ``DARKROOM_`` and the name in capitals, its default
+and its meaning stand beside it. All mistakes are reported at once.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+PREFIX = "DARKROOM_"
+
+Count = Annotated[int, Meta(ge=1)]
+Size = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class SettingsError(Exception):
+    """Some settings cannot be used; the message has a line for each."""
+
+
+def _doc(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All that an operator can turn."""
+
+    database_url: Annotated[str, _doc("Postgres, the truth: postgresql://user:pw@host/name")]
+    redis_url: Annotated[str, _doc("Redis or Valkey, the dispatch layer: redis:// or unix://")]
+
+    host: Annotated[str, _doc("Address the API listens on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535), _doc("Port of the API; 0 picks a free one")] = 8080
+    metrics_host: Annotated[str, _doc("Address of a worker's probes and metrics")] = "127.0.0.1"
+    metrics_port: Annotated[
+        int, Meta(ge=0, le=65535), _doc("Port of a worker's probes and metrics; 0 picks one")
+    ] = 9100
+    log_format: Annotated[str, Meta(pattern="^(json|console)$"), _doc("json or console")] = "json"
+    log_level: Annotated[
+        str, Meta(pattern="^(debug|info|warning|error)$"), _doc("Least level that is logged")
+    ] = "info"
+
+    max_body_bytes: Annotated[Size, _doc("Largest request body")] = 1024 * 1024
+    max_json_depth: Annotated[Count, _doc("Deepest nesting of a request body")] = 32
+    max_jobs: Annotated[Count, _doc("Most jobs of a request")] = 64
+    max_transformations: Annotated[Count, _doc("Most transformations of a job")] = 64
+    max_retry_ids: Annotated[Count, _doc("Most process ids of one POST /retry")] = 1000
+    header_timeout: Annotated[Seconds, _doc("Seconds a client may take to send a request")] = 30.0
+    idempotency_hours: Annotated[Count, _doc("How long an Idempotency-Key is remembered")] = 24
+    token_cache_seconds: Annotated[
+        Seconds, _doc("How long a token's service is remembered; a revoked token lives on so long")
+    ] = 5.0
+    database_pool: Annotated[Count, _doc("Most connections to Postgres of one process")] = 10
+    drain_seconds: Annotated[Seconds, _doc("Seconds that running work may take after SIGTERM")] = (
+        25.0
+    )
+
+    max_source_bytes: Annotated[Size, _doc("Largest source file")] = 128 * 1024 * 1024
+    max_source_pixels: Annotated[Size, _doc("Most pixels of a source, all frames together")] = (
+        200_000_000
+    )
+    max_output_pixels: Annotated[Size, _doc("Most pixels of a result or of any step")] = 100_000_000
+    max_output_side: Annotated[Size, _doc("Longest side of a result or of any step")] = 16_383
+    max_inputs: Annotated[Count, _doc("Most different watermark files of a request")] = 64
+
+    slots: Annotated[int, Meta(ge=0), _doc("Rendering children; 0 means one per core")] = 0
+    render_seconds: Annotated[Seconds, _doc("Seconds one job may render")] = 60.0
+    child_memory_bytes: Annotated[Size, _doc("Memory one rendering child may use")] = 2 * 1024**3
+    max_crashes: Annotated[Count, _doc("Crashes after which work is quarantined")] = 3
+    max_errors: Annotated[int, Meta(ge=0), _doc("Tries after errors that may pass")] = 5
+    lease_seconds: Annotated[Seconds, _doc("How long a silent worker keeps its processes")] = 30.0
+    poll_seconds: Annotated[Seconds, _doc("How often Redis is asked when nothing wakes us")] = 0.1
+    reconcile_seconds: Annotated[Seconds, _doc("How often Postgres is asked for lost work")] = 1.0
+    dispatch_grace_seconds: Annotated[
+        Seconds, _doc("How long a new process may stay undispatched before it counts as lost")
+    ] = 5.0
+    redispatch_seconds: Annotated[
+        Seconds, _doc("How often a process that still waits is dispatched again")
+    ] = 30.0
+
+    callback_seconds: Annotated[Seconds, _doc("Seconds a callback's receiver may take")] = 15.0
+    callback_concurrency: Annotated[Count, _doc("Callbacks under way at once in a worker")] = 50
+    callback_private_networks: Annotated[
+        bool, _doc("Whether callbacks may go to private and loopback addresses")
+    ] = False
+    callback_ports: Annotated[str, _doc("Ports that callbacks may go to, or * for any")] = "80,443"
+
+
+def variable(field: str) -> str:
+    """Name the environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the environment; raises SettingsError with every mistake at once."""
+    environ = os.environ if environ is None else environ
+    fields = {variable(f.name): f for f in msgspec.structs.fields(Settings)}
+    hints = get_type_hints(Settings, include_extras=True)
+    values: dict[str, Any] = {}
+    wrong = [f"{name}: no such setting" for name in _strangers(environ, set(fields))]
+    for name, field in fields.items():
+        if name not in environ:
+            if field.required:
+                wrong.append(f"{name}: expected a value, got nothing")
+            continue
+        try:
+            values[field.name] = msgspec.convert(environ[name], hints[field.name], strict=False)
+        except msgspec.ValidationError as error:
+            words = str(error)[0].lower() + str(error)[1:]
+            wrong.append(f"{name}: {words}, got {environ[name]!r}")
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return Settings(**values)
+
+
+def as_environment(settings: Mapping[str, object]) -> dict[str, str]:
+    """Spell settings as the variables that `read_settings` reads back."""
+    spelt = {True: "true", False: "false"}
+    return {
+        variable(name): spelt[value] if isinstance(value, bool) else str(value)
+        for name, value in settings.items()
+    }
+
+
+def _strangers(environ: Mapping[str, str], known: set[str]) -> list[str]:
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)

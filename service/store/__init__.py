@@ -1,0 +1,38 @@
+"""Records in Postgres: the truth. SQL lives in `sql/`, the tables in `migrations/`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from service.store.deliveries import Deliveries
+from service.store.leases import Leases
+from service.store.postgres import Pool
+from service.store.processes import Processes
+from service.store.services import Services
+
+__all__ = ["Deliveries", "Leases", "Processes", "Services", "Store", "open_store"]
+
+
+class Store:
+    """Everything that is recorded, by what it is about."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.services = Services(pool)
+        self.processes = Processes(pool)
+        self.leases = Leases(pool)
+        self.deliveries = Deliveries(pool)
+
+    async def ping(self) -> None:
+        """Ask Postgres for one number; raises what asyncpg raises when it is away."""
+        await self.pool.fetchval("SELECT 1", timeout=2)
+
+
+@asynccontextmanager
+async def open_store(dsn: str, *, size: int = 10) -> AsyncIterator[Store]:
+    """Open a pool of at most `size` connections, and close it at the end."""
+    async with asyncpg.create_pool(
+        dsn, min_size=1, max_size=size, command_timeout=30, server_settings={"jit": "off"}
+    ) as pool:
+        yield Store(pool)

@@ -1,0 +1,89 @@
+"""Deliveries: the callbacks that are still to be sent, and how sending them went."""
+
+from datetime import timedelta
+from typing import Literal
+
+from msgspec import Struct
+
+from service.store.postgres import Connection, Pool
+from service.store.queries import sql
+
+
+class NewDelivery(Struct, frozen=True, kw_only=True):
+    """A callback to be sent; `id` is what the receiver sees on every try."""
+
+    id: str
+    process_id: str
+    attempt: int
+    url: str
+    body: bytes
+    traceparent: str | None
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """A callback that this sender holds; `age` is the seconds since the process ended."""
+
+    id: str
+    url: str
+    body: bytes
+    traceparent: str | None
+    tries: int
+    webhook_secrets: list[str]
+    age: float
+
+
+class Due(Struct, frozen=True, kw_only=True):
+    """A callback whose time has come; `tries` names the dispatch."""
+
+    id: str
+    tries: int
+
+
+async def record_delivery(connection: Connection, delivery: NewDelivery, grace: timedelta) -> None:
+    """Record a callback in the transaction that ends its process."""
+    await connection.execute(
+        sql("record_delivery"),
+        delivery.id,
+        delivery.process_id,
+        delivery.attempt,
+        delivery.url,
+        delivery.body,
+        delivery.traceparent,
+        grace,
+    )
+
+
+class Deliveries:
+    """The deliveries table."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(self, due: Due, longest: timedelta) -> Delivery | None:
+        """Take a callback for one try of at most `longest`, or None when it was taken."""
+        row = await self._pool.fetchrow(sql("claim_delivery"), due.id, longest, due.tries)
+        return None if row is None else Delivery(**row)
+
+    async def record_try(
+        self,
+        delivery: Delivery,
+        status: Literal["PENDING", "DELIVERED", "FAILED"],
+        *,
+        answered: int | None,
+        error: str | None,
+        again_after: timedelta = timedelta(0),
+    ) -> None:
+        """Record how a try went, and when the next one is due."""
+        await self._pool.execute(
+            sql("record_try"), delivery.id, delivery.tries, status, answered, error, again_after
+        )
+
+    async def take_due(self, most: int, again_after: timedelta) -> list[Due]:
+        """Take callbacks that are due, to dispatch them."""
+        rows = await self._pool.fetch(sql("take_due_deliveries"), most, again_after)
+        return [Due(**row) for row in rows]
+
+    async def pending(self) -> int:
+        """Count the callbacks that are still to be sent."""
+        count: int = await self._pool.fetchval(sql("count_pending_deliveries"))
+        return count

@@ -1,0 +1,190 @@
+"""Processes and their jobs: recorded, shown, retried."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct
+
+from service.store.postgres import Connection, Pool, Record
+from service.store.queries import sql
+
+Status = Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
+JobStatus = Literal["QUEUED", "DONE", "FAILED"]
+
+
+class NewProcess(Struct, frozen=True, kw_only=True):
+    """One accepted request, ready to be recorded."""
+
+    id: str
+    service_id: int
+    priority: int
+    request: str
+    destinations: Sequence[str]
+    traceparent: str | None = None
+    idempotency_key: str | None = None
+    body_hash: bytes = b""
+
+
+class JobRow(Struct, frozen=True, kw_only=True):
+    """One job as it is recorded."""
+
+    destination: str
+    status: JobStatus
+    format: str | None
+    width: int | None
+    height: int | None
+    bytes: int | None
+    sha256: str | None
+    milliseconds: int | None
+    error_code: str | None
+    error_message: str | None
+
+
+class DeliveryRow(Struct, frozen=True, kw_only=True):
+    """One callback as it is recorded."""
+
+    id: str
+    status: Literal["PENDING", "DELIVERED", "FAILED"]
+    attempt: int
+    tries: int
+    last_status: int | None
+    last_error: str | None
+    due_at: datetime
+
+
+class ProcessRow(Struct, frozen=True, kw_only=True):
+    """One process as it is recorded, with its jobs and its callbacks."""
+
+    id: str
+    status: Status
+    attempt: int
+    created_at: datetime
+    updated_at: datetime
+    jobs: list[JobRow]
+    deliveries: list[DeliveryRow]
+
+
+class Requeued(Struct, frozen=True, kw_only=True):
+    """A process that waits to be dispatched."""
+
+    id: str
+    run: int
+    priority: int
+
+
+class Retried(Requeued, frozen=True, kw_only=True):
+    """A process that a client has sent back."""
+
+    attempt: int
+
+
+class Depth(Struct, frozen=True, kw_only=True):
+    """How many processes are in a state, and for how many seconds the oldest has waited."""
+
+    status: Status
+    depth: int
+    oldest: float
+
+
+async def read_process(connection: Connection, process_id: str) -> ProcessRow:
+    """Read a process that is known to exist, inside the caller's transaction."""
+    row = await connection.fetchrow(sql("get_process_of_worker"), process_id)
+    if row is None:
+        raise LookupError(process_id)
+    return await _with_jobs(connection, row)
+
+
+async def _with_jobs(connection: Connection, row: Record) -> ProcessRow:
+    jobs = await connection.fetch(sql("get_jobs"), row["id"])
+    deliveries = await connection.fetch(sql("get_deliveries"), row["id"])
+    return ProcessRow(
+        **row,
+        jobs=[JobRow(**job) for job in jobs],
+        deliveries=[DeliveryRow(**delivery) for delivery in deliveries],
+    )
+
+
+class Processes:
+    """The processes table and its jobs, as the API and the dispatcher see them."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def record(
+        self, processes: Sequence[NewProcess], *, grace: timedelta, remember: timedelta
+    ) -> set[str]:
+        """Record many requests in one transaction; gives the ids that are recorded.
+
+        A process whose idempotency key was used within `remember` is left out.
+        `grace` is how long the dispatch that follows may take before it counts as lost.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            recorded = await _keep_keys(connection, processes, remember)
+            await connection.execute(
+                sql("record_processes"),
+                [process.id for process in recorded],
+                [process.service_id for process in recorded],
+                [process.priority for process in recorded],
+                [process.request for process in recorded],
+                [process.traceparent for process in recorded],
+                grace,
+                [process.id for process in recorded for _ in process.destinations],
+                [index for process in recorded for index in range(len(process.destinations))],
+                [name for process in recorded for name in process.destinations],
+            )
+        return {process.id for process in recorded}
+
+    async def first_answer(self, service_id: int, key: str) -> tuple[bytes, str] | None:
+        """Give the body's hash and the process of an idempotency key used before."""
+        row = await self._pool.fetchrow(sql("get_idempotency_key"), service_id, key)
+        return None if row is None else (row["body_hash"], row["process_id"])
+
+    async def forget_keys(self, older_than: timedelta) -> None:
+        """Drop idempotency keys that no longer count."""
+        await self._pool.execute(sql("forget_idempotency_keys"), older_than)
+
+    async def get(self, process_id: str, service_id: int) -> ProcessRow | None:
+        """Give one service's process, or None: another service's does not exist for it."""
+        async with self._pool.acquire() as connection:
+            row = await connection.fetchrow(sql("get_process"), process_id, service_id)
+            return None if row is None else await _with_jobs(connection, row)
+
+    async def retry(
+        self, process_ids: Sequence[str], service_id: int, *, everything: bool, grace: timedelta
+    ) -> tuple[dict[str, Status], list[Retried]]:
+        """Queue again what has ended: the statuses found, and the processes now queued."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(sql("lock_for_retry"), process_ids, service_id)
+            found = {row["id"]: row["status"] for row in rows}
+            ended = [name for name, status in found.items() if status in {"FINISHED", "FAILED"}]
+            await connection.execute(sql("reset_jobs"), ended, everything)
+            retried = await connection.fetch(sql("retry_processes"), ended, grace)
+        return found, [Retried(**row) for row in retried]
+
+    async def take_due(self, most: int, again_after: timedelta) -> list[Requeued]:
+        """Take queued processes that nobody has claimed in time, to dispatch them."""
+        rows = await self._pool.fetch(sql("take_due"), most, again_after)
+        return [Requeued(**row) for row in rows]
+
+    async def depth(self) -> list[Depth]:
+        """Count what waits and what runs."""
+        return [Depth(**row) for row in await self._pool.fetch(sql("queue_depth"))]
+
+
+async def _keep_keys(
+    connection: Connection, processes: Sequence[NewProcess], remember: timedelta
+) -> list[NewProcess]:
+    keyed = [process for process in processes if process.idempotency_key is not None]
+    if not keyed:
+        return list(processes)
+    rows = await connection.fetch(
+        sql("keep_idempotency_keys"),
+        [process.service_id for process in keyed],
+        [process.idempotency_key for process in keyed],
+        [process.body_hash for process in keyed],
+        [process.id for process in keyed],
+        remember,
+    )
+    ours = {row["process_id"] for row in rows}
+    return [p for p in processes if p.idempotency_key is None or p.id in ours]

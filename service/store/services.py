@@ -1,0 +1,117 @@
+"""Services: who may ask, where their pictures are, what signs their callbacks."""
+
+import msgspec
+from msgspec import Struct
+
+from service.store.postgres import Pool
+from service.store.queries import sql
+
+ACTIVE_TOKENS = 2
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """A tenant, with what the worker needs to serve it."""
+
+    id: int
+    name: str
+    storage_url: str
+    storage_options: dict[str, str]
+    webhook_secrets: list[str]
+    requests_a_minute: int | None
+    disabled: bool
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """Whom a token belongs to."""
+
+    service_id: int
+    disabled: bool
+    requests_a_minute: int | None
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A line of the operator's list."""
+
+    id: int
+    name: str
+    storage_url: str
+    requests_a_minute: int | None
+    disabled: bool
+    tokens: int
+
+
+class Services:
+    """The services table and its tokens."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def add(
+        self,
+        *,
+        name: str,
+        storage_url: str,
+        storage_options: dict[str, str],
+        webhook_secret: str,
+        token_hash: bytes,
+        requests_a_minute: int | None = None,
+    ) -> int:
+        """Record a service with its first token; gives its id.
+
+        Raises asyncpg.UniqueViolationError when the name is taken.
+        """
+        options = msgspec.json.encode(storage_options).decode()
+        async with self._pool.acquire() as connection, connection.transaction():
+            service_id: int = await connection.fetchval(
+                sql("add_service"), name, storage_url, options, webhook_secret, requests_a_minute
+            )
+            await connection.fetchval(sql("add_token"), service_id, token_hash)
+        return service_id
+
+    async def get(self, service_id: int) -> Service | None:
+        """Give a service, or None."""
+        row = await self._pool.fetchrow(sql("get_service"), service_id)
+        if row is None:
+            return None
+        options = msgspec.json.decode(row["storage_options"], type=dict[str, str])
+        return Service(**{**row, "storage_options": options})
+
+    async def find(self, name: str) -> int | None:
+        """Give the id of the service of that name, or None."""
+        found: int | None = await self._pool.fetchval(sql("find_service"), name)
+        return found
+
+    async def list(self) -> list[Listed]:
+        """Give every service."""
+        return [Listed(**row) for row in await self._pool.fetch(sql("list_services"))]
+
+    async def holder(self, token_hash: bytes) -> Holder | None:
+        """Tell whom the token with this SHA-256 belongs to, or None."""
+        row = await self._pool.fetchrow(sql("service_of_token"), token_hash)
+        if row is None:
+            return None
+        return Holder(
+            service_id=row["id"],
+            disabled=row["disabled"],
+            requests_a_minute=row["requests_a_minute"],
+        )
+
+    async def add_token(self, service_id: int, token_hash: bytes) -> bool:
+        """Add a token; of more than two, the oldest goes. False: no such service."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            added = await connection.fetchval(sql("add_token"), service_id, token_hash)
+            await connection.execute(sql("drop_old_tokens"), service_id, ACTIVE_TOKENS)
+        return added is not None
+
+    async def rotate_webhook_secret(self, service_id: int, secret: str) -> bool:
+        """Sign with a new secret from now on, and with the last one too."""
+        return bool(await self._pool.fetchval(sql("rotate_webhook_secret"), service_id, secret))
+
+    async def set_storage(self, service_id: int, url: str, options: dict[str, str]) -> bool:
+        """Point a service at another storage. False: no such service."""
+        spelt = msgspec.json.encode(options).decode()
+        return bool(await self._pool.fetchval(sql("set_storage"), service_id, url, spelt))
+
+    async def set_disabled(self, service_id: int, disabled: bool) -> bool:
+        """Shut a service out, or let it in again. False: no such service."""
+        return bool(await self._pool.fetchval(sql("set_disabled"), service_id, disabled))

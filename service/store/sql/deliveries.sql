@@ -1,0 +1,30 @@
+-- name: record_delivery
+INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, now() + $7::interval);
+
+-- name: claim_delivery
+-- Taken for as long as one try may last; a sender that dies leaves it due again.
+UPDATE deliveries SET tries = tries + 1, due_at = now() + $2::interval, updated_at = now()
+FROM processes, services
+WHERE deliveries.id = $1 AND deliveries.tries = $3 AND deliveries.status = 'PENDING'
+  AND processes.id = deliveries.process_id AND services.id = processes.service_id
+RETURNING deliveries.id, deliveries.url, deliveries.body, deliveries.traceparent,
+    deliveries.tries, services.webhook_secrets,
+    extract(epoch FROM now() - deliveries.created_at)::float8 AS age;
+
+-- name: record_try
+UPDATE deliveries
+SET status = $3, last_status = $4, last_error = $5, due_at = now() + $6::interval,
+    updated_at = now()
+WHERE id = $1 AND tries = $2 AND status = 'PENDING';
+
+-- name: take_due_deliveries
+UPDATE deliveries SET due_at = now() + $2::interval
+WHERE id IN (
+    SELECT id FROM deliveries WHERE status = 'PENDING' AND due_at <= now()
+    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+RETURNING id, tries;
+
+-- name: count_pending_deliveries
+SELECT count(*) FROM deliveries WHERE status = 'PENDING';
