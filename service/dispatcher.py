@@ -1,0 +1,112 @@
+"""Keeps Redis in step with Postgres: what waits there is dispatched, now or later.
+
+The API and the workers hand over what they have just recorded. The reconciler finds what
+nobody handed over, what Redis has lost, and what dead workers held. Any number of them
+may run at once: each row is taken by one.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+import asyncpg
+import structlog
+from redis.exceptions import RedisError
+
+from service.batching import Batcher
+from service.metrics import Metrics
+from service.queue import Dispatch, Queue
+from service.settings import Settings
+from service.store import Store
+
+MOST = 1000  # rows taken at once
+SWEEP_SECONDS = 3600.0
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """Sends names to a queue, many in one round trip."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._batcher = Batcher(self._send, MOST)
+
+    async def dispatch(self, dispatch: Dispatch) -> None:
+        """Dispatch now, or leave it to the reconciler when Redis is away."""
+        with suppress(RedisError, OSError):
+            await self._batcher.submit(dispatch)
+
+    async def _send(self, dispatches: Sequence[Dispatch]) -> Sequence[None]:
+        await self._queue.dispatch(dispatches)
+        return [None] * len(dispatches)
+
+
+class Reconciler:
+    """Looks into Postgres every second for what is not where it should be."""
+
+    def __init__(
+        self,
+        store: Store,
+        renders: Queue,
+        callbacks: Queue,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._renders = renders
+        self._callbacks = callbacks
+        self._settings = settings
+        self._metrics = metrics
+        self._again = timedelta(seconds=settings.redispatch_seconds)
+
+    async def run(self) -> None:
+        """Reconcile for ever; Postgres or Redis being away is logged and waited out."""
+        until_sweep = 0.0
+        while True:
+            try:
+                await self.reconcile()
+                if until_sweep <= 0:
+                    await self.sweep()
+                    until_sweep = SWEEP_SECONDS
+            except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("reconcile_failed", error=str(error))
+            await asyncio.sleep(self._settings.reconcile_seconds)
+            until_sweep -= self._settings.reconcile_seconds
+
+    async def reconcile(self) -> None:
+        """Take back, dispatch again, and count, once."""
+        await self._reap()
+        await self._dispatch_processes()
+        await self._dispatch_callbacks()
+        await self._count()
+
+    async def sweep(self) -> None:
+        """Forget the idempotency keys whose time is over."""
+        await self._store.processes.forget_keys(timedelta(hours=self._settings.idempotency_hours))
+
+    async def _reap(self) -> None:
+        for process_id in await self._store.leases.reap(MOST):
+            log.warning("lease_expired", process_id=process_id)
+            self._metrics.leases_expired.inc()
+
+    async def _dispatch_processes(self) -> None:
+        due = await self._store.processes.take_due(MOST, self._again)
+        if due:
+            await self._renders.dispatch([Dispatch(p.id, p.run, p.priority) for p in due])
+            self._metrics.reconciled.labels("process").inc(len(due))
+
+    async def _dispatch_callbacks(self) -> None:
+        due = await self._store.deliveries.take_due(MOST, self._again)
+        if due:
+            await self._callbacks.dispatch([Dispatch(d.id, d.tries) for d in due])
+            self._metrics.reconciled.labels("callback").inc(len(due))
+
+    async def _count(self) -> None:
+        depth = {row.status: row for row in await self._store.processes.depth()}
+        for state in ("QUEUED", "PROCESSING"):
+            row = depth.get(state)
+            self._metrics.queue_depth.labels(state).set(row.depth if row else 0)
+            self._metrics.queue_oldest.labels(state).set(row.oldest if row else 0)
+        self._metrics.callback_pending.set(await self._store.deliveries.pending())

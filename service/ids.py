@@ -1,0 +1,34 @@
+"""Names and secrets that we make up."""
+
+import base64
+import hashlib
+import secrets
+import string
+
+ALPHABET = string.ascii_letters + string.digits + "_-"
+PROCESS_ID_LENGTH = 21  # 126 random bits
+
+
+def new_process_id() -> str:
+    """A 21-character URL-safe nanoid."""
+    return "".join(ALPHABET[byte & 63] for byte in secrets.token_bytes(PROCESS_ID_LENGTH))
+
+
+def new_token() -> str:
+    """A bearer token of 256 random bits; the prefix lets scanners find leaked ones."""
+    return "drk_" + secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> bytes:
+    """All that is kept of a token: its SHA-256. 256 random bits need no salt."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+def new_webhook_secret() -> str:
+    """A signing secret as Standard Webhooks spells it."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def new_delivery_id() -> str:
+    """What a receiver sees as ``webhook-id``, on every try of one event."""
+    return "msg_" + new_process_id()

@@ -1,0 +1,149 @@
+"""Every metric, its name and its meaning. No service's or process's id is ever a label."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+HTTP = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+WORK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+BYTES = tuple(2.0**power for power in range(24, 33))
+
+
+class Metrics:
+    """One process's numbers, with a registry of their own."""
+
+    def __init__(self, *, version: str, libvips: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._http()
+        self._processes()
+        self._work()
+        self._surroundings()
+        build = Gauge(
+            "darkroom_build_info", "Always 1; the labels tell the build",
+            ["version", "libvips"], registry=self.registry,
+        )  # fmt: skip
+        build.labels(version, libvips).set(1)
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(f"darkroom_{name}", what, labels, registry=self.registry)
+
+    def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
+        return Gauge(f"darkroom_{name}", what, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, what: str, *labels: str, buckets: tuple[float, ...] = WORK
+    ) -> Histogram:
+        return Histogram(f"darkroom_{name}", what, labels, buckets=buckets, registry=self.registry)
+
+    def _http(self) -> None:
+        self.http_requests = self._counter(
+            "http_requests_total", "HTTP requests answered", "method", "route", "status"
+        )
+        self.http_seconds = self._histogram(
+            "http_request_duration_seconds", "Seconds to answer", "method", "route", buckets=HTTP
+        )
+        self.rate_limited = self._counter(
+            "rate_limited_total", "Requests refused for their number", "reason"
+        )
+        self.idempotent_replays = self._counter(
+            "idempotent_replays_total", "First answers given again"
+        )
+
+    def _processes(self) -> None:
+        self.accepted = self._counter("processes_accepted_total", "Processes recorded", "priority")
+        self.completed = self._counter(
+            "processes_completed_total", "Processes ended", "outcome", "error_code"
+        )
+        self.process_seconds = self._histogram(
+            "process_duration_seconds", "Seconds from queued to ended", "outcome"
+        )
+        self.queue_wait = self._histogram(
+            "queue_wait_seconds", "Seconds from queued to claimed", "priority"
+        )
+        self.queue_depth = self._gauge("queue_depth", "Processes in a state", "state")
+        self.queue_oldest = self._gauge(
+            "queue_oldest_age_seconds", "Age of the oldest process in a state", "state"
+        )
+        self.reconciled = self._counter(
+            "reconciled_total", "Work found in Postgres and dispatched again", "reason"
+        )
+        self.leases_expired = self._counter(
+            "leases_expired_total", "Processes taken back from silent workers"
+        )
+        self.fenced_writes = self._counter(
+            "fenced_writes_total", "Writes refused because the lease was lost"
+        )
+        self.quarantined = self._counter(
+            "quarantined_total", "Jobs given up because they kill what renders them"
+        )
+
+    def _work(self) -> None:
+        self.in_flight = self._gauge("jobs_in_flight", "Processes being worked on here")
+        self.slots = self._gauge("worker_slots", "Rendering children of this worker")
+        self.heartbeat = self._gauge(
+            "worker_heartbeat_timestamp_seconds", "When this worker last renewed its leases"
+        )
+        self.stage_seconds = self._histogram(
+            "stage_duration_seconds", "Seconds in a stage of the work", "stage"
+        )
+        self.source_bytes = self._counter("source_bytes_total", "Bytes fetched", "format")
+        self.output_bytes = self._counter("output_bytes_total", "Bytes published", "format")
+        self.source_pixels = self._counter("source_pixels_total", "Pixels decoded", "format")
+        self.decode_passes = self._counter(
+            "decode_passes_total", "Times a source was decoded", "format"
+        )
+        self.outputs_per_decode = self._histogram(
+            "outputs_per_decode", "Outputs made of one decode", buckets=(1, 2, 4, 8, 16, 32, 64)
+        )
+        self.child_memory = self._histogram(
+            "child_peak_memory_bytes", "Peak memory of a rendering child", buckets=BYTES
+        )
+        self.child_exits = self._counter(
+            "child_exits_total", "Rendering children that ended", "reason"
+        )
+        self.limits_rejected = self._counter(
+            "limits_rejected_total", "Requests and pictures over a limit", "limit"
+        )
+
+    def _surroundings(self) -> None:
+        self.callback_attempts = self._counter(
+            "callback_attempts_total", "Callbacks sent", "result"
+        )
+        self.callback_lag = self._histogram(
+            "callback_lag_seconds", "Seconds from a process's end to its callback's delivery"
+        )
+        self.callback_pending = self._gauge("callback_pending", "Callbacks still to be sent")
+        self.storage_requests = self._counter(
+            "storage_requests_total", "Requests to storages", "op", "status"
+        )
+        self.storage_seconds = self._histogram(
+            "storage_request_duration_seconds", "Seconds of a request to a storage", "op"
+        )
+        self.db_pool_in_use = self._gauge("db_pool_in_use", "Connections to Postgres in use")
+        self.db_pool_wait = self._histogram(
+            "db_pool_wait_seconds", "Seconds spent waiting for a connection", buckets=HTTP
+        )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage of the work."""
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self.stage_seconds.labels(name).observe(perf_counter() - began)
+
+    def storage_request(self, op: str, status: str, seconds: float) -> None:
+        """Count a request to a storage."""
+        self.storage_requests.labels(op, status).inc()
+        self.storage_seconds.labels(op).observe(seconds)
+
+    def expose(self) -> bytes:
+        """Give the text that Prometheus scrapes."""
+        return generate_latest(self.registry)
