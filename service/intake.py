@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from engine import check
+from engine.errors import LimitExceeded
 from engine.parse import Limits, parse
 from engine.transforms import Priority
 from service.batching import Batcher
@@ -101,6 +102,7 @@ class Intake:
         request = parse(body, CreateProcess, self._limits)
         _own(request.service_id, holder)
         check(request)
+        self._check_inputs(request)
         return request
 
     async def _record_once(self, process: NewProcess, key: str) -> str | None:
@@ -132,6 +134,15 @@ class Intake:
         task = asyncio.create_task(self._dispatcher.dispatch(dispatch))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _check_inputs(self, request: CreateProcess) -> None:
+        count, most = len(request.inputs), self._settings.max_inputs
+        if count > most:
+            raise InvalidRequest(
+                f"jobs: expected at most {most} different watermarks, got {count}",
+                "jobs",
+                code=LimitExceeded.code,
+            )
 
     def _check_ids(self, ids: Sequence[str]) -> None:
         if len(ids) > (most := self._settings.max_retry_ids):

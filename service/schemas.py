@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from engine.options import Flag, shown
-from engine.transforms import Batch, Priority
+from engine.options import Flag, Key, shown
+from engine.transforms import Batch, Job, Priority, Watermark
 from service.store.processes import DeliveryRow, JobRow, ProcessRow
 
 TIME = "%Y-%m-%d %H:%M:%S"
@@ -64,6 +64,16 @@ class CreateProcess(Batch, frozen=True, kw_only=True, forbid_unknown_fields=True
     service_id: ServiceId
     callback: CallbackUrl | UnsetType = UNSET
     priority: Priority = Priority.NORMAL
+
+    @property
+    def inputs(self) -> set[Key]:
+        """Give the files that its jobs name beside the source."""
+        return {key for job in self.jobs for key in inputs_of(job)}
+
+
+def inputs_of(job: Job) -> set[Key]:
+    """Give the files that a job names beside the source: its watermarks."""
+    return {words.key for words in job.transformations if isinstance(words, Watermark)}
 
 
 class Created(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from engine.limits import DEFAULT_LIMITS
+
 PREFIX = "DARKROOM_"
 
 Count = Annotated[int, Meta(ge=1)]
@@ -58,12 +60,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         25.0
     )
 
-    max_source_bytes: Annotated[Size, _doc("Largest source file")] = 128 * 1024 * 1024
+    max_source_bytes: Annotated[Size, _doc("Largest source file")] = DEFAULT_LIMITS.max_source_bytes
     max_source_pixels: Annotated[Size, _doc("Most pixels of a source, all frames together")] = (
-        200_000_000
+        DEFAULT_LIMITS.max_source_pixels
     )
-    max_output_pixels: Annotated[Size, _doc("Most pixels of a result or of any step")] = 100_000_000
-    max_output_side: Annotated[Size, _doc("Longest side of a result or of any step")] = 16_383
+    max_output_pixels: Annotated[Size, _doc("Most pixels of a result or of any step")] = (
+        DEFAULT_LIMITS.max_output_pixels
+    )
+    max_output_side: Annotated[Size, _doc("Longest side of a result or of any step")] = (
+        DEFAULT_LIMITS.max_output_side
+    )
     max_inputs: Annotated[Count, _doc("Most different watermark files of a request")] = 64
 
     slots: Annotated[int, Meta(ge=0), _doc("Rendering children; 0 means one per core")] = 0

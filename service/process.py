@@ -1,0 +1,327 @@
+"""The second story: claim, fetch, render, publish, settle, queue the callback."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from typing import BinaryIO
+
+import asyncpg
+import msgspec
+import structlog
+from msgspec import Raw, Struct
+
+from engine.limits import EngineLimits
+from engine.options import Key
+from engine.parse import parse
+from engine.transforms import Job
+from service.dispatcher import Dispatcher
+from service.errors import DarkroomError, LeaseLost, Quarantined
+from service.heartbeat import Heartbeat
+from service.ids import new_delivery_id
+from service.isolation import Isolation
+from service.metrics import Metrics
+from service.queue import Dispatch
+from service.sandbox.pool import Sandbox
+from service.sandbox.work import Output, Summary, Work
+from service.schemas import CreateProcess, inputs_of, show_process
+from service.settings import Settings
+from service.storage import Storage
+from service.storages import Storages
+from service.store import Store
+from service.store.deliveries import NewDelivery
+from service.store.leases import Claim, Made
+from service.store.processes import ProcessRow
+
+PRIORITIES = {-1: "low", 0: "normal", 1: "high"}
+LONGEST_BACK_OFF = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What a claimed request still asks for; `jobs` by their position in it."""
+
+    source: Key
+    jobs: Mapping[int, Job]
+    spelt: Mapping[int, bytes]
+
+
+class Files(Struct, frozen=True, kw_only=True):
+    """The open source and watermarks; `failed` are the jobs whose watermark is not there."""
+
+    source: BinaryIO
+    inputs: Mapping[str, BinaryIO]
+    failed: Mapping[int, DarkroomError]
+
+
+class Processor:
+    """Does the work of one process at a time, any number of them side by side."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        store: Store,
+        storages: Storages,
+        sandbox: Sandbox,
+        heartbeat: Heartbeat,
+        callbacks: Dispatcher,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        self._name = name
+        self._leases = store.leases
+        self._storages = storages
+        self._sandbox = sandbox
+        self._heartbeat = heartbeat
+        self._callbacks = callbacks
+        self._settings = settings
+        self._metrics = metrics
+
+    async def work(self, dispatch: Dispatch) -> None:
+        """Claim a process and bring it to an end, or hand it on to a later run."""
+        claim = await self._claim(dispatch)
+        if claim is None:
+            return
+        try:
+            async with self._heartbeat.hold(claim):
+                await self._process(claim)
+        except LeaseLost:
+            log.warning("lease_lost", process_id=claim.id, run=claim.run)
+            self._metrics.fenced_writes.inc()
+        except asyncio.CancelledError:
+            await self._hand_on(claim, counted=False)
+            raise
+        except Exception:
+            log.exception("process_broke", process_id=claim.id, run=claim.run)
+            await self._hand_on(claim, counted=True)
+
+    async def _process(self, claim: Claim) -> None:
+        """Do what is left of a process."""
+        later: list[DarkroomError] = []
+        try:
+            order = read_order(claim)
+            self._refuse_killers(claim)
+            async with (
+                self._storages.of(claim.service_id) as storage,
+                self._fetch(order, storage) as files,
+            ):
+                async for position, outcome in self._render(order, files):
+                    later += await self._conclude(claim, order, storage, position, outcome)
+        except LeaseLost:
+            raise
+        except DarkroomError as error:
+            later += await self._fail(claim, claim.pending, error)
+        if later:
+            await self._postpone(claim, later[0])
+        else:
+            await self._settle(claim)
+
+    async def _claim(self, dispatch: Dispatch) -> Claim | None:
+        lease = timedelta(seconds=self._settings.lease_seconds)
+        claim = await self._leases.claim(dispatch.id, self._name, lease)
+        if claim is not None:
+            self._metrics.queue_wait.labels(PRIORITIES[claim.priority]).observe(claim.waited)
+        return claim
+
+    def _refuse_killers(self, claim: Claim) -> None:
+        if claim.crashes >= self._settings.max_crashes:
+            raise Quarantined(f"working on this has killed its worker {claim.crashes} times")
+
+    @asynccontextmanager
+    async def _fetch(self, order: Order, storage: Storage) -> AsyncIterator[Files]:
+        """Open the source and every watermark; a missing watermark fails its jobs alone."""
+        async with AsyncExitStack() as stack:
+            with self._metrics.stage("fetch"):
+                source = stack.enter_context(await self._open(storage, order.source))
+                inputs: dict[str, BinaryIO] = {}
+                missing: dict[Key, DarkroomError] = {}
+                for key in {key for job in order.jobs.values() for key in inputs_of(job)}:
+                    try:
+                        inputs[key] = stack.enter_context(await self._open(storage, key))
+                    except DarkroomError as error:
+                        missing[key] = error
+            failed = {
+                position: missing[key]
+                for position, job in order.jobs.items()
+                for key in inputs_of(job) & missing.keys()
+            }
+            yield Files(source=source, inputs=inputs, failed=failed)
+
+    async def _open(self, storage: Storage, key: Key) -> BinaryIO:
+        return await storage.fetch(key, limit=self._settings.max_source_bytes)
+
+    async def _render(
+        self, order: Order, files: Files
+    ) -> AsyncIterator[tuple[int, Output | DarkroomError]]:
+        """Give each pending job's output or error, as soon as it is there."""
+        for position, error in files.failed.items():
+            yield position, error
+        wanted = [position for position in order.jobs if position not in files.failed]
+        if not wanted:
+            return
+
+        def work_for(positions: Sequence[int]) -> Work:
+            return Work(
+                source=files.source,
+                inputs=files.inputs,
+                jobs=tuple(order.spelt[position] for position in positions),
+                deadline=self._settings.render_seconds * len(positions),
+                limits=engine_limits(self._settings),
+            )
+
+        isolation = Isolation(
+            self._sandbox,
+            work_for,
+            max_crashes=self._settings.max_crashes,
+            on_summary=lambda summary: self._observe(summary, len(wanted)),
+        )
+        async for position, outcome in isolation.render(wanted):
+            yield position, outcome
+
+    async def _conclude(
+        self,
+        claim: Claim,
+        order: Order,
+        storage: Storage,
+        position: int,
+        outcome: Output | DarkroomError,
+    ) -> list[DarkroomError]:
+        """Publish and record a job, or record its failure; gives what may pass by itself."""
+        if isinstance(outcome, DarkroomError):
+            return await self._fail(claim, [position], outcome)
+        with outcome.file:
+            try:
+                await self._publish(claim, storage, order.jobs[position].destination, outcome)
+            except LeaseLost:
+                raise
+            except DarkroomError as error:
+                return await self._fail(claim, [position], error)
+        await self._leases.finish_job(claim, position, made(outcome))
+        self._metrics.output_bytes.labels(outcome.format).inc(outcome.size)
+        return []
+
+    async def _publish(self, claim: Claim, storage: Storage, key: Key, output: Output) -> None:
+        with self._metrics.stage("store"):
+            await self._leases.check(claim)
+            await storage.publish(key, output.file, content_type=output.content_type)
+
+    async def _fail(
+        self, claim: Claim, positions: Sequence[int], error: DarkroomError
+    ) -> list[DarkroomError]:
+        """Record jobs as failed, unless the error may pass and there are tries left."""
+        if error.retryable and claim.errors < self._settings.max_errors:
+            return [error]
+        await self._leases.fail_jobs(claim, positions, error)
+        if isinstance(error, Quarantined):
+            self._metrics.quarantined.inc(len(positions))
+        return []
+
+    async def _postpone(self, claim: Claim, error: DarkroomError) -> None:
+        wait = back_off(claim.errors)
+        log.warning("postponed", process_id=claim.id, error=error.message, seconds=wait)
+        await self._leases.give_back(claim, after=wait, counted=True)
+
+    async def _settle(self, claim: Claim) -> None:
+        """End the process and record its callback in one transaction, then dispatch it."""
+        grace = timedelta(seconds=self._settings.dispatch_grace_seconds)
+        settled = await self._leases.settle(claim, partial(make_delivery, claim), grace)
+        outcome = settled.process.status
+        code = next((job.error_code for job in settled.process.jobs if job.error_code), "")
+        self._metrics.completed.labels(outcome, code).inc()
+        self._metrics.process_seconds.labels(outcome).observe(settled.took)
+        log.info("settled", process_id=claim.id, outcome=outcome, seconds=round(settled.took, 3))
+        if settled.delivery is not None:
+            await self._callbacks.dispatch(Dispatch(settled.delivery.id, 0))
+
+    async def _hand_on(self, claim: Claim, *, counted: bool) -> None:
+        """Queue the process again; if even that fails, its lease runs out by itself."""
+        wait = back_off(claim.errors) if counted else timedelta(0)
+        with suppress(LeaseLost, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if counted and claim.errors >= self._settings.max_errors:
+                await self._leases.fail_jobs(claim, claim.pending, _Unexpected())
+                await self._settle(claim)
+            else:
+                await self._leases.give_back(claim, after=wait, counted=counted)
+
+    def _observe(self, summary: Summary, outputs: int) -> None:
+        kind = summary.source_format
+        self._metrics.stage_seconds.labels("plan").observe(summary.plan_seconds)
+        self._metrics.stage_seconds.labels("render").observe(summary.render_seconds)
+        self._metrics.source_pixels.labels(kind).inc(summary.pixels_decoded)
+        self._metrics.decode_passes.labels(kind).inc(summary.decode_passes)
+        self._metrics.child_memory.observe(summary.peak_memory_bytes)
+        if summary.decode_passes:
+            self._metrics.outputs_per_decode.observe(outputs / summary.decode_passes)
+
+
+class _Unexpected(DarkroomError):
+    """What a client is told of an error that we did not foresee."""
+
+    def __init__(self) -> None:
+        super().__init__("Unexpected error on our end")
+
+
+class _Spelling(Struct):
+    """A request as it was written, as far as it needs no understanding."""
+
+    jobs: list[Raw]
+    callback: str | None = None
+
+
+def read_order(claim: Claim) -> Order:
+    """Read again what was accepted, as far as it is still to be done."""
+    request = parse(claim.request.encode(), CreateProcess)
+    spelt = msgspec.json.decode(claim.request, type=_Spelling).jobs
+    return Order(
+        source=request.source,
+        jobs={position: request.jobs[position] for position in claim.pending},
+        spelt={position: bytes(spelt[position]) for position in claim.pending},
+    )
+
+
+def engine_limits(settings: Settings) -> EngineLimits:
+    """Give the part of the settings that the engine checks."""
+    return EngineLimits(
+        max_source_bytes=settings.max_source_bytes,
+        max_source_pixels=settings.max_source_pixels,
+        max_output_pixels=settings.max_output_pixels,
+        max_output_side=settings.max_output_side,
+    )
+
+
+def made(output: Output) -> Made:
+    """Give what is recorded of an output."""
+    return Made(
+        format=output.format,
+        width=output.width,
+        height=output.height,
+        bytes=output.size,
+        sha256=output.sha256,
+        milliseconds=round(output.milliseconds),
+    )
+
+
+def make_delivery(claim: Claim, process: ProcessRow) -> NewDelivery | None:
+    """Make the callback of a process that has ended: its status, as a client would see it."""
+    url = msgspec.json.decode(claim.request, type=_Spelling).callback
+    if url is None:
+        return None
+    status = msgspec.structs.replace(show_process(process), callbacks=[])
+    return NewDelivery(
+        id=new_delivery_id(),
+        process_id=claim.id,
+        attempt=claim.attempt,
+        url=url,
+        body=msgspec.json.encode(status),
+        traceparent=claim.traceparent,
+    )
+
+
+def back_off(errors: int) -> timedelta:
+    """Give the wait after so many errors: 1 s, 2 s, 4 s … 60 s, with jitter."""
+    wait = min(2.0**errors, LONGEST_BACK_OFF)
+    return timedelta(seconds=wait * random.uniform(0.8, 1.2))  # noqa: S311

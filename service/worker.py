@@ -1,0 +1,133 @@
+"""A worker: takes processes from the queue, renders them, sends callbacks, minds the rest."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+
+import structlog
+from aiohttp import web
+
+from service import probes
+from service.callbacks import Sender, send_safely
+from service.dispatcher import Dispatcher, Reconciler
+from service.heartbeat import Heartbeat
+from service.ids import new_process_id
+from service.metrics import Metrics
+from service.middleware import METRICS, observe
+from service.process import Processor
+from service.queue import CALLBACK, RENDER, Queue, Worker, connect
+from service.sandbox.limits import SandboxLimits
+from service.sandbox.pool import Sandbox
+from service.sandbox.work import ChildExit, Reason
+from service.settings import Settings
+from service.storages import Storages
+from service.store import open_store
+from service.version import libvips_version, version
+
+AHEAD = 2  # processes in hand for each slot: one renders while another is fetched or published
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then finish what runs, within the grace."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with open_worker(settings) as (renderer, caller, readiness):
+        await stop.wait()
+        log.info("draining", processes=renderer.job_counter)
+        readiness.draining = True
+        await asyncio.gather(renderer.drain(settings.drain_seconds), caller.drain(2))
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def open_worker(
+    settings: Settings,
+) -> AsyncIterator[tuple[Worker, Worker, probes.Readiness]]:
+    """Open all that a worker needs and start it; closing it stops everything."""
+    metrics = Metrics(version=version(), libvips=libvips_version())
+    name = f"{socket.gethostname()}:{os.getpid()}:{new_process_id()[:6]}"
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(
+            open_store(settings.database_url, size=settings.database_pool)
+        )
+        redis = connect(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        readiness = probes.Readiness(store)
+        await stack.enter_async_context(_serve_probes(settings, metrics, readiness))
+        storages = Storages(store, metrics.storage_request)
+        stack.push_async_callback(storages.close)
+        sandbox = await stack.enter_async_context(_sandbox(settings, metrics))
+        renders, callbacks = Queue(redis, RENDER), Queue(redis, CALLBACK)
+        heartbeat = Heartbeat(store.leases, settings.lease_seconds, metrics)
+        processor = Processor(
+            name=name,
+            store=store,
+            storages=storages,
+            sandbox=sandbox,
+            heartbeat=heartbeat,
+            callbacks=Dispatcher(callbacks),
+            settings=settings,
+            metrics=metrics,
+        )
+        sender = Sender(store, settings, metrics)
+        stack.push_async_callback(sender.close)
+        renderer = Worker(
+            redis, RENDER, processor.work,
+            slots=AHEAD * sandbox.slots, poll_seconds=settings.poll_seconds,
+        )  # fmt: skip
+        caller = Worker(
+            redis, CALLBACK, partial(send_safely, sender),
+            slots=settings.callback_concurrency, poll_seconds=settings.poll_seconds,
+        )  # fmt: skip
+        reconciler = Reconciler(store, renders, callbacks, settings, metrics)
+        for loop in (renderer.main(), caller.main(), reconciler.run(), heartbeat.run()):
+            stack.push_async_callback(_stop, asyncio.create_task(loop))
+        log.info("working", name=name, slots=sandbox.slots, protections=sorted(sandbox.protections))
+        yield renderer, caller, readiness
+
+
+@asynccontextmanager
+async def _sandbox(settings: Settings, metrics: Metrics) -> AsyncIterator[Sandbox]:
+    def note(ended: ChildExit) -> None:
+        metrics.child_exits.labels(ended.reason.value).inc()
+        if ended.reason not in {Reason.RECYCLED, Reason.SHUTDOWN, Reason.CANCELLED}:
+            log.warning(
+                "child_ended", reason=ended.reason.value, words=ended.words, stderr=ended.stderr
+            )
+
+    limits = SandboxLimits(memory_bytes=settings.child_memory_bytes)
+    async with Sandbox(
+        settings.slots or None, limits=limits, environ=os.environ, on_exit=note
+    ) as sandbox:
+        metrics.slots.set(sandbox.slots)
+        yield sandbox
+
+
+@asynccontextmanager
+async def _serve_probes(
+    settings: Settings, metrics: Metrics, readiness: probes.Readiness
+) -> AsyncIterator[None]:
+    app = web.Application(middlewares=[observe])
+    app[METRICS] = metrics
+    app[probes.READINESS] = readiness
+    app.add_routes(probes.routes)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, settings.metrics_host, settings.metrics_port).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _stop(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
