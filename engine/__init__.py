@@ -1,1 +1,40 @@
-"""The image engine: compiles lists of transformations into libvips pipelines."""
+"""The image engine: compiles lists of transformations into libvips pipelines.
+
+batch = parse_batch(body)                   the client's JSON, checked
+explain(source, batch.jobs)                 what would be done, from the header alone
+for index, result in render(source, batch.jobs): …
+"""
+
+from engine.check import check
+from engine.errors import DarkroomError, InvalidRequest, PictureError
+from engine.explain import Explanation, explain
+from engine.facts import Facts, read_facts
+from engine.limits import EngineLimits
+from engine.parse import Limits, parse, parse_batch
+from engine.render import Output, Result, Stats, plan, render
+from engine.source import Source
+from engine.transforms import Batch, Format, Job
+
+__all__ = [
+    "Batch",
+    "DarkroomError",
+    "EngineLimits",
+    "Explanation",
+    "Facts",
+    "Format",
+    "InvalidRequest",
+    "Job",
+    "Limits",
+    "Output",
+    "PictureError",
+    "Result",
+    "Source",
+    "Stats",
+    "check",
+    "explain",
+    "parse",
+    "parse_batch",
+    "plan",
+    "read_facts",
+    "render",
+]

@@ -1,6 +1,7 @@
 """What can go wrong with a picture or with the words that describe the work.
 
     DarkroomError
+    ├── IllegalPlan               the engine's own fault: a plan that breaks a rule
     ├── InvalidRequest            the client's words are wrong
     │   └── UnsupportedFormat     a format this build does not read or write
     └── PictureError              the words are right, the picture is not
@@ -29,6 +30,10 @@ class DarkroomError(Exception):
     def message(self) -> str:
         """The public words."""
         return str(self)
+
+
+class IllegalPlan(DarkroomError):
+    """A plan breaks a rule of `engine.spec`: a fault of the engine, not of its user."""
 
 
 class InvalidRequest(DarkroomError):

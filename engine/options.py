@@ -305,7 +305,7 @@ class Key(str):
             "it has a backslash": "\\" in raw,
             "it has a percent-encoded dot or slash": re.search(r"%(25)*(2e|2f|5c|00)", raw, re.I)
             is not None,
-            "it has an empty segment": "" in segments,
+            "it has an empty segment": not all(map(str.strip, segments)),
             'it has a "." or ".." segment': any(s.strip() in {".", ".."} for s in segments),
             "a segment is longer than 255 bytes": any(
                 len(s.encode(errors="replace")) > 255 for s in segments

@@ -15,6 +15,7 @@ from engine.transforms import TYPES, Batch, Job
 T = TypeVar("T")
 
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 JSON_NAMES = {
     "str": "a string", "int": "a whole number", "float": "a number", "bool": "true or false",
     "array": "an array", "object": "an object", "null": "null",
@@ -44,8 +45,8 @@ def parse(body: bytes, kind: type[T], limits: Limits = DEFAULT_LIMITS) -> T:
         words = msgspec.json.decode(body, type=kind, dec_hook=decode_option)
     except msgspec.ValidationError as error:
         raise _complaint(error, body, kind) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest(f"expected JSON: {error}", code="invalid_json") from None
+    except NOT_JSON as error:
+        raise _not_json(error) from None
     _check_counts(getattr(words, "jobs", ()), limits)
     return words
 
@@ -84,11 +85,23 @@ def _complaint(error: msgspec.ValidationError, body: bytes, kind: type) -> Inval
     path = place.removesuffix("`").removeprefix(".")
     if isinstance(cause := error.__cause__, Misplaced):
         return _invalid(_join(path, cause.place), words, cause.code)
-    raw = _value_at(msgspec.json.decode(body), path)
+    raw = _value_at(_plain(body), path)
     for pattern, explain in _COMPLAINTS.items():
         if found := re.fullmatch(pattern, words, re.DOTALL):
             return explain(found, path, raw, kind)
     return _invalid(path, words)
+
+
+def _plain(body: bytes) -> Any:
+    """Read JSON as it is; the typed reading may have stopped before a later mistake."""
+    try:
+        return msgspec.json.decode(body)
+    except NOT_JSON as error:
+        raise _not_json(error) from None
+
+
+def _not_json(error: Exception) -> InvalidRequest:
+    return InvalidRequest(f"expected JSON: {error}", code="invalid_json")
 
 
 def _unknown_field(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:

@@ -1,0 +1,37 @@
+"""The pointwise types as tables: what each makes of the 256 values of a band.
+
+A table is 256 bytes. The formulas are those of GD's `imagefilter`, as Photon calls it.
+"""
+
+from collections.abc import Callable
+from math import trunc
+
+Curve = bytes
+
+
+def _table(formula: Callable[[int], int]) -> Curve:
+    return bytes(min(255, max(0, formula(value))) for value in range(256))
+
+
+def add(amount: int) -> Curve:
+    """Brightness and colorize: ``clamp(v + amount)``."""
+    return _table(lambda value: value + amount)
+
+
+def contrast(level: int) -> Curve:
+    """Spread values from the middle; the order of the arithmetic is part of the result."""
+    factor = ((100 + level) / 100) * ((100 + level) / 100)
+
+    def spread(value: int) -> int:
+        return trunc(min(255.0, max(0.0, ((value / 255 - 0.5) * factor + 0.5) * 255)))
+
+    return _table(spread)
+
+
+def threshold(least: int) -> Curve:
+    """White from `least` on, black below."""
+    return _table(lambda value: 255 if value >= least else 0)
+
+
+IDENTITY = add(0)
+NEGATIVE = _table(lambda value: 255 - value)

@@ -1,0 +1,21 @@
+"""How much one picture may ask for. Each limit is checked before the work that it bounds."""
+
+from msgspec import Struct
+
+
+class EngineLimits(Struct, frozen=True, kw_only=True):
+    """The limits of the engine; an error names the field and shows both numbers.
+
+    `max_source_bytes`: bytes of a source or of a watermark.
+    `max_source_pixels`: width × height × frames of a source or of a watermark.
+    `max_output_pixels`, `max_output_side`: of a result, and of each intermediate that is
+    larger than the picture it is made of.
+    """
+
+    max_source_bytes: int = 128 * 1024 * 1024
+    max_source_pixels: int = 250_000_000
+    max_output_pixels: int = 100_000_000
+    max_output_side: int = 30_000
+
+
+DEFAULT_LIMITS = EngineLimits()

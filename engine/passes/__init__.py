@@ -1,0 +1,69 @@
+"""The passes that rewrite a plan, and the one door through which they run.
+
+A pass takes a plan and gives a plan that makes the same picture, or the very same object
+when it has nothing to do. It declares how the same: EXACT, bit for bit, or BOUNDED, within
+a stated distance. It knows nothing of the other passes, of pixels or of files.
+"""
+
+from collections.abc import Callable, Collection
+
+from msgspec import Struct
+
+from engine.ir import Plan
+from engine.passes.drop_idle import drop_idle
+from engine.spec import verify
+
+
+class Exact(Struct, frozen=True):
+    """The same pixels, bit for bit."""
+
+
+class Bounded(Struct, frozen=True):
+    """The same picture: no further than `levels` of 255 anywhere, `psnr` dB or better."""
+
+    levels: int
+    psnr: float
+
+
+EXACT = Exact()
+
+
+class Pass(Struct, frozen=True):
+    """A rewriting, named as its function, its module and its test are."""
+
+    run: Callable[[Plan], Plan]
+    fidelity: Exact | Bounded
+
+    @property
+    def name(self) -> str:
+        """The function's own."""
+        return self.run.__name__
+
+
+PASSES: tuple[Pass, ...] = (
+    Pass(drop_idle, EXACT),  # first, so that nobody else has to think of nodes that do nothing
+)
+
+Observer = Callable[[str, Plan, Plan], None]
+
+
+def optimise(
+    plan: Plan,
+    switched_off: Collection[str] = (),
+    observer: Observer | None = None,
+    passes: tuple[Pass, ...] = PASSES,
+) -> Plan:
+    """Run the passes in order, each result verified; `observer` sees name, before, after.
+
+    IllegalPlan if the plan given, or one made by a pass, breaks a rule.
+    """
+    verify(plan)
+    for rewriting in passes:
+        if rewriting.name in switched_off:
+            continue
+        before, plan = plan, rewriting.run(plan)
+        if plan is not before:
+            verify(plan)
+        if observer is not None:
+            observer(rewriting.name, before, plan)
+    return plan

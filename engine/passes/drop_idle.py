@@ -1,0 +1,25 @@
+"""Drop nodes that change nothing."""
+
+from engine.curves import IDENTITY
+from engine.geometry import Box
+from engine.ir import Crop, Frame, Node, Plan, Resample, Table, Turn
+
+
+def drop_idle(plan: Plan) -> Plan:
+    """Leave out turns by nothing, crops of the whole, tables and scalings that keep all."""
+    given = (plan.source_frame, *plan.frames)
+    kept = (node for node, frame in zip(plan.nodes, given, strict=False) if not _idle(node, frame))
+    return plan.with_nodes(tuple(kept))
+
+
+def _idle(node: Node, given: Frame) -> bool:
+    match node:
+        case Turn():
+            return node == Turn()
+        case Crop():
+            return node.box == Box(0, 0, *given.size)
+        case Resample():
+            return (node.width, node.height) == given.size
+        case Table():
+            return all(table == IDENTITY for table in node.tables)
+    return False

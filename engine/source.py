@@ -1,0 +1,49 @@
+"""A picture's bytes: kept whole, read as often as needed."""
+
+import mmap
+import os
+from pathlib import Path
+
+Buffer = bytes | bytearray | memoryview | mmap.mmap
+
+
+class Source:
+    """The bytes of one picture, from memory, a file or an open descriptor.
+
+    A file is mapped rather than read, so a child process can be handed the descriptor of
+    a shared memory file. Every pass over the picture reads the same bytes from the start.
+    The bytes must not change while the source is in use.
+    """
+
+    def __init__(self, data: Buffer) -> None:
+        self.data = data
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray | memoryview) -> "Source":
+        """Use bytes that are in memory already."""
+        return cls(data)
+
+    @classmethod
+    def from_path(cls, path: str | Path) -> "Source":
+        """Map a file; OSError if it cannot be opened."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return cls.from_fd(fd)
+        finally:
+            os.close(fd)
+
+    @classmethod
+    def from_fd(cls, fd: int) -> "Source":
+        """Map an open file from its start, wherever its offset is; `fd` stays the caller's."""
+        if os.fstat(fd).st_size == 0:
+            return cls(b"")
+        return cls(mmap.mmap(fd, 0, access=mmap.ACCESS_READ))
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self.data.nbytes if isinstance(self.data, memoryview) else len(self.data)
+
+    def head(self, count: int = 32) -> bytes:
+        """Give the first bytes."""
+        return bytes(self.data[:count])

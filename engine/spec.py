@@ -1,0 +1,115 @@
+"""What a legal plan is, written down rule by rule and executed by `verify`."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from engine.errors import IllegalPlan
+from engine.formats import TRAITS
+from engine.geometry import Box
+from engine.ir import (
+    Canvas,
+    Crop,
+    Decode,
+    Flatten,
+    Frame,
+    Luma,
+    Node,
+    Plan,
+    Premultiply,
+    Resample,
+    Rotate,
+    Table,
+    Tint,
+    ToSrgb,
+    Turn,
+    Unpremultiply,
+)
+
+
+class Rule(NamedTuple):
+    """A law for the nodes of some types: what it says, and whether a node obeys it.
+
+    `holds` is given the node, the frame that goes in and the frame that comes out.
+    """
+
+    says: str
+    binds: tuple[type[Node], ...]
+    holds: Callable[[Any, Frame, Frame], bool]
+
+
+ANY_PICTURE = (Decode, ToSrgb, Turn, Crop)
+STRAIGHT = (Canvas, Table, Luma, Tint, Flatten, Premultiply, ToSrgb)
+
+
+def _tables_fit(node: Table | Tint, given: Frame, made: Frame) -> bool:
+    return len(node.tables) == made.bands and all(len(table) == 256 for table in node.tables)
+
+
+def _inside(node: Crop, given: Frame, made: Frame) -> bool:
+    return min(made.size) > 0 and node.box.within(given.size) == node.box
+
+
+def _covered(node: Canvas, given: Frame, made: Frame) -> bool:
+    box = Box(node.left, node.top, *given.size)
+    return box.within(made.size) == box
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("a side is at least 1 pixel", (Node,), lambda n, i, o: min(o.size) >= 1),
+    Rule("shrink is 1, 2, 4 or 8", (Decode,), lambda n, i, o: n.shrink in {1, 2, 4, 8}),
+    Rule("quarters are 0 to 3", (Turn,), lambda n, i, o: n.quarters in range(4)),
+    Rule("a crop lies inside its picture", (Crop,), _inside),
+    Rule("a canvas holds its picture", (Canvas,), _covered),
+    Rule("tables have 256 entries for each band", (Table, Tint), _tables_fit),
+    Rule("luma is taken of three colours", (Luma,), lambda n, i, o: i.bands == 3),
+    Rule("a tint is given one grey band", (Tint,), lambda n, i, o: i.bands == 1),
+    Rule("colours are straight", STRAIGHT, lambda n, i, o: not i.premultiplied),
+    Rule(
+        "alpha is premultiplied around every resampling",
+        (Resample, Rotate),
+        lambda n, i, o: i.premultiplied or not i.alpha,
+    ),
+    Rule("there is alpha to multiply by", (Premultiply,), lambda n, i, o: i.alpha),
+    Rule("there is alpha to divide by", (Unpremultiply,), lambda n, i, o: i.premultiplied),
+    Rule("there is alpha to flatten", (Flatten,), lambda n, i, o: i.alpha),
+)  # fmt: skip
+
+
+def verify(plan: Plan) -> Plan:
+    """Give the plan back if it is legal; IllegalPlan names the rule and the node."""
+    if not plan.nodes or not isinstance(plan.nodes[0], Decode):
+        raise IllegalPlan(f"a plan begins with decode\n{plan}")
+    given = plan.source_frame
+    for index, (node, made) in enumerate(zip(plan.nodes, plan.frames, strict=True)):
+        if (broken := _broken(index, node, given, made)) is not None:
+            raise IllegalPlan(f"node {index} ({type(node).__name__}): {broken}\n{plan}")
+        given = made
+    if (broken := _broken_at_save(plan)) is not None:
+        raise IllegalPlan(f"save: {broken}\n{plan}")
+    return plan
+
+
+def _broken(index: int, node: Node, given: Frame, made: Frame) -> str | None:
+    if isinstance(node, Decode) and index > 0:
+        return "only the first node decodes"
+    if not isinstance(node, ANY_PICTURE) and (given.bands not in {1, 3} or given.depth != 8):
+        return "only 8-bit sRGB is worked on"
+    broken = (
+        rule.says
+        for rule in RULES
+        if isinstance(node, rule.binds) and not rule.holds(node, given, made)
+    )
+    return next(broken, None)
+
+
+def _broken_at_save(plan: Plan) -> str | None:
+    frame, traits = plan.frame, TRAITS[plan.save.format]
+    if frame.premultiplied:
+        return "colours are straight"
+    if frame.bands not in {1, 3} or frame.depth != 8:
+        return "only 8-bit sRGB is saved"
+    if frame.alpha and not traits.alpha:
+        return f"{plan.save.format.value} has no alpha"
+    if max(frame.size) > traits.max_side:
+        return f"{plan.save.format.value} has at most {traits.max_side} pixels a side"
+    return None if 1 <= plan.save.quality <= 100 else "quality is 1 to 100"

@@ -1,0 +1,127 @@
+"""libvips: the only import of pyvips, how it is set up, and what its errors mean here.
+
+libvips reads its environment when it is loaded, so the settings are made before the
+import. `VIPS_CONCURRENCY` may be set by whoever starts the process; one thread a process
+gives the most pictures a second when there is a process for each core.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+os.environ.setdefault("VIPS_CONCURRENCY", "1")
+
+import pyvips
+
+from engine.errors import DarkroomError, SourceCorrupt
+from engine.source import Source
+from engine.transforms import Format
+
+Image: TypeAlias = pyvips.Image
+OLDEST = (8, 18, 5)
+
+LOADERS = {
+    Format.JPEG: Image.jpegload_source,
+    Format.PNG: Image.pngload_source,
+    Format.WEBP: Image.webpload_source,
+}
+
+
+def _require(version: tuple[int, int, int]) -> None:
+    """Refuse a libvips with known holes; ImportError names both versions."""
+    if version < OLDEST:
+        found, wanted = ".".join(map(str, version)), ".".join(map(str, OLDEST))
+        raise ImportError(f"expected libvips {wanted} or newer, found {found}")
+
+
+VERSION = (pyvips.version(0), pyvips.version(1), pyvips.version(2))
+_require(VERSION)
+pyvips.cache_set_max(0)
+pyvips.block_untrusted_set(True)
+
+
+class Counter:
+    """How many libvips operations this process has built."""
+
+    def __init__(self) -> None:
+        self.operations = 0
+
+    def watch(self) -> None:
+        """Count every operation from now on; pyvips has one door for all of them."""
+        call = pyvips.Operation.call
+
+        def counted(name: str, *args: Any, **options: Any) -> Any:
+            self.operations += 1
+            return call(name, *args, **options)
+
+        pyvips.Operation.call = staticmethod(counted)
+
+
+COUNTER = Counter()
+COUNTER.watch()
+
+
+def open_image(source: Source, picture_format: Format, **options: Any) -> Image:
+    """Open a picture with the loader of its format, to be read once from top to bottom.
+
+    `options` are the loader's own. Raises SourceCorrupt if the header cannot be read; a
+    fault further on comes to light when pixels are pulled.
+    """
+    with source_errors():
+        image: Image = LOADERS[picture_format](
+            pyvips.Source.new_from_memory(source.data),
+            access="sequential",
+            fail_on="truncated",
+            **options,
+        )
+    return image
+
+
+@contextmanager
+def source_errors() -> Iterator[None]:
+    """Turn libvips' errors into SourceCorrupt, for calls that only read a source."""
+    try:
+        yield
+    except pyvips.Error as error:
+        raise SourceCorrupt(f"the picture cannot be decoded: {reason(error)}") from error
+
+
+@contextmanager
+def render_errors() -> Iterator[None]:
+    """Turn libvips' errors into the root error, for calls that evaluate a pipeline."""
+    try:
+        yield
+    except pyvips.Error as error:
+        raise DarkroomError(f"the picture could not be made: {reason(error)}") from error
+
+
+def reason(error: pyvips.Error) -> str:
+    """Give libvips' own words in one line, which may be none at all."""
+    lines = [line.strip() for line in str(error.detail or "").splitlines() if line.strip()]
+    return "; ".join(dict.fromkeys(lines))[:300] or "damaged or incomplete data"
+
+
+def through_profile(image: Image) -> Image:
+    """Convert to 8-bit sRGB through the embedded profile; one that does not fit is ignored."""
+    try:
+        return image.icc_transform("srgb", embedded=True, intent="perceptual", depth=8)
+    except pyvips.Error:
+        return image
+
+
+def image_from_table(tables: tuple[bytes, ...]) -> Image:
+    """Make a look-up image of 256 entries and one band for each table."""
+    entries = bytes(value for entry in zip(*tables, strict=True) for value in entry)
+    return Image.new_from_memory(entries, 256, 1, len(tables), "uchar")
+
+
+def interpolator(name: str) -> pyvips.Interpolate:
+    """Give one of libvips' interpolators."""
+    return pyvips.Interpolate.new(name)
+
+
+def drain(image: Image) -> None:
+    """Decode a whole picture and keep nothing; SourceCorrupt if it cannot be."""
+    with source_errors():
+        image.avg()

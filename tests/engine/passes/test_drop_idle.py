@@ -1,0 +1,38 @@
+"""drop_idle: what changes nothing goes, what changes something stays."""
+
+from engine.curves import IDENTITY, NEGATIVE
+from engine.facts import Facts
+from engine.geometry import Box
+from engine.ir import Canvas, Crop, Decode, Node, Plan, Resample, Save, Table, ToSrgb, Turn
+from engine.passes.drop_idle import drop_idle
+from engine.transforms import Format
+
+FACTS = Facts(format=Format.PNG, width=40, height=30)
+
+
+def dropped(*nodes: Node) -> tuple[Node, ...]:
+    made = drop_idle(Plan(FACTS, (Decode(), ToSrgb(), *nodes), Save(Format.PNG, 100)))
+    return made.nodes[2:]
+
+
+def test_idle_nodes_go() -> None:
+    assert dropped(
+        Turn(),
+        Crop(Box(0, 0, 40, 30)),
+        Resample(40, 30),
+        Table((IDENTITY,) * 3),
+        Turn(quarters=1),
+        Crop(Box(0, 0, 30, 40)),
+    ) == (Turn(quarters=1),)
+
+
+def test_working_nodes_stay_and_the_plan_is_the_same_object() -> None:
+    nodes = (
+        Turn(mirror=True),
+        Crop(Box(0, 0, 39, 30)),
+        Resample(39, 31),
+        Table((NEGATIVE, IDENTITY, IDENTITY)),
+        Canvas(39, 31, 0, 0, (0, 0, 0, 0)),
+    )
+    made = Plan(FACTS, (Decode(), ToSrgb(), *nodes), Save(Format.PNG, 100))
+    assert drop_idle(made) is made

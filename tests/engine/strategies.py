@@ -1,0 +1,57 @@
+"""Random pictures and random lists of transformations for property tests."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from engine.transforms import Direction, FilterName, FitType, Gravity
+from tests.engine.pictures import Pixels, Words, noise
+
+GRAVITIES = st.sampled_from([*(gravity.value for gravity in Gravity), "middle"])
+SIDES = st.integers(1, 60)
+OFFSETS = st.integers(-30, 30) | st.sampled_from(["10%", "-25%", "7px"])
+
+
+def pictures(bands: tuple[int, ...] = (3, 4), largest: int = 40) -> st.SearchStrategy[Pixels]:
+    """Noise of random size, with or without alpha, some of it with flat areas."""
+    sides = st.integers(1, largest)
+    return st.builds(noise, sides, sides, st.sampled_from(bands), st.integers(0, 9))
+
+
+def _words(kind: str, **options: st.SearchStrategy[Any]) -> st.SearchStrategy[Words]:
+    return st.fixed_dictionaries({"type": st.just(kind), **options})
+
+
+def _boxed(kind: str, **options: st.SearchStrategy[Any]) -> st.SearchStrategy[Words]:
+    one = st.sampled_from([("width",), ("height",), ("width", "height")])
+    return one.flatmap(lambda names: _words(kind, **options, **dict.fromkeys(names, SIDES)))
+
+
+POINTWISE: tuple[st.SearchStrategy[Words], ...] = (
+    _words("brightness", bright_level=st.integers(-255, 255) | st.just(0)),
+    _words("contrast", level=st.integers(-100, 100)),
+    _words("colorize", red=st.integers(0, 255), green=st.integers(0, 255)),
+    _words("filter", filter=st.sampled_from(["negate", "grayscale", "sepia", "bw"])),
+)
+GEOMETRIC: tuple[st.SearchStrategy[Words], ...] = (
+    _words("flip", direction=st.sampled_from([way.value for way in Direction])),
+    _words("rotate", degrees=st.sampled_from([0, 90, 180, 270, 360, 20.5, 45])),
+    _boxed("resize"),
+    _boxed("zoom", level=st.integers(0, 10)),
+    _boxed("crop", gravity=GRAVITIES, xoffset=OFFSETS, yoffset=OFFSETS, fit=st.booleans()),
+    _boxed(
+        "fitmethod",
+        fit_type=st.sampled_from([fit.value for fit in FitType]),
+        gravity=GRAVITIES,
+        opacity=st.integers(0, 10),
+        color=st.sampled_from(["#000", "#f80", "#12345678"]),
+    ),
+)
+FILTERS = tuple(name.value for name in FilterName)
+
+
+def transformations(
+    *kinds: st.SearchStrategy[Words], longest: int = 5
+) -> st.SearchStrategy[list[Words]]:
+    """Lists of transformations; of all types if none are named."""
+    return st.lists(st.one_of(*(kinds or POINTWISE + GEOMETRIC)), max_size=longest)

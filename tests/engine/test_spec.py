@@ -1,0 +1,85 @@
+"""verify() names the rule that a hand-made illegal plan breaks, and the node."""
+
+import pytest
+
+from engine.errors import IllegalPlan
+from engine.expand import expand
+from engine.facts import Facts
+from engine.geometry import Box
+from engine.ir import (
+    Canvas,
+    Crop,
+    Decode,
+    Flatten,
+    Luma,
+    Node,
+    Plan,
+    Premultiply,
+    Resample,
+    Rotate,
+    Save,
+    Table,
+    Tint,
+    ToSrgb,
+    Turn,
+    Unpremultiply,
+)
+from engine.spec import verify
+from engine.transforms import Format
+from tests.engine.pictures import job
+
+RGB = Facts(format=Format.PNG, width=40, height=30)
+RGBA = Facts(format=Format.PNG, width=40, height=30, alpha=True)
+CMYK = Facts(format=Format.JPEG, width=40, height=30, bands=4)
+DEEP = Facts(format=Format.PNG, width=40, height=30, depth=16)
+PNG = Save(Format.PNG, 100)
+JPEG = Save(Format.JPEG, 70)
+START: tuple[Node, ...] = (Decode(), ToSrgb())
+FLAT = bytes(256)
+
+
+@pytest.mark.parametrize(
+    ("facts", "nodes", "save", "words"),
+    [
+        (RGB, (), PNG, "begins with decode"),
+        (RGB, (ToSrgb(), Decode()), PNG, "begins with decode"),
+        (RGB, (*START, Decode()), PNG, "node 2 (Decode): only the first node decodes"),
+        (RGB, (Decode(3),), PNG, "node 0 (Decode): shrink is 1, 2, 4 or 8"),
+        (RGB, (*START, Turn(False, 4)), PNG, "node 2 (Turn): quarters are 0 to 3"),
+        (RGB, (*START, Crop(Box(10, 0, 31, 30))), PNG, "a crop lies inside its picture"),
+        (RGB, (*START, Crop(Box(-1, 0, 3, 3))), PNG, "a crop lies inside its picture"),
+        (RGB, (*START, Crop(Box(0, 0, 0, 3))), PNG, "a side is at least 1 pixel"),
+        (RGB, (*START, Resample(0, 3)), PNG, "a side is at least 1 pixel"),
+        (RGB, (*START, Canvas(50, 50, 20, 0, (0, 0, 0, 255))), PNG, "a canvas holds its picture"),
+        (RGB, (*START, Table((FLAT,))), PNG, "tables have 256 entries for each band"),
+        (RGB, (*START, Table((b"", FLAT, FLAT))), PNG, "tables have 256 entries for each band"),
+        (RGB, (*START, Luma(), Tint((FLAT,))), PNG, "tables have 256 entries for each band"),
+        (RGB, (*START, Luma(), Luma()), PNG, "node 3 (Luma): luma is taken of three colours"),
+        (RGB, (*START, Tint((FLAT,) * 3)), PNG, "a tint is given one grey band"),
+        (RGBA, (*START, Resample(9, 9)), PNG, "alpha is premultiplied around every resampling"),
+        (RGBA, (*START, Rotate(5, 9, 9)), PNG, "alpha is premultiplied around every resampling"),
+        (RGBA, (*START, Premultiply(), Premultiply()), PNG, "colours are straight"),
+        (RGBA, (*START, Premultiply(), Table((FLAT,) * 3)), PNG, "colours are straight"),
+        (RGBA, (*START, Premultiply(), Flatten()), PNG, "colours are straight"),
+        (RGB, (*START, Premultiply()), PNG, "there is alpha to multiply by"),
+        (RGBA, (*START, Unpremultiply()), PNG, "there is alpha to divide by"),
+        (RGB, (*START, Flatten()), PNG, "there is alpha to flatten"),
+        (RGBA, (*START, Premultiply()), PNG, "save: colours are straight"),
+        (RGBA, START, JPEG, "save: jpeg has no alpha"),
+        (CMYK, (Decode(),), JPEG, "save: only 8-bit sRGB is saved"),
+        (CMYK, (Decode(), Resample(9, 9)), JPEG, "only 8-bit sRGB is worked on"),
+        (DEEP, (Decode(), Luma()), PNG, "only 8-bit sRGB is worked on"),
+        (RGB, (*START, Resample(16_384, 9)), Save(Format.WEBP, 70), "at most 16383 pixels"),
+        (RGB, START, Save(Format.JPEG, 0), "quality is 1 to 100"),
+    ],
+)
+def test_illegal(facts: Facts, nodes: tuple[Node, ...], save: Save, words: str) -> None:
+    with pytest.raises(IllegalPlan) as caught:
+        verify(Plan(facts, nodes, save))
+    assert words in caught.value.message.splitlines()[0]
+
+
+def test_legal() -> None:
+    for facts in (RGB, RGBA, CMYK, DEEP):
+        made = expand(job({"type": "resize", "width": 9}, destination="out.jpg"), facts)
+        assert verify(made) is made
