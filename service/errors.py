@@ -20,6 +20,7 @@ DarkroomError                           code, retryable (engine.errors)
 ├── RenderError                         the rendering child
 │   ├── RenderTimeout
 │   ├── RenderCrashed
+│   ├── RenderUnavailable       retryable
 │   └── Quarantined
 ├── LeaseLost                           another worker has this process now
 └── EmbeddedError                       a server of `darkroom dev` did not start
@@ -155,6 +156,13 @@ class RenderCrashed(RenderError):
     retryable = True
 
 
+class RenderUnavailable(RenderError):
+    """No child can be started, or the worker is shutting down: nothing the work did."""
+
+    code = "render_unavailable"
+    retryable = True
+
+
 class Quarantined(RenderError):
     """This work has killed its child three times and is not tried again."""
 
@@ -196,6 +204,7 @@ __all__ = [
     "RenderCrashed",
     "RenderError",
     "RenderTimeout",
+    "RenderUnavailable",
     "SourceNotFound",
     "StorageDenied",
     "StorageError",

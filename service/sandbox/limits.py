@@ -1,0 +1,45 @@
+"""What a rendering child may use, and how its slot is looked after."""
+
+from msgspec import Struct
+
+MIB = 1 << 20
+
+
+class SandboxLimits(Struct, frozen=True, kw_only=True):
+    """Every limit of the sandbox, with its default.
+
+    `memory_bytes` bounds what the child itself may write to: heap, stacks and private
+    anonymous memory (RLIMIT_DATA). RLIMIT_AS would also count libraries, a mapped source
+    and the reserves of malloc, so that the figure would say little about real memory; it
+    is set all the same, `address_slack_bytes` above, to bound shared mappings.
+    """
+
+    memory_bytes: int = 2048 * MIB
+    """Memory of a child: more, and its work ends as out of memory."""
+    address_slack_bytes: int = 2048 * MIB
+    """Address space of a child above `memory_bytes`: libraries, and the mapped source."""
+    output_bytes: int = 512 * MIB
+    """Size of one output (RLIMIT_FSIZE)."""
+    max_inputs: int = 250
+    """Files beside the source in one work; the kernel passes at most 253 at once."""
+    results_ahead: int = 4
+    """Results that may wait to be taken before the child pauses, its deadline with it."""
+    works_per_child: int = 1000
+    """A child is replaced after so many works."""
+    resident_bytes: int = 512 * MIB
+    """A child that keeps more memory than this between two works is replaced."""
+    start_seconds: float = 30.0
+    """Time for a child to start, import the engine and be ready."""
+    backoff_seconds: float = 0.1
+    """Pause after a child that did not start; doubled each time."""
+    backoff_most_seconds: float = 10.0
+    """The longest such pause."""
+    readable: tuple[str, ...] = ()
+    """Files and folders that a child may read beside Python, libraries and fonts."""
+
+    def next_pause(self, pause: float) -> float:
+        """Give the pause, in seconds, before the next start after one that failed."""
+        return min(self.backoff_most_seconds, max(self.backoff_seconds, 2 * pause))
+
+
+DEFAULT_LIMITS = SandboxLimits()

@@ -1,0 +1,54 @@
+"""The system calls of Linux that Python does not offer, or not in every build."""
+
+import ctypes
+import os
+from typing import Final
+
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_DUMPABLE: Final = 4
+PR_SET_NO_NEW_PRIVS: Final = 38
+
+MFD_CLOEXEC: Final = 1
+MFD_ALLOW_SEALING: Final = 2
+F_ADD_SEALS: Final = 1033
+F_GET_SEALS: Final = 1034
+SEALED: Final = 1 | 2 | 4 | 8  # no more seals, no shrinking, no growing, no writing
+
+_PIDFD_OPEN: Final = 434
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def checked(result: int) -> int:
+    """Give back what a C function returned, or raise its errno as an OSError."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+def syscall(number: int, *arguments: object) -> int:
+    """Make a system call; integers are passed as longs, the rest as ctypes passes it."""
+    longs = [ctypes.c_long(item) if isinstance(item, int) else item for item in arguments]
+    return checked(_libc.syscall(ctypes.c_long(number), *longs))
+
+
+def prctl(option: int, value: object, third: object = 0) -> int:
+    """Change something about the calling process."""
+    longs = [ctypes.c_ulong(item) if isinstance(item, int) else item for item in (value, third)]
+    return checked(_libc.prctl(option, *longs, ctypes.c_ulong(0), ctypes.c_ulong(0)))
+
+
+def memory_file(name: str) -> int:
+    """Open an empty file that lives in memory only and may be sealed; give its descriptor."""
+    return checked(_libc.memfd_create(name.encode(), MFD_CLOEXEC | MFD_ALLOW_SEALING))
+
+
+def pidfd_open(pid: int) -> int:
+    """Open a descriptor that turns readable when the process ends."""
+    return syscall(_PIDFD_OPEN, pid, 0)
+
+
+def capset(header: object, data: object) -> int:
+    """Set the capabilities of the calling thread; both are arrays of ctypes."""
+    return checked(_libc.capset(header, data))

@@ -1,0 +1,29 @@
+"""How much memory this process has resident, now and at its most."""
+
+import os
+import re
+
+PEAK = re.compile(rb"^VmHWM:\s*(\d+) kB", re.MULTILINE)
+NOW = re.compile(rb"^VmRSS:\s*(\d+) kB", re.MULTILINE)
+
+
+class Memory:
+    """Opened before the child is confined, for it cannot open files of `/proc` later."""
+
+    def __init__(self) -> None:
+        self._status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+        self._marks = os.open("/proc/self/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
+
+    def reset_peak(self) -> None:
+        """Let the peak begin anew at what is resident now."""
+        os.pwrite(self._marks, b"5", 0)
+
+    def measure(self) -> tuple[int, int]:
+        """Give the peak since `reset_peak` and what is resident now, in bytes."""
+        text = os.pread(self._status, 4096, 0)
+        return _bytes(PEAK, text), _bytes(NOW, text)
+
+
+def _bytes(pattern: re.Pattern[bytes], text: bytes) -> int:
+    found = pattern.search(text)
+    return int(found[1]) * 1024 if found else 0

@@ -1,0 +1,95 @@
+"""What is asked of a rendering child, and what comes back."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import BinaryIO
+
+from msgspec import Struct, field
+
+from engine.errors import DarkroomError
+from engine.limits import DEFAULT_LIMITS, EngineLimits
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """One source and the jobs to make of it.
+
+    The files must have a `fileno`; they are opened anew for the child, to be read only,
+    so that their own positions do not move and the same file may be used by many works.
+    """
+
+    source: BinaryIO
+    jobs: tuple[bytes, ...]
+    """Each job as JSON, an object of the API document."""
+    deadline: float
+    """Seconds that the child may work, not counting waits for a slot or for the caller."""
+    inputs: Mapping[str, BinaryIO] = field(default_factory=dict)
+    """The files that jobs name beside the source, such as watermarks, by their key."""
+    limits: EngineLimits = DEFAULT_LIMITS
+
+
+class Output(Struct, frozen=True, kw_only=True):
+    """One finished picture, in an open file at position 0 that nobody can change.
+
+    Whoever takes the result closes the file.
+    """
+
+    file: BinaryIO
+    size: int
+    """Bytes."""
+    format: str
+    width: int
+    height: int
+    """Pixels; of one frame if there are many."""
+    frames: int
+    content_type: str
+    sha256: str
+    """Of the bytes, in hexadecimal."""
+    milliseconds: float
+    """What this job took in the child; shared work counts for the first job it served."""
+
+
+class Result(Struct, frozen=True):
+    """What became of one job of the work."""
+
+    index: int
+    """The place of the job in `Work.jobs`."""
+    outcome: Output | DarkroomError
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What a whole work cost, in figures for the metrics."""
+
+    source_format: str = ""
+    source_pixels: int = 0
+    decode_passes: int = 0
+    pixels_decoded: int = 0
+    plan_seconds: float = 0.0
+    render_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    """The most memory that the child had resident during this work."""
+
+
+class Reason(StrEnum):
+    """Why a child ended; the label of a metric, so there are few of them."""
+
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"
+    CANCELLED = "cancelled"
+    RECYCLED = "recycled"
+    START_FAILED = "start_failed"
+    SHUTDOWN = "shutdown"
+
+
+class ChildExit(Struct, frozen=True, kw_only=True):
+    """How a child ended, for logs and metrics; nothing of it is shown to clients."""
+
+    reason: Reason
+    words: str
+    """Such as ``died of SIGSEGV``."""
+    pid: int = 0
+    works: int = 0
+    """How many works it had begun."""
+    stderr: str = ""
+    """The end of what it wrote to standard error."""
