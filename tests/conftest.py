@@ -2,13 +2,19 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import asyncpg
 import pytest
 import redis.asyncio
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
 
 from service.embedded import Postgres, SeaweedFS, Valkey
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +34,20 @@ async def valkey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Valk
 async def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SeaweedFS]:
     async with SeaweedFS(tmp_path_factory.mktemp("seaweedfs")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+async def s3_client(seaweedfs: SeaweedFS) -> AsyncIterator["S3Client"]:
+    """A plain S3 client, to look at what the service stored."""
+    async with get_session().create_client(
+        "s3",
+        endpoint_url=seaweedfs.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=seaweedfs.access_key,
+        aws_secret_access_key=seaweedfs.secret_key,
+        config=AioConfig(s3={"addressing_style": "path"}, proxies={}),
+    ) as client:
+        yield client
 
 
 @pytest.fixture

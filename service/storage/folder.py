@@ -1,0 +1,210 @@
+"""A folder of the local file system, or of one that is mounted."""
+
+import asyncio
+import errno
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from service.errors import (
+    SourceNotFound,
+    StorageDenied,
+    StorageError,
+    StorageMisconfigured,
+    StorageUnavailable,
+)
+from service.storage.protocol import OnRequest, check_size, confined, ignore, observed, shown
+
+ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+IN_THE_WAY = ABSENT | {errno.EISDIR}
+
+# A file that is still being written, or was when its writer died.
+UNFINISHED = re.compile(r"\.darkroom-[0-9a-f]{16}\.part")
+UNFINISHED_SECONDS = 3600
+COPY_BYTES = 1024 * 1024
+
+
+class FolderStorage:
+    """Files below one root; symbolic links are followed as long as they stay inside."""
+
+    def __init__(self, root: Path, on_request: OnRequest = ignore) -> None:
+        self._root = root
+        self._on_request = on_request
+        self._swept: dict[tuple[int, int], float] = {}
+
+    async def fetch(self, key: str, *, limit: int) -> BinaryIO:
+        """Open the file itself, without a copy."""
+        with observed("fetch", self._on_request):
+            return await asyncio.to_thread(self._open_file, key, limit)
+
+    async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
+        """Write beside the final name, flush to disk, rename; a file system has no types."""
+        with observed("publish", self._on_request):
+            await asyncio.to_thread(self._replace_file, key, body)
+
+    async def check(self) -> None:
+        """See whether the root is there and may be read and written."""
+        with observed("check", self._on_request):
+            await asyncio.to_thread(self._check_root)
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _open_file(self, key: str, limit: int) -> BinaryIO:
+        *folders, name = _names(key)
+        with _reading(key), self._open_root() as root, _open_below(root, folders) as folder:
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+            file = os.open(name, flags, dir_fd=folder)
+            try:
+                _check_inside(root, file)
+                check_size(key, _size(key, file), limit)
+                return os.fdopen(file, "rb")
+            except BaseException:
+                os.close(file)
+                raise
+
+    def _replace_file(self, key: str, body: BinaryIO) -> None:
+        *folders, name = _names(key)
+        with (
+            _writing(key),
+            self._open_root() as root,
+            _open_below(root, folders, make=True) as folder,
+        ):
+            self._sweep(folder)
+            unfinished = f".darkroom-{secrets.token_hex(8)}.part"
+            try:
+                _write_durably(unfinished, folder, body)
+                os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(unfinished, dir_fd=folder)
+                raise
+            os.fsync(folder)
+
+    def _check_root(self) -> None:
+        with self._open_root():
+            mode = os.R_OK | os.W_OK | os.X_OK
+            if not os.access(self._root, mode, effective_ids=True):
+                raise StorageDenied("the storage's folder may not be read and written")
+
+    @contextmanager
+    def _open_root(self) -> Iterator[int]:
+        try:
+            root = _open_folder(self._root)
+        except OSError as error:
+            if error.errno in ABSENT:
+                raise StorageMisconfigured("the storage's folder does not exist") from None
+            raise _storage_error(error, "the storage's folder") from None
+        try:
+            yield root
+        finally:
+            os.close(root)
+
+    def _sweep(self, folder: int) -> None:
+        """Remove what killed writers left here; once an hour, for listing has its price."""
+        facts, now = os.fstat(folder), time.time()
+        place = (facts.st_dev, facts.st_ino)
+        if now - self._swept.get(place, 0) < UNFINISHED_SECONDS:
+            return
+        self._swept = {p: t for p, t in self._swept.items() if now - t < UNFINISHED_SECONDS}
+        self._swept[place] = now
+        with os.scandir(folder) as entries:
+            old = [e.name for e in entries if UNFINISHED.fullmatch(e.name) and _is_old(e, now)]
+        for name in old:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+
+
+def _names(key: str) -> list[str]:
+    names = confined(key).split("/")
+    if UNFINISHED.fullmatch(names[-1]):
+        raise StorageDenied(f"{shown(key)} is a name that the storage keeps for itself")
+    return names
+
+
+def _open_folder(path: Path | str, folder: int | None = None) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+
+
+@contextmanager
+def _open_below(root: int, names: list[str], *, make: bool = False) -> Iterator[int]:
+    """Go down one folder at a time, so that none is entered before it is checked."""
+    with ExitStack() as opened:
+        folder = root
+        for name in names:
+            if make:
+                _make_folder(name, folder)
+            folder = _open_folder(name, folder)
+            opened.callback(os.close, folder)
+            _check_inside(root, folder)
+        yield folder
+
+
+def _make_folder(name: str, folder: int) -> None:
+    try:
+        os.mkdir(name, dir_fd=folder)
+    except FileExistsError:
+        return
+    os.fsync(folder)
+
+
+def _check_inside(root: int, opened: int) -> None:
+    """Ask the kernel what was really opened: no time passes between check and use."""
+    top, path = (os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in (root, opened))
+    if not path.startswith(top.rstrip("/") + "/"):
+        raise StorageDenied("a symbolic link leads out of the storage's folder")
+
+
+def _size(key: str, file: int) -> int:
+    facts = os.fstat(file)
+    if not stat.S_ISREG(facts.st_mode):
+        raise SourceNotFound(f"{shown(key)} is not a file")
+    return facts.st_size
+
+
+def _write_durably(name: str, folder: int, body: BinaryIO) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, 0o666, dir_fd=folder), "wb") as file:
+        body.seek(0)
+        shutil.copyfileobj(body, file, COPY_BYTES)
+        file.flush()
+        os.fsync(file)
+
+
+def _is_old(entry: os.DirEntry[str], now: float) -> bool:
+    with suppress(FileNotFoundError):
+        return now - entry.stat(follow_symlinks=False).st_mtime > UNFINISHED_SECONDS
+    return False
+
+
+@contextmanager
+def _reading(key: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in ABSENT:
+            raise SourceNotFound(f"nothing is stored under {shown(key)}") from None
+        raise _storage_error(error, shown(key)) from None
+
+
+@contextmanager
+def _writing(key: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in IN_THE_WAY:
+            raise StorageDenied(f"{shown(key)} cannot be written: {error.strerror}") from None
+        raise _storage_error(error, shown(key)) from None
+
+
+def _storage_error(error: OSError, what: str) -> StorageError:
+    kind = StorageDenied if error.errno in FORBIDDEN else StorageUnavailable
+    return kind(f"{what}: {error.strerror or 'the file system failed'}")

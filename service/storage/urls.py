@@ -1,0 +1,85 @@
+"""From a storage's URL to the storage."""
+
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from service.errors import StorageDenied, StorageMisconfigured
+from service.storage.folder import FolderStorage
+from service.storage.options import StorageLimits, StorageOptions
+from service.storage.protocol import OnRequest, Storage, confined, ignore
+from service.storage.s3 import S3Storage
+
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+async def open_storage(
+    url: str,
+    options: StorageOptions | None = None,
+    *,
+    limits: StorageLimits | None = None,
+    on_request: OnRequest = ignore,
+) -> Storage:
+    """Open ``file:///path/to/root`` or ``s3://bucket/prefix``; nothing is contacted yet.
+
+    `StorageMisconfigured` says what is wrong with the URL or the options, and
+    repeats neither, for people write their keys in both.
+    """
+    options = options or StorageOptions()
+    parts = _split(url)
+    if parts.scheme == "file":
+        return FolderStorage(_root(parts), on_request)
+    if parts.scheme == "s3":
+        _check_endpoint(options.endpoint)
+        return await S3Storage.open(
+            _bucket(parts), _prefix(parts), options, limits or StorageLimits(), on_request
+        )
+    raise StorageMisconfigured(
+        "a storage is file:///path/to/folder or s3://bucket/prefix; this URL is neither"
+    )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read late, and only now found to be no number
+    except ValueError:
+        raise StorageMisconfigured("the storage's URL cannot be read") from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise StorageMisconfigured(
+            "the storage's URL has more than a place: user, password, ? and # do not belong there"
+        )
+    return parts
+
+
+def _root(parts: SplitResult) -> Path:
+    path = unquote(parts.path)
+    if parts.netloc not in {"", "localhost"} or not path.startswith("/") or "\0" in path:
+        raise StorageMisconfigured("a folder's URL is file:/// and an absolute path")
+    return Path(path)
+
+
+def _bucket(parts: SplitResult) -> str:
+    if not BUCKET.fullmatch(parts.netloc):
+        raise StorageMisconfigured(
+            "a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens"
+        )
+    return parts.netloc
+
+
+def _prefix(parts: SplitResult) -> str:
+    prefix = parts.path.strip("/")
+    try:
+        return confined(prefix) + "/" if prefix else ""
+    except StorageDenied:
+        raise StorageMisconfigured("the prefix in the storage's URL is not a plain path") from None
+
+
+def _check_endpoint(endpoint: str) -> None:
+    if not endpoint:
+        return
+    parts = _split(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        raise StorageMisconfigured(
+            "an endpoint is http:// or https:// and a host, such as https://s3.example.com"
+        )
