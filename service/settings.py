@@ -133,3 +133,22 @@ def as_environment(settings: Mapping[str, object]) -> dict[str, str]:
 
 def _strangers(environ: Mapping[str, str], known: set[str]) -> list[str]:
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
+def describe_settings() -> str:
+    """List every setting: its variable, its default, its meaning."""
+    lines = []
+    hints = get_type_hints(Settings, include_extras=True)
+    for field in msgspec.structs.fields(Settings):
+        default = (
+            "required"
+            if field.required
+            else str(as_environment({field.name: field.default})[variable(field.name)])
+        )
+        lines.append(f"{variable(field.name):<36} {default:<12} {_meaning(hints[field.name])}")
+    return "\n".join(lines)
+
+
+def _meaning(hint: Any) -> str:
+    metas = getattr(hint, "__metadata__", ())
+    return next((meta.description for meta in metas if meta.description), "")

@@ -3,6 +3,8 @@
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
+from engine import vips
+
 
 def version() -> str:
     """This release's number."""
@@ -14,6 +16,4 @@ def version() -> str:
 
 def libvips_version() -> str:
     """The version of the libvips that the engine uses."""
-    from engine.vips import LIBVIPS_VERSION  # noqa: PLC0415
-
-    return LIBVIPS_VERSION
+    return ".".join(map(str, vips.VERSION))

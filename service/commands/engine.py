@@ -1,0 +1,134 @@
+"""`darkroom process` and `darkroom explain`: the engine alone, without a server."""
+
+import hashlib
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import BinaryIO, NoReturn
+
+import click
+import msgspec
+from msgspec import Raw, Struct
+
+import engine
+from engine.options import Key
+from service.errors import SourceNotFound
+from service.schemas import JobError, JobStatus, inputs_of
+
+READABLE = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class _Jobs(Struct):
+    """A request's body, as far as the engine alone needs it."""
+
+    jobs: Raw
+
+
+@click.command()
+@click.argument("source")
+@click.argument("jobs", type=click.File("rb"))
+@click.option("--root", type=READABLE, default=".", help="Folder of the source and watermarks.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True,
+    help="Folder that destinations are written under.",
+)  # fmt: skip
+def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
+    """Do the JOBS (a request's body, or its jobs array, as JSON) on SOURCE.
+
+    Prints a JSON array with one result for each job. Exit status: 0 if all jobs were done,
+    1 if one failed, 2 if the arguments make no sense.
+    """
+    batch = _read_batch(source, jobs.read())
+    results = _do(batch, root, out)
+    click.echo(msgspec.json.format(msgspec.json.encode(results)).decode())
+    sys.exit(any(result.status == "FAILED" for result in results))
+
+
+@click.command()
+@click.argument("source")
+@click.argument("jobs", type=click.File("rb"))
+@click.option("--root", type=READABLE, default=".", help="Folder of the source.")
+@click.option("--json", "as_json", is_flag=True, help="As data rather than text.")
+def explain(source: str, jobs: BinaryIO, root: Path, as_json: bool) -> None:
+    """Show what the engine would do with JOBS on SOURCE, from the source's header alone."""
+    batch = _read_batch(source, jobs.read())
+    try:
+        explanation = engine.explain(_open(root, batch.source), batch.jobs)
+    except engine.DarkroomError as error:
+        click.echo(f"{error.code}: {error.message}", err=True)
+        sys.exit(1)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(explanation)).decode())
+    else:
+        click.echo(str(explanation))
+
+
+def _read_batch(source: str, body: bytes) -> engine.Batch:
+    try:
+        jobs = (
+            body if body.lstrip()[:1] == b"[" else bytes(msgspec.json.decode(body, type=_Jobs).jobs)
+        )
+        spelt = {"source": source, "jobs": Raw(jobs)}
+        batch = engine.parse_batch(msgspec.json.encode(spelt))
+        engine.check(batch)
+    except engine.InvalidRequest as error:
+        _refuse(error.message)
+    except msgspec.DecodeError as error:
+        _refuse(f"JOBS: expected a request's body or its jobs array as JSON: {error}")
+    return batch
+
+
+def _do(batch: engine.Batch, root: Path, out: Path) -> list[JobStatus]:
+    """Do the jobs in their order; a missing watermark fails its own jobs alone."""
+    source = _open(root, batch.source)
+    results = {
+        index: _failed(job, SourceNotFound(f"{root / key}: no such file"))
+        for index, job in enumerate(batch.jobs)
+        for key in inputs_of(job)
+        if not (root / key).is_file()
+    }
+    wanted = [index for index in range(len(batch.jobs)) if index not in results]
+    jobs = [batch.jobs[index] for index in wanted]
+    began = perf_counter()
+    for place, outcome in engine.render(source, jobs):
+        took = round((perf_counter() - began) * 1000)
+        results[wanted[place]] = _finished(jobs[place], outcome, out, took)
+        began = perf_counter()
+    return [result for _, result in sorted(results.items())]
+
+
+def _finished(
+    job: engine.Job, outcome: engine.Output | engine.DarkroomError, out: Path, took: int
+) -> JobStatus:
+    if isinstance(outcome, engine.DarkroomError):
+        return _failed(job, outcome)
+    path = out / job.destination
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(outcome.data)
+    return JobStatus(
+        destination=job.destination.written,
+        status="DONE",
+        format=outcome.format.value,
+        width=outcome.width,
+        height=outcome.height,
+        bytes=len(outcome.data),
+        sha256=hashlib.sha256(outcome.data).hexdigest(),
+        milliseconds=took,
+    )
+
+
+def _failed(job: engine.Job, why: engine.DarkroomError) -> JobStatus:
+    error = JobError(code=why.code, message=why.message)
+    return JobStatus(destination=job.destination.written, status="FAILED", error=error)
+
+
+def _open(root: Path, key: Key) -> engine.Source:
+    path = root / key
+    if not path.is_file():
+        _refuse(f"{path}: no such file")
+    return engine.Source.from_path(path)
+
+
+def _refuse(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(2)

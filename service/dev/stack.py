@@ -1,0 +1,221 @@
+"""Starts a whole Darkroom on this machine: backing services, API, worker; and stops it."""
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from service.embedded import Postgres, SeaweedFS, Valkey
+from service.embedded.processes import EmbeddedServer
+from service.ids import new_token, new_webhook_secret, token_hash
+from service.settings import PREFIX, as_environment
+from service.storage import StorageOptions
+from service.store import Store, open_store
+from service.store.migrate import migrate
+
+HOST = "127.0.0.1"
+SERVICE = "demo"
+BUCKET = "darkroom"
+
+
+class Dev(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What `.darkroom/dev.json` says: all that a client or a test needs to use this stack."""
+
+    url: str
+    service_id: int
+    token: str
+    webhook_secret: str
+    storage: str
+    storage_endpoint: str = ""
+    storage_access_key: str = ""
+    storage_secret_key: str = ""
+    metrics_urls: list[str]
+    pids: dict[str, int]
+
+    @property
+    def options(self) -> StorageOptions:
+        """How to reach the storage."""
+        return StorageOptions(
+            endpoint=self.storage_endpoint,
+            access_key=self.storage_access_key,
+            secret_key=self.storage_secret_key,
+        )
+
+
+class OwnServer(EmbeddedServer):
+    """One of our own processes, ready when its probe says so."""
+
+    stop_seconds: ClassVar[float] = 40.0
+    poll_seconds: ClassVar[float] = 0.05
+
+    def __init__(
+        self, directory: Path, command: str, settings: Mapping[str, object], probe: str
+    ) -> None:
+        super().__init__(directory)
+        self.name = command  # type: ignore[misc]  # one class, two commands
+        self._settings = as_environment(settings)
+        self._probe = probe
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "service.cli", self.name]
+
+    def _environment(self) -> dict[str, str]:
+        return self._settings
+
+    async def _prepare(self) -> None:
+        self.data.mkdir(exist_ok=True)
+
+    async def _is_ready(self) -> bool:
+        timeout = aiohttp.ClientTimeout(total=2)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(self._probe) as response,
+            ):
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+
+@asynccontextmanager
+async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterator[Dev]:
+    """Start it all in a directory, and stop it all at the end; a second start keeps the data."""
+    _forget_settings()
+    async with AsyncExitStack() as stack:
+        postgres, valkey = Postgres(directory / "postgres"), Valkey(directory / "valkey")
+        weed = SeaweedFS(directory / "seaweedfs", bucket=BUCKET) if storage == "s3" else None
+        backing: list[EmbeddedServer] = [postgres, valkey, *([weed] if weed else [])]
+        await _start(stack, backing)
+        await migrate(postgres.dsn)
+        async with open_store(postgres.dsn, size=1) as store:
+            dev = await _demo_service(store, directory, weed)
+        port, metrics_port = port or free_port(), free_port()
+        settings = _settings(postgres, valkey, port, metrics_port)
+        url, worker_url = f"http://{HOST}:{port}", f"http://{HOST}:{metrics_port}"
+        own: list[EmbeddedServer] = [
+            OwnServer(directory / "api", "serve", settings, f"{url}/readyz"),
+            OwnServer(directory / "worker", "worker", settings, f"{worker_url}/readyz"),
+        ]
+        await _start(stack, own)
+        yield write_dev(
+            directory,
+            msgspec.structs.replace(
+                dev,
+                url=url,
+                metrics_urls=[f"{url}/metrics", f"{worker_url}/metrics"],
+                pids={server.directory.name: server.pid for server in [*backing, *own]},
+            ),
+        )
+
+
+def write_dev(directory: Path, dev: Dev) -> Dev:
+    """Write `dev.json`, readable by its owner alone, whole or not at all."""
+    fresh = directory / f"dev.json.{secrets.token_hex(4)}"
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(dev), indent=2) + b"\n")
+    fresh.replace(directory / "dev.json")
+    return dev
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _forget_settings() -> None:
+    """Drop settings that the shell may hold: this stack has its own."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+
+
+async def _start(stack: AsyncExitStack, servers: list[EmbeddedServer]) -> None:
+    """Start servers side by side; whatever was started is stopped in the end."""
+    for server in servers:
+        stack.push_async_callback(server.stop)
+    async with asyncio.TaskGroup() as group:
+        for server in servers:
+            group.create_task(server.start())
+
+
+def _settings(
+    postgres: Postgres, valkey: Valkey, port: int, metrics_port: int
+) -> dict[str, object]:
+    return {
+        "database_url": postgres.dsn,
+        "redis_url": valkey.url,
+        "host": HOST,
+        "port": port,
+        "metrics_host": HOST,
+        "metrics_port": metrics_port,
+        # a callback's receiver is on this machine too
+        "callback_private_networks": True,
+        "callback_ports": "*",
+    }
+
+
+async def _demo_service(store: Store, directory: Path, weed: SeaweedFS | None) -> Dev:
+    """Make the demo's service, or find it again with the token that `dev.json` kept."""
+    folder = directory / "storage"
+    folder.mkdir(exist_ok=True)
+    place = f"s3://{BUCKET}/{SERVICE}" if weed else folder.resolve().as_uri()
+    options = {}
+    if weed:
+        options = {
+            "endpoint": weed.endpoint,
+            "access_key": weed.access_key,
+            "secret_key": weed.secret_key,
+        }
+    service_id, token = await _service_and_token(store, directory, place, options)
+    service = await store.services.get(service_id)
+    assert service is not None  # noqa: S101 - it was made above
+    return Dev(
+        url="",
+        service_id=service_id,
+        token=token,
+        webhook_secret=service.webhook_secrets[0],
+        storage=place,
+        **{f"storage_{name}": value for name, value in options.items()},
+        metrics_urls=[],
+        pids={},
+    )
+
+
+async def _service_and_token(
+    store: Store, directory: Path, place: str, options: dict[str, str]
+) -> tuple[int, str]:
+    service_id = await store.services.find(SERVICE)
+    if service_id is None:
+        token = new_token()
+        service_id = await store.services.add(
+            name=SERVICE,
+            storage_url=place,
+            storage_options=options,
+            webhook_secret=new_webhook_secret(),
+            token_hash=token_hash(token),
+        )
+        return service_id, token
+    await store.services.set_storage(service_id, place, options)
+    token = _kept_token(directory)
+    if await store.services.holder(token_hash(token)) is None:
+        token = new_token()
+        await store.services.add_token(service_id, token_hash(token))
+    return service_id, token
+
+
+def _kept_token(directory: Path) -> str:
+    try:
+        return str(json.loads((directory / "dev.json").read_text())["token"])
+    except (OSError, ValueError, KeyError):
+        return ""
