@@ -5,6 +5,7 @@ engine and the messages, and nothing of asyncio, storage, records or settings.
 """
 
 import contextlib
+import errno
 import faulthandler
 import hashlib
 import os
@@ -81,10 +82,8 @@ class Desk:
             summary = self._answer_all(_order_in(descriptors))
         except (EOFError, ConnectionError):
             raise EOFError from None
-        except MemoryError:
-            self._give_up("ran out of memory", out_of_memory=True)
         except Exception as error:
-            self._give_up(f"failed with {type(error).__name__}", out_of_memory=False)
+            self._give_up(error)
         finally:
             wire.close_all(descriptors)
         peak, resident = self._memory.measure()
@@ -150,10 +149,12 @@ class Desk:
                 raise wire.ProtocolError(f"expected Taken, got {type(message).__name__}")
             self._untaken -= 1
 
-    def _give_up(self, words: str, *, out_of_memory: bool) -> NoReturn:
+    def _give_up(self, error: Exception) -> NoReturn:
         """Say why, to the worker and to standard error, and end: the heap may be in ruins."""
-        traceback.print_exc()
-        wire.send(self._channel, wire.Broken(words, out_of_memory))
+        traceback.print_exception(error)
+        starved = isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM
+        words = "ran out of memory" if starved else f"failed with {type(error).__name__}"
+        wire.send(self._channel, wire.Broken(words, starved))
         sys.exit(1)
 
 

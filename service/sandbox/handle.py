@@ -147,6 +147,8 @@ class Child:
             message, descriptors = wire.receive(self._socket, wire.FROM_CHILD, 1)
         except BlockingIOError:
             return False
+        except ConnectionResetError:  # told once, before what it had sent can be read
+            return True
         except (EOFError, OSError):
             self._stop_listening(None)
             return False

@@ -84,8 +84,8 @@ class Sandbox:
     async def render(self, work: Work) -> AsyncIterator[Rendering]:
         """Wait for a free child, first come first served, and give it the work.
 
-        The body takes the results and closes their files. Leaving it before the last one
-        kills the child. Raises RenderUnavailable while no child can be started, and
+        The body takes the results and closes their files. Leaving it before all jobs are
+        answered kills the child. Raises RenderUnavailable while no child can be started, and
         LimitExceeded for too many inputs.
         """
         with Parcel(work, self._limits) as parcel:
@@ -93,7 +93,7 @@ class Sandbox:
         try:
             yield rendering
         finally:
-            if not rendering.over:
+            if rendering.unfinished and not rendering.over:
                 child.condemn(Reason.CANCELLED, "was stopped when its caller left")
             rendering.discard()
 
