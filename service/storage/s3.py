@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 256 * 1024
 ATTEMPTS = 3
 
+NO_SUCH_KEY_CAN_BE = {"KeyTooLongError", "InvalidURI"}
 NO_BUCKET = {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect"}
 PASSING = {"RequestTimeout", "SlowDown", "TooManyRequests", "OperationAborted"}
 NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError)
@@ -98,9 +99,8 @@ class S3Storage:
             async with asyncio.timeout(self._limits.total_seconds):
                 answer = await self._client.get_object(Bucket=self._bucket, Key=name)
                 async with answer["Body"] as body:
-                    announced: int = answer.get("ContentLength", 0)
-                    check_size(key, announced, limit)
-                    return await _receive(body, key, announced, limit)
+                    check_size(key, answer.get("ContentLength", 0), limit)
+                    return await _receive(body, key, limit)
 
     async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
         """Send one PUT, which S3 makes visible when its last byte has come."""
@@ -182,24 +182,19 @@ def _is_loopback(endpoint: str) -> bool:
         return host == "localhost"
 
 
-async def _receive(body: Any, key: str, announced: int, limit: int) -> BinaryIO:
+async def _receive(body: Any, key: str, limit: int) -> BinaryIO:
+    """Read to the end; aiohttp raises when the body is shorter than was announced."""
     file = os.fdopen(os.memfd_create("darkroom-source", os.MFD_ALLOW_SEALING), "w+b")
     try:
         async for chunk in body.iter_chunks(CHUNK_BYTES):
             file.write(chunk)
             check_size(key, file.tell(), limit)
-        _check_whole(key, file.tell(), announced)
         file.seek(0)
         _seal(file)
     except BaseException:
         file.close()
         raise
     return file
-
-
-def _check_whole(key: str, received: int, announced: int) -> None:
-    if received < announced:
-        raise StorageUnavailable(f"{shown(key)} broke off after {received} of {announced} bytes")
 
 
 def _seal(file: BinaryIO) -> None:
@@ -239,7 +234,7 @@ def _answered(error: boto.ClientError, what: str) -> StorageError:
         return StorageMisconfigured(words)
     if status == 404:
         return SourceNotFound(f"nothing is stored under {what}")
-    if status in {401, 403}:
+    if status in {401, 403} or code in NO_SUCH_KEY_CAN_BE:
         return StorageDenied(words)
     if code in PASSING or status == 429 or status >= 500:
         return StorageUnavailable(words)

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 KEYS = {"access_key": "AKIACANARY", "secret_key": "wJalrCanarySecret"}
-SHORT = StorageLimits(connect_seconds=0.5, read_seconds=0.5, total_seconds=1.2)
+SHORT = StorageLimits(connect_seconds=0.3, read_seconds=0.3, total_seconds=0.7)
 
 
 @asynccontextmanager
-async def storage_at(endpoint: str) -> AsyncIterator[Storage]:
+async def storage_at(endpoint: str, limits: StorageLimits = SHORT) -> AsyncIterator[Storage]:
     storage = await open_storage(
-        "s3://bucket/prefix", StorageOptions(endpoint=endpoint, **KEYS), limits=SHORT
+        "s3://bucket/prefix", StorageOptions(endpoint=endpoint, **KEYS), limits=limits
     )
     try:
         yield storage
@@ -37,7 +37,9 @@ async def storage_at(endpoint: str) -> AsyncIterator[Storage]:
 
 
 @asynccontextmanager
-async def storage_behind(answer: Connection) -> AsyncIterator[Storage]:
+async def storage_behind(
+    answer: Connection, limits: StorageLimits = SHORT
+) -> AsyncIterator[Storage]:
     """A storage whose server does to each connection what `answer` does."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -55,7 +57,7 @@ async def storage_behind(answer: Connection) -> AsyncIterator[Storage]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
-        async with storage_at(f"http://127.0.0.1:{port}") as storage:
+        async with storage_at(f"http://127.0.0.1:{port}", limits) as storage:
             yield storage
     finally:
         server.close()
@@ -75,9 +77,10 @@ def answering(head: bytes, body: bytes = b"") -> Connection:
 
 
 @pytest.fixture(autouse=True)
-def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repeating is botocore's business; waiting for it tests nothing of ours."""
-    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+def one_attempt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting between attempts would only make most of these tests slow."""
+    if "retried" not in request.node.name:
+        monkeypatch.setattr(s3, "ATTEMPTS", 1)
 
 
 @pytest.fixture
@@ -212,6 +215,20 @@ async def test_answers_that_are_no_object(head: bytes, expected: type[DarkroomEr
         async with storage_behind(answering(head)) as storage:
             with pytest.raises(expected):
                 await work(storage)
+
+
+async def test_a_request_that_fails_once_is_retried() -> None:
+    answers = [
+        answering(b"HTTP/1.1 503 Slow Down\nContent-Length: 0\nConnection: close"),
+        answering(b"HTTP/1.1 200 OK\nContent-Length: 1\nConnection: close", b"x"),
+    ]
+
+    async def next_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answers.pop(0)(reader, writer)
+
+    async with storage_behind(next_answer, StorageLimits()) as storage:
+        await fetch(storage)
+    assert not answers
 
 
 @pytest.mark.parametrize("region", ["", "\nx-amz-bucket-region: eu-west-1"])
