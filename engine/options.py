@@ -14,6 +14,9 @@ NUMERIC = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\s*")
 LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(px|%|h|w)?\s*", re.IGNORECASE)
 OFFSET = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(px|%)?\s*", re.IGNORECASE)
 COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
+PLAIN_KEY = re.compile(
+    r"/?(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}/){0,9}[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}"
+)
 DIGITS = 24  # more than any picture's size needs; a number of a megabyte helps nobody
 
 
@@ -289,7 +292,7 @@ class Key(str):
         """Read a key; one leading ``/`` means the storage's root and is dropped."""
         if not isinstance(raw, str):
             raise ValueError(f"expected a path in the storage, got {shown(raw)}")  # noqa: TRY004
-        if reason := cls._refusal(raw):
+        if not PLAIN_KEY.fullmatch(raw) and (reason := cls._refusal(raw)):
             raise ValueError(f"expected a path inside the storage: {reason}, got {shown(raw)}")
         return cls(raw.removeprefix("/"), raw)
 

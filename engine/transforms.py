@@ -5,7 +5,6 @@ API document; `engine.expand` is the only place that gives them a meaning.
 """
 
 from enum import Enum
-from pathlib import PurePosixPath
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -84,7 +83,15 @@ class Format(Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Format | None":
-        return {"jpg": cls.JPEG, "jpe": cls.JPEG, "tif": cls.TIFF}.get(str(value))
+        return ENDINGS.get(str(value))
+
+
+ENDINGS = {
+    **{format_.value: format_ for format_ in Format},
+    "jpg": Format.JPEG,
+    "jpe": Format.JPEG,
+    "tif": Format.TIFF,
+}
 
 
 class Priority(Enum):
@@ -348,10 +355,7 @@ class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def _format_of(destination: str) -> Format | None:
-    try:
-        return Format(PurePosixPath(destination).suffix[1:].lower())
-    except ValueError:
-        return None
+    return ENDINGS.get(destination.rpartition("/")[2].rpartition(".")[2].lower())
 
 
 def _known_endings() -> str:

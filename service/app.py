@@ -41,7 +41,7 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             app[handlers.INTAKE] = Intake(store, dispatcher, settings, app[METRICS])
             app[probes.READINESS] = probes.Readiness(store)
             yield
-            await app[handlers.INTAKE].close()
+            await dispatcher.close()
         await redis.aclose()
 
     return opened

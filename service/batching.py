@@ -23,13 +23,18 @@ class Batcher(Generic[Item, Answer]):
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._runner: asyncio.Task[None] | None = None
 
-    async def submit(self, item: Item) -> Answer:
-        """Give one item to the next batch, and its answer back; raises what `work` raised."""
+    def submit(self, item: Item) -> "asyncio.Future[Answer]":
+        """Give one item to the next batch; the future has its answer, or what `work` raised."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         if self._runner is None:
             self._runner = asyncio.create_task(self._run())
-        return await answer
+        return answer
+
+    async def close(self) -> None:
+        """Wait until everything that was submitted is answered."""
+        if self._runner is not None:
+            await self._runner
 
     async def _run(self) -> None:
         try:

@@ -33,13 +33,17 @@ class Dispatcher:
         self._queue = queue
         self._batcher = Batcher(self._send, MOST)
 
-    async def dispatch(self, dispatch: Dispatch) -> None:
-        """Dispatch now, or leave it to the reconciler when Redis is away."""
-        with suppress(RedisError, OSError):
-            await self._batcher.submit(dispatch)
+    def dispatch(self, dispatch: Dispatch) -> None:
+        """Dispatch soon, or leave it to the reconciler when Redis is away."""
+        self._batcher.submit(dispatch)
+
+    async def close(self) -> None:
+        """Wait for the dispatches under way."""
+        await self._batcher.close()
 
     async def _send(self, dispatches: Sequence[Dispatch]) -> Sequence[None]:
-        await self._queue.dispatch(dispatches)
+        with suppress(RedisError, OSError):
+            await self._queue.dispatch(dispatches)
         return [None] * len(dispatches)
 
 

@@ -1,6 +1,5 @@
 """The first story: a request comes in, is recorded, is dispatched, is answered."""
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
@@ -55,7 +54,6 @@ class Intake:
         self._grace = timedelta(seconds=settings.dispatch_grace_seconds)
         self._recorder = Batcher(self._record)
         self._in_flight: set[tuple[int, str]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def accept(
         self, body: bytes, holder: Holder, *, key: str | None, traceparent: str | None
@@ -77,7 +75,8 @@ class Intake:
         if key is None:
             await self._recorder.submit(process)
         self._metrics.accepted.labels(request.priority.value).inc()
-        self._dispatch_soon(Dispatch(process.id, 0, process.priority))
+        # the answer does not wait for Redis: the row is the outbox
+        self._dispatcher.dispatch(Dispatch(process.id, 0, process.priority))
         return Accepted(process.id)
 
     async def retry(self, body: bytes, holder: Holder) -> list[RetryResult]:
@@ -89,14 +88,9 @@ class Intake:
             request.process_ids, holder.service_id, everything=bool(request.all), grace=self._grace
         )
         for process in retried:
-            self._dispatch_soon(Dispatch(process.id, process.run, process.priority))
+            self._dispatcher.dispatch(Dispatch(process.id, process.run, process.priority))
         attempts = {process.id: process.attempt for process in retried}
         return [_retry_result(id_, id_ in found, attempts) for id_ in request.process_ids]
-
-    async def close(self) -> None:
-        """Wait for the dispatches under way."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2)
 
     def _decode(self, body: bytes, holder: Holder) -> CreateProcess:
         request = parse(body, CreateProcess, self._limits)
@@ -128,12 +122,6 @@ class Intake:
             processes, grace=self._grace, remember=remember
         )
         return [process.id in recorded for process in processes]
-
-    def _dispatch_soon(self, dispatch: Dispatch) -> None:
-        # the answer does not wait for Redis: the row is the outbox
-        task = asyncio.create_task(self._dispatcher.dispatch(dispatch))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _check_inputs(self, request: CreateProcess) -> None:
         count, most = len(request.inputs), self._settings.max_inputs

@@ -42,6 +42,7 @@ class Metrics:
         return Histogram(f"darkroom_{name}", what, labels, buckets=buckets, registry=self.registry)
 
     def _http(self) -> None:
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.http_requests = self._counter(
             "http_requests_total", "HTTP requests answered", "method", "route", "status"
         )
@@ -129,6 +130,18 @@ class Metrics:
         self.db_pool_wait = self._histogram(
             "db_pool_wait_seconds", "Seconds spent waiting for a connection", buckets=HTTP
         )
+
+    def http_answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer; the two children of a kind of answer are looked up once."""
+        kind = (method, route, status)
+        if kind not in self._answers:
+            self._answers[kind] = (
+                self.http_requests.labels(method, route, str(status)),
+                self.http_seconds.labels(method, route),
+            )
+        count, duration = self._answers[kind]
+        count.inc()
+        duration.observe(seconds)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

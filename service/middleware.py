@@ -1,7 +1,7 @@
 """Around every request: its id, its trace, its metrics, and errors turned into answers."""
 
+import random
 import re
-import secrets
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
@@ -51,7 +51,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Name, time and count a request, and answer every error in the API's words."""
     began = perf_counter()
     came = request.headers.get("X-Request-Id", "")
-    name = came if REQUEST_ID.fullmatch(came) else secrets.token_hex(12)
+    name = came if REQUEST_ID.fullmatch(came) else f"{random.getrandbits(96):024x}"
     try:
         response = await handler(request)
     except Exception as error:
@@ -106,7 +106,5 @@ def _route(request: web.Request) -> str:
 
 def _count(request: web.Request, status: int, seconds: float) -> None:
     metrics = request.app[METRICS]
-    method, route = request.method, _route(request)
-    known = method if method in {"GET", "HEAD", "POST"} else "other"
-    metrics.http_requests.labels(known, route, str(status)).inc()
-    metrics.http_seconds.labels(known, route).observe(seconds)
+    method = request.method if request.method in {"GET", "HEAD", "POST"} else "other"
+    metrics.http_answered(method, _route(request), status, seconds)

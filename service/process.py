@@ -235,7 +235,7 @@ class Processor:
         self._metrics.process_seconds.labels(outcome).observe(settled.took)
         log.info("settled", process_id=claim.id, outcome=outcome, seconds=round(settled.took, 3))
         if settled.delivery is not None:
-            await self._callbacks.dispatch(Dispatch(settled.delivery.id, 0))
+            self._callbacks.dispatch(Dispatch(settled.delivery.id, 0))
 
     async def _hand_on(self, claim: Claim, *, counted: bool) -> None:
         """Queue the process again; if even that fails, its lease runs out by itself."""

@@ -31,7 +31,6 @@ CALLBACK = "darkroom:callback"
 
 CLASS_SPAN_MS = 30 * 86_400_000  # a class of priority lies this far before the next
 CLAIM_SECONDS = 10.0  # arq's own mark; the lease in Postgres is the one that counts
-BODY_SECONDS = 86_400
 
 log = structlog.get_logger(__name__)
 
@@ -76,16 +75,17 @@ class Queue:
     async def dispatch(self, dispatches: Sequence[Dispatch]) -> None:
         """Assert dispatches in one round trip; those already waiting stay where they are."""
         now = int(time.time() * 1000)
+        bodies = {job_key_prefix + dispatch.name: _body(dispatch, now) for dispatch in dispatches}
+        scores = {dispatch.name: _score(now, dispatch.priority) for dispatch in dispatches}
         async with self._redis.pipeline(transaction=False) as pipe:
-            for dispatch in dispatches:
-                body = serialize_job(
-                    "work", (dispatch.name,), {}, None, now, serializer=msgspec.json.encode
-                )
-                pipe.set(job_key_prefix + dispatch.name, body, ex=BODY_SECONDS)
-            scores = {dispatch.name: _score(now, dispatch.priority) for dispatch in dispatches}
+            pipe.mset(bodies)
             pipe.zadd(self._name, scores, nx=True)
             pipe.publish(_wake_channel(self._name), b"")
             await pipe.execute()
+
+
+def _body(dispatch: Dispatch, now: int) -> bytes:
+    return serialize_job("work", (dispatch.name,), {}, None, now, serializer=msgspec.json.encode)
 
 
 def _score(now: int, priority: int) -> int:

@@ -119,20 +119,16 @@ class Processes:
         A process whose idempotency key was used within `remember` is left out.
         `grace` is how long the dispatch that follows may take before it counts as lost.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
-            recorded = await _keep_keys(connection, processes, remember)
-            await connection.execute(
-                sql("record_processes"),
-                [process.id for process in recorded],
-                [process.service_id for process in recorded],
-                [process.priority for process in recorded],
-                [process.request for process in recorded],
-                [process.traceparent for process in recorded],
-                grace,
-                [process.id for process in recorded for _ in process.destinations],
-                [index for process in recorded for index in range(len(process.destinations))],
-                [name for process in recorded for name in process.destinations],
-            )
+        keyed = [process for process in processes if process.idempotency_key is not None]
+        async with self._pool.acquire() as connection:
+            if not keyed:  # one statement is a transaction of its own, in one round trip
+                await _insert(connection, processes, grace)
+                return {process.id for process in processes}
+            async with connection.transaction():
+                ours = await _keep_keys(connection, keyed, remember)
+                used = {process.id for process in keyed} - ours
+                recorded = [process for process in processes if process.id not in used]
+                await _insert(connection, recorded, grace)
         return {process.id for process in recorded}
 
     async def first_answer(self, service_id: int, key: str) -> tuple[bytes, str] | None:
@@ -173,11 +169,9 @@ class Processes:
 
 
 async def _keep_keys(
-    connection: Connection, processes: Sequence[NewProcess], remember: timedelta
-) -> list[NewProcess]:
-    keyed = [process for process in processes if process.idempotency_key is not None]
-    if not keyed:
-        return list(processes)
+    connection: Connection, keyed: Sequence[NewProcess], remember: timedelta
+) -> set[str]:
+    """Keep the keys that were not used before; gives the ids of their processes."""
     rows = await connection.fetch(
         sql("keep_idempotency_keys"),
         [process.service_id for process in keyed],
@@ -186,5 +180,21 @@ async def _keep_keys(
         [process.id for process in keyed],
         remember,
     )
-    ours = {row["process_id"] for row in rows}
-    return [p for p in processes if p.idempotency_key is None or p.id in ours]
+    return {row["process_id"] for row in rows}
+
+
+async def _insert(
+    connection: Connection, processes: Sequence[NewProcess], grace: timedelta
+) -> None:
+    await connection.execute(
+        sql("record_processes"),
+        [process.id for process in processes],
+        [process.service_id for process in processes],
+        [process.priority for process in processes],
+        [process.request for process in processes],
+        [process.traceparent for process in processes],
+        grace,
+        [process.id for process in processes for _ in process.destinations],
+        [index for process in processes for index in range(len(process.destinations))],
+        [name for process in processes for name in process.destinations],
+    )
