@@ -147,8 +147,9 @@ class Child:
             message, descriptors = wire.receive(self._socket, wire.FROM_CHILD, 1)
         except BlockingIOError:
             return False
-        except ConnectionResetError:  # told once, before what it had sent can be read
-            return True
+        except ConnectionResetError:  # told once, and what it had sent can still be read
+            self._receive_all()
+            return False
         except (EOFError, OSError):
             self._stop_listening(None)
             return False
@@ -162,6 +163,10 @@ class Child:
         finally:
             wire.close_all(descriptors)
         return True
+
+    def _receive_all(self) -> None:
+        while self._receive():
+            pass
 
     def _act_on(self, message: wire.FromChild, descriptors: list[int]) -> None:
         match message, self._rendering:
@@ -204,8 +209,7 @@ class Child:
     def _overrun(self) -> None:
         """Condemn it, unless the end of its work lies in the socket already."""
         working = self._rendering
-        while self._receive():
-            pass
+        self._receive_all()
         if working is None or working is not self._rendering:
             return
         if not self._waits_for_caller(working):

@@ -5,10 +5,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from engine.errors import DarkroomError
 from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
@@ -206,6 +208,13 @@ async def test_a_sandbox_whose_children_cannot_start_says_why(tmp_path: Path) ->
     assert [end.reason for end in sandbox.exits] == [Reason.START_FAILED] * 2
 
 
+async def test_a_command_that_fails_at_once_is_told_at_once() -> None:
+    async with asyncio.timeout(10):  # rather than after start_seconds
+        with pytest.raises(RenderUnavailable, match="it exited with status 7"):
+            async with Playground(command=(sys.executable, "-c", "raise SystemExit(7)")):
+                pass
+
+
 async def test_a_command_that_does_not_exist_is_named() -> None:
     with pytest.raises(RenderUnavailable, match="/no/python: No such file"):
         async with Playground(command=("/no/python",)):
@@ -252,6 +261,21 @@ def test_pauses_between_failing_starts_grow_up_to_a_limit() -> None:
     for _ in range(5):
         pauses.append(limits.next_pause(pauses[-1]))
     assert pauses == [0, 0.5, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        test_what_a_child_sent_before_its_death_counts,
+        test_a_cancelled_caller_frees_its_slot,
+        test_an_idle_child_that_dies_is_replaced,
+        test_a_command_that_fails_at_once_is_told_at_once,
+        test_answers_that_came_in_time_count_though_the_worker_was_busy,
+    ],
+)
+def test_the_same_on_the_loop_of_the_worker(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(story())
 
 
 WORKER = f"""
