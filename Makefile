@@ -6,10 +6,10 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format clean
+.PHONY: help setup run test lint format clean bench-service
 
 help: ## show this help
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: .venv/.ready ## install everything into .venv, and do no more
 
@@ -30,6 +30,9 @@ lint: setup ## ruff, mypy strict, import-linter
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+
+bench-service: setup ## measure intake, dispatch and slots of the service
+	@$(RUN)/python -m bench.service
 
 format: setup ## let ruff rewrite what it can
 	@$(RUN)/ruff check --fix .
