@@ -91,9 +91,12 @@ class Number(float):
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
         bounds = {"minimum": cls.low, "maximum": cls.high, "exclusiveMinimum": cls.above}
-        number = {"type": "number", **{k: v for k, v in bounds.items() if v is not None}}
-        pattern = "^" + NUMERIC.pattern + "$"
-        return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
+        return {
+            "type": ["number", "string"],
+            **{word: bound for word, bound in bounds.items() if bound is not None},
+            "pattern": r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\s*$",
+            "description": cls.expected(),
+        }
 
     @classmethod
     def _within(cls, value: float) -> bool:
@@ -144,7 +147,7 @@ class Flag:
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
-        return {"anyOf": [{"type": "boolean"}, {"enum": ["true", "false"]}]}
+        return {"type": ["boolean", "string"], "enum": [True, False, "true", "false"]}
 
     def __bool__(self) -> bool:
         return self.value
@@ -199,12 +202,13 @@ class Length:
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
-        number: dict[str, Any] = {"type": "number"}
-        if not cls._in_range(Fraction(0)):
-            number["exclusiveMinimum"] = 0
-        pattern = "^" + cls.pattern.pattern + "$"
+        signed = cls._in_range(Fraction(-1))
+        units = "|".join(_any_case(unit) for unit in cls.units)
+        sign = "[+-]?" if signed else ""
         return {
-            "anyOf": [number, {"type": "string", "pattern": pattern}],
+            "type": ["number", "string"],
+            **({} if signed else {"exclusiveMinimum": 0}),
+            "pattern": rf"^\s*{sign}[0-9]+(\.[0-9]+)?\s*({units})?\s*$",
             "description": cls.words,
         }
 
@@ -216,6 +220,10 @@ class Length:
 
     def __repr__(self) -> str:
         return f"{float(self.amount):g}{self.unit}"
+
+
+def _any_case(unit: str) -> str:
+    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in unit)
 
 
 def _finite_number(raw: object) -> bool:
@@ -266,7 +274,8 @@ class Colour(tuple[int, int, int, int]):
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
-        return {"type": "string", "pattern": f"^{COLOUR.pattern}$", "description": cls.words}
+        pattern = COLOUR.pattern.replace("a-f", "a-fA-F")
+        return {"type": "string", "pattern": f"^{pattern}$", "description": cls.words}
 
 
 class Key(str):
@@ -323,7 +332,9 @@ class Key(str):
             "type": "string",
             "minLength": 1,
             "maxLength": cls.longest,
-            "description": "A key in the service's storage; a leading slash is allowed.",
+            "pattern": r"^/?[^/\\]+(/[^/\\]+)*$",
+            "description": 'a path inside your storage such as "/480x360/1.jpg", without ".." '
+            "or percent-encoded dots",
         }
 
 
