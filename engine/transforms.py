@@ -256,7 +256,7 @@ class Ulb(Words, frozen=True):
 
 
 class Watermark(Words, frozen=True):
-    """Another picture laid over this one; the document spells its source in two ways."""
+    """Another picture laid over this one; its source may be spelt ``source`` or ``Source``."""
 
     source: Key | UnsetType = UNSET
     source_spelt_big: Key | UnsetType = field(default=UNSET, name="Source")

@@ -28,8 +28,7 @@ class ServiceId(int):
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
-        number = {"type": "integer", "minimum": 1}
-        return {"anyOf": [number, {"type": "string", "pattern": r"^\s*[0-9]{1,19}\s*$"}]}
+        return {"type": ["integer", "string"], "minimum": 1, "pattern": r"^\s*[0-9]{1,19}\s*$"}
 
 
 class CallbackUrl(str):
