@@ -20,6 +20,7 @@ from engine.transforms import Format
 
 Image: TypeAlias = pyvips.Image
 OLDEST = (8, 18, 5)
+NO_MEMORY = ("out of memory", "insufficient memory", "cannot allocate memory")
 
 LOADERS = {
     Format.JPEG: Image.jpegload_source,
@@ -84,6 +85,7 @@ def source_errors() -> Iterator[None]:
     try:
         yield
     except pyvips.Error as error:
+        _check_memory(error)
         raise SourceCorrupt(f"the picture cannot be decoded: {reason(error)}") from error
 
 
@@ -93,7 +95,15 @@ def render_errors() -> Iterator[None]:
     try:
         yield
     except pyvips.Error as error:
+        _check_memory(error)
         raise DarkroomError(f"the picture could not be made: {reason(error)}") from error
+
+
+def _check_memory(error: pyvips.Error) -> None:
+    """Raise MemoryError if the process has no more of it, for which no picture is to blame."""
+    words = str(error.detail or "").lower()
+    if any(known in words for known in NO_MEMORY):
+        raise MemoryError(reason(error)) from error
 
 
 def reason(error: pyvips.Error) -> str:
