@@ -12,7 +12,6 @@ from engine.errors import DarkroomError
 from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
 from service.sandbox import wire
 from service.sandbox.clock import Clock
-from service.sandbox.faults import to_error
 from service.sandbox.limits import SandboxLimits
 from service.sandbox.parcel import Parcel
 from service.sandbox.process import ChildProcess
@@ -162,7 +161,7 @@ class Child:
             self.condemn(Reason.PROTOCOL, f"broke the protocol: {error}")
         finally:
             wire.close_all(descriptors)
-        return True
+        return not self.ended.done()
 
     def _receive_all(self) -> None:
         while self._receive():
@@ -181,9 +180,6 @@ class Child:
                     self._clock.pause()
             case wire.Finished(summary, resident), Rendering() as rendering:
                 rendering.finish(summary)
-                self._rest(resident)
-            case wire.Failed(fault, resident), Rendering() as rendering:
-                rendering.fail(to_error(fault))
                 self._rest(resident)
             case _:
                 raise ProtocolError(f"{type(message).__name__} out of turn")
@@ -238,15 +234,20 @@ class Child:
 
 def _cause_of_death(status: int, last_words: str) -> tuple[Reason, str]:
     """Read an exit status, or the negative number of a signal."""
-    if status >= 0:
-        return Reason.CRASHED, f"exited with status {status}"
-    name = signal.Signals(-status).name
+    how = f"exited with status {status}" if status >= 0 else f"died of {_signal_name(-status)}"
     if status == -signal.SIGXCPU:
         return Reason.TIMEOUT, "used up its CPU time"
     starved = any(words in last_words for words in ALLOCATION_FAILED)
     if status == -signal.SIGKILL or starved:
-        return Reason.OUT_OF_MEMORY, f"ran out of memory and died of {name}"
-    return Reason.CRASHED, f"died of {name}"
+        return Reason.OUT_OF_MEMORY, f"ran out of memory and {how}"
+    return Reason.CRASHED, how
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the real-time signals
+        return f"signal {number}"
 
 
 def _public(reason: Reason, words: str) -> DarkroomError:

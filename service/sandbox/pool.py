@@ -105,7 +105,8 @@ class Sandbox:
     @property
     def protections(self) -> frozenset[str]:
         """What is in force in every child: names of `confine`."""
-        return frozenset.intersection(*(frozenset(child.protections) for child in self._living))
+        each = [frozenset(child.protections) for child in self._living]
+        return frozenset.intersection(*each) if each else frozenset()
 
     @property
     def _living(self) -> list[Child]:
@@ -204,8 +205,11 @@ class Sandbox:
     async def _close(self) -> None:
         for keeper in self._keepers:
             keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        ends = await asyncio.gather(*self._keepers, return_exceptions=True)
         self._turn_away()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -15,10 +15,10 @@ from service.sandbox.work import Output, Result, Summary
 class Rendering:
     """An asynchronous iterator of results, in the order in which the child makes them.
 
-    It ends after the last result, or raises what ended the work early: the engine's error
-    about the source, RenderTimeout, RenderCrashed, RenderUnavailable. What was given out
-    before stands. `unfinished` tells then which jobs have no result yet, in their order;
-    the child works on them in this order too, so the first is the one it was busy with.
+    It ends after the last result, or raises what ended the work early: RenderTimeout,
+    RenderCrashed or RenderUnavailable. What was given out before stands. `unfinished`
+    tells then which jobs have no result, in their order; the child works in this order
+    too, so the first is the one it was busy with.
     """
 
     def __init__(self, jobs: int, on_taken: Callable[["Rendering"], None]) -> None:

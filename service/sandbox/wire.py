@@ -10,7 +10,7 @@ as the descriptor of a sealed memory file and never through the socket.
     Task + payload, source, inputs ────────▶
           ◀───────────────────────────────── Made + output, or Refused   for each job
     Taken ─────────────────────────────────▶                             for each of them
-          ◀───────────────────────────────── Finished, or Failed; Broken before it exits
+          ◀───────────────────────────────── Finished; or Broken, and it exits
 """
 
 import array
@@ -89,13 +89,6 @@ class Finished(Struct, frozen=True, tag=True):
     resident_bytes: int
 
 
-class Failed(Struct, frozen=True, tag=True):
-    """The rest of the work cannot be done; the child is well."""
-
-    fault: Fault
-    resident_bytes: int
-
-
 class Broken(Struct, frozen=True, tag=True):
     """The child met what it should not have, and ends."""
 
@@ -112,7 +105,7 @@ class Payload(Struct, frozen=True):
 
 
 ToChild = Setup | Task | Taken
-FromChild = Ready | Made | Refused | Finished | Failed | Broken
+FromChild = Ready | Made | Refused | Finished | Broken
 
 TO_CHILD = msgspec.msgpack.Decoder(ToChild)
 FROM_CHILD = msgspec.msgpack.Decoder(FromChild)

@@ -38,6 +38,7 @@ async def fails(
         ({"do": "crash", "signum": signal.SIGSEGV}, "died of SIGSEGV", Reason.CRASHED),
         ({"do": "segfault"}, "died of SIGSEGV", Reason.CRASHED),
         ({"do": "crash", "signum": signal.SIGABRT}, "died of SIGABRT", Reason.CRASHED),
+        ({"do": "crash", "signum": 40}, "died of signal 40", Reason.CRASHED),
         ({"do": "leave", "status": 3}, "exited with status 3", Reason.CRASHED),
         ({"do": "fail"}, "failed with ZeroDivisionError", Reason.CRASHED),
         (
