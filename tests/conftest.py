@@ -3,15 +3,14 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import asyncpg
 import pytest
 import redis.asyncio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
 from service.embedded import Postgres, SeaweedFS, Valkey
+from tests.databases import fresh_database
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -53,14 +52,8 @@ async def s3_client(seaweedfs: SeaweedFS) -> AsyncIterator["S3Client"]:
 @pytest.fixture
 async def database(postgres: Postgres) -> AsyncIterator[str]:
     """The DSN of a fresh, empty database, dropped after the test."""
-    name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(postgres.dsn)
-    try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        yield postgres.dsn_of(name)
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await connection.close()
+    async with fresh_database(postgres) as dsn:
+        yield dsn
 
 
 @pytest.fixture

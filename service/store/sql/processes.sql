@@ -68,9 +68,14 @@ RETURNING id, service_id, run, attempt, errors, crashes, priority, request, trac
           ORDER BY position) AS pending;
 
 -- name: renew_leases
+-- Rows are locked in the order of their ids, as a retry does, so that neither waits for ever.
+WITH held AS (
+    SELECT processes.id FROM processes
+    JOIN unnest($1::text[], $2::integer[]) AS ours (id, run) USING (id, run)
+    WHERE status = 'PROCESSING' ORDER BY id FOR NO KEY UPDATE OF processes
+)
 UPDATE processes SET lease_until = now() + $3::interval
-FROM unnest($1::text[], $2::integer[]) AS held (id, run)
-WHERE processes.id = held.id AND processes.run = held.run AND status = 'PROCESSING'
+FROM held WHERE processes.id = held.id
 RETURNING processes.id;
 
 -- name: check_lease
@@ -78,21 +83,28 @@ SELECT true FROM processes
 WHERE id = $1 AND run = $2 AND status = 'PROCESSING' AND lease_until > now();
 
 -- name: finish_job
-UPDATE jobs
-SET status = 'DONE', format = $4, width = $5, height = $6, bytes = $7, sha256 = $8,
-    milliseconds = $9, error_code = NULL, error_message = NULL
-FROM processes
-WHERE process_id = $1 AND position = $3
-  AND processes.id = $1 AND processes.run = $2 AND processes.status = 'PROCESSING'
-RETURNING true;
+-- The process is locked: whoever takes it away has done so before, or waits until after.
+WITH held AS (
+    SELECT id FROM processes WHERE id = $1 AND run = $2 AND status = 'PROCESSING' FOR SHARE
+), finished AS (
+    UPDATE jobs
+    SET status = 'DONE', format = $4, width = $5, height = $6, bytes = $7, sha256 = $8,
+        milliseconds = $9, error_code = NULL, error_message = NULL
+    FROM held WHERE process_id = held.id AND position = $3
+)
+SELECT true FROM held;
 
 -- name: fail_jobs
-UPDATE jobs
-SET status = 'FAILED', error_code = $4, error_message = $5
-FROM processes
-WHERE process_id = $1 AND position = ANY($3::smallint[]) AND jobs.status = 'QUEUED'
-  AND processes.id = $1 AND processes.run = $2 AND processes.status = 'PROCESSING'
-RETURNING true;
+-- Locked like finish_job; jobs that are done stay done.
+WITH held AS (
+    SELECT id FROM processes WHERE id = $1 AND run = $2 AND status = 'PROCESSING' FOR SHARE
+), failed AS (
+    UPDATE jobs
+    SET status = 'FAILED', error_code = $4, error_message = $5
+    FROM held WHERE process_id = held.id AND position = ANY($3::smallint[])
+        AND jobs.status = 'QUEUED'
+)
+SELECT true FROM held;
 
 -- name: settle
 UPDATE processes
