@@ -11,6 +11,7 @@ from service.intake import Intake
 from service.metrics import Metrics
 from service.middleware import METRICS, observe
 from service.queue import RENDER, Queue, connect
+from service.reference import add_reference
 from service.settings import Settings
 from service.store import open_store
 from service.version import libvips_version, version
@@ -23,6 +24,7 @@ def build_app(settings: Settings) -> web.Application:
     app[METRICS] = Metrics(version=version(), libvips=libvips_version())
     app.add_routes(handlers.routes)
     app.add_routes(probes.routes)
+    add_reference(app, settings)
     app.cleanup_ctx.append(_open(settings))
     app.on_shutdown.append(_stop_being_ready)
     return app

@@ -1,0 +1,118 @@
+"""What each field means, for a reader of the reference; what it takes, its type says itself."""
+
+SIZES = "A side that is not given follows the picture's shape."
+
+MEANINGS = {
+    # shared by several transformations
+    "gravity": "Where it stands; `middle` is read as `center`.",
+    "width": f"Width of the result. {SIZES}",
+    "height": f"Height of the result. {SIZES}",
+    "xoffset": "Shift from where gravity puts it: away from that edge, to the right from the "
+    "centre. A share is of the picture's width.",
+    "yoffset": "Shift from where gravity puts it: away from that edge, down from the centre. "
+    "A share is of the picture's height.",
+    # requests
+    "CreateProcess.service_id": "Your service's number. It must be the one that the token is for.",
+    "CreateProcess.source": "The picture to transform: its key in your storage.",
+    "CreateProcess.jobs": "What is made of the source. Each job has a destination of its own.",
+    "CreateProcess.callback": "An http or https URL. The final status is POSTed to it, signed.",
+    "CreateProcess.priority": "Processes of a higher priority are started first.",
+    "Job.destination": "Where the result is stored: its key in your storage. Its ending names "
+    "the format, unless `format` does.",
+    "Job.transformations": "The steps, in this order. Each works on what the one before it made. "
+    "None at all converts the format only.",
+    "Job.quality": "Quality of lossy formats. A fraction is dropped; 0 is written as 1.",
+    "Job.format": "The format to write, whatever the destination's ending is.",
+    "RetryProcesses.service_id": "Your service's number. It must be the one that the token is for.",
+    "RetryProcesses.process_ids": "The processes to run again.",
+    "RetryProcesses.all": "Whether jobs that are done run again too. Otherwise only jobs that "
+    "failed do.",
+    # transformations
+    "Annotation.text": "The text. A line break starts a new line; nothing is wrapped, and markup "
+    "is drawn as it is written.",
+    "Annotation.font": "The font's family name.",
+    "Annotation.size": "Size of the letters (em) in pixels.",
+    "Annotation.color": "Colour of the text.",
+    "Blur.sigma": "Standard deviation in pixels. 0 changes nothing. When it is not given, it is "
+    "half the radius.",
+    "Blur.radius": "How far the window reaches, in pixels. When it is 0 or not given, it follows "
+    "from sigma.",
+    "Brightness.bright_level": "Added to every channel. A fraction is dropped.",
+    "Colorize.red": "Added to red. A fraction is dropped.",
+    "Colorize.green": "Added to green. A fraction is dropped.",
+    "Colorize.blue": "Added to blue. A fraction is dropped.",
+    "Contrast.level": "Percent of contrast: 0 changes nothing, -100 leaves a plain grey. "
+    "A fraction is dropped.",
+    "Crop.width": f"Width of the window. {SIZES}",
+    "Crop.height": f"Height of the window. {SIZES}",
+    "Crop.gravity": "Where the window stands; `middle` is read as `center`.",
+    "Crop.fit": "Whether the picture is first scaled down until it just covers the window. "
+    "Otherwise the window is cut out of the picture as it is.",
+    "Filter.filter": "The filter's name.",
+    "FitMethod.fit_type": "How: `stretch` to exactly the box; `box` to the largest size inside "
+    "it; `outside` to the smallest size that covers it; `cropbox` as `outside`, then cut to the "
+    "box; `letterbox` as `box`, on a canvas of the box's size.",
+    "FitMethod.width": f"Width of the box. {SIZES}",
+    "FitMethod.height": f"Height of the box. {SIZES}",
+    "FitMethod.gravity": "Which part is kept (`cropbox`), or where the picture stands "
+    "(`letterbox`); `middle` is read as `center`.",
+    "FitMethod.color": "Colour of the canvas (`letterbox`).",
+    "FitMethod.opacity": "How opaque the canvas is (`letterbox`): 0 is transparent, 10 is opaque.",
+    "Flip.direction": "`x` or `horizontal` mirrors left and right, `y` or `vertical` top and "
+    "bottom.",
+    "Rotate.degrees": "How far, clockwise. Other angles than quarter turns grow the canvas; the "
+    "corners are transparent.",
+    "Watermark.source": "The picture to lay over: its key in your storage. Exactly one of "
+    "`source` and `Source` is given.",
+    "Watermark.Source": "The same as `source`.",
+    "Watermark.width": "Width of the watermark; a share is of the picture under it. When neither "
+    "side is given, the watermark keeps its own size.",
+    "Watermark.height": "Height of the watermark; a share is of the picture under it. When "
+    "neither side is given, the watermark keeps its own size.",
+    "Zoom.level": "Pixels of the screen for each one of the page. Below 1 counts as 1; it is "
+    "lowered until the picture has the pixels.",
+    # answers
+    "Created.status": "Always `SUCCESS`.",
+    "Created.process_id": "The process that was recorded: 21 characters.",
+    "RetryResult.status": "200: it is queued again. 404: there is no such process. 409: it is "
+    "still queued or running.",
+    "RetryResult.process_id": "The id, as it was asked.",
+    "RetryResult.description": "The same in words.",
+    "Problem.message": "What was expected, where, and what came.",
+    "Problem.code": "A stable name for the reason.",
+    "Problem.path": "The place in the request's body, such as `jobs[0].transformations[2].sigma`. "
+    "Absent when the error is about no single field.",
+    "ProcessStatus.process_id": "The process.",
+    "ProcessStatus.status": "`QUEUED`, then `PROCESSING`, then `FINISHED` (every job is done) or "
+    "`FAILED` (at least one job failed; what succeeded stays).",
+    "ProcessStatus.attempt": "0 at first; each retry adds 1.",
+    "ProcessStatus.created_at": "When the process was recorded, in UTC: `YYYY-MM-DD HH:MM:SS`.",
+    "ProcessStatus.updated_at": "When it last changed, in UTC: `YYYY-MM-DD HH:MM:SS`.",
+    "ProcessStatus.jobs": "The jobs, in the order of the request.",
+    "ProcessStatus.callbacks": "One for each attempt that has ended, when the request named a "
+    "callback. Not part of a callback's own body.",
+    "JobStatus.destination": "The destination, as the request spelt it.",
+    "JobStatus.status": "`QUEUED`, then `DONE` or `FAILED`.",
+    "JobStatus.format": "The format that was written. This and the next five are there once the "
+    "job is done.",
+    "JobStatus.width": "Width of the result in pixels.",
+    "JobStatus.height": "Height of the result in pixels.",
+    "JobStatus.bytes": "Size of the stored file in bytes.",
+    "JobStatus.sha256": "SHA-256 of the stored file, in hexadecimal.",
+    "JobStatus.milliseconds": "Time it took to render, in milliseconds.",
+    "JobStatus.error": "Why the job failed; there once it has.",
+    "JobError.code": "A stable name for the reason.",
+    "JobError.message": "The reason in words.",
+    "CallbackStatus.id": "The event's id: the receiver sees it as `webhook-id` on every try.",
+    "CallbackStatus.attempt": "The attempt of the process that it tells of.",
+    "CallbackStatus.status": "`PENDING` while it is tried, then `DELIVERED` or `FAILED`.",
+    "CallbackStatus.tries": "How often it was sent so far.",
+    "CallbackStatus.last_status": "The HTTP status of the last answer, if there was one.",
+    "CallbackStatus.last_error": "What went wrong on the last try.",
+    "CallbackStatus.next_try_at": "When it is sent next, in UTC, while it is pending.",
+}
+
+
+def meaning(struct: str, field: str) -> str:
+    """Say what a field of a struct means; empty for one that nobody has described."""
+    return MEANINGS.get(f"{struct}.{field}") or MEANINGS.get(field, "")
