@@ -54,7 +54,12 @@ class CallbackUrl(str):
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
-        return {"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": 2048}
+        return {
+            "type": "string",
+            "format": "uri",
+            "pattern": "^[hH][tT][tT][pP][sS]?://",
+            "maxLength": 2048,
+        }
 
 
 class CreateProcess(Batch, frozen=True, kw_only=True, forbid_unknown_fields=True):
