@@ -181,6 +181,8 @@ class Length:
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Read ``100``, ``"100"``, ``"100px"``, ``"50%"`` and what else `units` names."""
+        if type(raw) is int and abs(raw) < 10**DIGITS:
+            return cls._checked(Fraction(raw), "px", raw)
         text = str(raw) if _finite_number(raw) else raw
         if isinstance(text, str) and len(text) <= 2 * DIGITS:
             if text is not raw:

@@ -13,13 +13,21 @@ Answer = TypeVar("Answer")
 
 
 class Batcher(Generic[Item, Answer]):
-    """Hands items to `work` in batches of at most `most`, one batch at a time."""
+    """Hands items to `work` in batches of at most `most`, one batch at a time.
+
+    Each batch waits `linger` seconds for more items to come.
+    """
 
     def __init__(
-        self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]], most: int = 256
+        self,
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        *,
+        most: int = 256,
+        linger: float = 0,
     ) -> None:
         self._work = work
         self._most = most
+        self._linger = linger
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._runner: asyncio.Task[None] | None = None
 
@@ -39,6 +47,7 @@ class Batcher(Generic[Item, Answer]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                await asyncio.sleep(self._linger)
                 batch = self._waiting[: self._most]
                 del self._waiting[: self._most]
                 await self._answer(batch)

@@ -21,6 +21,7 @@ from service.settings import Settings
 from service.store import Store
 
 MOST = 1000  # rows taken at once
+LINGER_SECONDS = 0.002  # a round trip to Redis costs more than the wait for company
 SWEEP_SECONDS = 3600.0
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ class Dispatcher:
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
-        self._batcher = Batcher(self._send, MOST)
+        self._batcher = Batcher(self._send, most=MOST, linger=LINGER_SECONDS)
 
     def dispatch(self, dispatch: Dispatch) -> None:
         """Dispatch soon, or leave it to the reconciler when Redis is away."""
