@@ -6,11 +6,13 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── Unauthorized            401
 │   ├── Forbidden               403
 │   ├── NotFound                404
+│   ├── RequestTimeout          408
 │   ├── IdempotencyInFlight     409
 │   ├── BodyTooLarge            413
 │   ├── UnsupportedMedia        415
 │   ├── IdempotencyMismatch     422
 │   ├── RateLimited             429
+│   ├── ClientGone              499
 │   └── Unavailable             503
 ├── StorageError                        the customer's storage
 │   ├── SourceNotFound
@@ -63,6 +65,14 @@ class NotFound(HttpError):
     code = "not_found"
 
 
+class RequestTimeout(HttpError):
+    """A body that did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+    retryable = True
+
+
 class IdempotencyInFlight(HttpError):
     """The first request with this key has not been answered yet."""
 
@@ -100,6 +110,13 @@ class RateLimited(HttpError):
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"Too many requests: try again in {retry_after} s")
         self.retry_after = retry_after
+
+
+class ClientGone(HttpError):
+    """The client hung up before its body was complete; nobody reads the answer."""
+
+    status = 499
+    code = "client_gone"
 
 
 class Unavailable(HttpError):
@@ -190,6 +207,7 @@ def http_status(error: DarkroomError) -> int:
 
 __all__ = [
     "BodyTooLarge",
+    "ClientGone",
     "DarkroomError",
     "EmbeddedError",
     "Forbidden",
@@ -205,6 +223,7 @@ __all__ = [
     "RenderError",
     "RenderTimeout",
     "RenderUnavailable",
+    "RequestTimeout",
     "SourceNotFound",
     "StorageDenied",
     "StorageError",

@@ -1,11 +1,12 @@
 """The routes: decode, call, encode."""
 
-import re
+import asyncio
 
 from aiohttp import web
 
 from service.auth import Authenticator, RateLimiter
-from service.errors import BodyTooLarge, NotFound, UnsupportedMedia
+from service.errors import BodyTooLarge, ClientGone, NotFound, RequestTimeout, UnsupportedMedia
+from service.ids import is_process_id
 from service.intake import Intake, check_key
 from service.metrics import Metrics
 from service.middleware import METRICS, json_response, traceparent
@@ -19,8 +20,6 @@ STORE: web.AppKey[Store] = web.AppKey("store", Store)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator", Authenticator)
 RATE_LIMITER: web.AppKey[RateLimiter] = web.AppKey("rate_limiter", RateLimiter)
-
-PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{21}")
 
 routes = web.RouteTableDef()
 
@@ -46,7 +45,7 @@ async def get_process(request: web.Request) -> web.Response:
     holder = await _authenticate(request)
     process_id = request.match_info["process_id"]
     found = None
-    if PROCESS_ID.fullmatch(process_id):
+    if is_process_id(process_id):
         found = await request.app[STORE].processes.get(process_id, holder.service_id)
     if found is None:
         raise NotFound("Process not found")
@@ -70,13 +69,19 @@ async def _authenticate(request: web.Request) -> Holder:
 async def _body(request: web.Request) -> bytes:
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMedia("Compressed bodies are not accepted")
-    limit = request.app[SETTINGS].max_body_bytes
+    settings = request.app[SETTINGS]
+    limit, seconds = settings.max_body_bytes, settings.body_seconds
     if (request.content_length or 0) > limit:
         raise _too_large(limit, request.app[METRICS])
     try:
-        return await request.read()
+        async with asyncio.timeout(seconds):
+            return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(limit, request.app[METRICS]) from None
+    except TimeoutError:
+        raise RequestTimeout(f"The body did not arrive within {seconds:g} s") from None
+    except ConnectionError:
+        raise ClientGone("The connection was closed before the body was complete") from None
 
 
 def _too_large(limit: int, metrics: Metrics) -> BodyTooLarge:

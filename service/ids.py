@@ -2,16 +2,21 @@
 
 import base64
 import hashlib
+import re
 import secrets
-import string
 
-ALPHABET = string.ascii_letters + string.digits + "_-"
 PROCESS_ID_LENGTH = 21  # 126 random bits
+PROCESS_ID = re.compile(rf"[A-Za-z0-9_-]{{{PROCESS_ID_LENGTH}}}")
 
 
 def new_process_id() -> str:
     """A 21-character URL-safe nanoid."""
-    return "".join(ALPHABET[byte & 63] for byte in secrets.token_bytes(PROCESS_ID_LENGTH))
+    return secrets.token_urlsafe(16)[:PROCESS_ID_LENGTH]
+
+
+def is_process_id(text: str) -> bool:
+    """Whether this could be one of our ids; Postgres need not be asked about anything else."""
+    return PROCESS_ID.fullmatch(text) is not None
 
 
 def new_token() -> str:

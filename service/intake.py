@@ -14,7 +14,7 @@ from engine.transforms import Priority
 from service.batching import Batcher
 from service.dispatcher import Dispatcher
 from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, InvalidRequest
-from service.ids import new_process_id
+from service.ids import is_process_id, new_process_id
 from service.metrics import Metrics
 from service.queue import Dispatch
 from service.schemas import CreateProcess, RetryProcesses, RetryResult
@@ -84,8 +84,9 @@ class Intake:
         request = parse(body, RetryProcesses, self._limits)
         _own(request.service_id, holder)
         self._check_ids(request.process_ids)
+        known = [id_ for id_ in request.process_ids if is_process_id(id_)]
         found, retried = await self._store.processes.retry(
-            request.process_ids, holder.service_id, everything=bool(request.all), grace=self._grace
+            known, holder.service_id, everything=bool(request.all), grace=self._grace
         )
         for process in retried:
             self._dispatcher.dispatch(Dispatch(process.id, process.run, process.priority))
@@ -135,7 +136,9 @@ class Intake:
     def _check_ids(self, ids: Sequence[str]) -> None:
         if len(ids) > (most := self._settings.max_retry_ids):
             raise InvalidRequest(
-                f"process_ids: expected at most {most} ids, got {len(ids)}", "process_ids"
+                f"process_ids: expected at most {most} ids, got {len(ids)}",
+                "process_ids",
+                code=LimitExceeded.code,
             )
 
 

@@ -50,7 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_jobs: Annotated[Count, _doc("Most jobs of a request")] = 64
     max_transformations: Annotated[Count, _doc("Most transformations of a job")] = 64
     max_retry_ids: Annotated[Count, _doc("Most process ids of one POST /retry")] = 1000
-    header_timeout: Annotated[Seconds, _doc("Seconds a client may take to send a request")] = 30.0
+    body_seconds: Annotated[Seconds, _doc("Seconds a request's body may take to arrive")] = 30.0
     idempotency_hours: Annotated[Count, _doc("How long an Idempotency-Key is remembered")] = 24
     token_cache_seconds: Annotated[
         Seconds, _doc("How long a token's service is remembered; a revoked token lives on so long")

@@ -1,15 +1,19 @@
 """The API as its clients see it: bytes over a socket."""
 
+import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp.test_utils import TestClient, TestServer
+import aiohttp
+from aiohttp import web
 from multidict import CIMultiDictProxy
+from yarl import URL
 
 from service.app import build_app
+from service.server import make_runner
 from service.settings import Settings
 from tests.integration.tenants import Tenant, Words, spelt
 
@@ -30,19 +34,21 @@ class Answer:
 class Api:
     """Asks as one service after the other."""
 
-    def __init__(self, client: "TestClient[Any, Any]") -> None:
+    def __init__(self, client: aiohttp.ClientSession, port: int, app: web.Application) -> None:
         self.client = client
+        self.port = port
+        self.app = app
 
     async def ask(
         self,
         method: str,
-        path: str,
+        path: str | URL,
         tenant: Tenant | None = None,
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         told = {**(tenant.headers if tenant else {}), **(headers or {})}
-        data = None if body is None else spelt(body)
+        data = None if body is None else io.BytesIO(spelt(body))
         async with self.client.request(method, path, data=data, headers=told) as response:
             return Answer(response.status, response.headers, await response.read())
 
@@ -78,10 +84,16 @@ class Api:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Api]:
     """Serve the API on a free port of this machine."""
-    async with TestServer(build_app(settings)) as server:
-        client: TestClient[Any, Any] = TestClient(server)
-        async with client:
-            yield Api(client)
+    app = build_app(settings)
+    runner = make_runner(app, settings)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
+            yield Api(client, port, app)
+    finally:
+        await runner.cleanup()
 
 
 def metric(text: str, line: str) -> float:
