@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from service.embedded import Postgres, SeaweedFS, Valkey
 from service.embedded.processes import EmbeddedServer
+from service.errors import EmbeddedError
 from service.ids import new_token, new_webhook_secret, token_hash
 from service.settings import PREFIX, as_environment
 from service.storage import StorageOptions
@@ -91,6 +92,7 @@ class OwnServer(EmbeddedServer):
 async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterator[Dev]:
     """Start it all in a directory, and stop it all at the end; a second start keeps the data."""
     _forget_settings()
+    _refuse_taken(port)
     async with AsyncExitStack() as stack:
         postgres, valkey = Postgres(directory / "postgres"), Valkey(directory / "valkey")
         weed = SeaweedFS(directory / "seaweedfs", bucket=BUCKET) if storage == "s3" else None
@@ -132,6 +134,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise EmbeddedError(
+                f"port {port} is taken ({error.strerror}): choose another, or 0 for any free one"
+            ) from None
 
 
 def _forget_settings() -> None:

@@ -8,7 +8,6 @@ from service.errors import StorageDenied, StorageMisconfigured
 from service.storage.folder import FolderStorage
 from service.storage.options import StorageLimits, StorageOptions
 from service.storage.protocol import OnRequest, Storage, confined, ignore
-from service.storage.s3 import S3Storage
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -30,6 +29,8 @@ async def open_storage(
     if parts.scheme == "file":
         return FolderStorage(_root(parts), on_request)
     if parts.scheme == "s3":
+        from service.storage.s3 import S3Storage  # noqa: PLC0415 - botocore takes half a second
+
         _check_endpoint(options.endpoint)
         return await S3Storage.open(
             _bucket(parts), _prefix(parts), options, limits or StorageLimits(), on_request

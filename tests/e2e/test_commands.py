@@ -1,0 +1,143 @@
+"""The command line as operators and scripts use it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from service.settings import as_environment
+
+PHOTOS = Path(__file__).parent.parent / "data" / "photos"
+
+JOBS = [
+    {"destination": "/small/a.jpg", "transformations": [{"type": "resize", "width": 64}]},
+    {"destination": "b.png", "transformations": [{"type": "rotate", "degrees": 90}]},
+]
+
+
+def darkroom(*arguments: str, **settings: object) -> "subprocess.CompletedProcess[str]":
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")}
+    return subprocess.run(
+        [sys.executable, "-m", "service.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**clean, **as_environment(settings)},
+    )
+
+
+def process(tmp_path: Path, jobs: object, source: str = "chelsea.png") -> tuple[int, Any, str]:
+    file = tmp_path / "jobs.json"
+    file.write_text(json.dumps(jobs))
+    out = tmp_path / "out"
+    ended = darkroom("process", source, str(file), "--root", str(PHOTOS), "--out", str(out))
+    results = json.loads(ended.stdout) if ended.stdout else None
+    return ended.returncode, results, ended.stderr
+
+
+def test_process_writes_every_destination_under_out(tmp_path: Path) -> None:
+    status, results, _ = process(tmp_path, JOBS)
+    assert status == 0
+    assert [result["status"] for result in results] == ["DONE", "DONE"]
+    assert [(r["width"], r["height"]) for r in results] == [(64, 43), (300, 451)]
+    with Image.open(tmp_path / "out" / "small" / "a.jpg") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (64, 43))
+
+
+def test_process_takes_a_whole_request_body(tmp_path: Path) -> None:
+    body = {"service_id": 1, "source": "elsewhere.jpg", "callback": "https://x.test/", "jobs": JOBS}
+    status, results, _ = process(tmp_path, body)
+    assert (status, len(results)) == (0, 2)
+
+
+def test_process_tells_of_a_failed_job_and_does_the_others(tmp_path: Path) -> None:
+    beside = {"type": "crop", "width": 10, "height": 10, "xoffset": 9000, "fit": False}
+    jobs = [{"destination": "no.jpg", "transformations": [beside]}, *JOBS]
+    status, results, _ = process(tmp_path, jobs)
+    assert status == 1
+    assert [result["status"] for result in results] == ["FAILED", "DONE", "DONE"]
+    assert results[0]["error"]["code"] == "transformation_failed"
+    assert "outside" in results[0]["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "words"),
+    [
+        ([{"destination": "a.jpg", "transformations": [{"type": "cropp"}]}], "did you mean 'crop'"),
+        ({"source": "x"}, "jobs"),
+        ([{"destination": "../a.jpg", "transformations": []}], "inside the storage"),
+    ],
+)
+def test_process_refuses_jobs_that_make_no_sense(tmp_path: Path, jobs: object, words: str) -> None:
+    status, results, errors = process(tmp_path, jobs)
+    assert (status, results) == (2, None)
+    assert words in errors
+    assert "Traceback" not in errors
+
+
+def test_process_refuses_a_source_that_is_not_there(tmp_path: Path) -> None:
+    status, _, errors = process(tmp_path, JOBS, source="nowhere.jpg")
+    assert status == 2
+    assert "nowhere.jpg: no such file" in errors
+
+
+def test_explain_shows_the_plan_as_text_and_as_data(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.json"
+    file.write_text(json.dumps(JOBS))
+    text = darkroom("explain", "chelsea.png", str(file), "--root", str(PHOTOS))
+    assert text.returncode == 0
+    assert "451×300" in text.stdout
+    data = darkroom("explain", "chelsea.png", str(file), "--root", str(PHOTOS), "--json")
+    assert len(json.loads(data.stdout)["jobs"]) == 2
+
+
+def test_settings_that_cannot_be_used_are_all_named_at_once() -> None:
+    ended = darkroom("serve", port="many", shoe_size=43)
+    assert ended.returncode == 2
+    for name in ("DATABASE_URL", "REDIS_URL", "PORT", "SHOE_SIZE"):
+        assert f"DARKROOM_{name}:" in ended.stderr
+
+
+def test_settings_lists_them_all() -> None:
+    ended = darkroom("settings")
+    assert ended.returncode == 0
+    assert "DARKROOM_MAX_SOURCE_BYTES" in ended.stdout
+
+
+def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) -> None:
+    settings = {"database_url": database, "redis_url": "unix:///nowhere"}
+    early = darkroom("services", "list", **settings)
+    assert "darkroom migrate" in early.stderr
+    assert "applied 0001_first" in darkroom("migrate", **settings).stdout
+    assert "nothing to do" in darkroom("migrate", **settings).stdout
+
+    place = tmp_path.as_uri()
+    added = darkroom("services", "add", "shop", "--storage", place, **settings)
+    service = json.loads(added.stdout)
+    assert service["token"].startswith("drk_")
+    assert service["webhook_secret"].startswith("whsec_")
+    number = str(service["service_id"])
+    assert "already" in darkroom("services", "add", "shop", "--storage", place, **settings).stderr
+    missing = (tmp_path / "missing").as_uri()
+    refused = darkroom("services", "add", "other", "--storage", missing, **settings)
+    assert (refused.returncode, "storage_misconfigured" in refused.stderr) == (1, True)
+
+    rotated = darkroom("services", "rotate-token", number, **settings)
+    assert json.loads(rotated.stdout)["token"] != service["token"]
+    assert darkroom("services", "disable", number, **settings).returncode == 0
+    listed = json.loads(darkroom("services", "list", **settings).stdout)
+    assert listed == {
+        "id": int(number),
+        "name": "shop",
+        "storage_url": place,
+        "requests_a_minute": None,
+        "disabled": True,
+        "tokens": 2,
+    }
+    assert "no service 99" in darkroom("services", "disable", "99", **settings).stderr

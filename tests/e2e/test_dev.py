@@ -1,0 +1,182 @@
+"""`darkroom dev` as a newcomer meets it: a real process, real services, real pictures."""
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from PIL import Image
+
+from service.storage import StorageOptions, open_storage
+
+DARKROOM = (sys.executable, "-m", "service.cli")
+READY = "Ctrl-C stops everything."
+
+
+class Stack:
+    """A running `darkroom dev`, what it printed and what it wrote to dev.json."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        self.data = data
+        self.process = subprocess.Popen(
+            [*DARKROOM, "dev", "--data", str(data), "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.printed = ""
+        self.dev: dict[str, Any] = {}
+
+    def wait_until_ready(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed += line
+            if line.startswith(READY):
+                self.dev = json.loads((self.data / "dev.json").read_text())
+                return
+        pytest.fail(f"darkroom dev ended early:\n{self.printed}")
+
+    def family(self) -> list[psutil.Process]:
+        return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(True)]
+
+    def post(self, path: str, body: object) -> Any:
+        data = json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.dev['token']}"}
+        request = urllib.request.Request(self.dev["url"] + path, data, headers)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def status(self, process_id: str) -> Any:
+        headers = {"Authorization": f"Bearer {self.dev['token']}"}
+        request = urllib.request.Request(f"{self.dev['url']}/request/{process_id}", headers=headers)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def finish(self, process_id: str) -> Any:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            status = self.status(process_id)
+            if status["status"] in {"FINISHED", "FAILED"}:
+                return status
+            time.sleep(0.05)
+        pytest.fail("the process did not end")
+
+
+@contextmanager
+def running(data: Path, *arguments: str) -> Iterator[Stack]:
+    stack = Stack(data, *arguments)
+    try:
+        stack.wait_until_ready()
+        yield stack
+    finally:
+        if stack.process.poll() is None:
+            os.killpg(stack.process.pid, signal.SIGKILL)
+        stack.process.wait()
+        if stack.process.stdout is not None:
+            stack.process.stdout.close()
+
+
+def assert_all_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=15)
+    assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_newcomer_sees_pictures_and_does_it_again(tmp_path: Path) -> None:
+    with running(tmp_path / "d") as stack:
+        for name in ("square.jpg", "sepia.jpg", "card.webp", "tilted.png", "mirror.jpg"):
+            assert f"demo/{name}" in stack.printed
+            with Image.open(tmp_path / "d" / "storage" / "demo" / name) as picture:
+                picture.load()
+        curl = next(line for line in stack.printed.splitlines() if line.startswith("curl -s"))
+        arguments = shlex.split(curl)
+        answer = stack.post("/request", json.loads(arguments[arguments.index("-d") + 1]))
+        assert stack.finish(answer["process_id"])["status"] == "FINISHED"
+
+        assert set(stack.dev["pids"]) == {"postgres", "valkey", "api", "worker"}
+        for url in stack.dev["metrics_urls"]:
+            with urllib.request.urlopen(url) as metrics:
+                assert b"darkroom_build_info" in metrics.read()
+        assert (tmp_path / "d" / "dev.json").stat().st_mode & 0o077 == 0
+
+        family = stack.family()
+        assert len(family) > 6
+        stack.process.send_signal(signal.SIGINT)
+        assert stack.process.wait(30) == 0
+        assert_all_gone(family)
+
+    with running(tmp_path / "d") as again:
+        assert again.dev["token"] == stack.dev["token"]
+        assert again.dev["service_id"] == stack.dev["service_id"]
+        kept = again.status(answer["process_id"])
+        assert kept["status"] == "FINISHED"
+        family = again.family()
+        again.process.kill()
+        assert_all_gone(family)
+
+
+def test_the_same_with_s3(tmp_path: Path) -> None:
+    with running(tmp_path / "d", "--storage", "s3") as stack:
+        dev = stack.dev
+        assert dev["storage"] == "s3://darkroom/demo"
+
+        async def keys() -> bytes:
+            storage = await open_storage(
+                dev["storage"],
+                StorageOptions(
+                    endpoint=dev["storage_endpoint"],
+                    access_key=dev["storage_access_key"],
+                    secret_key=dev["storage_secret_key"],
+                ),
+            )
+            try:
+                with await storage.fetch("demo/square.jpg", limit=2**20) as file:
+                    return file.read()
+            finally:
+                await storage.close()
+
+        stored = asyncio.run(keys())
+        assert stored == (tmp_path / "d" / "pictures" / "square.jpg").read_bytes()
+        family = stack.family()
+        stack.process.send_signal(signal.SIGTERM)
+        assert stack.process.wait(30) == 0
+        assert_all_gone(family)
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "service.cli",
+                "dev",
+                "--data",
+                str(tmp_path),
+                "--port",
+                str(port),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert f"port {port} is taken" in ended.stderr
+    assert "Traceback" not in ended.stderr
