@@ -30,6 +30,14 @@ TRACEPARENT = re.compile(
 )
 JSON = "application/json"
 
+DATABASE_AWAY = (  # a handler opens nothing else, so that every OSError is Postgres's
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 
 log = structlog.get_logger(__name__)
@@ -83,8 +91,7 @@ def _answer(error: Exception, request: web.Request, name: str) -> web.Response:
 
 
 def _translated(error: Exception) -> Exception:
-    away = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError, TimeoutError)
-    if isinstance(error, (*away, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)):
+    if isinstance(error, DATABASE_AWAY):
         log.error("database_away", error=repr(error))
         return Unavailable("The service's database cannot be reached; try again")
     return error
