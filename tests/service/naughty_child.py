@@ -71,7 +71,7 @@ def fail(_: Order) -> object:
 
 def crash(_: Order, signum: int) -> object:
     os.kill(os.getpid(), signum)
-    time.sleep(60)
+    time.sleep(600)
     return {}
 
 
@@ -85,7 +85,7 @@ def leave(_: Order, status: int) -> object:
 
 def hang_up(_: Order) -> object:
     os.closerange(3, 1000)
-    time.sleep(60)
+    time.sleep(600)
     return {}
 
 
@@ -116,7 +116,7 @@ def spin(_: Order) -> object:
 
 def send_bytes(_: Order, text: str) -> object:
     _channel().send(text.encode())
-    time.sleep(60)
+    time.sleep(600)
     return {}
 
 
@@ -133,7 +133,7 @@ def send_message(order: Order, **words: Any) -> object:
     files = kinds[words.pop("file")]()
     control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
     _channel().sendmsg([msgspec.msgpack.encode(words)], control)
-    time.sleep(60)
+    time.sleep(600)
     return {}
 
 

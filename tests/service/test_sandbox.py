@@ -114,6 +114,18 @@ async def test_a_caller_that_leaves_the_queue_holds_nobody_up() -> None:
         assert sandbox.exits == []
 
 
+async def test_a_caller_that_leaves_when_its_turn_comes_hands_it_on() -> None:
+    async with Playground() as sandbox:
+        async with sandbox.playing({"do": "tell"}, {"do": "sleep", "seconds": 0.1}) as rendering:
+            told(await anext(rendering))
+            waiting = asyncio.create_task(sandbox.ask({"do": "tell"}))
+            assert [told(result) async for result in rendering] == [{"slept": 0.1}]
+            waiting.cancel()  # by now it has been given the child, and has not run yet
+        async with asyncio.timeout(10):
+            assert await sandbox.ask({"do": "tell"})
+        assert sandbox.exits == []
+
+
 async def test_files_are_read_from_their_start_and_only_read(pair: Playground) -> None:
     limits = EngineLimits(max_output_side=77)
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as mark:
@@ -177,6 +189,18 @@ async def test_a_child_waits_for_a_caller_who_is_behind_and_its_deadline_with_it
             assert rendering.untaken == 2
             assert await sandbox.ask({"do": "tell"})
             assert len([told(result) async for result in rendering]) == 2
+        assert sandbox.exits == []
+
+
+async def test_a_caller_who_is_behind_does_not_hurry_the_next_work() -> None:
+    acts = [{"do": "tell"}] * 4
+    async with Playground(limits=SandboxLimits(results_ahead=2)) as sandbox:
+        async with sandbox.playing(*acts[:2]) as behind, sandbox.playing(*acts) as next_one:
+            await until(lambda: next_one.untaken == 2)
+            assert len([told(result) async for result in behind]) == 2
+            await asyncio.sleep(0.2)
+            assert next_one.unfinished == (2, 3)
+            assert len([told(result) async for result in next_one]) == 4
         assert sandbox.exits == []
 
 

@@ -24,7 +24,7 @@ async def fails(
 ) -> tuple[DarkroomError, list[Any], tuple[int, ...]]:
     """Give the error that ends a work, what was told before, and which jobs were left."""
     before: list[Any] = []
-    async with sandbox.playing(*acts, deadline=deadline) as rendering:
+    async with asyncio.timeout(30), sandbox.playing(*acts, deadline=deadline) as rendering:
         with pytest.raises(DarkroomError) as caught:  # noqa: PT012
             async for result in rendering:
                 before.append(told(result))  # noqa: PERF401 - what came before the error counts
@@ -247,8 +247,10 @@ async def test_failing_starts_back_off_are_told_and_pass(tmp_path: Path) -> None
             await waiting
         with pytest.raises(RenderUnavailable, match="no disk"):
             await second
+        starts = len(sandbox.exits)
         with pytest.raises(RenderUnavailable, match="no disk"):
             await sandbox.ask({"do": "tell"})
+        assert len(sandbox.exits) == starts  # told at once, rather than after another try
         await asyncio.sleep(1)
         assert len(sandbox.exits) <= 5
         broken.unlink()
