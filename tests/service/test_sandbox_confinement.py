@@ -57,6 +57,14 @@ def test_the_protections_in_force_are_those_of_this_kernel(prisoner: Playground)
     assert prisoner.protections == expected
 
 
+def test_the_kernel_sees_them_too(prisoner: Playground) -> None:
+    [pid] = prisoner.pids
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    assert [int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh")] == [0, 0, 0]
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+
+
 async def test_nothing_of_the_worker_s_environment_comes_through(prisoner: Playground) -> None:
     seen = await prisoner.ask_one("look_around")
     assert sorted(seen["environ"]) == [
