@@ -78,6 +78,7 @@ class IdempotencyInFlight(HttpError):
 
     status = 409
     code = "idempotency_in_flight"
+    retryable = True
 
 
 class BodyTooLarge(HttpError):
@@ -106,6 +107,7 @@ class RateLimited(HttpError):
 
     status = 429
     code = "rate_limited"
+    retryable = True
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"Too many requests: try again in {retry_after} s")

@@ -10,6 +10,7 @@ from service.errors import (
     IdempotencyMismatch,
     NotFound,
     RateLimited,
+    RequestTimeout,
     Unauthorized,
     Unavailable,
     UnsupportedMedia,
@@ -209,6 +210,7 @@ def _access() -> list[HttpError]:
 def _bodies(settings: Settings) -> list[HttpError]:
     """Give what every route that takes a body can answer."""
     return [
+        RequestTimeout(f"The body did not arrive within {settings.body_seconds:g} s"),
         BodyTooLarge(f"Request body is over the limit of {settings.max_body_bytes} bytes"),
         UnsupportedMedia("Compressed bodies are not accepted"),
     ]

@@ -20,6 +20,7 @@ WHY = {
     401: "No token, or one that no service holds.",
     403: "The token is valid, but `service_id` is another service's, or the service is disabled.",
     404: "There is no such thing, or it is another service's.",
+    408: "The body did not arrive in time.",
     409: "The first request with this `Idempotency-Key` is still under way. Ask again.",
     413: "The body is larger than the limit.",
     415: "The body is compressed.",
