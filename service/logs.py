@@ -3,48 +3,84 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
+NAMES = r"""(?i:secret(?:_key)?|access_key|password|passwd|api_?key|token|sig|signature
+      | x-amz-(?:signature|credential|security-token))"""
 SECRETS = re.compile(
-    r"""(drk_|whsec_)[A-Za-z0-9_+/=-]{8,}        # our own tokens and signing secrets
-      | (?<=://)[^/\s:@]*:[^/\s@]+(?=@)          # user and password of a URL
-      | (?i:bearer\s+)\S+
-      | (?i:[?&](?:x-amz-signature|signature|x-amz-credential|token|password)=)[^&\s]+""",
+    rf"""(?:drk_|whsec_)[A-Za-z0-9_+/=-]{{8,}}        # our own tokens and signing secrets
+      | (?<=://)[^/\s:@"']*:                         # user and password of a URL, where
+        (?!\d{{1,5}}(?:[/?\#\s"',)\]}}]|$))           # it is not a port that follows
+        [^\s"']+(?=@)
+      | (?P<kept>(?i:\bbearer\s+)) \S+
+      | (?P<name>(?<![\w-]){NAMES}["']?\s*[=:]\s*["']?)[^\s&"',;}}]+""",
     re.VERBOSE,
 )
+SECRET_NAME = re.compile(NAMES, re.VERBOSE)
 HIDDEN = "[hidden]"
 
 Event = MutableMapping[str, Any]
 
 
 def redact(_logger: Any, _method: str, event: Event) -> Event:
-    """Hide what looks like a secret in every value of a log line."""
+    """Hide what looks like a secret in every value of a log line, however deep."""
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = SECRETS.sub(HIDDEN, value)
+        event[name] = _redacted(value)
     return event
 
 
+def _redacted(value: Any) -> Any:
+    match value:
+        case str():
+            return SECRETS.sub(_hide, value)
+        case Mapping():
+            return {
+                name: HIDDEN if SECRET_NAME.fullmatch(str(name)) else _redacted(item)
+                for name, item in value.items()
+            }
+        case list() | tuple() | set() | frozenset():
+            return [_redacted(item) for item in value]
+        case None | bool() | int() | float():
+            return value
+    shown = repr(value)
+    hidden = SECRETS.sub(_hide, shown)
+    return value if hidden == shown else hidden
+
+
+def _hide(found: re.Match[str]) -> str:
+    return (found["kept"] or found["name"] or "") + HIDDEN
+
+
 def configure_logs(form: str, level: str) -> None:
-    """Write JSON lines, or lines for people when `form` is ``console``."""
+    """Write JSON lines, or lines for people when `form` is ``console``.
+
+    What libraries log goes the same way, from warnings upwards.
+    """
     last: Any = structlog.processors.JSONRenderer()
     if form == "console":
         last = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    first: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    then: list[Processor] = [structlog.processors.format_exc_info, redact, last]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            redact,
-            last,
-        ],
+        processors=[*first, *then],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*first, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *then],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("arq").setLevel(logging.ERROR)

@@ -15,9 +15,10 @@ from engine.limits import DEFAULT_LIMITS
 
 PREFIX = "DARKROOM_"
 
-Count = Annotated[int, Meta(ge=1)]
-Size = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Size = Annotated[int, Meta(ge=1, le=2**53)]
+Seconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
+PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
 
 
 class SettingsError(Exception):
@@ -47,7 +48,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     max_body_bytes: Annotated[Size, _doc("Largest request body")] = 1024 * 1024
     max_json_depth: Annotated[Count, _doc("Deepest nesting of a request body")] = 32
-    max_jobs: Annotated[Count, _doc("Most jobs of a request")] = 64
+    max_jobs: Annotated[int, Meta(ge=1, le=10_000), _doc("Most jobs of a request")] = 64
     max_transformations: Annotated[Count, _doc("Most transformations of a job")] = 64
     max_retry_ids: Annotated[Count, _doc("Most process ids of one POST /retry")] = 1000
     body_seconds: Annotated[Seconds, _doc("Seconds a request's body may take to arrive")] = 30.0
@@ -92,7 +93,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     callback_private_networks: Annotated[
         bool, _doc("Whether callbacks may go to private and loopback addresses")
     ] = False
-    callback_ports: Annotated[str, _doc("Ports that callbacks may go to, or * for any")] = "80,443"
+    callback_ports: Annotated[
+        str, Meta(pattern=rf"^(\*|{PORT}(,{PORT})*)$"), _doc("Ports that callbacks may go to, or *")
+    ] = "80,443"
 
 
 def variable(field: str) -> str:
