@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
@@ -24,7 +25,9 @@ ENVIRONMENT = {
     "VIPS_CONCURRENCY": "1",
     "MALLOC_ARENA_MAX": "2",
 }
-INHERITED = ("FONTCONFIG_FILE", "FONTCONFIG_PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "TZ")
+INHERITED = ("LD_LIBRARY_PATH", "LD_PRELOAD")  # where libraries are, and which allocator
+
+PROVEN_SECONDS = 1.0  # a child that lived so long, or was given work, was no failed start
 
 
 class Sandbox:
@@ -156,17 +159,14 @@ class Sandbox:
         pause = 0.0
         while True:
             child = self._children[slot]
-            if isinstance(child, Child):
-                await self._employ(child)
-            if isinstance(child, Child) and child.works:
-                pause = 0.0
-            else:
-                pause = self._limits.next_pause(pause)
-                await asyncio.sleep(pause)
+            proven = isinstance(child, Child) and await self._employ(child)
+            pause = 0.0 if proven else self._limits.next_pause(pause)
+            await asyncio.sleep(pause)
             await self._start(slot)
 
-    async def _employ(self, child: Child) -> None:
-        """Offer a child until it ends, and see it to its grave."""
+    async def _employ(self, child: Child) -> bool:
+        """Offer a child until it ends, and bury it; tells whether it was any good."""
+        began = time.monotonic()
         self._offer(child)
         try:
             await asyncio.wait([child.ended])  # unlike a bare await, leaves it uncancelled
@@ -175,6 +175,7 @@ class Sandbox:
             if child in self._idle:
                 self._idle.remove(child)
             self._on_exit(await child.bury())
+        return child.works > 0 or time.monotonic() - began > PROVEN_SECONDS
 
     async def _start(self, slot: int) -> None:
         """Put a new child into a slot, or the reason why there is none."""

@@ -14,6 +14,7 @@ import uvloop
 
 from engine.errors import DarkroomError
 from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
+from service.sandbox import pool
 from service.sandbox.limits import MIB, SandboxLimits
 from service.sandbox.work import Reason
 from tests.service.sandboxes import NAUGHTY, SOURCE, Act, Playground, lives, told, until
@@ -180,6 +181,22 @@ async def test_an_idle_child_that_dies_is_replaced() -> None:
         os.kill(pid, signal.SIGKILL)
         assert (await sandbox.next_exit()).pid == pid
         assert (await sandbox.ask_one("tell"))["pid"] != pid
+
+
+async def test_a_child_that_dies_at_birth_is_replaced_after_a_pause() -> None:
+    async with Playground(limits=SandboxLimits(backoff_seconds=60)) as sandbox:
+        os.kill(sandbox.pids[0], signal.SIGKILL)
+        await sandbox.next_exit()
+        await asyncio.sleep(0.5)
+        assert sandbox.pids == ()
+
+
+async def test_a_child_that_had_lived_is_replaced_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "PROVEN_SECONDS", 0.0)
+    async with Playground(limits=SandboxLimits(backoff_seconds=60)) as sandbox:
+        os.kill(sandbox.pids[0], signal.SIGKILL)
+        await sandbox.next_exit()
+        await until(lambda: bool(sandbox.pids))
 
 
 async def test_a_child_that_is_gone_when_its_work_comes_costs_the_caller_nothing() -> None:
