@@ -8,10 +8,11 @@ for index, result in render(source, batch.jobs): …
 from engine.check import check
 from engine.errors import DarkroomError, InvalidRequest, PictureError
 from engine.explain import Explanation, explain
-from engine.facts import Facts, read_facts
+from engine.facts import Facts
+from engine.header import read_facts
 from engine.limits import EngineLimits
 from engine.parse import Limits, parse, parse_batch
-from engine.render import Output, Result, Stats, plan, render
+from engine.render import Output, Result, Stats, input_keys, plan, render
 from engine.source import Source
 from engine.transforms import Batch, Format, Job
 
@@ -32,6 +33,7 @@ __all__ = [
     "Stats",
     "check",
     "explain",
+    "input_keys",
     "parse",
     "parse_batch",
     "plan",

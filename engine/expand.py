@@ -9,8 +9,11 @@ from fractions import Fraction
 from functools import singledispatch
 from math import ceil, cos, radians, sin
 
+from msgspec import UNSET
+
 from engine import curves
-from engine.errors import OutputTooLarge, TransformationFailed
+from engine.draft import NOTHING_MORE, Draft, Known
+from engine.errors import DarkroomError, LimitExceeded, OutputTooLarge, TransformationFailed
 from engine.facts import Facts
 from engine.formats import TRAITS
 from engine.geometry import (
@@ -22,29 +25,32 @@ from engine.geometry import (
     scale_to_cover,
     scale_to_fit,
 )
-from engine.ir import (
+from engine.ir import Node, Plan, Save
+from engine.lettering import advance, pitch
+from engine.limits import DEFAULT_LIMITS, EngineLimits
+from engine.nodes import (
     RGBA,
+    Blur,
     Canvas,
+    Convolve,
     Crop,
     Decode,
+    Enhance,
     Flatten,
-    Frame,
+    Layer,
+    Letters,
     Luma,
-    Node,
-    Plan,
-    Premultiply,
-    Resample,
+    Overlay,
     Rotate,
-    Save,
+    SelectiveBlur,
     Table,
     Tint,
     ToSrgb,
     Turn,
-    Unpremultiply,
 )
-from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.options import Offset
 from engine.transforms import (
+    Annotation,
     Brightness,
     Colorize,
     Contrast,
@@ -57,70 +63,35 @@ from engine.transforms import (
     Gravity,
     Job,
     Resize,
+    Ulb,
+    Watermark,
     Words,
     Zoom,
 )
+from engine.transforms import Blur as BlurWords
 from engine.transforms import Crop as CropWords
+from engine.transforms import Enhance as EnhanceWords
 from engine.transforms import Rotate as RotateWords
+from engine.typefaces import ALIASES, FAMILIES, family_of
 
 AT_ANCHOR = Offset(0)
 
 
-class Draft:
-    """A plan while it is written: the nodes so far, and the frame that they come to."""
-
-    def __init__(self, facts: Facts, limits: EngineLimits) -> None:
-        self.facts = facts
-        self.limits = limits
-        self.nodes: list[Node] = []
-        self.frame = Frame(facts.width, facts.height, facts.bands, facts.alpha, depth=facts.depth)
-        self.where = "the source"
-
-    @property
-    def size(self) -> Size:
-        """What the next transformation sees."""
-        return self.frame.size
-
-    def add(self, *nodes: Node) -> None:
-        """Write nodes; OutputTooLarge if one makes a larger picture than the limits allow."""
-        for node in nodes:
-            before, self.frame = self.frame, node.frame(self.frame)
-            if max(self.size) > max(before.size) or self.size.pixels > before.size.pixels:
-                self.check_size(self.where)
-            self.nodes.append(node)
-
-    def resample(self, size: Size) -> None:
-        """Scale, with alpha premultiplied; the same size is no work at all."""
-        if size != self.size:
-            self.bracketed(Resample(*size))
-
-    def bracketed(self, node: Node) -> None:
-        """Write a node that mixes pixels: transparent ones must not lend their colour."""
-        before = [Premultiply()] if self.frame.alpha else []
-        after = [Unpremultiply()] if node.frame(self.frame).alpha else []
-        self.add(*before, node, *after)
-
-    def check_size(self, what: str) -> None:
-        """Raise OutputTooLarge if the picture has more than the limits allow."""
-        checks = [
-            ("max_output_side", self.limits.max_output_side, max(self.size), "pixels a side"),
-            ("max_output_pixels", self.limits.max_output_pixels, self.size.pixels, "pixels"),
-        ]
-        for limit, allowed, found, unit in checks:
-            if found > allowed:
-                raise OutputTooLarge(
-                    f"{what} would be too large ({self.size})", limit, allowed, found, unit
-                )
-
-
-def expand(job: Job, facts: Facts, limits: EngineLimits = DEFAULT_LIMITS) -> Plan:
+def expand(
+    job: Job, facts: Facts, limits: EngineLimits = DEFAULT_LIMITS, known: Known = NOTHING_MORE
+) -> Plan:
     """Write the plan of a job, to the letter.
 
-    Raises OutputTooLarge, and TransformationFailed for what this picture cannot take.
+    Where a transformation depends on pixels that were not measured, the plan ends before it
+    and awaits it. Raises LimitExceeded, TransformationFailed for what this picture cannot
+    take, and the error of an input that cannot be had.
     """
-    draft = Draft(facts, limits)
+    draft = Draft(facts, limits, known, "the source")
     _to_working_image(draft)
     for index, words in enumerate(job.transformations):
+        if isinstance(words, Ulb) and index not in known.measured:
+            return Plan(facts, tuple(draft.nodes), _save(job), awaits=index)
+        draft.index = index
         draft.where = f"transformations[{index}] ({type(words).__name__.lower()})"
         write(words, draft)
     return _to_save(draft, job)
@@ -136,8 +107,12 @@ def _to_save(draft: Draft, job: Job) -> Plan:
         draft.add(Flatten())
     draft.check_size("the result")
     _check_format(draft, job.output_format)
-    save = Save(job.output_format, max(1, int(job.quality)) if traits.lossy else 100)
-    return Plan(draft.facts, tuple(draft.nodes), save)
+    return Plan(draft.facts, tuple(draft.nodes), _save(job))
+
+
+def _save(job: Job) -> Save:
+    lossy = TRAITS[job.output_format].lossy
+    return Save(job.output_format, max(1, int(job.quality)) if lossy else 100)
 
 
 def _check_format(draft: Draft, wanted: Format) -> None:
@@ -179,7 +154,27 @@ FILTERS: dict[FilterName, tuple[Node, ...]] = {
     FilterName.GRAYSCALE: (Luma(), Tint((curves.IDENTITY,) * 3)),
     FilterName.SEPIA: (Luma(), Tint((curves.add(90), curves.add(60), curves.add(40)))),
     FilterName.BW: (Luma(), Tint((curves.threshold(128),) * 3)),
+    FilterName.EDGEDETECT: (Convolve((-1, 0, -1, 0, 4, 0, -1, 0, -1), offset=127),),
+    FilterName.EMBOSS: (Convolve((3, 0, 0, 0, 0, 0, 0, 0, -3), divisor=2, offset=127),),
+    FilterName.BLURGAUSSIAN: (Convolve((1, 2, 1, 2, 4, 2, 1, 2, 1), divisor=16),),
+    FilterName.MEANREMOVAL: (Convolve((-1, -1, -1, -1, 9, -1, -1, -1, -1)),),
+    FilterName.SMOOTH: (Convolve((1, 1, 1, 1, 6, 1, 1, 1, 1), divisor=14),),
+    FilterName.BLURSELECTIVE: (SelectiveBlur(),),
 }
+
+
+@write.register
+def _blur(words: BlurWords, draft: Draft) -> None:
+    radius = 0.0 if words.radius is UNSET else float(words.radius)
+    sigma = radius / 2 if words.sigma is UNSET else float(words.sigma)
+    if sigma > 0:
+        reach = max(1, ceil(3.5 * sigma))  # what lies further out weighs less than a level
+        draft.bracketed(Blur(sigma, min(reach, ceil(radius)) if radius > 0 else reach))
+
+
+@write.register
+def _enhance(words: EnhanceWords, draft: Draft) -> None:
+    draft.add(Enhance())
 
 
 @write.register
@@ -279,3 +274,66 @@ def _turned_canvas(size: Size, degrees: float) -> Size:
         max(1, rnd(size.width * across + size.height * along)),
         max(1, rnd(size.width * along + size.height * across)),
     )
+
+
+@write.register
+def _ulb(words: Ulb, draft: Draft) -> None:
+    draft.add(Crop(draft.known.measured[draft.index]))
+
+
+@write.register
+def _watermark(words: Watermark, draft: Draft) -> None:
+    facts = _input_facts(words.key, draft)
+    mark = Draft(facts, draft.limits, draft.known, draft.where)
+    _to_working_image(mark)
+    mark.resample(resolve_size(words.width, words.height, mark.size, ruler=draft.size))
+    box = place(mark.size, draft.size, words.gravity, words.xoffset, words.yoffset)
+    draft.add(Overlay(Layer(words.key, facts, tuple(mark.nodes)), box.left, box.top))
+
+
+def _input_facts(key: str, draft: Draft) -> Facts:
+    found = draft.known.inputs.get(key)
+    if found is None:
+        raise TransformationFailed(f"{draft.where}: no picture was given for {key!r}")
+    if isinstance(found, DarkroomError):
+        raise found
+    allowed = draft.limits.max_watermark_pixels
+    if found.size.pixels > allowed:
+        what = f"{draft.where}: the watermark is too large ({found.size})"
+        raise LimitExceeded(what, "max_watermark_pixels", allowed, found.size.pixels, "pixels")
+    return found
+
+
+@write.register
+def _annotation(words: Annotation, draft: Draft) -> None:
+    letters = _letters(words, draft)
+    if any(line.strip() for line in letters.lines):
+        size = Size(letters.width, letters.height)
+        box = place(size, draft.size, words.gravity, words.xoffset, words.yoffset)
+        draft.add(Overlay(letters, box.left, box.top))
+
+
+def _letters(words: Annotation, draft: Draft) -> Letters:
+    """Measure the text: as wide as its longest line, as high as all of them."""
+    family = family_of(words.font)
+    if family is None:
+        known = ", ".join([*ALIASES, *FAMILIES])
+        raise TransformationFailed(
+            f"{draft.where}: unknown font {words.font!r}, expected one of {known}"
+        )
+    _check_text(draft, "max_text_length", len(words.text), "characters")
+    lines = tuple(words.text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    size = float(words.size)
+    width = max(advance(line, family, size) for line in lines)
+    height = pitch(family, size) * len(lines)
+    _check_text(draft, "max_text_pixels", ceil(width * height), "pixels")
+    red, green, blue, alpha = words.color
+    return Letters(
+        lines, family, size, (red, green, blue, alpha), max(1, rnd(width)), max(1, rnd(height))
+    )
+
+
+def _check_text(draft: Draft, limit: str, found: int, unit: str) -> None:
+    allowed = getattr(draft.limits, limit)
+    if found > allowed:
+        raise LimitExceeded(f"{draft.where}: the text is too large", limit, allowed, found, unit)

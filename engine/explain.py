@@ -8,12 +8,16 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from engine.draft import Known
 from engine.errors import DarkroomError
 from engine.expand import expand
-from engine.facts import Facts, read_facts
+from engine.facts import Facts
+from engine.geometry import Box
+from engine.header import read_facts
 from engine.ir import Frame, Plan, lines
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.passes import optimise
+from engine.render import NO_INPUTS, Inputs, facts_of_input
 from engine.source import Source
 from engine.transforms import Job
 
@@ -45,6 +49,7 @@ class JobExplanation(Struct, frozen=True):
     destination: str
     save: str = ""
     stages: tuple[Stage, ...] = ()
+    assumptions: tuple[str, ...] = ()
     refusal: Refusal | None = None
 
     def __str__(self) -> str:
@@ -54,7 +59,8 @@ class JobExplanation(Struct, frozen=True):
             "\n".join([f"  {stage.name}", *(step.text for step in stage.steps)])
             for stage in self.stages
         ]
-        return "\n".join([self.destination, *blocks, f"  save as {self.save}"])
+        assumed = [f"  assumed: {words}" for words in self.assumptions]
+        return "\n".join([self.destination, *assumed, *blocks, f"  save as {self.save}"])
 
 
 class Explanation(Struct, frozen=True):
@@ -68,18 +74,26 @@ class Explanation(Struct, frozen=True):
 
 
 def explain(
-    source: Source, jobs: Sequence[Job], limits: EngineLimits = DEFAULT_LIMITS
+    source: Source,
+    jobs: Sequence[Job],
+    *,
+    inputs: Inputs = NO_INPUTS,
+    limits: EngineLimits = DEFAULT_LIMITS,
 ) -> Explanation:
-    """Plan every job without doing it; raises what `read_facts` raises."""
+    """Plan every job without doing it; raises what `read_facts` raises.
+
+    A watermark that is not among `inputs` refuses its jobs, as it would end them.
+    """
     facts = read_facts(source, limits)
-    return Explanation(facts, tuple(_explain_job(job, facts, limits) for job in jobs))
+    known = Known({key: facts_of_input(key, inputs[key], limits) for key in inputs})
+    return Explanation(facts, tuple(_explain_job(job, facts, limits, known) for job in jobs))
 
 
-def _explain_job(job: Job, facts: Facts, limits: EngineLimits) -> JobExplanation:
+def _explain_job(job: Job, facts: Facts, limits: EngineLimits, known: Known) -> JobExplanation:
     try:
-        expanded = expand(job, facts, limits)
+        expanded, assumptions = _expand_by_assumption(job, facts, limits, known)
     except DarkroomError as error:
-        return JobExplanation(job.destination, refusal=Refusal(error.code, error.message))
+        return JobExplanation(job.destination.written, refusal=Refusal(error.code, error.message))
     stages = [_stage("expand", expanded)]
 
     def observe(name: str, before: Plan, after: Plan) -> None:
@@ -87,7 +101,20 @@ def _explain_job(job: Job, facts: Facts, limits: EngineLimits) -> JobExplanation
             stages.append(_stage(name, after))
 
     optimise(expanded, observer=observe)
-    return JobExplanation(job.destination, str(expanded.save), tuple(stages))
+    return JobExplanation(
+        job.destination.written, str(expanded.save), tuple(stages), tuple(assumptions)
+    )
+
+
+def _expand_by_assumption(
+    job: Job, facts: Facts, limits: EngineLimits, known: Known
+) -> tuple[Plan, list[str]]:
+    """Expand a job as if nothing were found where pixels would have to be looked at."""
+    measured: dict[int, Box] = {}
+    while (plan := expand(job, facts, limits, Known(known.inputs, measured))).awaits is not None:
+        measured[plan.awaits] = Box(0, 0, *plan.frame.size)
+    assumptions = [f"transformations[{index}] (ulb) finds no bars" for index in measured]
+    return plan, assumptions
 
 
 def _stage(name: str, plan: Plan) -> Stage:

@@ -76,13 +76,17 @@ def resolve(length: Length, along: int, across: int) -> Fraction:
     return length.amount * base / 100
 
 
-def resolve_size(width: Width | UnsetType, height: Height | UnsetType, image: Size) -> Size:
+def resolve_size(
+    width: Width | UnsetType, height: Height | UnsetType, image: Size, ruler: Size | None = None
+) -> Size:
     """Give the size that a width and a height ask for on an image, both at least 1.
 
     A side that is not given follows the image's shape from the other, already rounded, one.
-    With neither, it is the image's own size.
+    With neither, it is the image's own size. Relative units are measured on `ruler`, which
+    is the image unless told otherwise.
     """
-    wide, high = _side(width, *image), _side(height, *image.turned)
+    ruler = ruler or image
+    wide, high = _side(width, *ruler), _side(height, *ruler.turned)
     if wide is None and high is None:
         return image
     if wide is None:

@@ -4,11 +4,11 @@ A plan is the facts of its source, a list of nodes and how the result is saved. 
 value: frozen, hashable, equal to another with the same content. It holds numbers only, so
 equal beginnings of two plans compare equal and a plan can be written as JSON. Each node
 tells the frame that it makes of a frame, how far it looks (its locality) and in which
-order it reads (its access). What is legal is written in `engine.spec`.
+order it reads (its access). The nodes are in `engine.nodes`, what is legal is written in
+`engine.spec`.
 """
 
-# ruff: noqa: D102 - frame, access, halo and words are described once, in Node
-
+from collections.abc import Iterable
 from enum import Enum
 from functools import cached_property
 from typing import ClassVar
@@ -17,10 +17,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.facts import Facts
-from engine.geometry import Box, Size
+from engine.geometry import Size
 from engine.transforms import Format
-
-RGBA = tuple[int, int, int, int]
 
 
 class Locality(Enum):
@@ -98,192 +96,6 @@ class Node(Struct, frozen=True, tag_field="node", tag=str.lower):
         return ""
 
 
-class Decode(Node, frozen=True):
-    """Read the source, each side divided by `shrink` (1, 2, 4 or 8) and rounded up."""
-
-    shrink: int = 1
-
-    def frame(self, given: Frame) -> Frame:
-        return given.sized(-(-given.width // self.shrink), -(-given.height // self.shrink))
-
-    @property
-    def words(self) -> str:
-        return f"1/{self.shrink}" if self.shrink > 1 else ""
-
-
-class ToSrgb(Node, frozen=True):
-    """Make 8-bit sRGB of any source: through its profile if `profile`, else by its kind."""
-
-    profile: bool = False
-
-    def frame(self, given: Frame) -> Frame:
-        return replace(given, bands=3, depth=8)
-
-    @property
-    def words(self) -> str:
-        return "through its ICC profile" if self.profile else ""
-
-
-class Turn(Node, frozen=True):
-    """One of the eight turns of a square: mirror left and right, then turn clockwise.
-
-    `quarters` counts the quarter turns, 0 to 3.
-    """
-
-    locality = Locality.GEOMETRIC
-    mirror: bool = False
-    quarters: int = 0
-
-    @classmethod
-    def of_orientation(cls, orientation: int) -> "Turn":
-        """Give the turn that makes a picture with this EXIF orientation upright."""
-        mirror, quarters = _ORIENTATIONS[orientation]
-        return cls(mirror, quarters)
-
-    @property
-    def access(self) -> Access:
-        return Access.SEQUENTIAL if self.quarters == 0 else Access.RANDOM
-
-    def frame(self, given: Frame) -> Frame:
-        return given.sized(given.height, given.width) if self.quarters % 2 else given
-
-    def then(self, after: "Turn") -> "Turn":
-        """Give the one turn that does this and then another."""
-        own = -self.quarters if after.mirror else self.quarters
-        return Turn(self.mirror != after.mirror, (own + after.quarters) % 4)
-
-    @property
-    def words(self) -> str:
-        mirror = "mirror" if self.mirror else ""
-        turn = f"{self.quarters * 90}°" if self.quarters else ""
-        return " ".join(filter(None, [mirror, turn])) or "nothing"
-
-
-_ORIENTATIONS = {
-    1: (False, 0), 2: (True, 0), 3: (False, 2), 4: (True, 2),
-    5: (True, 3), 6: (False, 1), 7: (True, 1), 8: (False, 3),
-}  # fmt: skip
-
-
-class Crop(Node, frozen=True):
-    """Keep a window."""
-
-    locality = Locality.GEOMETRIC
-    box: Box
-
-    def frame(self, given: Frame) -> Frame:
-        return given.sized(*self.box.size)
-
-    @property
-    def words(self) -> str:
-        return str(self.box)
-
-
-class Resample(Node, frozen=True):
-    """Scale to a size: Lanczos-3 where it shrinks, Catmull-Rom where it enlarges."""
-
-    locality = Locality.GEOMETRIC
-    width: int
-    height: int
-
-    def frame(self, given: Frame) -> Frame:
-        return given.sized(self.width, self.height)
-
-    @property
-    def words(self) -> str:
-        return f"to {self.width}×{self.height}"
-
-
-class Rotate(Node, frozen=True):
-    """Turn clockwise on a canvas of a size, centre to centre; what is uncovered is clear."""
-
-    locality = Locality.GEOMETRIC
-    degrees: float
-    width: int
-    height: int
-
-    @property
-    def access(self) -> Access:
-        return Access.RANDOM
-
-    def frame(self, given: Frame) -> Frame:
-        return replace(given, width=self.width, height=self.height, alpha=True, premultiplied=True)
-
-    @property
-    def words(self) -> str:
-        return f"{self.degrees:g}°"
-
-
-class Canvas(Node, frozen=True):
-    """Put the picture on a coloured canvas, its corner at `left`, `top`."""
-
-    locality = Locality.GEOMETRIC
-    width: int
-    height: int
-    left: int
-    top: int
-    colour: RGBA
-
-    def frame(self, given: Frame) -> Frame:
-        alpha = given.alpha or self.colour[3] < 255
-        return replace(given, width=self.width, height=self.height, alpha=alpha)
-
-    @property
-    def words(self) -> str:
-        return f"{_hexadecimal(self.colour)}, picture at {self.left:+d}{self.top:+d}"
-
-
-class Table(Node, frozen=True):
-    """Look each colour up: one table of 256 bytes for each band. Alpha stays."""
-
-    tables: tuple[bytes, ...]
-
-    @property
-    def words(self) -> str:
-        return _curves(self.tables)
-
-
-class Luma(Node, frozen=True):
-    """RGB to one grey band: ``floor((299 R + 587 G + 114 B) / 1000)``."""
-
-    def frame(self, given: Frame) -> Frame:
-        return replace(given, bands=1)
-
-
-class Tint(Node, frozen=True):
-    """One grey band to RGB: a table of 256 bytes for each of the three."""
-
-    tables: tuple[bytes, ...]
-
-    def frame(self, given: Frame) -> Frame:
-        return replace(given, bands=3)
-
-    @property
-    def words(self) -> str:
-        return _curves(self.tables)
-
-
-class Premultiply(Node, frozen=True):
-    """Multiply colours by alpha, rounded to 8 bits."""
-
-    def frame(self, given: Frame) -> Frame:
-        return replace(given, premultiplied=True)
-
-
-class Unpremultiply(Node, frozen=True):
-    """Divide colours by alpha, rounded to 8 bits."""
-
-    def frame(self, given: Frame) -> Frame:
-        return replace(given, premultiplied=False)
-
-
-class Flatten(Node, frozen=True):
-    """Lay the picture on white and drop its alpha."""
-
-    def frame(self, given: Frame) -> Frame:
-        return replace(given, alpha=False)
-
-
 class Save(Struct, frozen=True):
     """How the result is written; `quality` is 1 to 100 and matters to lossy formats only."""
 
@@ -295,40 +107,49 @@ class Save(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True, dict=True):
-    """One job: the source's facts, the nodes from decoding on, and how it is saved."""
+    """One job: the source's facts, the nodes from decoding on, and how it is saved.
+
+    `awaits` is the transformation, by its index, that depends on the pixels which these
+    nodes make; the rest of the job can be planned once they were looked at.
+    """
 
     facts: Facts
     nodes: tuple[Node, ...]
     save: Save
-
-    @cached_property
-    def source_frame(self) -> Frame:
-        """The frame that the file holds, which the first node is given."""
-        facts = self.facts
-        return Frame(facts.width, facts.height, facts.bands, facts.alpha, depth=facts.depth)
+    awaits: int | None = None
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
         """The frame after each node."""
-        frames, frame = [], self.source_frame
-        for node in self.nodes:
-            frame = node.frame(frame)
-            frames.append(frame)
-        return tuple(frames)
+        return frames_of(self.facts, self.nodes)
 
     @property
     def frame(self) -> Frame:
         """The frame that is saved."""
-        return self.frames[-1] if self.frames else self.source_frame
+        return self.frames[-1] if self.frames else source_frame(self.facts)
 
     def with_nodes(self, nodes: tuple[Node, ...]) -> "Plan":
         """Give the same plan with other nodes; the very same object if they are equal."""
-        return self if nodes == self.nodes else Plan(self.facts, nodes, self.save)
+        return self if nodes == self.nodes else replace(self, nodes=nodes)
 
     def __str__(self) -> str:
         return "\n".join(
             [f"    source        {self.facts}", *lines(self), f"    save          {self.save}"]
         )
+
+
+def source_frame(facts: Facts) -> Frame:
+    """Give the frame that a file holds, which the first node is given."""
+    return Frame(facts.width, facts.height, facts.bands, facts.alpha, depth=facts.depth)
+
+
+def frames_of(facts: Facts, nodes: Iterable[Node]) -> tuple[Frame, ...]:
+    """Give the frame after each of some nodes that begin with decoding."""
+    frames, frame = [], source_frame(facts)
+    for node in nodes:
+        frame = node.frame(frame)
+        frames.append(frame)
+    return tuple(frames)
 
 
 def lines(plan: Plan) -> list[str]:
@@ -347,14 +168,3 @@ def lines(plan: Plan) -> list[str]:
 def _manner(node: Node) -> str:
     halo = f" {node.halo}" if node.halo else ""
     return f"{node.locality.value}{halo}, {node.access.value}"
-
-
-def _hexadecimal(colour: RGBA) -> str:
-    return "#" + bytes(colour).hex().removesuffix("ff" if colour[3] == 255 else "")
-
-
-def _curves(tables: tuple[bytes, ...]) -> str:
-    curves = [
-        "…".join(str(table[at]) for at in (0, 128, 255) if at < len(table)) for table in tables
-    ]
-    return " ".join(curves if len(set(tables)) > 1 else curves[:1])

@@ -6,18 +6,23 @@ from typing import Any, NamedTuple
 from engine.errors import IllegalPlan
 from engine.formats import TRAITS
 from engine.geometry import Box
-from engine.ir import (
+from engine.ir import Frame, Node, Plan, source_frame
+from engine.nodes import (
+    Blur,
     Canvas,
+    Convolve,
     Crop,
     Decode,
+    Enhance,
     Flatten,
-    Frame,
+    Layer,
+    Letters,
     Luma,
-    Node,
-    Plan,
+    Overlay,
     Premultiply,
     Resample,
     Rotate,
+    SelectiveBlur,
     Table,
     Tint,
     ToSrgb,
@@ -38,7 +43,10 @@ class Rule(NamedTuple):
 
 
 ANY_PICTURE = (Decode, ToSrgb, Turn, Crop)
-STRAIGHT = (Canvas, Table, Luma, Tint, Flatten, Premultiply, ToSrgb)
+STRAIGHT = (
+    Canvas, Table, Luma, Tint, Flatten, Premultiply, ToSrgb, Convolve, SelectiveBlur, Enhance,
+    Overlay,
+)  # fmt: skip
 
 
 def _tables_fit(node: Table | Tint, given: Frame, made: Frame) -> bool:
@@ -54,6 +62,12 @@ def _covered(node: Canvas, given: Frame, made: Frame) -> bool:
     return box.within(made.size) == box
 
 
+def _can_be_laid_over(node: Overlay, given: Frame, made: Frame) -> bool:
+    if isinstance(node.layer, Letters):
+        return node.layer.size > 0 and len(node.layer.lines) > 0
+    return _broken_on_the_way(node.layer) is None and _is_working_picture(node.layer.frame)
+
+
 RULES: tuple[Rule, ...] = (
     Rule("a side is at least 1 pixel", (Node,), lambda n, i, o: min(o.size) >= 1),
     Rule("shrink is 1, 2, 4 or 8", (Decode,), lambda n, i, o: n.shrink in {1, 2, 4, 8}),
@@ -61,12 +75,16 @@ RULES: tuple[Rule, ...] = (
     Rule("a crop lies inside its picture", (Crop,), _inside),
     Rule("a canvas holds its picture", (Canvas,), _covered),
     Rule("tables have 256 entries for each band", (Table, Tint), _tables_fit),
+    Rule("a divisor is at least 1", (Convolve,), lambda n, i, o: n.divisor >= 1),
+    Rule("a blur has a sigma and a radius", (Blur,), lambda n, i, o: n.sigma > 0 and n.radius > 0),
+    Rule("a blur makes nothing larger", (Blur,), lambda n, i, o: n.shrink >= 1),
+    Rule("a layer is a legal picture", (Overlay,), _can_be_laid_over),
     Rule("luma is taken of three colours", (Luma,), lambda n, i, o: i.bands == 3),
     Rule("a tint is given one grey band", (Tint,), lambda n, i, o: i.bands == 1),
     Rule("colours are straight", STRAIGHT, lambda n, i, o: not i.premultiplied),
     Rule(
         "alpha is premultiplied around every resampling",
-        (Resample, Rotate),
+        (Resample, Rotate, Blur),
         lambda n, i, o: i.premultiplied or not i.alpha,
     ),
     Rule("there is alpha to multiply by", (Premultiply,), lambda n, i, o: i.alpha),
@@ -77,22 +95,29 @@ RULES: tuple[Rule, ...] = (
 
 def verify(plan: Plan) -> Plan:
     """Give the plan back if it is legal; IllegalPlan names the rule and the node."""
-    if not plan.nodes or not isinstance(plan.nodes[0], Decode):
-        raise IllegalPlan(f"a plan begins with decode\n{plan}")
-    given = plan.source_frame
-    for index, (node, made) in enumerate(zip(plan.nodes, plan.frames, strict=True)):
-        if (broken := _broken(index, node, given, made)) is not None:
-            raise IllegalPlan(f"node {index} ({type(node).__name__}): {broken}\n{plan}")
-        given = made
-    if (broken := _broken_at_save(plan)) is not None:
-        raise IllegalPlan(f"save: {broken}\n{plan}")
+    broken = _broken_on_the_way(plan) or (_broken_at_save(plan) if plan.awaits is None else None)
+    if broken is not None:
+        raise IllegalPlan(f"{broken}\n{plan}")
     return plan
+
+
+def _broken_on_the_way(plan: Plan | Layer) -> str | None:
+    """Say which rule the nodes break and where; None if they are legal."""
+    if not plan.nodes or not isinstance(plan.nodes[0], Decode):
+        return "a plan begins with decode"
+    given = source_frame(plan.facts)
+    for index, node in enumerate(plan.nodes):
+        made = node.frame(given)
+        if (broken := _broken(index, node, given, made)) is not None:
+            return f"node {index} ({type(node).__name__}): {broken}"
+        given = made
+    return None
 
 
 def _broken(index: int, node: Node, given: Frame, made: Frame) -> str | None:
     if isinstance(node, Decode) and index > 0:
         return "only the first node decodes"
-    if not isinstance(node, ANY_PICTURE) and (given.bands not in {1, 3} or given.depth != 8):
+    if not isinstance(node, ANY_PICTURE) and not _is_srgb(given):
         return "only 8-bit sRGB is worked on"
     broken = (
         rule.says
@@ -102,14 +127,22 @@ def _broken(index: int, node: Node, given: Frame, made: Frame) -> str | None:
     return next(broken, None)
 
 
+def _is_srgb(frame: Frame) -> bool:
+    return frame.bands in {1, 3} and frame.depth == 8
+
+
+def _is_working_picture(frame: Frame) -> bool:
+    return frame.bands == 3 and frame.depth == 8 and not frame.premultiplied
+
+
 def _broken_at_save(plan: Plan) -> str | None:
     frame, traits = plan.frame, TRAITS[plan.save.format]
     if frame.premultiplied:
-        return "colours are straight"
-    if frame.bands not in {1, 3} or frame.depth != 8:
-        return "only 8-bit sRGB is saved"
+        return "save: colours are straight"
+    if not _is_srgb(frame):
+        return "save: only 8-bit sRGB is saved"
     if frame.alpha and not traits.alpha:
-        return f"{plan.save.format.value} has no alpha"
+        return f"save: {plan.save.format.value} has no alpha"
     if max(frame.size) > traits.max_side:
-        return f"{plan.save.format.value} has at most {traits.max_side} pixels a side"
-    return None if 1 <= plan.save.quality <= 100 else "quality is 1 to 100"
+        return f"save: {plan.save.format.value} has at most {traits.max_side} pixels a side"
+    return None if 1 <= plan.save.quality <= 100 else "save: quality is 1 to 100"

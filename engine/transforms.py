@@ -4,6 +4,7 @@ Nothing here knows an image's size or how pixels are made. The words are those o
 API document; `engine.expand` is the only place that gives them a meaning.
 """
 
+import re
 from enum import Enum
 from typing import Annotated
 
@@ -149,8 +150,11 @@ def _need_one(words: Struct, *names: str) -> None:
         raise ValueError(f"expected at least one of {' and '.join(map(repr, names))}, got neither")
 
 
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+
+
 class Annotation(Words, frozen=True):
-    """Text drawn over the picture."""
+    """Text drawn over the picture; a line feed begins a new line."""
 
     text: str
     font: Annotated[str, Meta(min_length=1, max_length=200)] = "Arial"
@@ -159,6 +163,11 @@ class Annotation(Words, frozen=True):
     gravity: Gravity = Gravity.CENTER
     xoffset: Offset = Offset(0)
     yoffset: Offset = Offset(0)
+
+    def __post_init__(self) -> None:
+        if found := CONTROL.search(self.text):
+            what = f"expected text without control characters, got U+{ord(found[0]):04X}"
+            raise Misplaced("text", what)
 
 
 class Blur(Words, frozen=True):

@@ -6,11 +6,16 @@ gives the most pictures a second when there is a process for each core.
 """
 
 import os
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from html import escape
+from typing import Any, NamedTuple, TypeAlias
+
+from engine import typefaces
 
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
+os.environ["FONTCONFIG_FILE"] = str(typefaces.CONFIGURATION)
 
 import pyvips
 
@@ -36,8 +41,8 @@ def _require(version: tuple[int, int, int]) -> None:
         raise ImportError(f"expected libvips {wanted} or newer, found {found}")
 
 
-VERSION = (pyvips.version(0), pyvips.version(1), pyvips.version(2))
-_require(VERSION)
+_require((pyvips.version(0), pyvips.version(1), pyvips.version(2)))
+LIBVIPS_VERSION = ".".join(str(pyvips.version(part)) for part in range(3))
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
 
@@ -124,6 +129,53 @@ def image_from_table(tables: tuple[bytes, ...]) -> Image:
     """Make a look-up image of 256 entries and one band for each table."""
     entries = bytes(value for entry in zip(*tables, strict=True) for value in entry)
     return Image.new_from_memory(entries, 256, 1, len(tables), "uchar")
+
+
+def image_from_numbers(numbers: Iterable[float], code: str) -> Image:
+    """Make a look-up image of one band; `code` is the array's: ``f`` floats, ``I`` whole."""
+    entries = array(code, numbers)
+    band_format = {"f": "float", "I": "uint"}[code]
+    return Image.new_from_memory(entries.tobytes(), len(entries), 1, 1, band_format)
+
+
+def mask_image(rows: list[list[float]], scale: float = 1, offset: float = 0) -> Image:
+    """Make a convolution mask: the weighted sum is divided by `scale`, then `offset` added."""
+    return Image.new_from_array(rows, scale=scale, offset=offset)
+
+
+def hold(image: Image) -> Image:
+    """Keep the rows around the one being read, for nodes that read each pixel many times.
+
+    Without it libvips would make the rows anew for every reader.
+    """
+    return image.linecache(tile_height=16, access="sequential")
+
+
+class Ink(NamedTuple):
+    """Where letters cover: one band of coverage, and its corner from the line's origin."""
+
+    image: Image
+    left: int
+    top: int
+
+
+def ink_of(text: str, family: str, size: float) -> Ink | None:
+    """Draw one or more lines at `size` pixels an em; None if nothing in them has ink.
+
+    The text is literal: Pango's markup is escaped.
+    """
+    try:
+        image = Image.text(escape(text, quote=False), font=f"{family}, {size:.3f}px", dpi=72)
+    except pyvips.Error as error:
+        if "no text to render" in str(error.detail):
+            return None
+        raise
+    return Ink(image, image.xoffset, image.yoffset)
+
+
+def black(width: int, height: int) -> Image:
+    """Make an image of one band of zeros."""
+    return Image.black(width, height)
 
 
 def interpolator(name: str) -> pyvips.Interpolate:

@@ -2,12 +2,13 @@
 
 from engine.curves import IDENTITY
 from engine.geometry import Box
-from engine.ir import Crop, Frame, Node, Plan, Resample, Table, Turn
+from engine.ir import Frame, Node, Plan, source_frame
+from engine.nodes import Crop, Resample, Table, Turn
 
 
 def drop_idle(plan: Plan) -> Plan:
     """Leave out turns by nothing, crops of the whole, tables and scalings that keep all."""
-    given = (plan.source_frame, *plan.frames)
+    given = (source_frame(plan.facts), *plan.frames)
     kept = (node for node, frame in zip(plan.nodes, given, strict=False) if not _idle(node, frame))
     return plan.with_nodes(tuple(kept))
 

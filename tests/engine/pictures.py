@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine import Job, Output, Source, parse_batch, render
+from engine import EngineLimits, Job, Output, Source, Stats, parse_batch, render
+from engine.ir import Plan
+from engine.render import Rendering
 
 Pixels = NDArray[np.uint8]
 Words = dict[str, Any]
@@ -61,9 +64,37 @@ def job(*words: Words, **options: Any) -> Job:
     return jobs(list(words), **options)[0]
 
 
-def make(source: bytes, *words: Words, **options: Any) -> Output:
+def make(
+    source: bytes, *words: Words, inputs: dict[str, bytes] | None = None, **options: Any
+) -> Output:
     """Carry out one job; its error is raised."""
-    ((_, result),) = render(Source.from_bytes(source), [job(*words, **options)])
+    others = {key: Source.from_bytes(data) for key, data in (inputs or {}).items()}
+    ((_, result),) = render(Source.from_bytes(source), [job(*words, **options)], inputs=others)
     if isinstance(result, Exception):
         raise result
     return result
+
+
+def pixels_of(source: bytes, *words: Words, inputs: dict[str, bytes] | None = None) -> Pixels:
+    """Carry out one job and read its PNG."""
+    return decoded(make(source, *words, inputs=inputs).data)
+
+
+def carried_out(plan: Plan, source: Source, **inputs: Source) -> Pixels:
+    """Carry out a plan as it is."""
+    return decoded(Rendering(source, inputs, EngineLimits(), Stats()).carry_out(plan).data)
+
+
+def distance(one: Pixels, other: Pixels) -> tuple[float, float]:
+    """Give the greatest difference and the PSNR in dB, on premultiplied colours."""
+    assert one.shape == other.shape
+    apart = np.abs(_premultiplied(one) - _premultiplied(other))
+    mean_square = float((apart**2).mean())
+    return float(apart.max()), 10 * math.log10(255**2 / mean_square) if mean_square else math.inf
+
+
+def _premultiplied(pixels: Pixels) -> NDArray[np.float64]:
+    values = pixels.astype(float)
+    if pixels.shape[2] == 4:
+        values[..., :3] *= values[..., 3:] / 255
+    return values

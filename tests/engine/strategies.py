@@ -47,11 +47,28 @@ GEOMETRIC: tuple[st.SearchStrategy[Words], ...] = (
         color=st.sampled_from(["#000", "#f80", "#12345678"]),
     ),
 )
-FILTERS = tuple(name.value for name in FilterName)
+NEIGHBOURS: tuple[st.SearchStrategy[Words], ...] = (
+    _words("enhance"),
+    _words("filter", filter=st.sampled_from([name.value for name in FilterName])),
+    _words("blur", sigma=st.sampled_from([0, 0.4, 1, 2.5, 7, 30]), radius=st.integers(0, 50)),
+)
+OVERLAYS: tuple[st.SearchStrategy[Words], ...] = (
+    _words(
+        "annotation",
+        text=st.text("aö& <\n|ש", max_size=6),
+        size=st.sampled_from([1, 7.5, 12, 40]),
+        color=st.sampled_from(["#fff", "#ff000080"]),
+        gravity=GRAVITIES,
+        xoffset=OFFSETS,
+    ),
+    _words("watermark", source=st.just("mark"), gravity=GRAVITIES, xoffset=OFFSETS),
+    _words("watermark", source=st.just("mark"), width=SIDES, yoffset=OFFSETS),
+)
+EXACT_KINDS = (*POINTWISE, *GEOMETRIC, *OVERLAYS, _words("ulb"))
 
 
 def transformations(
     *kinds: st.SearchStrategy[Words], longest: int = 5
 ) -> st.SearchStrategy[list[Words]]:
-    """Lists of transformations; of all types if none are named."""
-    return st.lists(st.one_of(*(kinds or POINTWISE + GEOMETRIC)), max_size=longest)
+    """Lists of transformations; of all types but those that are quickened if none are named."""
+    return st.lists(st.one_of(*(kinds or EXACT_KINDS)), max_size=longest)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from engine import Facts, plan
+from engine.draft import Known
 from engine.expand import expand
 from engine.geometry import Box
-from engine.ir import Crop, Decode, Plan, Resample, Table, ToSrgb, Turn
+from engine.ir import Plan
+from engine.nodes import Crop, Decode, Resample, Table, ToSrgb, Turn
 from engine.transforms import Format
 from tests.engine.pictures import Words, decoded, encoded, job, make, noise
 
@@ -68,6 +70,17 @@ def test_frames_follow_the_nodes() -> None:
         "247×247 RGBA*", "247×247 RGBA",
     ]  # fmt: skip
     assert made.frame == made.frames[-1]
+
+
+def test_the_beginning_of_a_job_with_ulb_awaits_its_pixels() -> None:
+    words: list[Words] = [{"type": "resize", "width": 200}, {"type": "ulb"}, {"type": "ulb"}]
+    first = expand(job(*words), FACTS)
+    assert (first.awaits, first.frame.size) == (1, (200, 150))
+    second = expand(job(*words), FACTS, known=Known(measured={1: Box(0, 20, 200, 100)}))
+    assert (second.awaits, second.frame.size) == (2, (200, 100))
+    assert second.nodes[: len(first.nodes)] == first.nodes
+    both = {1: Box(0, 20, 200, 100), 2: Box(0, 0, 200, 100)}
+    assert expand(job(*words), FACTS, known=Known(measured=both)).awaits is None
 
 
 def test_decoding_small_rounds_up() -> None:

@@ -111,8 +111,6 @@ def test_explain_reads_the_header_alone() -> None:
 @pytest.mark.parametrize(
     ("words", "destination", "path"),
     [
-        ({"type": "ulb"}, "o.png", "jobs[0].transformations[0].type"),
-        ({"type": "filter", "filter": "emboss"}, "o.png", "jobs[0].transformations[0].filter"),
         ({"type": "flip", "direction": "x"}, "o.gif", "jobs[0].destination"),
     ],
 )

@@ -6,18 +6,21 @@ from engine.errors import IllegalPlan
 from engine.expand import expand
 from engine.facts import Facts
 from engine.geometry import Box
-from engine.ir import (
+from engine.ir import Node, Plan, Save
+from engine.nodes import (
+    Blur,
     Canvas,
+    Convolve,
     Crop,
     Decode,
     Flatten,
+    Layer,
+    Letters,
     Luma,
-    Node,
-    Plan,
+    Overlay,
     Premultiply,
     Resample,
     Rotate,
-    Save,
     Table,
     Tint,
     ToSrgb,
@@ -36,6 +39,9 @@ PNG = Save(Format.PNG, 100)
 JPEG = Save(Format.JPEG, 70)
 START: tuple[Node, ...] = (Decode(), ToSrgb())
 FLAT = bytes(256)
+MARK = Layer("a", RGBA, (*START, Premultiply()))
+RAW_MARK = Layer("a", CMYK, (Decode(),))
+NO_LINES = Letters((), "Liberation Sans", 9, (0, 0, 0, 255), 9, 9)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +60,14 @@ FLAT = bytes(256)
         (RGB, (*START, Table((FLAT,))), PNG, "tables have 256 entries for each band"),
         (RGB, (*START, Table((b"", FLAT, FLAT))), PNG, "tables have 256 entries for each band"),
         (RGB, (*START, Luma(), Tint((FLAT,))), PNG, "tables have 256 entries for each band"),
+        (RGB, (*START, Convolve((0,) * 9, divisor=0)), PNG, "a divisor is at least 1"),
+        (RGB, (*START, Blur(0, 3)), PNG, "a blur has a sigma and a radius"),
+        (RGB, (*START, Blur(1, 0)), PNG, "a blur has a sigma and a radius"),
+        (RGB, (*START, Blur(9, 9, shrink=0)), PNG, "a blur makes nothing larger"),
+        (RGBA, (*START, Blur(9, 9)), PNG, "alpha is premultiplied around every resampling"),
+        (RGB, (*START, Overlay(MARK, 0, 0)), PNG, "a layer is a legal picture"),
+        (RGB, (*START, Overlay(RAW_MARK, 0, 0)), PNG, "a layer is a legal picture"),
+        (RGB, (*START, Overlay(NO_LINES, 0, 0)), PNG, "a layer is a legal picture"),
         (RGB, (*START, Luma(), Luma()), PNG, "node 3 (Luma): luma is taken of three colours"),
         (RGB, (*START, Tint((FLAT,) * 3)), PNG, "a tint is given one grey band"),
         (RGBA, (*START, Resample(9, 9)), PNG, "alpha is premultiplied around every resampling"),
@@ -83,3 +97,9 @@ def test_legal() -> None:
     for facts in (RGB, RGBA, CMYK, DEEP):
         made = expand(job({"type": "resize", "width": 9}, destination="out.jpg"), facts)
         assert verify(made) is made
+
+
+def test_a_plan_that_awaits_pixels_is_not_saved_yet() -> None:
+    made = expand(job({"type": "ulb"}, destination="out.jpg"), RGBA)
+    assert made.frame.alpha
+    assert verify(made) is made

@@ -3,7 +3,8 @@
 from engine.curves import IDENTITY, NEGATIVE
 from engine.facts import Facts
 from engine.geometry import Box
-from engine.ir import Canvas, Crop, Decode, Node, Plan, Resample, Save, Table, ToSrgb, Turn
+from engine.ir import Node, Plan, Save
+from engine.nodes import Canvas, Crop, Decode, Resample, Table, ToSrgb, Turn
 from engine.passes.drop_idle import drop_idle
 from engine.transforms import Format
 

@@ -1,0 +1,133 @@
+"""The Gaussian blur: in floats, in whole numbers, or on a smaller picture."""
+
+from math import ceil
+from typing import NamedTuple
+
+from engine.kernels import Kernel, coarsened, folded, in_whole_numbers
+from engine.lower.bench import Work, lower_node
+from engine.nodes import Blur
+from engine.vips import Image, hold, interpolator, mask_image
+
+FEWEST = 8  # blocks that a side must keep when the picture is made smaller
+
+
+@lower_node.register
+def _blur(node: Blur, image: Image, work: Work) -> Image:
+    if node.shrink > 1:
+        return _on_a_smaller_picture(node, image)
+    across, down = (folded(node.sigma, node.radius, side) for side in work.frame.size)
+    return (_in_integers if node.integers else _in_floats)(image, across, down)
+
+
+def _in_floats(image: Image, across: Kernel, down: Kernel) -> Image:
+    image = image.conv(mask_image([across]), precision="float")
+    image = image.conv(mask_image([[weight] for weight in down]), precision="float")
+    return image.linear(1, 0.5, uchar=True)
+
+
+def _in_integers(image: Image, across: Kernel, down: Kernel) -> Image:
+    row, column = (in_whole_numbers(kernel, _total(kernel)) for kernel in (across, down))
+    image = image.conv(mask_image([[*row]], sum(row)), precision="integer")
+    column_mask = mask_image([[weight] for weight in column], sum(column))
+    return image.conv(column_mask, precision="integer")
+
+
+def _total(kernel: Kernel) -> int:
+    """Give what whole weights add up to: as much as libvips' vectors, of 8 bits, hold well."""
+    greatest = max(kernel)
+    return 128 if greatest > 0.2 else 256 if greatest > 0.1 else 65536
+
+
+class _Axis(NamedTuple):
+    """One direction of a blur on a smaller picture.
+
+    `blocks` of `factor` pixels cover the picture; `margin` more on either side hold the
+    replicated edge. Without a smaller picture both are as the picture is: factor 1, margin 0.
+    """
+
+    side: int
+    factor: int
+    blocks: int
+    margin: int
+    kernel: Kernel
+
+    @classmethod
+    def of(cls, node: Blur, side: int) -> "_Axis":
+        factor = min(node.shrink, max(1, side // FEWEST))
+        kernel = folded(node.sigma, node.radius, side)
+        if factor == 1:
+            return cls(side, 1, side, 0, kernel)
+        kernel = coarsened(kernel, factor)
+        return cls(side, factor, ceil(side / factor), len(kernel) // 2 + 1, kernel)
+
+    @property
+    def kept(self) -> int:
+        """How many blocks of the margin are kept to interpolate from."""
+        return min(1, self.margin)
+
+    @property
+    def displacement(self) -> float:
+        """Where the centre of the first block that is kept lies, in pixels."""
+        return (self.factor - 1) / 2 - self.kept * self.factor
+
+
+def _on_a_smaller_picture(node: Blur, image: Image) -> Image:
+    """Average blocks, blur these, and enlarge: what a great blur leaves is smooth enough.
+
+    The edges are replicated before blocks are averaged, or the average of an edge's block
+    would stand for the edge itself.
+    """
+    across, down = _Axis.of(node, image.width), _Axis.of(node, image.height)
+    small = _shrink_down(_shrink_across(hold(image), across).copy_memory(), down)
+    small = _in_floats(small, across.kernel, down.kernel)
+    seen = small.crop(*_seen(across, down)).copy_memory()
+    return _enlarge(seen, across, down)
+
+
+def _shrink_across(image: Image, axis: _Axis) -> Image:
+    """Average blocks of each row.
+
+    The averages are held, for `shrinkh` of libvips 8.18 spoils the pixels on its left when
+    it writes into another operation's region.
+    """
+    if axis.factor == 1:
+        return image
+    whole = image.embed(0, 0, axis.blocks * axis.factor, image.height, extend="copy")
+    first, last = (image.crop(left, 0, 1, image.height) for left in (0, image.width - 1))
+    averages = hold(whole.shrinkh(axis.factor))
+    return (
+        first.zoom(axis.margin, 1)
+        .join(averages, "horizontal")
+        .join(last.zoom(axis.margin, 1), "horizontal")
+    )
+
+
+def _shrink_down(image: Image, axis: _Axis) -> Image:
+    """Average blocks of each column."""
+    if axis.factor == 1:
+        return image
+    whole = image.embed(0, 0, image.width, axis.blocks * axis.factor, extend="copy")
+    first, last = (image.crop(0, top, image.width, 1) for top in (0, image.height - 1))
+    averages = hold(whole.shrinkv(axis.factor))
+    return (
+        first.zoom(1, axis.margin)
+        .join(averages, "vertical")
+        .join(last.zoom(1, axis.margin), "vertical")
+    )
+
+
+def _seen(across: _Axis, down: _Axis) -> list[int]:
+    """Give the window of the blocks that the picture is enlarged from."""
+    corner = [axis.margin - axis.kept for axis in (across, down)]
+    return corner + [axis.blocks + 2 * axis.kept for axis in (across, down)]
+
+
+def _enlarge(small: Image, across: _Axis, down: _Axis) -> Image:
+    return small.affine(
+        [across.factor, 0, 0, down.factor],
+        interpolate=interpolator("bilinear"),
+        oarea=[0, 0, across.side, down.side],
+        odx=across.displacement,
+        ody=down.displacement,
+        extend="copy",
+    )

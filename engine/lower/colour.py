@@ -1,0 +1,62 @@
+"""The nodes that change colours and leave every pixel where it is.
+
+`cast` and `linear` to 8 bits truncate, so a half is added; `flatten` fills with black
+unless it is told otherwise.
+"""
+
+from engine.lower.bench import Work, lower_node
+from engine.nodes import Flatten, Luma, Premultiply, Table, Tint, ToSrgb, Unpremultiply
+from engine.vips import Image, image_from_table, through_profile
+
+IDENTITY = bytes(range(256))
+LUMA = [[0.299, 0.587, 0.114]]
+MARGIN = 0.0005  # half of what one step of the weighted sum is worth: makes truncation exact
+
+
+@lower_node.register
+def _to_srgb(node: ToSrgb, image: Image, work: Work) -> Image:
+    if node.profile:
+        image = through_profile(image)
+    if image.interpretation == "cmyk":
+        image = image.icc_transform("srgb", input_profile="cmyk", embedded=False, depth=8)
+    if image.format == "ushort":
+        image = (image >> 8).cast("uchar")
+    if image.bands < 3:
+        image = image[0].bandjoin([image[band] for band in (0, 0, *range(1, image.bands))])
+    return image.copy(interpretation="srgb")
+
+
+@lower_node.register
+def _table(node: Table, image: Image, work: Work) -> Image:
+    if len(set(node.tables)) == 1 and not work.frame.alpha:
+        return image.maplut(image_from_table(node.tables[:1]))
+    return image.maplut(image_from_table(node.tables + (IDENTITY,) * work.frame.alpha))
+
+
+@lower_node.register
+def _luma(node: Luma, image: Image, work: Work) -> Image:
+    colours = image.extract_band(0, n=3) if work.frame.alpha else image
+    grey = colours.recomb(LUMA).linear(1, MARGIN, uchar=True).copy(interpretation="b-w")
+    return grey.bandjoin(image[3]) if work.frame.alpha else grey
+
+
+@lower_node.register
+def _tint(node: Tint, image: Image, work: Work) -> Image:
+    grey = image[0] if work.frame.alpha else image
+    colours = grey.maplut(image_from_table(node.tables)).copy(interpretation="srgb")
+    return colours.bandjoin(image[1]) if work.frame.alpha else colours
+
+
+@lower_node.register
+def _premultiply(node: Premultiply, image: Image, work: Work) -> Image:
+    return image.premultiply().linear(1, 0.5, uchar=True)
+
+
+@lower_node.register
+def _unpremultiply(node: Unpremultiply, image: Image, work: Work) -> Image:
+    return image.unpremultiply().linear(1, 0.5, uchar=True)
+
+
+@lower_node.register
+def _flatten(node: Flatten, image: Image, work: Work) -> Image:
+    return image.flatten(background=[255])

@@ -1,0 +1,74 @@
+"""Pictures and text laid over the picture."""
+
+from functools import singledispatch
+
+from engine.geometry import Box
+from engine.ir import Frame
+from engine.lettering import draw
+from engine.lower.bench import Bench, Work, lower_node, run
+from engine.nodes import Layer, Letters, Overlay
+from engine.vips import Image, Ink, black, hold
+
+
+@lower_node.register
+def _overlay(node: Overlay, image: Image, work: Work) -> Image:
+    """Blend the layer with its own rectangle of the picture.
+
+    `ifthenelse` makes only what its condition asks for, so the rest passes through. It is
+    not put back with `insert`, which rewinds the inputs that it has passed: the picture's
+    source cannot be read again.
+    """
+    ink = _made_ready(node.layer, work.bench)
+    if ink is None:
+        return image
+    left, top = node.left + ink.left, node.top + ink.top
+    seen = Box(left, top, ink.image.width, ink.image.height).within(work.frame.size)
+    if seen is None:
+        return image
+    layer = ink.image.crop(seen.left - left, seen.top - top, *seen.size)
+    return _blend(image, layer, seen, work.frame)
+
+
+def _blend(image: Image, layer: Image, seen: Box, frame: Frame) -> Image:
+    """Lay a layer over the picture, its corner where `seen` has it."""
+
+    def spread(part: Image) -> Image:
+        return part.embed(seen.left, seen.top, *frame.size)
+
+    if layer.hasalpha() and not frame.alpha:
+        return spread(layer[3]).ifthenelse(spread(layer.extract_band(0, n=3)), image, blend=True)
+    inside = spread(black(*seen.size).invert())
+    if not layer.hasalpha():
+        return inside.ifthenelse(spread(layer.addalpha() if frame.alpha else layer), image)
+    image = hold(image)
+    over = image.composite2(spread(layer), "over").linear(1, 0.5, uchar=True)
+    return inside.ifthenelse(over, image)
+
+
+def _made_ready(layer: Layer | Letters, bench: Bench) -> Ink | None:
+    if layer not in bench.layers:
+        bench.layers[layer] = make_ready(layer, bench)
+    return bench.layers[layer]
+
+
+@singledispatch
+def make_ready(layer: object, bench: Bench) -> Ink | None:
+    """Make a layer in memory, RGB or RGBA; None if there is nothing to see."""
+    raise NotImplementedError(type(layer).__name__)
+
+
+@make_ready.register
+def _picture(layer: Layer, bench: Bench) -> Ink | None:
+    bench = bench.with_source(bench.inputs[layer.source])
+    return Ink(run(layer.nodes, layer.facts, bench).copy_memory(), 0, 0)
+
+
+@make_ready.register
+def _letters(layer: Letters, bench: Bench) -> Ink | None:
+    ink = draw(layer)
+    if ink is None:
+        return None
+    *colour, alpha = layer.colour
+    cover = ink.image if alpha == 255 else ink.image.linear(alpha / 255, 0.5, uchar=True)
+    painted = cover.new_from_image(colour).copy(interpretation="srgb").bandjoin(cover)
+    return ink._replace(image=painted.copy_memory())

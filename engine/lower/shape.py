@@ -1,0 +1,81 @@
+"""Decoding, and the nodes that move pixels.
+
+`resize` enlarges on a grid displaced by half a pixel and `rotate` moves by up to a pixel,
+so both go through `affine` with explicit displacements.
+"""
+
+from math import cos, radians, sin
+
+from engine.codecs import load
+from engine.lower.bench import Work, lower_node
+from engine.nodes import Canvas, Crop, Decode, Resample, Rotate, Turn
+from engine.vips import Image, interpolator
+
+
+@lower_node.register
+def _decode(node: Decode, image: Image, work: Work) -> Image:
+    return load(work.bench.source, work.facts.format, node.shrink)
+
+
+@lower_node.register
+def _turn(node: Turn, image: Image, work: Work) -> Image:
+    if node.mirror and node.quarters == 2:
+        return image.flipver()
+    if node.mirror:
+        image = image.fliphor()
+    return image.rot(f"d{node.quarters * 90}") if node.quarters else image
+
+
+@lower_node.register
+def _crop(node: Crop, image: Image, work: Work) -> Image:
+    return image.crop(*node.box)
+
+
+@lower_node.register
+def _resample(node: Resample, image: Image, work: Work) -> Image:
+    across, down = node.width / image.width, node.height / image.height
+    if min(across, down) < 1:
+        image = image.resize(min(across, 1), vscale=min(down, 1), kernel="lanczos3")
+    if max(across, down) > 1:
+        image = _enlarge(image, max(across, 1), max(down, 1), work)
+    return image
+
+
+def _enlarge(image: Image, across: float, down: float, work: Work) -> Image:
+    return image.affine(
+        [across, 0, 0, down],
+        interpolate=interpolator("bicubic"),
+        oarea=[0, 0, *work.frame.size],
+        odx=(across - 1) / 2,
+        ody=(down - 1) / 2,
+        extend="copy",
+    )
+
+
+@lower_node.register
+def _rotate(node: Rotate, image: Image, work: Work) -> Image:
+    """Turn about the centres: displace the input's to 0, turn, displace to the output's."""
+    if not image.hasalpha():
+        image = image.addalpha()
+    cosine, sine = cos(radians(node.degrees)), sin(radians(node.degrees))
+    return image.affine(
+        [cosine, -sine, sine, cosine],
+        interpolate=interpolator("bicubic"),
+        oarea=[0, 0, node.width, node.height],
+        idx=-(image.width - 1) / 2,
+        idy=-(image.height - 1) / 2,
+        odx=(node.width - 1) / 2,
+        ody=(node.height - 1) / 2,
+        extend="background",
+        background=[0, 0, 0, 0],
+        premultiplied=True,
+    )
+
+
+@lower_node.register
+def _canvas(node: Canvas, image: Image, work: Work) -> Image:
+    if work.frame.alpha and not image.hasalpha():
+        image = image.addalpha()
+    fill = list(node.colour if work.frame.alpha else node.colour[:3])
+    at = (node.left, node.top, node.width, node.height)
+    return image.embed(*at, extend="background", background=fill)

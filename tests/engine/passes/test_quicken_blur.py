@@ -1,0 +1,58 @@
+"""quicken_blur: by its σ and the picture's size, a blur is computed in one of three ways."""
+
+import numpy as np
+import pytest
+
+from engine import Source, read_facts
+from engine.expand import expand
+from engine.facts import Facts
+from engine.ir import Plan, Save
+from engine.nodes import Blur, Decode, ToSrgb
+from engine.passes import PASSES, Bounded
+from engine.passes.quicken_blur import quicken_blur
+from engine.transforms import Format
+from tests.engine.pictures import Pixels, carried_out, distance, encoded, job, noise, smooth
+
+FACTS = Facts(format=Format.PNG, width=400, height=90)
+
+
+@pytest.mark.parametrize(
+    ("blur", "quick"),
+    [
+        (Blur(0.9, 4), Blur(0.9, 4)),
+        (Blur(2, 7), Blur(2, 7, integers=True)),
+        (Blur(900, 9), Blur(900, 9, integers=True)),
+        (Blur(23, 81), Blur(23, 81, integers=True)),
+        (Blur(23, 91), Blur(23, 91)),  # longer than the picture is high
+        (Blur(24, 84), Blur(24, 84, shrink=3)),
+        (Blur(218, 465), Blur(218, 465, shrink=27)),
+    ],
+)
+def test_the_way(blur: Blur, quick: Blur) -> None:
+    plan = Plan(FACTS, (Decode(), ToSrgb(), blur), Save(Format.PNG, 100))
+    made = quicken_blur(plan)
+    assert made.nodes == (Decode(), ToSrgb(), quick)
+    assert quicken_blur(made) is made
+
+
+def blocks() -> Pixels:
+    """Large contrasts with sharp edges, which a blur's errors show best on."""
+    tiles = np.random.default_rng(0).integers(0, 2, (8, 10, 1)) * 255
+    return tiles.repeat(29, 0).repeat(31, 1).repeat(3, 2).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "radius"),
+    [(1, 0), (1.5, 0), (2, 3), (3, 0), (10, 21), (20, 0), (25, 0), (30, 2), (60, 90), (218, 465)],
+)  # fmt: skip
+@pytest.mark.parametrize("picture", [noise(300, 230), smooth(310, 205), blocks()])
+def test_the_difference_is_as_declared(sigma: float, radius: int, picture: Pixels) -> None:
+    (declared,) = (entry.fidelity for entry in PASSES if entry.run is quicken_blur)
+    assert isinstance(declared, Bounded)
+    source = Source.from_bytes(encoded(picture))
+    plain = expand(job({"type": "blur", "sigma": sigma, "radius": radius}), read_facts(source))
+    quick = quicken_blur(plain)
+    assert quick != plain
+    levels, psnr = distance(*(carried_out(plan, source) for plan in (plain, quick)))
+    assert levels <= declared.levels
+    assert psnr >= declared.psnr

@@ -1,0 +1,224 @@
+"""Watermarks and text: where they stand, what they leave alone, how they fail."""
+
+import numpy as np
+import pytest
+
+from engine import EngineLimits, InvalidRequest, Source, input_keys, render
+from engine.errors import (
+    DarkroomError,
+    LimitExceeded,
+    SourceCorrupt,
+    TransformationFailed,
+    UnsupportedFormat,
+)
+from engine.lettering import advance, pitch
+from engine.typefaces import ALIASES, FAMILIES, FOLDER, family_of
+from engine.vips import ink_of
+from tests.engine.pictures import Pixels, Words, encoded, job, jobs, noise, pixels_of, smooth
+
+GREEN = (0, 200, 0)
+WHITE = np.full((60, 100, 3), 255, np.uint8)
+
+
+def plain(width: int, height: int, colour: tuple[int, ...] = GREEN) -> Pixels:
+    return np.full((height, width, len(colour)), colour, np.uint8)
+
+
+def marked(base: Pixels, mark: Pixels, **options: object) -> Pixels:
+    words = {"type": "watermark", "source": "m.png", **options}
+    return pixels_of(encoded(base), words, inputs={"m.png": encoded(mark)})
+
+
+def where(made: Pixels, base: Pixels) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what changed."""
+    down, across = np.nonzero((made.astype(int) != base).any(2))
+    return int(across.min()), int(down.min()), int(across.max()) + 1, int(down.max()) + 1
+
+
+@pytest.mark.parametrize(
+    ("options", "box"),
+    [
+        ({}, (40, 25, 60, 35)),
+        ({"gravity": "southeast"}, (80, 50, 100, 60)),
+        ({"gravity": "southeast", "xoffset": 5, "yoffset": "10%"}, (75, 44, 95, 54)),
+        ({"gravity": "northwest", "width": "50%"}, (0, 0, 50, 25)),
+        ({"gravity": "northwest", "height": "50%"}, (0, 0, 60, 30)),
+        ({"gravity": "northwest", "width": 7, "height": "10w"}, (0, 0, 7, 10)),
+        ({"gravity": "west", "xoffset": -15}, (0, 25, 5, 35)),
+    ],
+)
+def test_where_a_watermark_stands(
+    options: dict[str, object], box: tuple[int, int, int, int]
+) -> None:
+    made = marked(WHITE, plain(20, 10), **options)
+    assert where(made, WHITE) == box
+    assert made.shape == WHITE.shape
+    left, top, right, bottom = box
+    assert np.array_equal(made[top:bottom, left:right], plain(right - left, bottom - top))
+
+
+def test_a_watermark_beside_the_picture_changes_nothing() -> None:
+    assert np.array_equal(marked(WHITE, plain(20, 10), xoffset=500), WHITE)
+
+
+def test_source_over() -> None:
+    base, mark = noise(30, 20, 4), noise(30, 20, 4, seed=1)
+    alpha, under = mark[..., 3:] / 255, base[..., 3:] / 255
+    whole = alpha + under * (1 - alpha)
+    colours = (mark[..., :3] * alpha + base[..., :3] * under * (1 - alpha)) / np.maximum(
+        whole, 1e-9
+    )
+    made = marked(base, mark)
+    assert np.abs(made[..., 3:] - whole * 255).max() <= 1
+    assert np.abs((made[..., :3] - colours) * whole).max() <= 1
+    on_rgb = marked(base[..., :3], mark)
+    expected = mark[..., :3] * alpha + base[..., :3] * (1 - alpha)
+    assert np.abs(on_rgb - expected).max() <= 0.51
+
+
+def test_an_opaque_watermark_makes_a_clear_picture_opaque_there() -> None:
+    made = marked(plain(40, 40, (1, 2, 3, 0)), plain(10, 10), gravity="northwest")
+    assert tuple(made[5, 5]) == (*GREEN, 255)
+    assert tuple(made[20, 20]) == (1, 2, 3, 0)
+
+
+def test_layers_in_a_tall_picture_are_read_in_one_stream() -> None:
+    """libvips' `insert` would rewind the source 1,024 rows after the layer."""
+    words: list[Words] = [
+        {"type": "filter", "filter": "blurselective"},
+        {"type": "watermark", "source": "m", "gravity": "north"},
+        {"type": "annotation", "text": "tall", "size": 20},
+        {"type": "watermark", "source": "m", "yoffset": 200},
+    ]
+    tall, mark = smooth(120, 3000), encoded(noise(20, 20, 4))
+    made = pixels_of(encoded(tall), *words, inputs={"m": mark})
+    assert where(made[1400:], smooth(120, 3000)[1400:])[3] > 0
+    assert made.shape == tall.shape
+    with_alpha = np.dstack([tall, np.full(tall.shape[:2], 200, np.uint8)])
+    assert pixels_of(encoded(with_alpha), *words, inputs={"m": mark}).shape == with_alpha.shape
+
+
+def test_the_keys_of_the_inputs() -> None:
+    marks: list[Words] = [{"type": "watermark", "source": key} for key in ("b", "/a", "b")]
+    assert input_keys(jobs(marks, marks[:1])) == ["b", "a"]
+
+
+def failure(words: Words, limits: EngineLimits | None = None, **inputs: object) -> DarkroomError:
+    sources = {
+        key: value if isinstance(value, DarkroomError) else Source.from_bytes(bytes(value))  # type: ignore[call-overload]
+        for key, value in inputs.items()
+    }
+    wanted = [job(words), job()]
+    results = dict(
+        render(
+            Source.from_bytes(encoded(WHITE)),
+            wanted,
+            inputs=sources,
+            limits=limits or EngineLimits(),
+        )
+    )
+    assert not isinstance(results[1], DarkroomError), "a job without the watermark is unharmed"
+    error = results[0]
+    assert isinstance(error, DarkroomError)
+    return error
+
+
+MARK: Words = {"type": "watermark", "source": "m"}
+
+
+def test_a_watermark_that_cannot_be_used_ends_its_own_job() -> None:
+    given = TransformationFailed("it was not there")
+    assert failure(MARK, m=given) is given
+    assert "no picture was given for 'm'" in failure(MARK).message
+    assert isinstance(failure(MARK, m=b"text"), UnsupportedFormat)
+    half = encoded(noise(90, 90))[:9000]
+    truncated = failure(MARK, m=half)
+    assert isinstance(truncated, SourceCorrupt)
+    assert truncated.message.startswith("m: ")
+    large = failure(MARK, EngineLimits(max_watermark_pixels=99), m=encoded(plain(10, 10)))
+    assert isinstance(large, LimitExceeded)
+    assert "100 pixels, the limit is 99 (max_watermark_pixels)" in large.message
+
+
+def written(text: str, **options: object) -> Pixels:
+    return pixels_of(encoded(WHITE), {"type": "annotation", "text": text, **options})
+
+
+def test_text_is_literal_and_black_unless_told() -> None:
+    made = written("a & <b>x</b>", size=14)
+    assert made.min() == 0
+    assert np.array_equal(made[..., 0], made[..., 1])
+    assert not np.array_equal(made, written("a & x", size=14))
+    red = written("█ M", size=30, color="#ff000080")
+    assert red[..., 0].min() == 255
+    assert 126 <= red[..., 1].min() <= 128
+
+
+def test_lines_stand_below_each_other_from_the_left() -> None:
+    one = where(written("H", size=20, gravity="northwest"), WHITE)
+    two = where(written("H\nHH", size=20, gravity="northwest"), WHITE)
+    assert one[:2] == two[:2]
+    assert two[3] - one[3] == pitch("Liberation Sans", 20) == 24
+    assert two[2] > one[2]
+    assert np.array_equal(written("H\r\nHH", size=20), written("H\nHH", size=20))
+    below = where(written("\nH", size=20, gravity="northwest"), WHITE)
+    assert below[1] - one[1] == 24
+
+
+def test_text_is_placed_by_its_logical_box() -> None:
+    box = where(written("Hx", size=20, gravity="southeast", xoffset=10, yoffset=5), WHITE)
+    width = advance("Hx", "Liberation Sans", 20)
+    assert 90 - width <= box[0]
+    assert box[2] <= 90
+    assert box[3] <= 60 - 5 - 4  # the baseline is a descent above the box's bottom
+
+
+def test_text_without_ink_changes_nothing() -> None:
+    for text in ("", "  \n ", "\u200b"):
+        assert np.array_equal(written(text), WHITE)
+
+
+def test_right_to_left_and_combining_marks_are_shaped() -> None:
+    assert advance("שלום", "Liberation Sans", 100) > 100
+    assert advance("e\u0301", "Liberation Sans", 100) == advance("e", "Liberation Sans", 100)
+    assert not np.array_equal(written("שלום", size=30), written("םולש", size=30))
+
+
+def test_every_font_is_the_house_s_own() -> None:
+    shapes = {family: ink_of("Rag1", family, 60) for family in FAMILIES}
+    widths = {ink.image.width for ink in shapes.values() if ink is not None}
+    assert len(widths) == len(FAMILIES)
+    assert len(list(FOLDER.glob("*.ttf"))) == len(FAMILIES)
+    assert {family_of(alias) for alias in ALIASES} == set(FAMILIES)
+    assert family_of(" times  NEW roman ") == "Liberation Serif"
+    for other in ("DejaVu Sans", "Noto Sans", "Nonsense"):
+        fallback, house = ink_of("Rag1", other, 60), ink_of("Rag1", "Liberation Sans", 60)
+        assert fallback is not None
+        assert house is not None
+        assert fallback.image.width in widths
+
+
+def test_an_unknown_font_fails_by_name() -> None:
+    error = failure({"type": "annotation", "text": "x", "font": "Comic Sans"})
+    assert isinstance(error, TransformationFailed)
+    assert "'Comic Sans'" in error.message
+    assert "Arial" in error.message
+
+
+def test_text_is_limited() -> None:
+    long = failure({"type": "annotation", "text": "x" * 11}, EngineLimits(max_text_length=10))
+    assert "11 characters, the limit is 10 (max_text_length)" in long.message
+    large = failure({"type": "annotation", "text": "x\nx" * 9, "size": 4000})
+    assert isinstance(large, LimitExceeded)
+    assert "(max_text_pixels)" in large.message
+
+
+def test_control_characters_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"text: expected text without .* U\+0000") as caught:
+        job({"type": "annotation", "text": "a\0b"})
+    assert caught.value.path == "jobs[0].transformations[0].text"
+
+
+def test_a_size_has_no_upper_end_but_the_limit() -> None:
+    made = written("I", size=3000, gravity="center")
+    assert made.min() == 0
