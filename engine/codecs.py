@@ -1,6 +1,6 @@
 """Reading and writing each format: libvips' options, one function per format.
 
-The settings are those that gave the least time for the bytes (measured side by side on photographs).
+The settings are those that took least for the bytes, measured side by side on photographs.
 Nothing of the source's metadata is kept: the pixels are upright sRGB by then.
 """
 
