@@ -57,6 +57,8 @@ class Isolation:
         self, left: Sequence[int], together: int, error: RenderCrashed | RenderTimeout
     ) -> list[tuple[int, DarkroomError]]:
         """Queue what is left in smaller groups; gives the jobs that are given up."""
+        if not left:  # it died when all was answered
+            return []
         suspect, others = left[0], left[1:]
         if others:
             self._groups.append(others)

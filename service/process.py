@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import BinaryIO
@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 
 from engine.limits import EngineLimits
 from engine.options import Key
-from engine.parse import parse
+from engine.parse import Limits, parse
 from engine.transforms import Job
 from service.dispatcher import Dispatcher
 from service.errors import DarkroomError, LeaseLost, Quarantined
@@ -37,6 +37,7 @@ from service.store.processes import ProcessRow
 
 PRIORITIES = {-1: "low", 0: "normal", 1: "high"}
 LONGEST_BACK_OFF = 60.0
+ACCEPTED = Limits(max_jobs=2**31, max_transformations=2**31, max_depth=2**31)
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +89,8 @@ class Processor:
             return
         try:
             async with self._heartbeat.hold(claim):
-                await self._process(claim)
+                later = await self._process(claim)
+            await self._end(claim, later)
         except LeaseLost:
             log.warning("lease_lost", process_id=claim.id, run=claim.run)
             self._metrics.fenced_writes.inc()
@@ -99,8 +101,10 @@ class Processor:
             log.exception("process_broke", process_id=claim.id, run=claim.run)
             await self._hand_on(claim, counted=True)
 
-    async def _process(self, claim: Claim) -> None:
-        """Do what is left of a process."""
+    async def _process(self, claim: Claim) -> list[DarkroomError]:
+        """Do what is left of a process; gives what may pass by itself."""
+        if not claim.pending:  # all its jobs had ended, only its own end was not recorded
+            return []
         later: list[DarkroomError] = []
         try:
             order = read_order(claim)
@@ -108,13 +112,18 @@ class Processor:
             async with (
                 self._storages.of(claim.service_id) as storage,
                 self._fetch(order, storage) as files,
+                aclosing(self._render(order, files)) as outcomes,
             ):
-                async for position, outcome in self._render(order, files):
+                async for position, outcome in outcomes:
                     later += await self._conclude(claim, order, storage, position, outcome)
         except LeaseLost:
             raise
         except DarkroomError as error:
             later += await self._fail(claim, claim.pending, error)
+        return later
+
+    async def _end(self, claim: Claim, later: Sequence[DarkroomError]) -> None:
+        """Settle, or postpone what is not done; no heartbeat mistakes this for a lost lease."""
         if later:
             await self._postpone(claim, later[0])
         else:
@@ -156,7 +165,7 @@ class Processor:
 
     async def _render(
         self, order: Order, files: Files
-    ) -> AsyncIterator[tuple[int, Output | DarkroomError]]:
+    ) -> AsyncGenerator[tuple[int, Output | DarkroomError], None]:
         """Give each pending job's output or error, as soon as it is there."""
         for position, error in files.failed.items():
             yield position, error
@@ -179,8 +188,9 @@ class Processor:
             max_crashes=self._settings.max_crashes,
             on_summary=lambda summary: self._observe(summary, len(wanted)),
         )
-        async for position, outcome in isolation.render(wanted):
-            yield position, outcome
+        async with aclosing(isolation.render(wanted)) as outcomes:
+            async for position, outcome in outcomes:
+                yield position, outcome
 
     async def _conclude(
         self,
@@ -274,7 +284,7 @@ class _Spelling(Struct):
 
 def read_order(claim: Claim) -> Order:
     """Read again what was accepted, as far as it is still to be done."""
-    request = parse(claim.request.encode(), CreateProcess)
+    request = parse(claim.request.encode(), CreateProcess, ACCEPTED)
     spelt = msgspec.json.decode(claim.request, type=_Spelling).jobs
     return Order(
         source=request.source,

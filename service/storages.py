@@ -64,7 +64,10 @@ class Storages:
         return service
 
     async def _opened(self, service: Service) -> _Open:
-        options = msgspec.convert(service.storage_options, StorageOptions)
+        try:
+            options = msgspec.convert(service.storage_options, StorageOptions)
+        except msgspec.ValidationError:
+            raise StorageMisconfigured("the storage's options cannot be understood") from None
         key = (service.storage_url, options)
         if key not in self._open:
             await self._make_room()
@@ -74,5 +77,5 @@ class Storages:
 
     async def _make_room(self) -> None:
         idle = [key for key, opened in self._open.items() if opened.users == 0]
-        for key in idle[: len(self._open) - MOST_OPEN + 1]:
+        for key in idle[: max(0, len(self._open) - MOST_OPEN + 1)]:
             await self._open.pop(key).storage.close()

@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -38,19 +39,36 @@ async def run_worker(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with open_worker(settings) as (renderer, caller, readiness):
-        await stop.wait()
-        log.info("draining", processes=renderer.job_counter)
-        readiness.draining = True
-        await asyncio.gather(renderer.drain(settings.drain_seconds), caller.drain(2))
+    async with open_worker(settings) as running:
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, *running.loops], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        log.info("draining", processes=running.renderer.job_counter)
+        running.readiness.draining = True
+        await running.drain(settings.drain_seconds)
     log.info("stopped")
 
 
+@dataclass(frozen=True)
+class Running:
+    """A worker at work; its loops end only when it is closed, or by an error."""
+
+    renderer: Worker
+    caller: Worker
+    readiness: probes.Readiness
+    loops: Sequence["asyncio.Task[None]"]
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more; let what runs finish for so long, then give it back."""
+        await asyncio.gather(self.renderer.drain(seconds), self.caller.drain(min(2, seconds)))
+
+
 @asynccontextmanager
-async def open_worker(
-    settings: Settings,
-) -> AsyncIterator[tuple[Worker, Worker, probes.Readiness]]:
-    """Open all that a worker needs and start it; closing it stops everything."""
+async def open_worker(settings: Settings) -> AsyncIterator[Running]:
+    """Open all that a worker needs and start it; closing it stops everything.
+
+    A loop that has ended by an error raises it when the worker is closed.
+    """
     metrics = Metrics(version=version(), libvips=libvips_version())
     name = f"{socket.gethostname()}:{os.getpid()}:{new_process_id()[:6]}"
     async with AsyncExitStack() as stack:
@@ -60,19 +78,20 @@ async def open_worker(
         redis = connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         readiness = probes.Readiness(store)
-        await stack.enter_async_context(_serve_probes(settings, metrics, readiness))
         storages = Storages(store, metrics.storage_request)
         stack.push_async_callback(storages.close)
         sandbox = await stack.enter_async_context(_sandbox(settings, metrics))
         renders, callbacks = Queue(redis, RENDER), Queue(redis, CALLBACK)
         heartbeat = Heartbeat(store.leases, settings.lease_seconds, metrics)
+        dispatcher = Dispatcher(callbacks)
+        stack.push_async_callback(dispatcher.close)
         processor = Processor(
             name=name,
             store=store,
             storages=storages,
             sandbox=sandbox,
             heartbeat=heartbeat,
-            callbacks=Dispatcher(callbacks),
+            callbacks=dispatcher,
             settings=settings,
             metrics=metrics,
         )
@@ -87,10 +106,13 @@ async def open_worker(
             slots=settings.callback_concurrency, poll_seconds=settings.poll_seconds,
         )  # fmt: skip
         reconciler = Reconciler(store, renders, callbacks, settings, metrics)
-        for loop in (renderer.main(), caller.main(), reconciler.run(), heartbeat.run()):
-            stack.push_async_callback(_stop, asyncio.create_task(loop))
+        await stack.enter_async_context(_serve_probes(settings, metrics, readiness))
+        loops = [renderer.main(), caller.main(), reconciler.run(), heartbeat.run()]
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        for task in tasks:
+            stack.push_async_callback(_stop, task)
         log.info("working", name=name, slots=sandbox.slots, protections=sorted(sandbox.protections))
-        yield renderer, caller, readiness
+        yield Running(renderer, caller, readiness, tasks)
 
 
 @asynccontextmanager
