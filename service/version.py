@@ -16,4 +16,4 @@ def version() -> str:
 
 def libvips_version() -> str:
     """The version of the libvips that the engine uses."""
-    return ".".join(map(str, vips.VERSION))
+    return vips.LIBVIPS_VERSION
