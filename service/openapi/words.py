@@ -28,9 +28,9 @@ MEANINGS = {
     "RetryProcesses.all": "Whether jobs that are done run again too. Otherwise only jobs that "
     "failed do.",
     # transformations
-    "Annotation.text": "The text. A line break starts a new line; nothing is wrapped, and markup "
-    "is drawn as it is written.",
-    "Annotation.font": "The font's family name.",
+    "Annotation.text": "The text. A line break starts a new line; nothing is wrapped, markup is "
+    "drawn as it is written, and control characters are refused.",
+    "Annotation.font": "The font's family name. One that the server does not have fails the job.",
     "Annotation.size": "Size of the letters (em) in pixels.",
     "Annotation.color": "Colour of the text.",
     "Blur.sigma": "Standard deviation in pixels. 0 changes nothing. When it is not given, it is "
