@@ -1,6 +1,6 @@
 """From a source and its jobs to encoded bytes: plan, lower, pull."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -44,11 +44,16 @@ class Stats:
 
     `decode_passes` counts how often a source was read from its start, `pixels_decoded`
     what these readings decode in all, `vips_operations` the libvips operations built.
+    `source` is what the header told. `plan_seconds` is the part of the time that planning
+    took by the caller's `clock`; the engine has none of its own, so it is 0 without.
     """
 
     decode_passes: int = 0
     pixels_decoded: int = 0
     vips_operations: int = 0
+    source: Facts | None = None
+    plan_seconds: float = 0.0
+    clock: Callable[[], float] = float
 
 
 Result = tuple[int, Output | DarkroomError]
@@ -98,7 +103,7 @@ class Rendering:
     def __init__(self, source: Source, inputs: Inputs, limits: EngineLimits, stats: Stats) -> None:
         self.limits = limits
         self.stats = stats
-        self.facts = read_facts(source, limits)
+        self.facts = stats.source = read_facts(source, limits)
         self.known = Known({key: facts_of_input(key, inputs[key], limits) for key in inputs})
         pictures = {key: found for key, found in inputs.items() if isinstance(found, Source)}
         self.bench = Bench(source, pictures)
@@ -117,7 +122,9 @@ class Rendering:
         """Plan a job to its end, looking at pixels where it depends on them."""
         measured: dict[int, Box] = {}
         while True:
+            began = self.stats.clock()
             made = plan(job, self.facts, self.limits, Known(self.known.inputs, measured))
+            self.stats.plan_seconds += self.stats.clock() - began
             if made.awaits is None:
                 return made
             with self._blaming_the_damaged(made):

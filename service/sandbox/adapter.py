@@ -1,6 +1,8 @@
 """The engine as a renderer of orders."""
 
-from engine import InvalidRequest, Job, Output, Source, Stats, parse, read_facts, render
+import time
+
+from engine import InvalidRequest, Job, Output, Source, Stats, parse, render
 from service.sandbox.order import Answers, Order, Picture
 from service.sandbox.work import Summary
 
@@ -13,17 +15,28 @@ def render_order(order: Order) -> Answers:
             jobs[index] = parse(words, Job)
         except InvalidRequest as error:  # it was fine when it was accepted, by another version
             yield index, error
-    source = Source.from_fd(order.source)
-    facts = read_facts(source, order.limits)
-    stats = Stats()
+    stats = Stats(clock=time.perf_counter)
+    outcomes = render(
+        Source.from_fd(order.source),
+        tuple(jobs.values()),
+        inputs={key: Source.from_fd(fd) for key, fd in order.inputs.items()},
+        limits=order.limits,
+        stats=stats,
+    )
     indexes = tuple(jobs)
-    for place, outcome in render(source, [*jobs.values()], limits=order.limits, stats=stats):
+    for place, outcome in outcomes:
         yield indexes[place], _picture(outcome) if isinstance(outcome, Output) else outcome
+    return _summary(stats)
+
+
+def _summary(stats: Stats) -> Summary:
+    facts = stats.source
     return Summary(
-        source_format=facts.format.value,
-        source_pixels=facts.size.pixels * facts.frames,
+        source_format=facts.format.value if facts else "",
+        source_pixels=facts.size.pixels * facts.frames if facts else 0,
         decode_passes=stats.decode_passes,
         pixels_decoded=stats.pixels_decoded,
+        plan_seconds=stats.plan_seconds,
     )
 
 

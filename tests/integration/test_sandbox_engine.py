@@ -3,9 +3,11 @@
 import hashlib
 import random
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, BinaryIO
 
 import msgspec
 import pytest
@@ -32,19 +34,35 @@ class Service(Sandbox):
         super().__init__(1, limits=limits or SandboxLimits(), on_exit=self.exits.append)
 
     async def make(
-        self, source: bytes, *jobs: bytes, limits: EngineLimits | None = None
+        self,
+        source: bytes,
+        *jobs: bytes,
+        inputs: Mapping[str, bytes] = MappingProxyType({}),
+        limits: EngineLimits | None = None,
     ) -> list[bytes | DarkroomError]:
         """Give the bytes of each job, or its error."""
         made: dict[int, bytes | DarkroomError] = {}
-        with tempfile.TemporaryFile() as file:
-            file.write(source)
-            file.flush()
-            work = Work(source=file, jobs=jobs, deadline=60, limits=limits or EngineLimits())
+        with ExitStack() as files:
+            work = Work(
+                source=files.enter_context(_file_of(source)),
+                inputs={key: files.enter_context(_file_of(data)) for key, data in inputs.items()},
+                jobs=jobs,
+                deadline=60,
+                limits=limits or EngineLimits(),
+            )
             async with self.render(work) as rendering:
                 async for result in rendering:
                     made[result.index] = _read(result.outcome)
             self.summary = rendering.summary
         return [made[index] for index in range(len(jobs))]
+
+
+@contextmanager
+def _file_of(data: bytes) -> Iterator[BinaryIO]:
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        yield file
 
 
 def _read(outcome: Output | DarkroomError) -> bytes | DarkroomError:
@@ -86,7 +104,27 @@ async def test_the_bytes_are_the_engine_s(service: Service, photo: str) -> None:
     assert summary.source_format == {".jpg": "jpeg", ".png": "png"}[Path(photo).suffix]
     assert 1 <= summary.decode_passes <= len(jobs)
     assert summary.pixels_decoded > 0
+    assert 0 < summary.plan_seconds < summary.render_seconds
     assert 10 * MIB < summary.peak_memory_bytes < 500 * MIB
+
+
+async def test_watermarks_arrive_and_a_missing_one_fails_its_job_alone(service: Service) -> None:
+    source, mark = ((PHOTOS / name).read_bytes() for name in ("rocket.jpg", "chelsea.png"))
+    marked = job("png", SMALL, {"type": "watermark", "source": "m.png", "width": 20})
+    missing = job("png", {"type": "watermark", "source": "n.png", "width": 20})
+    made, refused = await service.make(source, marked, missing, inputs={"m.png": mark})
+    inputs = {"m.png": Source.from_bytes(mark)}
+    [(_, expected)] = render(Source.from_bytes(source), [parse(marked, Job)], inputs=inputs)
+    assert isinstance(expected, Rendered)
+    assert made == expected.data
+    assert isinstance(refused, DarkroomError)
+
+
+async def test_text_is_drawn_with_the_fonts_of_the_house(service: Service) -> None:
+    source = (PHOTOS / "rocket.jpg").read_bytes()
+    words = {"type": "annotation", "text": "Ω & <b>", "font": "Times", "size": 40}
+    jobs = [job("png", words)]
+    assert await service.make(source, *jobs) == directly(source, jobs)
 
 
 async def test_a_damaged_source_is_told_and_the_child_lives_on(service: Service) -> None:
