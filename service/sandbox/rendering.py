@@ -23,7 +23,7 @@ class Rendering:
 
     def __init__(self, jobs: int, on_taken: Callable[["Rendering"], None]) -> None:
         self.summary: Summary | None = None
-        """The figures of the whole work, once the last result was given out."""
+        """The figures of the whole work, after the last result; None if they were lost."""
         self._open = set(range(jobs))
         self._waiting: deque[Result] = deque()
         self._on_taken = on_taken
@@ -82,8 +82,12 @@ class Rendering:
         self._end()
 
     def fail(self, error: DarkroomError) -> None:
-        """End early: the results that wait are given out first, then the error."""
-        self._error = error
+        """End early: the results that wait are given out first, then the error, if any is left.
+
+        A child that dies after its last answer takes nothing back; only the summary is lost.
+        """
+        if self._open:
+            self._error = error
         self._end()
 
     def discard(self) -> None:

@@ -27,6 +27,7 @@ from service.sandbox.order import Answers, Order, Picture
 from service.sandbox.work import Summary
 
 kept: list[bytes] = []
+exits: list[int] = []
 
 
 def render(order: Order) -> Answers:
@@ -34,6 +35,8 @@ def render(order: Order) -> Answers:
         words = msgspec.json.decode(job)
         answer = ACTS[words.pop("do")](order, **words)
         yield index, answer if isinstance(answer, DarkroomError) else _picture(answer)
+    if exits:
+        os._exit(exits.pop())
     return Summary(source_format="tale", decode_passes=1, pixels_decoded=len(order.jobs))
 
 
@@ -81,6 +84,11 @@ def segfault(_: Order) -> object:
 
 def leave(_: Order, status: int) -> object:
     os._exit(status)
+
+
+def leave_at_the_end(_: Order, status: int) -> object:
+    exits.append(status)
+    return {}
 
 
 def hang_up(_: Order) -> object:
@@ -245,7 +253,7 @@ def start_thread(_: Order) -> object:
 
 ACTS: dict[str, Callable[..., object]] = {
     act.__name__: act for act in (
-        tell, make, sleep, refuse, refuse_all, fail, crash, segfault, leave, hang_up, eat,
+        tell, make, sleep, refuse, refuse_all, fail, crash, segfault, leave, leave_at_the_end, hang_up, eat,
         eat_shared, eat_like_glib, keep, spin, send_bytes, send_message, read_files,
         write_source, look_around, connect, connect_by_syscall, read, write, remove, run,
         run_in_place, fork, signal_parent, raise_limit, start_thread,

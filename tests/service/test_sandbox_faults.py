@@ -87,6 +87,14 @@ async def test_what_a_child_sent_before_its_death_counts() -> None:
             await anext(rendering)
 
 
+async def test_a_death_after_the_last_answer_takes_nothing_back() -> None:
+    async with Playground() as sandbox:
+        async with sandbox.playing({"do": "leave_at_the_end", "status": 9}) as rendering:
+            assert [told(result) async for result in rendering] == [{}]
+        assert rendering.summary is None
+        assert (await sandbox.next_exit()).words == "exited with status 9"
+
+
 async def test_a_crash_leaves_its_traceback_to_the_log_and_not_to_the_client() -> None:
     async with Playground() as sandbox:
         error, _, _ = await fails(sandbox, {"do": "segfault"})
