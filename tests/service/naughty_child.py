@@ -253,10 +253,11 @@ def start_thread(_: Order) -> object:
 
 ACTS: dict[str, Callable[..., object]] = {
     act.__name__: act for act in (
-        tell, make, sleep, refuse, refuse_all, fail, crash, segfault, leave, leave_at_the_end, hang_up, eat,
-        eat_shared, eat_like_glib, keep, spin, send_bytes, send_message, read_files,
-        write_source, look_around, connect, connect_by_syscall, read, write, remove, run,
-        run_in_place, fork, signal_parent, raise_limit, start_thread,
+        tell, make, sleep, refuse, refuse_all, fail, crash, segfault, leave,
+        leave_at_the_end, hang_up, eat, eat_shared, eat_like_glib, keep, spin, send_bytes,
+        send_message, read_files, write_source, look_around, connect, connect_by_syscall,
+        read, write, remove, run, run_in_place, fork, signal_parent, raise_limit,
+        start_thread,
     )
 }  # fmt: skip
 
