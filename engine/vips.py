@@ -118,9 +118,10 @@ def reason(error: pyvips.Error) -> str:
 
 
 def through_profile(image: Image) -> Image:
-    """Convert to 8-bit sRGB through the embedded profile; one that does not fit is ignored."""
+    """Convert to sRGB of the same depth through the embedded profile, if that one fits."""
+    depth = 16 if image.format == "ushort" else 8
     try:
-        return image.icc_transform("srgb", embedded=True, intent="perceptual", depth=8)
+        return image.icc_transform("srgb", embedded=True, intent="perceptual", depth=depth)
     except pyvips.Error:
         return image
 

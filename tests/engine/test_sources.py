@@ -106,9 +106,13 @@ def test_cmyk_without_a_profile() -> None:
     assert black.max() < 60
 
 
+def display_p3() -> bytes:
+    return bytes(pyvips.Operation.call("profile_load", "p3"))
+
+
 def test_display_p3_is_converted() -> None:
     """A saturated P3 red lies outside sRGB, a grey stays where it is."""
-    profile = bytes(pyvips.Operation.call("profile_load", "p3"))
+    profile = display_p3()
     pixels = np.zeros((8, 16, 3), np.uint8)
     pixels[:, :8] = (200, 120, 80)
     pixels[:, 8:] = (128, 128, 128)
@@ -124,6 +128,17 @@ def test_display_p3_is_converted() -> None:
     assert np.abs(made.astype(int) - expected).max() <= 1
     assert np.abs(expected.astype(int) - pixels).max() >= 5
     assert "icc_profile" not in Image.open(io.BytesIO(make(source, destination="o.jpg").data)).info
+
+
+def test_sixteen_bits_go_through_their_profile_before_they_lose_eight() -> None:
+    deep = np.random.default_rng(3).integers(0, 65536, (5, 9, 4)).astype(np.uint16)
+    image = pyvips.Image.new_from_memory(deep.tobytes(), 9, 5, 4, "ushort")
+    image = image.copy(interpretation="rgb16")
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", display_p3())
+    made = decoded(make(image.pngsave_buffer()).data)
+    converted = image.icc_transform("srgb", embedded=True, depth=16).numpy()
+    assert np.array_equal(made[..., :3], converted[..., :3] >> 8)
+    assert np.array_equal(made[..., 3], deep[..., 3] >> 8)
 
 
 def test_a_broken_profile_is_ignored() -> None:
