@@ -113,7 +113,7 @@ class Desk:
     def _answer(self, index: int, answer: Picture | DarkroomError, milliseconds: float) -> None:
         if isinstance(answer, DarkroomError):
             self._refuse(index, answer)
-        elif len(answer.data) > self._limits.output_bytes:
+        elif len(answer.data) > self._limits.max_output_bytes:
             self._refuse(index, _too_long(len(answer.data), self._limits))
         else:
             self._hand_over(index, answer, milliseconds)
@@ -171,5 +171,5 @@ def _order_in(descriptors: list[int]) -> Order:
 
 def _too_long(size: int, limits: SandboxLimits) -> OutputTooLarge:
     return OutputTooLarge(
-        "the output is too long", "output_bytes", limits.output_bytes, size, "bytes"
+        "the output is too long", "max_output_bytes", limits.max_output_bytes, size, "bytes"
     )

@@ -18,7 +18,7 @@ class SandboxLimits(Struct, frozen=True, kw_only=True):
     """Memory of a child: more, and its work ends as out of memory."""
     address_slack_bytes: int = 2048 * MIB
     """Address space of a child above `memory_bytes`: libraries, and the mapped source."""
-    output_bytes: int = 512 * MIB
+    max_output_bytes: int = 512 * MIB
     """Size of one output (RLIMIT_FSIZE)."""
     max_inputs: int = 250
     """Files beside the source in one work; the kernel passes at most 253 at once."""

@@ -19,7 +19,7 @@ def limit_resources(limits: SandboxLimits) -> None:
     for kind, most in (
         (resource.RLIMIT_DATA, limits.memory_bytes),
         (resource.RLIMIT_AS, address_space),
-        (resource.RLIMIT_FSIZE, limits.output_bytes),
+        (resource.RLIMIT_FSIZE, limits.max_output_bytes),
         (resource.RLIMIT_NOFILE, DESCRIPTORS),
         (resource.RLIMIT_CORE, 0),
     ):

@@ -170,11 +170,11 @@ async def test_a_source_without_a_descriptor_is_refused(pair: Playground) -> Non
 
 
 async def test_an_output_over_the_limit_is_refused_by_name() -> None:
-    async with Playground(limits=SandboxLimits(output_bytes=1000)) as sandbox:
+    async with Playground(limits=SandboxLimits(max_output_bytes=1000)) as sandbox:
         assert (await sandbox.ask_one("tell"))["pid"]
         error = await sandbox.ask_one("make", size=1001)
         assert type(error) is OutputTooLarge
-        assert (error.limit, error.allowed, error.found) == ("output_bytes", 1000, 1001)
+        assert (error.limit, error.allowed, error.found) == ("max_output_bytes", 1000, 1001)
         assert sandbox.exits == []
 
 

@@ -16,7 +16,7 @@ from service.sandbox.limits import MIB, SandboxLimits
 from tests.service.sandboxes import Playground
 
 DARKROOM_SECRET = "canary-5e1f"
-LIMITS = SandboxLimits(memory_bytes=700 * MIB, address_slack_bytes=300 * MIB, output_bytes=MIB)
+LIMITS = SandboxLimits(memory_bytes=700 * MIB, address_slack_bytes=300 * MIB, max_output_bytes=MIB)
 
 
 @pytest.fixture(scope="module")
