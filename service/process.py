@@ -1,6 +1,7 @@
 """The second story: claim, fetch, render, publish, settle, queue the callback."""
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
@@ -13,6 +14,7 @@ import msgspec
 import structlog
 from msgspec import Raw, Struct
 
+from engine.errors import LimitExceeded
 from engine.limits import EngineLimits
 from engine.options import Key
 from engine.parse import Limits, parse
@@ -27,7 +29,7 @@ from service.queue import Dispatch
 from service.sandbox.pool import Sandbox
 from service.sandbox.work import Output, Summary, Work
 from service.schemas import CreateProcess, inputs_of, show_process
-from service.settings import Settings
+from service.settings import PREFIX, Settings
 from service.storage import Storage
 from service.storages import Storages
 from service.store import Store
@@ -186,7 +188,7 @@ class Processor:
             self._sandbox,
             work_for,
             max_crashes=self._settings.max_crashes,
-            on_summary=lambda summary: self._observe(summary, len(wanted)),
+            on_summary=lambda summary: self._observe(summary, files.source, len(wanted)),
         )
         async with aclosing(isolation.render(wanted)) as outcomes:
             async for position, outcome in outcomes:
@@ -228,6 +230,8 @@ class Processor:
         await self._leases.fail_jobs(claim, positions, error)
         if isinstance(error, Quarantined):
             self._metrics.quarantined.inc(len(positions))
+        if isinstance(error, LimitExceeded):
+            self._metrics.limits_rejected.labels(setting_of(error)).inc(len(positions))
         return []
 
     async def _postpone(self, claim: Claim, error: DarkroomError) -> None:
@@ -257,8 +261,9 @@ class Processor:
             else:
                 await self._leases.give_back(claim, after=wait, counted=counted)
 
-    def _observe(self, summary: Summary, outputs: int) -> None:
+    def _observe(self, summary: Summary, source: BinaryIO, outputs: int) -> None:
         kind = summary.source_format
+        self._metrics.source_bytes.labels(kind).inc(os.fstat(source.fileno()).st_size)
         self._metrics.stage_seconds.labels("plan").observe(summary.plan_seconds)
         self._metrics.stage_seconds.labels("render").observe(summary.render_seconds)
         self._metrics.source_pixels.labels(kind).inc(summary.pixels_decoded)
@@ -301,6 +306,12 @@ def engine_limits(settings: Settings) -> EngineLimits:
         max_output_pixels=settings.max_output_pixels,
         max_output_side=settings.max_output_side,
     )
+
+
+def setting_of(error: LimitExceeded) -> str:
+    """Name the setting that was met; the words of a child are not taken for one."""
+    name = error.limit.removeprefix(PREFIX).lower()
+    return name if name in Settings.__struct_fields__ else "other"
 
 
 def made(output: Output) -> Made:
