@@ -81,20 +81,22 @@ def _read_batch(source: str, body: bytes) -> engine.Batch:
 def _do(batch: engine.Batch, root: Path, out: Path) -> list[JobStatus]:
     """Do the jobs in their order; a missing watermark fails its own jobs alone."""
     source = _open(root, batch.source)
-    results = {
-        index: _failed(job, SourceNotFound(f"{root / key}: no such file"))
-        for index, job in enumerate(batch.jobs)
-        for key in inputs_of(job)
-        if not (root / key).is_file()
+    inputs: dict[str, engine.Source | engine.DarkroomError] = {
+        key: _input(root, key) for job in batch.jobs for key in inputs_of(job)
     }
-    wanted = [index for index in range(len(batch.jobs)) if index not in results]
-    jobs = [batch.jobs[index] for index in wanted]
+    results = []
     began = perf_counter()
-    for place, outcome in engine.render(source, jobs):
+    for index, outcome in engine.render(source, batch.jobs, inputs=inputs):
         took = round((perf_counter() - began) * 1000)
-        results[wanted[place]] = _finished(jobs[place], outcome, out, took)
+        results.append(_finished(batch.jobs[index], outcome, out, took))
         began = perf_counter()
-    return [result for _, result in sorted(results.items())]
+    return results
+
+
+def _input(root: Path, key: Key) -> engine.Source | engine.DarkroomError:
+    if not (root / key).is_file():
+        return SourceNotFound(f"{root / key}: no such file")
+    return engine.Source.from_path(root / key)
 
 
 def _finished(

@@ -81,6 +81,19 @@ def test_process_refuses_jobs_that_make_no_sense(tmp_path: Path, jobs: object, w
     assert "Traceback" not in errors
 
 
+def test_a_watermark_is_read_under_the_root_and_a_missing_one_fails_its_job(
+    tmp_path: Path,
+) -> None:
+    def marked(source: str) -> dict[str, object]:
+        mark = {"type": "watermark", "source": source, "width": 40, "gravity": "southeast"}
+        return {"destination": f"{source}.jpg", "transformations": [mark]}
+
+    status, results, _ = process(tmp_path, [marked("coffee.png"), marked("gone.png")])
+    assert status == 1
+    assert [result["status"] for result in results] == ["DONE", "FAILED"]
+    assert results[1]["error"]["code"] == "source_not_found"
+
+
 def test_process_refuses_a_source_that_is_not_there(tmp_path: Path) -> None:
     status, _, errors = process(tmp_path, JOBS, source="nowhere.jpg")
     assert status == 2
