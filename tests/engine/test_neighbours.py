@@ -24,7 +24,11 @@ def pictures() -> list[Pixels]:
     soft = (smooth(40, 33, 4) // 4 + noise(40, 33, 4) // 16).astype(np.uint8)
     clear = noise(20, 31, 4)
     clear[5:20, 3:9, 3] = 0
-    return [noise(37, 29), smooth(31, 44), soft, soft[..., :3], clear, noise(1, 1), noise(3, 2, 4)]
+    veiled = np.dstack([np.full((30, 30, 3), 90), 200 + noise(30, 30, 1, seed=5) // 5])
+    return [
+        noise(37, 29), smooth(31, 44), soft, soft[..., :3], clear, veiled.astype(np.uint8),
+        noise(1, 1), noise(3, 2, 4),
+    ]  # fmt: skip
 
 
 MASKS = {

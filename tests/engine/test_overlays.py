@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine import EngineLimits, InvalidRequest, Source, input_keys, render
+from engine import EngineLimits, InvalidRequest, Source, Stats, input_keys, lettering, render
 from engine.errors import (
     DarkroomError,
     LimitExceeded,
@@ -12,8 +12,9 @@ from engine.errors import (
     UnsupportedFormat,
 )
 from engine.lettering import advance, pitch
+from engine.render import Rendering
 from engine.typefaces import ALIASES, FAMILIES, FOLDER, family_of
-from engine.vips import ink_of
+from engine.vips import Ink, ink_of
 from tests.engine.pictures import Pixels, Words, encoded, job, jobs, noise, pixels_of, smooth
 
 GREEN = (0, 200, 0)
@@ -96,6 +97,21 @@ def test_layers_in_a_tall_picture_are_read_in_one_stream() -> None:
     assert made.shape == tall.shape
     with_alpha = np.dstack([tall, np.full(tall.shape[:2], 200, np.uint8)])
     assert pixels_of(encoded(with_alpha), *words, inputs={"m": mark}).shape == with_alpha.shape
+
+
+def test_a_layer_is_made_ready_once_a_batch() -> None:
+    words: list[Words] = [
+        {"type": "watermark", "source": "m", "width": 9},
+        {"type": "annotation", "text": "x"},
+    ]
+    inputs = {"m": Source.from_bytes(encoded(noise(20, 20, 4)))}
+    source = Source.from_bytes(encoded(WHITE))
+    rendering = Rendering(source, inputs, EngineLimits(), Stats())
+    rendering.outcome(job(*words))
+    first = [id(ink) for ink in rendering.bench.layers.values()]
+    rendering.outcome(job(*words))
+    assert len(first) == 2
+    assert [id(ink) for ink in rendering.bench.layers.values()] == first
 
 
 def test_the_keys_of_the_inputs() -> None:
@@ -217,6 +233,19 @@ def test_control_characters_are_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"text: expected text without .* U\+0000") as caught:
         job({"type": "annotation", "text": "a\0b"})
     assert caught.value.path == "jobs[0].transformations[0].text"
+
+
+def test_huge_text_is_measured_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+
+    def watched(text: str, family: str, size: float) -> Ink | None:
+        drawn.append(size)
+        return ink_of(text, family, size)
+
+    monkeypatch.setattr(lettering, "ink_of", watched)
+    assert lettering.advance("huge", FAMILIES[0], 1e6) > 1e6
+    assert lettering.pitch(FAMILIES[0], 1e6) > 1e6
+    assert max(drawn) == lettering.LARGE
 
 
 def test_a_size_has_no_upper_end_but_the_limit() -> None:
