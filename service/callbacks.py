@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import structlog
 
+from service import failpoints
 from service.metrics import Metrics
 from service.queue import Dispatch
 from service.settings import Settings
@@ -27,6 +28,7 @@ from service.store.deliveries import Delivery, Due
 
 SCHEDULE = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
 JITTER = 0.1
+CLAIM_SLACK = 5.0  # seconds beyond the longest try, before another sender may take it
 LONGEST_ANSWER = 64 * 1024  # bytes of an answer that are read before it is dropped
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -96,7 +98,7 @@ class Sender:
     def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
         self._store = store
         self._metrics = metrics
-        self._longest = timedelta(seconds=settings.callback_seconds + 30)
+        self._longest = timedelta(seconds=settings.callback_seconds + CLAIM_SLACK)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 socket_factory=guard(settings), use_dns_cache=False, limit=0, force_close=True
@@ -120,6 +122,7 @@ class Sender:
             return
         with self._metrics.stage("callback"):
             answer = await self._post(delivery)
+        failpoints.reach("callback.after_send")
         await self._record(delivery, answer)
 
     async def _post(self, delivery: Delivery) -> Answer:

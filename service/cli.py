@@ -8,6 +8,7 @@ from typing import Any
 import click
 import uvloop
 
+from service import failpoints
 from service.commands.dev import dev
 from service.commands.engine import explain, process
 from service.commands.services import services
@@ -71,6 +72,7 @@ def _settings() -> Settings:
     except SettingsError as error:
         click.echo(f"These settings cannot be used:\n{error}", err=True)
         sys.exit(2)
+    failpoints.arm(settings.failpoint)
     configure_logs(settings.log_format, settings.log_level)
     return settings
 

@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 from redis.exceptions import RedisError
 
+from service import failpoints
 from service.batching import Batcher
 from service.metrics import Metrics
 from service.queue import Dispatch, Queue
@@ -45,6 +46,7 @@ class Dispatcher:
     async def _send(self, dispatches: Sequence[Dispatch]) -> Sequence[None]:
         with suppress(RedisError, OSError):
             await self._queue.dispatch(dispatches)
+        failpoints.reach("dispatch.after")
         return [None] * len(dispatches)
 
 

@@ -11,6 +11,7 @@ from engine import check
 from engine.errors import LimitExceeded
 from engine.parse import Limits, parse
 from engine.transforms import Priority
+from service import failpoints
 from service.batching import Batcher
 from service.dispatcher import Dispatcher
 from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, InvalidRequest
@@ -119,9 +120,11 @@ class Intake:
 
     async def _record(self, processes: Sequence[NewProcess]) -> Sequence[bool]:
         remember = timedelta(hours=self._settings.idempotency_hours)
+        failpoints.reach("intake.before_commit")
         recorded = await self._store.processes.record(
             processes, grace=self._grace, remember=remember
         )
+        failpoints.reach("intake.after_commit")
         return [process.id in recorded for process in processes]
 
     def _check_inputs(self, request: CreateProcess) -> None:

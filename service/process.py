@@ -19,6 +19,7 @@ from engine.limits import EngineLimits
 from engine.options import Key
 from engine.parse import Limits, parse
 from engine.transforms import Job
+from service import failpoints
 from service.dispatcher import Dispatcher
 from service.errors import DarkroomError, LeaseLost, Quarantined
 from service.heartbeat import Heartbeat
@@ -86,7 +87,9 @@ class Processor:
 
     async def work(self, dispatch: Dispatch) -> None:
         """Claim a process and bring it to an end, or hand it on to a later run."""
+        failpoints.reach("worker.before_claim")
         claim = await self._claim(dispatch)
+        failpoints.reach("worker.after_claim")
         if claim is None:
             return
         try:
@@ -160,6 +163,7 @@ class Processor:
                 for position, job in order.jobs.items()
                 for key in inputs_of(job) & missing.keys()
             }
+            failpoints.reach("worker.after_fetch")
             yield Files(source=source, inputs=inputs, failed=failed)
 
     async def _open(self, storage: Storage, key: Key) -> BinaryIO:
@@ -212,13 +216,16 @@ class Processor:
                 raise
             except DarkroomError as error:
                 return await self._fail(claim, [position], error)
+        failpoints.reach("worker.after_put")
         await self._leases.finish_job(claim, position, made(outcome))
+        failpoints.reach("worker.between_jobs")
         self._metrics.output_bytes.labels(outcome.format).inc(outcome.size)
         return []
 
     async def _publish(self, claim: Claim, storage: Storage, key: Key, output: Output) -> None:
         with self._metrics.stage("store"):
             await self._leases.check(claim)
+            failpoints.reach("worker.before_put")
             await storage.publish(key, output.file, content_type=output.content_type)
 
     async def _fail(
@@ -242,7 +249,9 @@ class Processor:
     async def _settle(self, claim: Claim) -> None:
         """End the process and record its callback in one transaction, then dispatch it."""
         grace = timedelta(seconds=self._settings.dispatch_grace_seconds)
+        failpoints.reach("worker.before_settle")
         settled = await self._leases.settle(claim, partial(make_delivery, claim), grace)
+        failpoints.reach("worker.after_settle")
         outcome = settled.process.status
         code = next((job.error_code for job in settled.process.jobs if job.error_code), "")
         self._metrics.completed.labels(outcome, code).inc()

@@ -30,7 +30,7 @@ RENDER = "darkroom:render"
 CALLBACK = "darkroom:callback"
 
 CLASS_SPAN_MS = 30 * 86_400_000  # a class of priority lies this far before the next
-CLAIM_SECONDS = 10.0  # arq's own mark; the lease in Postgres is the one that counts
+CLAIM_SECONDS = 4.0  # arq's own mark; the lease in Postgres is the one that counts
 
 log = structlog.get_logger(__name__)
 

@@ -5,6 +5,7 @@ and its meaning stand beside it. All mistakes are reported at once.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, get_type_hints
 
@@ -12,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.limits import DEFAULT_LIMITS
+from service import failpoints
 
 PREFIX = "DARKROOM_"
 
@@ -19,6 +21,9 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Size = Annotated[int, Meta(ge=1, le=2**53)]
 Seconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
 PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+
+
+FAILPOINT = "^(" + "|".join(map(re.escape, failpoints.ALL)) + ")?$"
 
 
 class SettingsError(Exception):
@@ -87,6 +92,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     redispatch_seconds: Annotated[
         Seconds, _doc("How often a process that still waits is dispatched again")
     ] = 30.0
+
+    failpoint: Annotated[
+        str, Meta(pattern=FAILPOINT), _doc("For tests: the place where a process kills itself")
+    ] = ""
 
     callback_seconds: Annotated[Seconds, _doc("Seconds a callback's receiver may take")] = 15.0
     callback_concurrency: Annotated[Count, _doc("Callbacks under way at once in a worker")] = 50

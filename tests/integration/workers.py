@@ -77,6 +77,12 @@ class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
+    @staticmethod
+    def environment(settings: Settings) -> dict[str, str]:
+        """Give the variables that make a process of ours run with these settings."""
+        ours = as_environment(msgspec.structs.asdict(settings))
+        return {k: v for k, v in os.environ.items() if not k.startswith("DARKROOM_")} | ours
+
     def stop_rendering(self) -> None:
         """Freeze its children, so that whatever it renders takes for ever."""
         children = psutil.Process(self.process.pid).children(recursive=True)
@@ -95,10 +101,9 @@ class WorkerProcess:
 async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
     """Run a worker in a process of its own; ready when it is given, killed at the end."""
     settings = msgspec.structs.replace(settings, metrics_port=free_port())
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("DARKROOM_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "service.cli", "worker",
-        env=environ | as_environment(msgspec.structs.asdict(settings)),
+        env=WorkerProcess.environment(settings),
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
