@@ -309,12 +309,8 @@ def read_order(claim: Claim) -> Order:
 
 def engine_limits(settings: Settings) -> EngineLimits:
     """Give the part of the settings that the engine checks."""
-    return EngineLimits(
-        max_source_bytes=settings.max_source_bytes,
-        max_source_pixels=settings.max_source_pixels,
-        max_output_pixels=settings.max_output_pixels,
-        max_output_side=settings.max_output_side,
-    )
+    names = EngineLimits.__struct_fields__
+    return EngineLimits(**{name: getattr(settings, name) for name in names})
 
 
 def setting_of(error: LimitExceeded) -> str:

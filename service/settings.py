@@ -76,11 +76,25 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_output_side: Annotated[Size, _doc("Longest side of a result or of any step")] = (
         DEFAULT_LIMITS.max_output_side
     )
+    max_watermark_pixels: Annotated[Size, _doc("Most pixels of a watermark's file")] = (
+        DEFAULT_LIMITS.max_watermark_pixels
+    )
+    max_text_length: Annotated[Size, _doc("Most characters of an annotation")] = (
+        DEFAULT_LIMITS.max_text_length
+    )
+    max_text_pixels: Annotated[Size, _doc("Largest box that an annotation's text may fill")] = (
+        DEFAULT_LIMITS.max_text_pixels
+    )
+    max_output_bytes: Annotated[Size, _doc("Largest output file")] = 512 * 1024**2
     max_inputs: Annotated[Count, _doc("Most different watermark files of a request")] = 64
 
     slots: Annotated[int, Meta(ge=0), _doc("Rendering children; 0 means one per core")] = 0
     render_seconds: Annotated[Seconds, _doc("Seconds one job may render")] = 60.0
     child_memory_bytes: Annotated[Size, _doc("Memory one rendering child may use")] = 2 * 1024**3
+    child_resident_bytes: Annotated[
+        Size, _doc("Memory kept between works after which a child is replaced")
+    ] = 512 * 1024**2
+    child_works: Annotated[Count, _doc("Works after which a child is replaced")] = 1000
     max_crashes: Annotated[Count, _doc("Crashes after which work is quarantined")] = 3
     max_errors: Annotated[int, Meta(ge=0), _doc("Tries after errors that may pass")] = 5
     lease_seconds: Annotated[Seconds, _doc("How long a silent worker keeps its processes")] = 30.0
@@ -92,6 +106,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     redispatch_seconds: Annotated[
         Seconds, _doc("How often a process that still waits is dispatched again")
     ] = 30.0
+
+    storage_connect_seconds: Annotated[Seconds, _doc("Seconds to connect to S3")] = 5.0
+    storage_read_seconds: Annotated[Seconds, _doc("Seconds S3 may be silent")] = 30.0
+    storage_total_seconds: Annotated[
+        Seconds, _doc("Seconds for a whole fetch from or publish to S3, with its tries")
+    ] = 120.0
+    storage_connections: Annotated[Count, _doc("Most connections to one S3")] = 64
 
     failpoint: Annotated[
         str, Meta(pattern=FAILPOINT), _doc("For tests: the place where a process kills itself")

@@ -8,12 +8,23 @@ from time import monotonic
 import msgspec
 
 from service.errors import StorageMisconfigured
-from service.storage import OnRequest, Storage, StorageOptions, open_storage
+from service.settings import Settings
+from service.storage import OnRequest, Storage, StorageLimits, StorageOptions, open_storage
 from service.store import Store
 from service.store.services import Service
 
 REMEMBER_SECONDS = 5.0
 MOST_OPEN = 128
+
+
+def storage_limits(settings: Settings) -> StorageLimits:
+    """Give the part of the settings that a storage keeps to."""
+    return StorageLimits(
+        connect_seconds=settings.storage_connect_seconds,
+        read_seconds=settings.storage_read_seconds,
+        total_seconds=settings.storage_total_seconds,
+        connections=settings.storage_connections,
+    )
 
 
 class _Open:
@@ -28,9 +39,14 @@ class Storages:
     """Opens services' storages, follows changes of their settings, closes what is not used."""
 
     def __init__(
-        self, store: Store, on_request: OnRequest, clock: Callable[[], float] = monotonic
+        self,
+        store: Store,
+        limits: StorageLimits,
+        on_request: OnRequest,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._store = store
+        self._limits = limits
         self._on_request = on_request
         self._clock = clock
         self._opening = asyncio.Lock()
@@ -71,7 +87,7 @@ class Storages:
         key = (service.storage_url, options)
         if key not in self._open:
             await self._make_room()
-            storage = await open_storage(*key, on_request=self._on_request)
+            storage = await open_storage(*key, limits=self._limits, on_request=self._on_request)
             self._open[key] = _Open(storage)
         return self._open[key]
 

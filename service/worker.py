@@ -25,7 +25,7 @@ from service.sandbox.limits import SandboxLimits
 from service.sandbox.pool import Sandbox
 from service.sandbox.work import ChildExit, Reason
 from service.settings import Settings
-from service.storages import Storages
+from service.storages import Storages, storage_limits
 from service.store import open_store
 from service.version import libvips_version, version
 
@@ -78,7 +78,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         redis = connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         readiness = probes.Readiness(store)
-        storages = Storages(store, metrics.storage_request)
+        storages = Storages(store, storage_limits(settings), metrics.storage_request)
         stack.push_async_callback(storages.close)
         sandbox = await stack.enter_async_context(_sandbox(settings, metrics))
         renders, callbacks = Queue(redis, RENDER), Queue(redis, CALLBACK)
@@ -124,7 +124,13 @@ async def _sandbox(settings: Settings, metrics: Metrics) -> AsyncIterator[Sandbo
                 "child_ended", reason=ended.reason.value, words=ended.words, stderr=ended.stderr
             )
 
-    limits = SandboxLimits(memory_bytes=settings.child_memory_bytes)
+    limits = SandboxLimits(
+        memory_bytes=settings.child_memory_bytes,
+        max_output_bytes=settings.max_output_bytes,
+        resident_bytes=settings.child_resident_bytes,
+        works_per_child=settings.child_works,
+        max_inputs=settings.max_inputs,
+    )
     async with Sandbox(
         settings.slots or None, limits=limits, environ=os.environ, on_exit=note
     ) as sandbox:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import pytest
 
 from service.errors import StorageMisconfigured
-from service.storage import OnRequest, StorageOptions
+from service.storage import OnRequest, StorageLimits, StorageOptions
 from service.storage.protocol import ignore
 from service.storages import REMEMBER_SECONDS, Storages
 from service.store import Store
@@ -65,7 +65,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def storages(store: Store, clock: Clock) -> AsyncIterator[Storages]:
-    made = Storages(store, ignore, clock)
+    made = Storages(store, StorageLimits(), ignore, clock)
     yield made
     await made.close()
 

@@ -1,0 +1,26 @@
+"""Every limit of every room can be turned by a setting."""
+
+import pytest
+from msgspec import structs
+
+from engine.limits import EngineLimits
+from service.process import engine_limits
+from service.settings import Settings
+from service.storage import StorageLimits
+from service.storages import storage_limits
+
+PLAIN = Settings(database_url="postgresql://", redis_url="redis://")
+
+
+@pytest.mark.parametrize("name", EngineLimits.__struct_fields__)
+def test_each_limit_of_the_engine_is_a_setting_of_that_name(name: str) -> None:
+    assert getattr(engine_limits(PLAIN), name) == getattr(EngineLimits(), name)
+    turned = structs.replace(PLAIN, **{name: 17})
+    assert engine_limits(turned) == structs.replace(EngineLimits(), **{name: 17})
+
+
+@pytest.mark.parametrize("name", StorageLimits.__struct_fields__)
+def test_each_limit_of_a_storage_is_a_setting(name: str) -> None:
+    assert storage_limits(PLAIN) == StorageLimits()
+    turned = structs.replace(PLAIN, **{f"storage_{name}": 17})
+    assert storage_limits(turned) == structs.replace(StorageLimits(), **{name: 17})
