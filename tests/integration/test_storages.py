@@ -50,7 +50,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Counted]:
     """Give every storage that was opened, in order."""
     found: list[Counted] = []
 
-    async def open_counted(url: str, _: StorageOptions, *, on_request: OnRequest) -> Counted:
+    async def open_counted(
+        url: str, _: StorageOptions, *, limits: StorageLimits, on_request: OnRequest
+    ) -> Counted:
         found.append(Counted(url))
         return found[-1]
 
