@@ -1,0 +1,1 @@
+"""The gallery: every transformation and every option, before and after, as one page."""

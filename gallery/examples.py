@@ -1,0 +1,239 @@
+"""What the gallery shows: a group for each transformation, panels of examples in each.
+
+An example is a job as a client would write it. A test holds the examples to `engine.transforms`:
+each option, each value of an option that has names, each unit has its example.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from engine.formats import TRAITS
+from engine.transforms import Direction, FilterName, FitType, Gravity
+
+Words = dict[str, Any]
+
+
+class Panel(Struct, frozen=True):
+    """Jobs side by side, all on the same picture, which is shown first.
+
+    A job without a destination is one that is about its transformations alone.
+    `small` asks for narrow columns.
+    """
+
+    title: str
+    picture: str
+    jobs: tuple[Words, ...]
+    note: str = ""
+    small: bool = False
+
+
+def panel(title: str, picture: str, *steps: Words, note: str = "", small: bool = False) -> Panel:
+    """Make a panel of jobs that have one transformation each."""
+    return Panel(title, picture, tuple(map(chain, steps)), note, small)
+
+
+def chain(*steps: Words) -> Words:
+    """Make a job of transformations."""
+    return {"transformations": list(steps)}
+
+
+def each(values: list[Any], option: str, **words: Any) -> list[Words]:
+    """Give the same words once for each value of an option."""
+    return [{**words, option: value} for value in values]
+
+
+def text(words: str, size: int) -> Words:
+    """Give the words of an annotation in white."""
+    return {"type": "annotation", "text": words, "size": size, "color": "#ffffff"}
+
+
+def saved(destination: str, **words: Any) -> Words:
+    """Make a job that only saves."""
+    return {"destination": destination, **words, "transformations": []}
+
+
+COMPASS = [
+    Gravity.NORTHWEST, Gravity.NORTH, Gravity.NORTHEAST,
+    Gravity.WEST, Gravity.CENTER, Gravity.EAST,
+    Gravity.SOUTHWEST, Gravity.SOUTH, Gravity.SOUTHEAST,
+]  # fmt: skip
+PLACES = [gravity.value for gravity in COMPASS]
+MARK = {"type": "watermark", "source": "mark.png"}
+
+GALLERY: dict[str, tuple[Panel, ...]] = {
+    "annotation": (
+        panel("text", "rocket",
+              text("Lift-off", 32),
+              text("one line\nand a second", 24),
+              text("Ελλάδα · Київ\nשלום & <b>", 24),
+              note="A line feed begins a new line. Markup is drawn as it is written."),
+        panel("font", "rocket",
+              *each(["Arial", "Times", "Courier"], "font", **text("Cape Canaveral", 28))),
+        panel("size", "rocket", *(text("T − 10 s", size) for size in (12, 24, 48))),
+        panel("color", "rocket",
+              *each(["#f80", "#ffd000", "#ffffff60"], "color", **text("Orbit", 64)),
+              note="A fourth pair of digits is the alpha."),
+        panel("gravity", "rocket",
+              *each(PLACES, "gravity", **text("here", 36)), small=True),
+        panel("xoffset, yoffset", "rocket",
+              {**text("a corner", 28), "gravity": "southeast"},
+              {**text("a corner", 28), "gravity": "southeast", "xoffset": 16, "yoffset": 12},
+              {**text("a corner", 28), "gravity": "southeast",
+               "xoffset": "10%", "yoffset": "30%"},
+              note="Offsets lead away from the edge that gravity names, into the picture."),
+    ),
+    "blur": (
+        panel("sigma", "cat", *each([1, 3, 12], "sigma", type="blur")),
+        panel("radius", "cat", *each([2, 8, 24], "radius", type="blur"),
+              note="Without sigma, half the radius is taken for it."),
+        panel("sigma, radius", "cat",
+              {"type": "blur", "sigma": 12, "radius": 4},
+              {"type": "blur", "sigma": 218, "radius": 465},
+              note="The radius cuts the blur off: a small one makes a box of it."),
+    ),
+    "brightness": (
+        panel("bright_level", "coffee", *each([-120, -50, 50, 120], "bright_level",
+                                              type="brightness")),
+    ),
+    "colorize": (
+        panel("red, green, blue", "astronaut",
+              {"type": "colorize", "red": 90},
+              {"type": "colorize", "green": 90},
+              {"type": "colorize", "blue": 90},
+              {"type": "colorize", "red": 90, "green": 60, "blue": 10}),
+    ),
+    "contrast": (
+        panel("level", "coffee", *each([-100, -40, 40, 100], "level", type="contrast")),
+    ),
+    "crop": (
+        panel("width, height", "cat",
+              {"type": "crop", "width": 150, "height": 150},
+              {"type": "crop", "height": "80px"},
+              {"type": "crop", "height": "50%"},
+              {"type": "crop", "width": "60h", "height": "25w"},
+              note="The picture is scaled down until it just covers the window. "
+                   "One side alone keeps the picture's shape."),
+        panel("fit", "cat",
+              {"type": "crop", "width": 120, "height": 120, "fit": True},
+              {"type": "crop", "width": 120, "height": 120, "fit": False},
+              note="Without it nothing is scaled."),
+        panel("gravity", "cat",
+              *each(PLACES, "gravity", type="crop", width=120, height=80, fit=False), small=True),
+        panel("xoffset, yoffset", "cat",
+              {"type": "crop", "width": 120, "height": 120, "fit": False, "xoffset": 60},
+              {"type": "crop", "width": 120, "height": 120, "fit": False, "yoffset": "-20%"},
+              {"type": "crop", "width": 120, "height": 120, "fit": False, "gravity": "northwest",
+               "xoffset": "10%", "yoffset": "30px"}),
+    ),
+    "enhance": (panel("no options", "grainy", {"type": "enhance"}),),
+    "filter": (
+        panel("filter", "astronaut",
+              *each([name.value for name in FilterName], "filter", type="filter")),
+        panel("filter, from near", "grainy",
+              *each(["blurgaussian", "blurselective", "smooth"], "filter", type="filter")),
+    ),
+    "fitmethod": (
+        panel("fit_type", "coffee",
+              *each([fit.value for fit in FitType], "fit_type",
+                    type="fitmethod", width=200, height=200, color="#c8553d")),
+        panel("width, height", "coffee",
+              {"type": "fitmethod", "fit_type": "box", "width": 150},
+              {"type": "fitmethod", "fit_type": "stretch", "width": "50%", "height": "100%"},
+              {"type": "fitmethod", "fit_type": "cropbox", "width": "100h", "height": "40w"}),
+        panel("gravity with cropbox", "coffee",
+              *each(PLACES, "gravity", type="fitmethod", fit_type="cropbox",
+                    width=160, height=160), small=True),
+        panel("gravity with letterbox", "coffee",
+              *each(["north", "center", "south"], "gravity", type="fitmethod",
+                    fit_type="letterbox", width=160, height=160, color="#c8553d"), small=True),
+        panel("color", "coffee",
+              *each(["#fff", "#c8553d", "#2a9d8f80"], "color", type="fitmethod",
+                    fit_type="letterbox", width=200, height=200),
+              note="The chequered ground shows where a picture is transparent."),
+        panel("opacity", "coffee",
+              *each([10, 5, 0], "opacity", type="fitmethod", fit_type="letterbox",
+                    width=200, height=200, color="#c8553d")),
+    ),
+    "flip": (
+        panel("direction", "astronaut", *each([way.value for way in Direction], "direction",
+                                              type="flip")),
+    ),
+    "resize": (
+        panel("width, height", "cat",
+              {"type": "resize", "width": "150px"},
+              {"type": "resize", "height": 120},
+              {"type": "resize", "width": 120, "height": 200},
+              {"type": "resize", "width": "50%", "height": "25%"},
+              {"type": "resize", "width": "75h"},
+              {"type": "resize", "height": "50w"},
+              {"type": "resize", "width": 400}),
+    ),
+    "rotate": (
+        panel("degrees", "cat", *each([90, 180, 270, 20, 7.25, 200], "degrees", type="rotate"),
+              note="Quarter turns only move pixels. Other angles leave transparent corners."),
+    ),
+    "ulb": (panel("no options", "barred", {"type": "ulb"}),),
+    "watermark": (
+        panel("source", "coffee",
+              {"type": "watermark", "source": "mark.png"},
+              {"type": "watermark", "Source": "mark.png", "gravity": "middle"},
+              note="Older clients spell it Source, and center middle."),
+        panel("width, height", "coffee",
+              {**MARK, "width": 40}, {**MARK, "height": "80%"}, {**MARK, "width": "100%"},
+              {**MARK, "width": 160, "height": 60},
+              {**MARK, "width": "50h", "height": "50w"},
+              note="Shares are of the picture under it."),
+        panel("gravity", "coffee", *each(PLACES, "gravity", **MARK, width=70), small=True),
+        panel("xoffset, yoffset", "coffee",
+              {**MARK, "gravity": "southeast", "xoffset": 10, "yoffset": 10},
+              {**MARK, "gravity": "northwest", "xoffset": "20%", "yoffset": "30%"},
+              {**MARK, "gravity": "east", "xoffset": -40},
+              note="What reaches beyond the picture is cut off."),
+    ),
+    "zoom": (
+        panel("width, height", "coffee",
+              {"type": "zoom", "width": 100}, {"type": "zoom", "height": 50},
+              {"type": "zoom", "width": 80, "height": 80}),
+        panel("level", "coffee", *each([1, 1.5, 2, 10], "level", type="zoom", width=100),
+              note="Pixels of the screen for each one of the page, as far as the picture's reach."),
+    ),
+}  # fmt: skip
+
+CHAINS = (
+    Panel(
+        "in their order", "cat",
+        (
+            chain(
+                {"type": "crop", "width": 200, "height": 200, "gravity": "east"},
+                {"type": "contrast", "level": 10},
+                {"type": "filter", "filter": "sepia"},
+            ),
+            chain(
+                {"type": "rotate", "degrees": 8},
+                {"type": "fitmethod", "fit_type": "letterbox", "width": 240, "height": 240,
+                 "color": "#f4e9cd"},
+                {"type": "annotation", "text": "chelsea", "font": "Times", "size": 26,
+                 "gravity": "south", "yoffset": 6, "color": "#5b4636"},
+            ),
+            chain(
+                {"type": "resize", "width": 60},
+                {"type": "resize", "width": 300},
+                {"type": "blur", "sigma": 6},
+                {"type": "brightness", "bright_level": 25},
+                {"type": "watermark", "source": "mark.png", "width": "30%"},
+            ),
+        ),
+        note="Each step works on what the one before made.",
+    ),
+)  # fmt: skip
+
+SAVING = (
+    Panel("quality", "coffee",
+          tuple(saved(name, quality=quality)
+                for name in ("coffee.jpg", "coffee.webp") for quality in (5, 30, 70, 95)),
+          note="Of lossy formats; 70 unless it is written."),
+    Panel("format", "coffee",
+          tuple(saved("coffee", format=each.value) for each in TRAITS),
+          note="Without it, the destination's ending decides."),
+)  # fmt: skip

@@ -1,0 +1,153 @@
+"""The page: plain HTML and CSS, no script, nothing from elsewhere."""
+
+import json
+import re
+from html import escape
+
+from msgspec import Struct
+
+from engine.transforms import TYPES
+from gallery.examples import Panel, Words
+
+INTRODUCTIONS = {
+    "several": "A job may have any number of transformations.",
+    "saving": "What a job may say about its file.",
+}
+TITLES = {"several": "Several together", "saving": "Saving"}
+
+
+class Picture(Struct, frozen=True):
+    """A file of the gallery: its name, its sides in pixels and its length in bytes."""
+
+    name: str
+    width: int
+    height: int
+    size: int
+
+
+class Hung(Struct, frozen=True):
+    """A panel with its pictures."""
+
+    panel: Panel
+    before: Picture
+    after: list[Picture]
+
+
+class Section(Struct, frozen=True):
+    """All panels of a transformation."""
+
+    name: str
+    panels: list[Hung]
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return TITLES.get(self.name, self.name)
+
+
+def write(sections: list[Section]) -> str:
+    """Write the whole page."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Darkroom: the gallery</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="style.css">
+</head>
+<body>
+{_contents(sections)}
+<main>
+<header id="top">
+<h1>The gallery</h1>
+<p>Every transformation and every option, before and after, each with the JSON that made it.
+A click on the JSON selects all of it. What the options mean is told in
+<a href="../api.md#transformations">the API's description</a>.</p>
+<p class="small">In each panel all pictures have the same scale, and a chequered ground shows
+where they are transparent. Photographs: a cat (Stéfan van der Walt, CC0), coffee (Rachel
+Michetti, CC0), Eileen Collins (NASA, public domain), a rocket (SpaceX, public domain).</p>
+</header>
+{"".join(map(_section, sections))}</main>
+</body>
+</html>
+"""
+
+
+def _contents(sections: list[Section]) -> str:
+    links = "".join(f'<li><a href="#{each.name}">{each.title}</a></li>\n' for each in sections)
+    home = '<a class="home" href="#top">Gallery</a>'
+    return f'<nav aria-label="Contents">\n{home}\n<ul>\n{links}</ul>\n</nav>'
+
+
+def _section(section: Section) -> str:
+    name = section.name
+    words = INTRODUCTIONS.get(name) or _code(escape(str(TYPES[name].__doc__)))
+    more = f' <a href="../api.md#{name}">Options</a>' if name in TYPES else ""
+    panels = "".join(map(_panel, section.panels))
+    head = f"<h2>{section.title}</h2>\n<p>{words}{more}</p>"
+    return f'<section id="{name}">\n{head}\n{panels}</section>\n'
+
+
+def _code(text: str) -> str:
+    return re.sub(r"`+([^`]+)`+", r"<code>\1</code>", text)
+
+
+def _panel(hung: Hung) -> str:
+    panel, widest = hung.panel, max(each.width for each in [hung.before, *hung.after])
+    note = f"<p>{escape(panel.note)}</p>\n" if panel.note else ""
+    figures = "".join(
+        _figure(picture, widest, panel.title, words)
+        for picture, words in zip(hung.after, panel.jobs, strict=True)
+    )
+    return (
+        f"<article>\n<h3>{escape(panel.title)}</h3>\n{note}"
+        f'<div class="panel{" narrow" if panel.small else ""}">\n'
+        f"{_figure(hung.before, widest)}{figures}</div>\n</article>\n"
+    )
+
+
+def _figure(picture: Picture, widest: int, title: str = "", words: Words | None = None) -> str:
+    """Show a picture, as wide as it is beside the widest of its panel."""
+    size = f"{picture.width} × {picture.height}"
+    if words is None:
+        label, told = "before", f"before, {size}"
+    else:
+        label = f"after {json.dumps(shown(words), ensure_ascii=False)}"
+        told = f"{size}, {picture.size:,} bytes" if "destination" in words else size
+    spelt = "" if words is None else f"<pre><code>{_marked(words, title)}</code></pre>"
+    return (
+        f"<figure{' class=before' if words is None else ''}>\n"
+        f'<span><img src="{picture.name}" width="{picture.width}" height="{picture.height}" '
+        f'style="width:{100 * picture.width / widest:.4g}%" '
+        f'loading="lazy" alt="{escape(label)}"></span>\n'
+        f"<figcaption>{told}{spelt}</figcaption>\n</figure>\n"
+    )
+
+
+def _marked(job: Words, title: str) -> str:
+    """Write the JSON with the options that the panel is about in bold."""
+    options = "|".join(re.findall(r"\w+", title))
+    return re.sub(
+        rf"(&quot;(?:{options})&quot;: (?:&quot;.*?&quot;|[^,}}]+))",
+        r"<b>\1</b>",
+        escape(spell(shown(job))),
+        flags=re.IGNORECASE,
+    )
+
+
+def shown(job: Words) -> object:
+    """Give the part of a job that an example is about: one step, all steps, or the job."""
+    if "destination" in job:
+        return job
+    steps = job["transformations"]
+    return steps[0] if len(steps) == 1 else steps
+
+
+def spell(value: object) -> str:
+    """Write JSON, an array with one line for each of its parts."""
+    if isinstance(value, list):
+        rows = ",\n".join(f"  {json.dumps(each, ensure_ascii=False)}" for each in value)
+        return f"[\n{rows}\n]"
+    return json.dumps(value, ensure_ascii=False)

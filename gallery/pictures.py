@@ -1,0 +1,80 @@
+"""The pictures that the examples work on: four photos made small, and two of their kin."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine import Job, Output, Source, parse_batch, render
+
+PHOTOS = Path(__file__).parent.parent / "tests" / "data" / "photos"
+WIDE = 300
+NEAR = {"type": "crop", "width": 120, "height": 80, "fit": False, "xoffset": 20, "yoffset": -25}
+BARS = {"type": "fitmethod", "fit_type": "letterbox", "width": WIDE, "height": 260}
+
+
+class Broken(Exception):
+    """An example that does not come out; the message is the engine's."""
+
+
+def carry_out(source: bytes, job: Job, inputs: Mapping[str, bytes]) -> Output:
+    """Do one job; raises Broken with the engine's words."""
+    others = {key: Source.from_bytes(data) for key, data in inputs.items()}
+    ((_, result),) = render(Source.from_bytes(source), [job], inputs=others)
+    if not isinstance(result, Output):
+        raise Broken(f"{job.destination}: {result}")
+    return result
+
+
+def read_job(words: dict[str, object]) -> Job:
+    """Read a job as the API does; InvalidRequest if it is none."""
+    return parse_batch(json.dumps({"source": "source", "jobs": [words]}).encode()).jobs[0]
+
+
+def pictures() -> dict[str, bytes]:
+    """Make the pictures, by name, as PNG files."""
+    photos = {
+        "cat": _resized("chelsea.png", WIDE),
+        "coffee": _resized("coffee.png", WIDE),
+        "rocket": _resized("rocket.jpg", WIDE),
+        "astronaut": _resized("astronaut.png", 220),
+    }
+    return photos | {
+        "grainy": _grainy(_made(photos["cat"], NEAR)),
+        "barred": _made(photos["rocket"], BARS),
+    }
+
+
+def mark() -> bytes:
+    """Make a watermark: a white ring around a ball, a little transparent."""
+    side = 96
+    down, across = np.mgrid[0:side, 0:side] - (side - 1) / 2
+    away = np.hypot(down, across)
+    cover = np.clip(away - 32, 0, 1) * np.clip(46 - away, 0, 1) + np.clip(18 - away, 0, 1)
+    white = np.full((side, side, 3), 255.0)
+    return _png(np.dstack([white, cover * 210]).astype(np.uint8))
+
+
+def _resized(photo: str, width: int) -> bytes:
+    return _made((PHOTOS / photo).read_bytes(), {"type": "resize", "width": width})
+
+
+def _made(source: bytes, words: dict[str, object]) -> bytes:
+    job = read_job({"destination": "picture.png", "transformations": [words]})
+    return carry_out(source, job, {}).data
+
+
+def _grainy(picture: bytes) -> bytes:
+    pixels = np.asarray(Image.open(io.BytesIO(picture))).astype(float)
+    grains = np.random.default_rng(3).normal(0, 11, pixels.shape)
+    return _png(np.clip(pixels + grains, 0, 255).astype(np.uint8))
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
