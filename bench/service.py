@@ -147,7 +147,7 @@ async def _whole_service(dev: Dev, directory: Path) -> float:
         began = time.perf_counter()
         done = 0
         while done < BATCHES:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
             done = await database.fetchval(
                 "SELECT count(*) FROM processes WHERE id = ANY($1::text[]) "
                 "AND status = 'FINISHED'", ids,
