@@ -33,5 +33,10 @@ def threshold(least: int) -> Curve:
     return _table(lambda value: 255 if value >= least else 0)
 
 
+def luma(red: int, green: int, blue: int) -> int:
+    """Give the grey that stands for a colour: ``floor((299 R + 587 G + 114 B) / 1000)``."""
+    return (299 * red + 587 * green + 114 * blue) // 1000
+
+
 IDENTITY = add(0)
 NEGATIVE = _table(lambda value: 255 - value)

@@ -11,7 +11,10 @@ from msgspec import Struct
 
 from engine.ir import Plan
 from engine.passes.drop_idle import drop_idle
+from engine.passes.fuse_tables import fuse_tables
+from engine.passes.pull_crops import pull_crops
 from engine.passes.quicken_blur import quicken_blur
+from engine.passes.sink_turns import sink_turns
 from engine.spec import verify
 
 
@@ -46,6 +49,9 @@ class Pass(Struct, frozen=True):
 
 PASSES: tuple[Pass, ...] = (
     Pass(drop_idle, EXACT),  # first, so that nobody else has to think of nodes that do nothing
+    Pass(sink_turns, EXACT),  # before crops rise, so that these need not turn with them
+    Pass(pull_crops, EXACT),  # leaves the pointwise nodes beside each other
+    Pass(fuse_tables, EXACT),
     Pass(quicken_blur, Bounded(levels=4, psnr=48)),  # last: it asks for the final frames
 )
 

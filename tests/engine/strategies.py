@@ -65,6 +65,7 @@ OVERLAYS: tuple[st.SearchStrategy[Words], ...] = (
     _words("watermark", source=st.just("mark"), width=SIDES, yoffset=OFFSETS),
 )
 EXACT_KINDS = (*POINTWISE, *GEOMETRIC, *OVERLAYS, _words("ulb"))
+MOVES = (GEOMETRIC[0], GEOMETRIC[1], GEOMETRIC[4])
 
 
 def transformations(

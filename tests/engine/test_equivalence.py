@@ -14,12 +14,23 @@ from engine.passes import EXACT, PASSES, Bounded, Pass, optimise
 from engine.spec import verify
 from engine.transforms import Format
 from tests.engine.pictures import Pixels, Words, carried_out, distance, encoded, job, noise
-from tests.engine.strategies import NEIGHBOURS, pictures, transformations
+from tests.engine.strategies import (
+    MOVES,
+    NEIGHBOURS,
+    OVERLAYS,
+    POINTWISE,
+    pictures,
+    transformations,
+)
 
 MARK = Source.from_bytes(encoded(noise(23, 9, 4)))
 MARK_FACTS = read_facts(MARK)
 EXACT_PASSES = [rewriting for rewriting in PASSES if rewriting.fidelity == EXACT]
-ANY_WORDS = transformations() | transformations(*NEIGHBOURS) | transformations(*NEIGHBOURS)
+ANY_WORDS = (
+    transformations()
+    | transformations(*MOVES, *NEIGHBOURS)
+    | transformations(*MOVES, *POINTWISE, *OVERLAYS)
+)
 
 
 def expanded(words: list[Words], facts: Facts, ending: str = "png") -> Plan | None:

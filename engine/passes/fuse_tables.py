@@ -1,0 +1,43 @@
+"""One look-up where there were many.
+
+A table after a table is one table. After the first luma everything is a function of one
+value, so whatever pointwise follows it is one tint.
+"""
+
+from engine.curves import IDENTITY, Curve, luma
+from engine.ir import Node, Plan
+from engine.nodes import Luma, Table, Tint
+
+Curves = tuple[Curve, ...]
+
+
+def fuse_tables(plan: Plan) -> Plan:
+    """Fuse neighbours that change colours alone, until none are left."""
+    nodes: list[Node] = []
+    for node in plan.nodes:
+        last = node
+        while nodes and (fused := _fused(nodes[-1], last)) is not None:
+            nodes.pop()
+            last = fused
+        nodes.append(last)
+        if isinstance(last, Table) and all(table == IDENTITY for table in last.tables):
+            nodes.pop()
+    return plan.with_nodes(tuple(nodes))
+
+
+def _fused(first: Node, second: Node) -> Node | None:
+    """Give the one node that does what two did; None if there is none."""
+    match first, second:
+        case Table(), Table():
+            return Table(_in_turn(first.tables, second.tables))
+        case Tint(), Table():
+            return Tint(_in_turn(first.tables, second.tables))
+        case Table(tables=(curve,)), Tint():
+            return Tint(_in_turn((curve,) * 3, second.tables))
+        case Tint(), Luma():
+            return Table((bytes(map(luma, *first.tables)),))
+    return None
+
+
+def _in_turn(first: Curves, second: Curves) -> Curves:
+    return tuple(curve.translate(after) for curve, after in zip(first, second, strict=True))

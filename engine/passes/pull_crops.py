@@ -1,0 +1,75 @@
+"""Cut before working: what a crop throws away is never made, nor even read.
+
+A crop at the source ends the reading of a file early, and everything after it sees fewer
+pixels. Past a neighbourhood it leaves a margin, which is trimmed where the crop stood.
+"""
+
+from msgspec.structs import replace
+
+from engine.geometry import Box, Size
+from engine.ir import Frame, Locality, Node, Plan, frames_of, source_frame
+from engine.nodes import Canvas, Crop, Decode, Overlay
+
+
+def pull_crops(plan: Plan) -> Plan:
+    """Move each crop up to where it stops making less work; crops that meet become one."""
+    nodes: list[Node] = []
+    for node in plan.nodes:
+        nodes.append(node)
+        if isinstance(node, Crop):
+            _pull(nodes, plan)
+    return plan.with_nodes(tuple(nodes))
+
+
+def _pull(nodes: list[Node], plan: Plan) -> None:
+    """Exchange the crop at the end with what stands before it, again and again."""
+    given = (source_frame(plan.facts), *frames_of(plan.facts, nodes))
+    at = len(nodes) - 1
+    while at > 0:
+        crop = nodes[at]
+        assert isinstance(crop, Crop)  # noqa: S101 - _exchanged puts it first
+        exchanged = _exchanged(nodes[at - 1], crop.box, given[at - 1])
+        if exchanged is None:
+            return
+        nodes[at - 1 : at + 1] = exchanged
+        at -= 1
+
+
+def _exchanged(node: Node, box: Box, given: Frame) -> list[Node] | None:
+    """Give the nodes, a crop first, that do the same as a node and a crop; None if none do."""
+    match node:
+        case Crop():
+            left, top = node.box[:2]
+            return [Crop(Box(left + box.left, top + box.top, *box.size))]
+        case Overlay():
+            moved = replace(node, left=node.left - box.left, top=node.top - box.top)
+            return [Crop(box), moved]
+        case Canvas():
+            return _before_canvas(node, box, given)
+        case Node(locality=Locality.POINTWISE):
+            return None if isinstance(node, Decode) else [Crop(box), node]
+        case Node(locality=Locality.NEIGHBOURHOOD):
+            return _before_neighbourhood(node, box, given.size)
+    return None
+
+
+def _before_canvas(node: Canvas, box: Box, given: Frame) -> list[Node] | None:
+    """Cut the picture on the canvas, then lay what is left of it on what is left of that."""
+    seen = Box(box.left - node.left, box.top - node.top, *box.size).within(given.size)
+    if seen is None:
+        return None
+    left, top = seen.left + node.left - box.left, seen.top + node.top - box.top
+    smaller = Canvas(*box.size, left, top, node.colour)
+    idle = smaller.frame(Crop(seen).frame(given)) == Crop(seen).frame(given)
+    return [Crop(seen)] if idle else [Crop(seen), smaller]
+
+
+def _before_neighbourhood(node: Node, box: Box, size: Size) -> list[Node] | None:
+    halo = node.halo
+    grown = Box(
+        box.left - halo, box.top - halo, box.width + 2 * halo, box.height + 2 * halo
+    ).within(size)
+    if grown is None or grown.size == size:
+        return None
+    trim = Crop(Box(box.left - grown.left, box.top - grown.top, *box.size))
+    return [Crop(grown), node, *([] if trim.box.size == grown.size else [trim])]

@@ -1,0 +1,65 @@
+"""sink_turns: turns wait until the picture is small, and meet on the way."""
+
+import pytest
+
+from engine.geometry import Box
+from engine.ir import Node
+from engine.nodes import (
+    Blur,
+    Canvas,
+    Convolve,
+    Crop,
+    Enhance,
+    Letters,
+    Luma,
+    Overlay,
+    Resample,
+    Rotate,
+    Tint,
+    Turn,
+)
+from engine.passes.sink_turns import sink_turns
+from tests.engine.passes.plans import plan_of
+
+RIGHT, LEFT, OVER, MIRROR = Turn(quarters=1), Turn(quarters=3), Turn(quarters=2), Turn(mirror=True)
+GREY = (Luma(), Tint((bytes(range(256)),) * 3))
+TEXT = Overlay(Letters(("a",), "Liberation Sans", 9, (0, 0, 0, 255), 9, 9), 1, 1)
+DIAGONAL = (3, 0, 0, 0, 0, 0, 0, 0, -3)
+TURNED_BACK = (0, 0, -3, 0, 0, 0, 3, 0, 0)  # a quarter turn to the right makes it DIAGONAL
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sunk"),
+    [
+        ((RIGHT, LEFT), ()),
+        ((RIGHT, *GREY, RIGHT), (*GREY, OVER)),
+        ((MIRROR, OVER, RIGHT), (Turn(True, 3),)),
+        ((OVER, Resample(20, 15)), (Resample(20, 15), OVER)),
+        ((MIRROR, Crop(Box(1, 2, 10, 5))), (Crop(Box(29, 2, 10, 5)), MIRROR)),
+        ((RIGHT, Crop(Box(1, 2, 10, 5))), (Crop(Box(2, 19, 5, 10)), RIGHT)),
+        ((RIGHT, Convolve(DIAGONAL)), (Convolve(TURNED_BACK), RIGHT)),
+        ((MIRROR, Enhance()), (Enhance(), MIRROR)),
+    ],
+)
+def test_what_turns_move_past(nodes: tuple[Node, ...], sunk: tuple[Node, ...]) -> None:
+    made = sink_turns(plan_of(*nodes))
+    assert made.nodes == plan_of(*sunk).nodes
+    assert made.frame == plan_of(*nodes).frame
+    assert sink_turns(made) is made
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        (RIGHT, Resample(20, 15)),  # rows and columns round in a fixed order
+        (MIRROR, Resample(80, 60)),  # enlarged, there would be more to turn
+        (MIRROR, Rotate(5, 43, 34)),
+        (RIGHT, TEXT),
+        (MIRROR, Canvas(50, 50, 1, 1, (0, 0, 0, 255))),
+        (RIGHT, Blur(2, 7)),
+        (Resample(20, 15), MIRROR),
+    ],
+)
+def test_what_they_do_not(nodes: tuple[Node, ...]) -> None:
+    plan = plan_of(*nodes)
+    assert sink_turns(plan) is plan
