@@ -36,6 +36,7 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
         async with open_store(settings.database_url, size=settings.database_pool) as store:
             dispatcher = Dispatcher(Queue(redis, RENDER))
             app[handlers.STORE] = store
+            app[METRICS].watch_pool(lambda: store.in_use)
             app[handlers.AUTHENTICATOR] = Authenticator(
                 store.services, settings.token_cache_seconds
             )

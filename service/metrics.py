@@ -1,6 +1,6 @@
 """Every metric, its name and its meaning. No service's or process's id is ever a label."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -127,9 +127,6 @@ class Metrics:
             "storage_request_duration_seconds", "Seconds of a request to a storage", "op"
         )
         self.db_pool_in_use = self._gauge("db_pool_in_use", "Connections to Postgres in use")
-        self.db_pool_wait = self._histogram(
-            "db_pool_wait_seconds", "Seconds spent waiting for a connection", buckets=HTTP
-        )
 
     def http_answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer; the two children of a kind of answer are looked up once."""
@@ -142,6 +139,10 @@ class Metrics:
         count, duration = self._answers[kind]
         count.inc()
         duration.observe(seconds)
+
+    def watch_pool(self, in_use: Callable[[], int]) -> None:
+        """Ask how many connections to Postgres are in use, whenever the numbers are read."""
+        self.db_pool_in_use.set_function(in_use)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -75,6 +75,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         store = await stack.enter_async_context(
             open_store(settings.database_url, size=settings.database_pool)
         )
+        metrics.watch_pool(lambda: store.in_use)
         redis = connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         readiness = probes.Readiness(store)

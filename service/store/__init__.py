@@ -24,6 +24,11 @@ class Store:
         self.leases = Leases(pool)
         self.deliveries = Deliveries(pool)
 
+    @property
+    def in_use(self) -> int:
+        """How many connections are lent out now."""
+        return self.pool.get_size() - self.pool.get_idle_size()
+
     async def ping(self) -> None:
         """Ask Postgres for one number; raises what asyncpg raises when it is away."""
         await self.pool.fetchval("SELECT 1", timeout=2)
