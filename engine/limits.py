@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from engine.transforms import Mode
+
 
 class EngineLimits(Struct, frozen=True, kw_only=True):
     """The limits of the engine; an error names the field and shows both numbers.
@@ -13,6 +15,9 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     `max_text_pixels`: the box that an annotation's text fills.
     `max_output_pixels`, `max_output_side`: of a result, and of each intermediate that is
     larger than the picture it is made of.
+    `max_held_bytes`: pixels that a batch keeps in memory because several jobs read them;
+    what would take more is decoded again.
+    `mode`: how near to the letter a job is done that does not say so itself.
     """
 
     max_source_bytes: int = 128 * 1024 * 1024
@@ -22,6 +27,8 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     max_text_pixels: int = 25_000_000
     max_output_pixels: int = 100_000_000
     max_output_side: int = 30_000
+    max_held_bytes: int = 512 * 1024 * 1024
+    mode: Mode = Mode.BALANCED
 
 
 DEFAULT_LIMITS = EngineLimits()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from engine import bars, codecs, vips
 from engine.draft import NOTHING_MORE, Known
@@ -13,14 +13,16 @@ from engine.expand import expand
 from engine.facts import Facts
 from engine.formats import TRAITS
 from engine.geometry import Box
+from engine.grove import Grove
 from engine.header import read_facts
-from engine.ir import Plan
+from engine.ir import Frame, Node, Plan
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.lower import Bench, lower
 from engine.nodes import Layer, Overlay
 from engine.passes import optimise
+from engine.share import Branch, share
 from engine.source import Source
-from engine.transforms import Format, Job, Watermark
+from engine.transforms import Format, Job, Mode, Watermark
 
 
 class Output(Struct, frozen=True):
@@ -80,8 +82,7 @@ def render(
     except DarkroomError as error:
         yield from ((index, error) for index in range(len(jobs)))
         return
-    for index, job in enumerate(jobs):
-        yield index, rendering.outcome(job)
+    yield from rendering.outcomes(jobs)
 
 
 def input_keys(jobs: Sequence[Job]) -> list[str]:
@@ -94,7 +95,12 @@ def plan(
     job: Job, facts: Facts, limits: EngineLimits = DEFAULT_LIMITS, known: Known = NOTHING_MORE
 ) -> Plan:
     """Give the plan that is carried out for a job: expanded, then optimised."""
-    return optimise(expand(job, facts, limits, known))
+    return optimise(expand(job, facts, limits, known), mode_of(job, limits))
+
+
+def mode_of(job: Job, limits: EngineLimits) -> Mode:
+    """Tell how near to the letter a job is done."""
+    return limits.mode if job.mode is UNSET else job.mode
 
 
 class Rendering:
@@ -107,53 +113,130 @@ class Rendering:
         self.known = Known({key: facts_of_input(key, inputs[key], limits) for key in inputs})
         pictures = {key: found for key, found in inputs.items() if isinstance(found, Source)}
         self.bench = Bench(source, pictures)
+        self.measured: dict[tuple[Node, ...], Box] = {}
+        self.damaged: DarkroomError | None = None
 
-    def outcome(self, job: Job) -> Output | DarkroomError:
-        """Do one job; its error is a result like another."""
-        before = vips.COUNTER.operations
+    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Result]:
+        """Do the jobs in their order; a job's error is a result like another.
+
+        What the header alone decides is planned first. What depends on pixels is planned
+        when the first such job has its turn, and shares what it can with its own kind.
+        """
+        settled = [self._settled(job, looking=False) for job in jobs]
+        grove = Grove(self._shared(jobs, settled), self.facts, self.bench, self._count_decoding)
+        for index in range(len(jobs)):
+            if _awaits(settled[index]):
+                looked = [
+                    self._settled(job, looking=True) if _awaits(made) else None
+                    for job, made in zip(jobs, settled, strict=True)
+                ]
+                grove.trees += self._shared(jobs, looked)
+                settled = [
+                    old if new is None else new for old, new in zip(settled, looked, strict=True)
+                ]
+            yield index, self._outcome(index, settled[index], grove)
+            grove.finish(index)
+
+    def _settled(self, job: Job, looking: bool) -> Plan | DarkroomError:
+        """Plan a job to its end or, if not `looking` at pixels, to where it needs them."""
+        measured: dict[int, Box] = {}
         try:
-            return self.carry_out(self.settle(job))
+            while (made := self._plan(job, measured)).awaits is not None and looking:
+                measured[made.awaits] = self._measure(made)
         except DarkroomError as error:
             return error
-        finally:
-            self.stats.vips_operations += vips.COUNTER.operations - before
+        return made
 
-    def settle(self, job: Job) -> Plan:
-        """Plan a job to its end, looking at pixels where it depends on them."""
-        measured: dict[int, Box] = {}
-        while True:
-            began = self.stats.clock()
-            made = plan(job, self.facts, self.limits, Known(self.known.inputs, measured))
-            self.stats.plan_seconds += self.stats.clock() - began
-            if made.awaits is None:
-                return made
-            with self._blaming_the_damaged(made):
-                measured[made.awaits] = bars.measure(self._image(made))
+    def _plan(self, job: Job, measured: Mapping[int, Box]) -> Plan:
+        began = self.stats.clock()
+        made = plan(job, self.facts, self.limits, Known(self.known.inputs, measured))
+        self.stats.plan_seconds += self.stats.clock() - began
+        return made
+
+    def _measure(self, made: Plan) -> Box:
+        """Look for bars in what a plan makes; once for all plans that make the same."""
+        if made.nodes not in self.measured:
+            with self._counting(), self._blaming_the_damaged(made):
+                self.measured[made.nodes] = bars.measure(self._image(made))
+        return self.measured[made.nodes]
+
+    def _shared(
+        self, jobs: Sequence[Job], settled: Sequence[Plan | DarkroomError | None]
+    ) -> tuple[Branch, ...]:
+        """Bring together all that was planned to its end."""
+        began = self.stats.clock()
+        plans = {
+            index: made
+            for index, made in enumerate(settled)
+            if isinstance(made, Plan) and made.awaits is None
+        }
+        to_the_letter = {i for i in plans if mode_of(jobs[i], self.limits) is Mode.EXACT}
+        trees = share(plans, self.limits.max_held_bytes, to_the_letter)
+        self.stats.plan_seconds += self.stats.clock() - began
+        return trees
+
+    def _outcome(
+        self, index: int, made: Plan | DarkroomError, grove: Grove
+    ) -> Output | DarkroomError:
+        if isinstance(made, DarkroomError):
+            return made
+        try:
+            with self._counting(), self._blaming_the_damaged(made):
+                return _encoded(grove.image(index), made)
+        except DarkroomError as error:
+            return error
 
     def carry_out(self, made: Plan) -> Output:
-        """Lower a plan, pull it once and encode what comes out."""
-        with self._blaming_the_damaged(made):
-            image = self._image(made)
-            data = codecs.encode(image, made.save)
-        return Output(data, made.save.format, image.width, image.height)
+        """Lower a plan by itself, pull it once and encode what comes out."""
+        with self._counting(), self._blaming_the_damaged(made):
+            return _encoded(self._image(made), made)
 
     def _image(self, made: Plan) -> vips.Image:
-        self.stats.decode_passes += 1
-        self.stats.pixels_decoded += made.frames[0].size.pixels
+        self._count_decoding(made.frames[0])
         return lower(made, self.bench)
+
+    def _count_decoding(self, frame: Frame) -> None:
+        self.stats.decode_passes += 1
+        self.stats.pixels_decoded += frame.size.pixels
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        before = vips.COUNTER.operations
+        try:
+            yield
+        finally:
+            self.stats.vips_operations += vips.COUNTER.operations - before
 
     @contextmanager
     def _blaming_the_damaged(self, made: Plan) -> Iterator[None]:
         """Find out which picture is damaged when a plan cannot be carried out."""
+        if self.damaged is not None:
+            raise self.damaged
         try:
             with vips.render_errors():
                 yield
         except DarkroomError:
-            vips.drain(vips.open_image(self.bench.source, self.facts.format))
+            self._drain_source()
             for layer in _layers(made):
                 with _about(layer.source):
                     vips.drain(vips.open_image(self.bench.inputs[layer.source], layer.facts.format))
             raise
+
+    def _drain_source(self) -> None:
+        """Decode the source alone; if it is damaged, no other job need try."""
+        try:
+            vips.drain(vips.open_image(self.bench.source, self.facts.format))
+        except DarkroomError as error:
+            self.damaged = error
+            raise
+
+
+def _awaits(made: Plan | DarkroomError) -> bool:
+    return isinstance(made, Plan) and made.awaits is not None
+
+
+def _encoded(image: vips.Image, made: Plan) -> Output:
+    return Output(codecs.encode(image, made.save), made.save.format, image.width, image.height)
 
 
 def _layers(made: Plan) -> Iterator[Layer]:

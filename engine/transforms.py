@@ -5,7 +5,7 @@ API document; `engine.expand` is the only place that gives them a meaning.
 """
 
 import re
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -93,6 +93,13 @@ ENDINGS = {
     "jpe": Format.JPEG,
     "tif": Format.TIFF,
 }
+
+
+class Mode(StrEnum):
+    """How near the pixels keep to the letter: bit for bit, or within stated tolerances."""
+
+    EXACT = "exact"
+    BALANCED = "balanced"
 
 
 class Priority(Enum):
@@ -328,6 +335,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     transformations: tuple[Transformation, ...]
     quality: Quality = Quality(70)
     format: Format | UnsetType = UNSET
+    mode: Mode | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.format is UNSET and _format_of(self.destination) is None:

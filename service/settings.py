@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.limits import DEFAULT_LIMITS
+from engine.transforms import Mode
 from service import failpoints
 
 PREFIX = "DARKROOM_"
@@ -86,6 +87,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         DEFAULT_LIMITS.max_text_pixels
     )
     max_output_bytes: Annotated[Size, _doc("Largest output file")] = 512 * 1024**2
+    max_held_bytes: Annotated[Size, _doc("Most pixels kept in memory for jobs that share them")] = (
+        DEFAULT_LIMITS.max_held_bytes
+    )
+    mode: Annotated[Mode, _doc("exact or balanced, for jobs that name no mode")] = (
+        DEFAULT_LIMITS.mode
+    )
     max_inputs: Annotated[Count, _doc("Most different watermark files of a request")] = 64
 
     slots: Annotated[int, Meta(ge=0), _doc("Rendering children; 0 means one per core")] = 0

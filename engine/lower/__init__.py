@@ -9,7 +9,7 @@ from engine.lower import blur, colour, filters, overlay, shape
 from engine.lower.bench import Bench, run
 from engine.vips import Image
 
-__all__ = ["Bench", "blur", "colour", "filters", "lower", "overlay", "shape"]
+__all__ = ["Bench", "blur", "colour", "filters", "lower", "overlay", "run", "shape"]
 
 
 def lower(plan: Plan, bench: Bench) -> Image:

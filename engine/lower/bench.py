@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 
 from engine.facts import Facts
-from engine.ir import Access, Frame, Locality, Node, frames_of
+from engine.ir import Access, Frame, Locality, Node, source_frame
 from engine.nodes import Layer, Letters, Resample
 from engine.source import Source
 from engine.vips import Image, Ink, hold
@@ -43,21 +43,28 @@ def lower_node(node: Node, image: Image, work: Work) -> Image:
     raise NotImplementedError(type(node).__name__)
 
 
-def run(nodes: Sequence[Node], facts: Facts, bench: Bench) -> Image:
-    """Lower nodes from decoding on, to be pulled once.
+def run(
+    nodes: Sequence[Node],
+    facts: Facts,
+    bench: Bench,
+    image: Image = None,
+    given: Frame | None = None,
+) -> Image:
+    """Lower nodes, to be pulled once: from decoding on, or from an image and its frame.
 
     The source is read in sequence. Before a node that jumps about, what was made so far is
     put into memory. Before one that reads a row more than once, rows that took work are
     held. The nodes before have cut the picture down as far as the plan does.
     """
-    image: Image = None
-    dear = False
-    for node, frame in zip(nodes, frames_of(facts, nodes), strict=True):
+    frame = given or source_frame(facts)
+    in_memory, dear = image is not None, False
+    for node in nodes:
+        frame = node.frame(frame)
         if node.access is Access.RANDOM:
-            image, dear = image.copy_memory(), False
+            image, in_memory, dear = image if in_memory else image.copy_memory(), True, False
         elif dear and _reads_again(node):
             image, dear = hold(image), False
-        image = lower_node(node, image, Work(bench, facts, frame))
+        image, in_memory = lower_node(node, image, Work(bench, facts, frame)), False
         dear = dear or _reads_again(node) or node.access is Access.RANDOM
     return image
 

@@ -14,8 +14,10 @@ from engine.passes.drop_idle import drop_idle
 from engine.passes.fuse_tables import fuse_tables
 from engine.passes.pull_crops import pull_crops
 from engine.passes.quicken_blur import quicken_blur
+from engine.passes.shrink_on_load import shrink_on_load
 from engine.passes.sink_turns import sink_turns
 from engine.spec import verify
+from engine.transforms import Mode
 
 
 class Exact(Struct, frozen=True):
@@ -46,12 +48,17 @@ class Pass(Struct, frozen=True):
         """The function's own."""
         return self.run.__name__
 
+    def allowed_in(self, mode: Mode) -> bool:
+        """Whether a job that is done in this mode may be rewritten so."""
+        return mode is Mode.BALANCED or self.fidelity == EXACT
+
 
 PASSES: tuple[Pass, ...] = (
     Pass(drop_idle, EXACT),  # first, so that nobody else has to think of nodes that do nothing
     Pass(sink_turns, EXACT),  # before crops rise, so that these need not turn with them
     Pass(pull_crops, EXACT),  # leaves the pointwise nodes beside each other
     Pass(fuse_tables, EXACT),
+    Pass(shrink_on_load, Bounded(levels=48, psnr=40)),  # asks what stands before the scaling
     Pass(quicken_blur, Bounded(levels=4, psnr=48)),  # last: it asks for the final frames
 )
 
@@ -60,17 +67,19 @@ Observer = Callable[[str, Plan, Plan], None]
 
 def optimise(
     plan: Plan,
+    mode: Mode = Mode.BALANCED,
     switched_off: Collection[str] = (),
     observer: Observer | None = None,
     passes: tuple[Pass, ...] = PASSES,
 ) -> Plan:
     """Run the passes in order, each result verified; `observer` sees name, before, after.
 
-    IllegalPlan if the plan given, or one made by a pass, breaks a rule.
+    The exact mode leaves out what is bounded. IllegalPlan if the plan given, or one made by
+    a pass, breaks a rule.
     """
     verify(plan)
     for rewriting in passes:
-        if rewriting.name in switched_off:
+        if rewriting.name in switched_off or not rewriting.allowed_in(mode):
             continue
         before, plan = plan, rewriting.run(plan)
         if plan is not before:

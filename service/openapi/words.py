@@ -23,6 +23,8 @@ MEANINGS = {
     "None at all converts the format only.",
     "Job.quality": "Quality of lossy formats. A fraction is dropped; 0 is written as 1.",
     "Job.format": "The format to write, whatever the destination's ending is.",
+    "Job.mode": "How near to the letter the pixels are made: `exact` is bit for bit, `balanced` "
+    "takes less time and keeps within stated tolerances. Without it the setting decides.",
     "RetryProcesses.service_id": "Your service's number. It must be the one that the token is for.",
     "RetryProcesses.process_ids": "The processes to run again.",
     "RetryProcesses.all": "Whether jobs that are done run again too. Otherwise only jobs that "

@@ -1,0 +1,68 @@
+"""Trees while they are carried out: pixels are held from their first reader to their last."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from engine.facts import Facts
+from engine.ir import Frame
+from engine.lower import Bench, run
+from engine.nodes import Decode
+from engine.share import Branch
+from engine.vips import Image
+
+
+@dataclass
+class Grove:
+    """The trees of a batch, the pictures that are held, and the jobs that are still to do.
+
+    `decoding` is told of each reading of the source from its start, by the frame that it gives.
+    """
+
+    trees: tuple[Branch, ...]
+    facts: Facts
+    bench: Bench
+    decoding: Callable[[Frame], None]
+    held: dict[int, Image] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+
+    def __contains__(self, job: int) -> bool:
+        return any(job in tree.jobs for tree in self.trees)
+
+    def image(self, job: int) -> Image:
+        """Build the pipeline of a job on what is held already; what others need is held."""
+        image: Image = None
+        for branch in self._left_to_do(job):
+            if id(branch) in self.held:
+                image = self.held[id(branch)]
+                continue
+            if isinstance(branch.nodes[0], Decode):
+                self.decoding(branch.nodes[0].frame(branch.given))
+            image = run(branch.nodes, self.facts, self.bench, image, branch.given)
+            if branch.held:
+                image = self.held[id(branch)] = image.copy_memory()
+        return image
+
+    def finish(self, job: int) -> None:
+        """Let go of what only this job and those before it were served by."""
+        self.done.add(job)
+        for tree in self.trees:
+            self._release(tree)
+
+    def _release(self, branch: Branch) -> None:
+        if id(branch) in self.held and branch.jobs <= self.done:
+            del self.held[id(branch)]
+        for each in branch.branches:
+            self._release(each)
+
+    def _left_to_do(self, job: int) -> list[Branch]:
+        """Give the branches that lead to a job, from the last that is held on."""
+        path = list(_path(next(tree for tree in self.trees if job in tree.jobs), job))
+        at = max((at for at, branch in enumerate(path) if id(branch) in self.held), default=0)
+        return path[at:]
+
+
+def _path(branch: Branch, job: int) -> Iterable[Branch]:
+    yield branch
+    for each in branch.branches:
+        if job in each.jobs:
+            yield from _path(each, job)

@@ -1,0 +1,148 @@
+"""Many plans of one source become few trees: what begins alike is done once.
+
+A tree's branches are runs of nodes. Where a branch has several readers its picture is held
+in memory; a plan that shares nothing stays a branch of its own and streams. Before that,
+plans are brought together: one decode at the largest scale that serves all, and what is
+scaled down further starts from a picture halved as often as several plans can use.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from msgspec import Struct
+
+from engine.ir import Frame, Node, Plan, Save, source_frame
+from engine.levels import decoded_at, deepest, first_scaling
+from engine.nodes import Decode, Halve
+
+Plans = Mapping[int, Plan]
+
+
+class Branch(Struct, frozen=True):
+    """A run of nodes, and who reads what comes out: jobs that save it, further branches.
+
+    `given` is the frame before the first node, `frame` the one after the last.
+    """
+
+    nodes: tuple[Node, ...]
+    given: Frame
+    frame: Frame
+    saves: Mapping[int, Save]
+    branches: "tuple[Branch, ...]"
+
+    @property
+    def held(self) -> bool:
+        """Whether several read it, so that it is kept in memory."""
+        return len(self.saves) + len(self.branches) > 1
+
+    @property
+    def jobs(self) -> frozenset[int]:
+        """All who are served by it, directly or not."""
+        return frozenset(self.saves).union(*(branch.jobs for branch in self.branches))
+
+    @property
+    def held_bytes(self) -> int:
+        """The pixels that are kept for it and its branches, if all are kept at once."""
+        own = bytes_of(self.frame) if self.held else 0
+        return own + sum(branch.held_bytes for branch in self.branches)
+
+
+def bytes_of(frame: Frame) -> int:
+    """Give how much memory a picture of this frame takes."""
+    return frame.size.pixels * (frame.bands + frame.alpha) * (frame.depth // 8)
+
+
+def share(plans: Plans, most_held: int, to_the_letter: Collection[int] = ()) -> tuple[Branch, ...]:
+    """Grow the trees for plans of one source, by their jobs' indexes.
+
+    `most_held` bytes of pixels are held at most. Where a tree would hold more, the plan that
+    needs the source largest is done alone, with a decode of its own. The jobs that are done
+    `to_the_letter` share only what is equal anyway.
+    """
+    if not plans:
+        return ()
+    tree = _grown(_brought_together(plans, to_the_letter))
+    if len(plans) == 1 or tree.held_bytes <= most_held:
+        return (tree,)
+    alone = min(plans, key=lambda index: _shrink(plans[index]))
+    rest = {index: plan for index, plan in plans.items() if index != alone}
+    return (_grown({alone: plans[alone]}), *share(rest, most_held, to_the_letter))
+
+
+def _shrink(plan: Plan) -> int:
+    decode = plan.nodes[0]
+    assert isinstance(decode, Decode)  # noqa: S101 - verified
+    return decode.shrink
+
+
+def _brought_together(plans: Plans, to_the_letter: Collection[int]) -> Plans:
+    """Decode all at the largest scale that one needs; halve what several scale down from."""
+    if len(plans) == 1:
+        return plans
+    scale = min(map(_shrink, plans.values()))
+    together = {index: decoded_at(plan, scale) for index, plan in plans.items()}
+    groups: dict[tuple[Node, ...], list[int]] = {}
+    for index, plan in together.items():
+        if index not in to_the_letter and (at := first_scaling(plan)) is not None:
+            groups.setdefault(plan.nodes[:at], []).append(index)
+    for before, members in groups.items():
+        for index, halves in _halvings(members, plans, scale):
+            plan = together[index]
+            nodes = (*before, *(Halve(),) * halves, *plan.nodes[len(before) :])
+            together[index] = plan.with_nodes(nodes)
+    return together
+
+
+def _halvings(members: list[int], plans: Plans, scale: int) -> Iterator[tuple[int, int]]:
+    """Tell how often each may be halved after decoding, as far as another is so too."""
+    depths = {index: deepest(decoded_at(plans[index], 1)) // scale for index in members}
+    goals = {index: plans[index].nodes[first_scaling(plans[index]) or 0] for index in members}
+    for index in members:
+        halves = 0
+        while (factor := 2 << halves) <= depths[index]:
+            if len({goals[other] for other in members if depths[other] >= factor}) < 2:
+                break
+            halves += 1
+        yield index, halves
+
+
+def _grown(plans: Plans, start: int = 0) -> Branch:
+    """Grow the branch of plans that agree on their first `start` nodes and the next one."""
+    first = next(iter(plans.values()))
+    end = min(len(plan.nodes) for plan in plans.values())
+    end = next(
+        (at for at in range(start, end) if len({plan.nodes[at] for plan in plans.values()}) > 1),
+        end,
+    )
+    further: dict[Node, dict[int, Plan]] = {}
+    for index, plan in plans.items():
+        if len(plan.nodes) > end:
+            further.setdefault(plan.nodes[end], {})[index] = plan
+    frames = (source_frame(first.facts), *first.frames)
+    return Branch(
+        first.nodes[start:end],
+        frames[start],
+        frames[end],
+        {index: plan.save for index, plan in plans.items() if len(plan.nodes) == end},
+        tuple(_grown(some, end) for some in further.values()),
+    )
+
+
+def tree_lines(branch: Branch, lead: str = "", tail: str = "") -> Iterator[str]:
+    """Draw a tree: for each branch what it does, what comes out, who is served."""
+    yield f"{lead}{_words(branch)}"
+    last = len(branch.branches) - 1
+    for place, each in enumerate(branch.branches):
+        here, below = ("└─ ", "   ") if place == last else ("├─ ", "│  ")
+        yield from tree_lines(each, tail + here, tail + below)
+
+
+def _words(branch: Branch) -> str:
+    steps = " → ".join(_step(node) for node in branch.nodes)
+    held = f", {bytes_of(branch.frame) / 1e6:.1f} MB held" if branch.held else ""
+    saves = "".join(f" ⇒ job {index} {save}" for index, save in branch.saves.items())
+    return f"{steps}  {branch.frame}{held}{saves}"
+
+
+def _step(node: Node) -> str:
+    name = type(node).__name__.lower()
+    return f"{name} {node.words}" if node.words else name
