@@ -18,7 +18,9 @@ def _to_srgb(node: ToSrgb, image: Image, work: Work) -> Image:
     if node.profile:
         image = through_profile(image)
     if image.interpretation == "cmyk":
-        image = image.icc_transform("srgb", input_profile="cmyk", embedded=False, depth=8)
+        image = image.icc_transform(
+            "srgb", input_profile="cmyk", embedded=False, intent="perceptual", depth=8
+        )
     if image.format == "ushort":
         image = (image >> 8).cast("uchar")
     if image.bands < 3:
