@@ -6,7 +6,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint gallery format clean bench-service
+.PHONY: help setup run test lint matrix gallery format clean bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ lint: setup ## ruff, mypy strict, import-linter
 
 bench-service: setup ## measure intake, dispatch and slots of the service
 	@$(RUN)/python -m bench.service
+
+matrix: setup ## every transformation on every kind of picture in every format
+	@$(RUN)/pytest -m long tests/engine/matrix
 
 gallery: setup ## draw every transformation and option, before and after, into docs/gallery
 	@$(RUN)/python -m gallery

@@ -1,0 +1,137 @@
+"""Every transformation on every kind of picture in every format.
+
+Each result is held to that of the same picture made ready by hand (see `kinds`), and its
+size to the letter of the contract (see `steps`). The suite takes for each kind and type one
+way and one format, in turn; `make matrix` takes all.
+"""
+
+import io
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import Format, Job, Output, Source, render
+from engine.formats import TRAITS
+from engine.transforms import TYPES
+from tests.engine.matrix.kinds import Kind, kinds, picture
+from tests.engine.matrix.steps import STEPS, Step
+from tests.engine.pictures import Pixels, encoded, job
+
+KINDS = {kind.name: kind for kind in kinds()}
+FORMATS = tuple(TRAITS)
+MARKS = {
+    name: Source.from_bytes(encoded(picture(9, 6, bands)))
+    for name, bands in (("mark", 3), ("veiled", 4))
+}
+QUALITY = 90
+NEAR = 1.5  # mean levels that profiles may differ by, after what sharpens most
+LOSS = 12.0  # mean levels that a lossy format may lose of a small grainy picture
+
+
+def make(source: bytes, wanted: list[tuple[Step, Format]]) -> list[Output]:
+    """Carry out each step in its format; the first failure is the test's."""
+    jobs = [_job(step, format_) for step, format_ in wanted]
+    made = []
+    for index, result in render(Source.from_bytes(source), jobs, inputs=MARKS):
+        assert isinstance(result, Output), f"{wanted[index][0].name}: {result}"
+        made.append(result)
+    return made
+
+
+def _job(step: Step, format_: Format) -> Job:
+    return job(*step.words, format=format_.value, quality=QUALITY)
+
+
+def seen(output: Output) -> Pixels:
+    """Read a result by Pillow, as RGB or RGBA; its format and size must be as told."""
+    with Image.open(io.BytesIO(output.data)) as image:
+        assert str(image.format).lower() == output.format.value
+        assert image.size == (output.width, output.height)
+        assert not {"icc_profile", "exif"} & image.info.keys()
+        return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+
+
+def check(kind: Kind, wanted: list[tuple[Step, Format]]) -> None:
+    """Hold a kind's results to those of the picture made ready by hand."""
+    by_hand = make(encoded(np.ascontiguousarray(kind.upright)), wanted)
+    for (step, format_), one, other in zip(wanted, make(kind.data, wanted), by_hand, strict=True):
+        where = f"{kind.name}, {step.name}, {format_.value}"
+        high, wide = kind.upright.shape[:2]
+        assert (one.width, one.height) == step.size(wide, high), where
+        mine, theirs = seen(one).astype(int), seen(other)
+        assert mine.shape == theirs.shape, where
+        apart = float(np.abs(mine - theirs).mean())
+        allowed = 0 if kind.exact else LOSS if TRAITS[format_].lossy else NEAR
+        assert apart <= allowed, f"{where}: {apart:.2f} levels"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_comes_out_as_if_made_ready_by_hand(name: str) -> None:
+    turn = list(KINDS).index(name)
+    ways: dict[str, list[Step]] = {}
+    for step in STEPS:
+        ways.setdefault(step.type, []).append(step)
+    assert set(ways) == {"", *TYPES}
+    check(
+        KINDS[name],
+        [
+            (steps[turn % len(steps)], FORMATS[(turn + at) % len(FORMATS)])
+            for at, steps in enumerate(ways.values())
+        ],
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_in_each_format(name: str, format_: Format) -> None:
+    check(KINDS[name], [(step, format_) for step in STEPS])
+
+
+@lru_cache
+def as_png(name: str) -> list[Pixels]:
+    return [seen(each) for each in make(KINDS[name].data, [(step, Format.PNG) for step in STEPS])]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("name", ["RGB", "RGBA", "1x1 RGBA"])
+def test_each_format_shows_what_png_shows(name: str, format_: Format) -> None:
+    made = make(KINDS[name].data, [(step, format_) for step in STEPS])
+    for step, output, png in zip(STEPS, made, as_png(name), strict=True):
+        expected = png if TRAITS[format_].alpha else on_white(png)
+        mine = seen(output)
+        assert on_white(mine).shape == on_white(expected).shape
+        apart = np.abs(on_white(mine).astype(float) - on_white(expected)).mean()
+        lost = LOSS if TRAITS[format_].lossy else 0
+        assert apart <= lost, f"{name}, {step.name}, {format_.value}: {apart:.2f} levels"
+        if mine.shape[2] == expected.shape[2] == 4:
+            assert np.abs(mine[..., 3].astype(int) - expected[..., 3]).mean() <= lost
+
+
+def on_white(pixels: Pixels) -> Pixels:
+    """Lay a picture on white."""
+    if pixels.shape[2] == 3:
+        return pixels
+    cover = pixels[..., 3:] / 255
+    return np.rint(pixels[..., :3] * cover + 255 * (1 - cover)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_as_a_watermark(name: str) -> None:
+    kind, base = KINDS[name], encoded(picture(40, 30, 3))
+    marks = (kind.data, encoded(np.ascontiguousarray(kind.upright)))
+    one, other = (
+        next(
+            iter(render(Source.from_bytes(base), WATERMARK, inputs={"m": Source.from_bytes(mark)}))
+        )
+        for mark in marks
+    )
+    assert isinstance(one[1], Output)
+    assert isinstance(other[1], Output)
+    apart = np.abs(seen(one[1]).astype(int) - seen(other[1])).mean()
+    assert apart <= (0 if kind.exact else NEAR)
+
+
+WATERMARK = [job({"type": "watermark", "source": "m", "width": "80%", "height": "60%"})]
