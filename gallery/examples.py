@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.formats import TRAITS
-from engine.transforms import Direction, FilterName, FitType, Gravity
+from engine.transforms import Direction, FilterName, FitType, Gravity, Mode
 
 Words = dict[str, Any]
 
@@ -236,4 +236,8 @@ SAVING = (
     Panel("format", "coffee",
           tuple(saved("coffee", format=each.value) for each in TRAITS),
           note="Without it, the destination's ending decides."),
+    Panel("mode", "cat",
+          tuple({**saved("cat.webp", mode=each.value),
+                 "transformations": [{"type": "blur", "sigma": 25}]} for each in Mode),
+          note="Exact: every pixel to the letter. Balanced: within a distance that is not seen."),
 )  # fmt: skip

@@ -11,9 +11,9 @@ from gallery.examples import Panel, Words
 
 INTRODUCTIONS = {
     "several": "A job may have any number of transformations.",
-    "saving": "What a job may say about its file.",
+    "saving": "What a job may say beside its transformations.",
 }
-TITLES = {"several": "Several together", "saving": "Saving"}
+TITLES = {"several": "Several together", "saving": "The job itself"}
 
 
 class Picture(Struct, frozen=True):
