@@ -56,6 +56,11 @@ class Frame(Struct, frozen=True):
         """Width and height."""
         return Size(self.width, self.height)
 
+    @property
+    def bytes(self) -> int:
+        """How much memory such a picture takes."""
+        return self.size.pixels * (self.bands + self.alpha) * (self.depth // 8)
+
     def sized(self, width: int, height: int) -> "Frame":
         """The same kind of picture at another size."""
         return replace(self, width=width, height=height)

@@ -42,13 +42,8 @@ class Branch(Struct, frozen=True):
     @property
     def held_bytes(self) -> int:
         """The pixels that are kept for it and its branches, if all are kept at once."""
-        own = bytes_of(self.frame) if self.held else 0
+        own = self.frame.bytes if self.held else 0
         return own + sum(branch.held_bytes for branch in self.branches)
-
-
-def bytes_of(frame: Frame) -> int:
-    """Give how much memory a picture of this frame takes."""
-    return frame.size.pixels * (frame.bands + frame.alpha) * (frame.depth // 8)
 
 
 def share(plans: Plans, most_held: int, to_the_letter: Collection[int] = ()) -> tuple[Branch, ...]:
@@ -138,7 +133,7 @@ def tree_lines(branch: Branch, lead: str = "", tail: str = "") -> Iterator[str]:
 
 def _words(branch: Branch) -> str:
     steps = " → ".join(_step(node) for node in branch.nodes)
-    held = f", {bytes_of(branch.frame) / 1e6:.1f} MB held" if branch.held else ""
+    held = f", {branch.frame.bytes / 1e6:.1f} MB held" if branch.held else ""
     saves = "".join(f" ⇒ job {index} {save}" for index, save in branch.saves.items())
     return f"{steps}  {branch.frame}{held}{saves}"
 

@@ -5,6 +5,7 @@ import. `VIPS_CONCURRENCY` may be set by whoever starts the process; one thread 
 gives the most pictures a second when there is a process for each core.
 """
 
+import ctypes
 import os
 from array import array
 from collections.abc import Iterable, Iterator
@@ -44,6 +45,23 @@ def _require(version: tuple[int, int, int]) -> None:
 _require((pyvips.version(0), pyvips.version(1), pyvips.version(2)))
 LIBVIPS_VERSION = ".".join(str(pyvips.version(part)) for part in range(3))
 pyvips.cache_set_max(0)
+
+
+def keep_large_buffers() -> bool:
+    """Let glibc's allocator reuse the memory of large pictures; False on another allocator.
+
+    By default it maps fresh pages for each, and the kernel clears every one of them.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) and mallopt(M_TRIM_THRESHOLD, KEPT))
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+LARGEST_KEPT = 64 * 1024 * 1024
+KEPT = 128 * 1024 * 1024
+keep_large_buffers()
 pyvips.block_untrusted_set(True)
 
 
@@ -127,9 +145,9 @@ def through_profile(image: Image) -> Image:
 
 
 def image_from_table(tables: tuple[bytes, ...]) -> Image:
-    """Make a look-up image of 256 entries and one band for each table."""
+    """Make a look-up image: one band for each table, all of one length."""
     entries = bytes(value for entry in zip(*tables, strict=True) for value in entry)
-    return Image.new_from_memory(entries, 256, 1, len(tables), "uchar")
+    return Image.new_from_memory(entries, len(tables[0]), 1, len(tables), "uchar")
 
 
 def image_from_numbers(numbers: Iterable[float], code: str) -> Image:

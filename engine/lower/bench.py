@@ -6,9 +6,11 @@ from functools import singledispatch
 
 from engine.facts import Facts
 from engine.ir import Access, Frame, Locality, Node, source_frame
-from engine.nodes import Layer, Letters, Resample
+from engine.nodes import Layer, Letters, Overlay, Resample
 from engine.source import Source
 from engine.vips import Image, Ink, hold
+
+SMALL = 32 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,15 @@ class Bench:
 
 @dataclass(frozen=True)
 class Work:
-    """Where a node stands: the bench, the file's facts, and the frame to come to."""
+    """Where a node stands: the bench, the file's facts, and the frame to come to.
+
+    `rereadable` tells that the image comes from memory, not straight from the source.
+    """
 
     bench: Bench
     facts: Facts
     frame: Frame
+    rereadable: bool = False
 
 
 @singledispatch
@@ -53,18 +59,25 @@ def run(
     """Lower nodes, to be pulled once: from decoding on, or from an image and its frame.
 
     The source is read in sequence. Before a node that jumps about, what was made so far is
-    put into memory. Before one that reads a row more than once, rows that took work are
-    held. The nodes before have cut the picture down as far as the plan does.
+    put into memory, and so is a small picture before something is laid over it. Before a
+    node that reads a row more than once, rows that took work are held. The nodes before have
+    cut the picture down as far as the plan does.
     """
     frame = given or source_frame(facts)
-    in_memory, dear = image is not None, False
+    in_memory = rereadable = image is not None
+    dear = False
     for node in nodes:
-        frame = node.frame(frame)
-        if node.access is Access.RANDOM:
-            image, in_memory, dear = image if in_memory else image.copy_memory(), True, False
+        wanted = node.access is Access.RANDOM or (
+            isinstance(node, Overlay) and not rereadable and frame.bytes <= SMALL
+        )
+        if wanted and not in_memory:
+            image, dear = image.copy_memory(), False
         elif dear and _reads_again(node):
             image, dear = hold(image), False
-        image, in_memory = lower_node(node, image, Work(bench, facts, frame)), False
+        frame = node.frame(frame)
+        rereadable = rereadable or wanted
+        image = lower_node(node, image, Work(bench, facts, frame, rereadable))
+        in_memory = False
         dear = dear or _reads_again(node) or node.access is Access.RANDOM
     return image
 

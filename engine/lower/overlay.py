@@ -6,17 +6,18 @@ from engine.geometry import Box
 from engine.ir import Frame
 from engine.lettering import draw
 from engine.lower.bench import Bench, Work, lower_node, run
+from engine.lower.kept import KEPT, key_of
 from engine.nodes import Layer, Letters, Overlay
 from engine.vips import Image, Ink, black, hold
 
 
 @lower_node.register
 def _overlay(node: Overlay, image: Image, work: Work) -> Image:
-    """Blend the layer with its own rectangle of the picture.
+    """Blend the layer with its own rectangle of the picture, and put that back.
 
-    `ifthenelse` makes only what its condition asks for, so the rest passes through. It is
-    not put back with `insert`, which rewinds the inputs that it has passed: the picture's
-    source cannot be read again.
+    `insert` rewinds the inputs that it has passed. Where the picture's source cannot be read
+    again, `ifthenelse` stands in: it makes only what its condition asks for, but asks it of
+    every pixel.
     """
     ink = _made_ready(node.layer, work.bench)
     if ink is None:
@@ -26,7 +27,11 @@ def _overlay(node: Overlay, image: Image, work: Work) -> Image:
     if seen is None:
         return image
     layer = ink.image.crop(seen.left - left, seen.top - top, *seen.size)
-    return _blend(image, layer, seen, work.frame)
+    if not work.rereadable:
+        return _blend(image, layer, seen, work.frame)
+    here = Box(0, 0, *seen.size)
+    blended = _blend(image.crop(*seen), layer, here, work.frame.sized(*seen.size))
+    return image.insert(blended, seen.left, seen.top)
 
 
 def _blend(image: Image, layer: Image, seen: Box, frame: Frame) -> Image:
@@ -47,7 +52,12 @@ def _blend(image: Image, layer: Image, seen: Box, frame: Frame) -> Image:
 
 def _made_ready(layer: Layer | Letters, bench: Bench) -> Ink | None:
     if layer not in bench.layers:
-        bench.layers[layer] = make_ready(layer, bench)
+        source = bench.inputs[layer.source] if isinstance(layer, Layer) else None
+        key = key_of(layer, source)
+        ink = KEPT.get(key) or make_ready(layer, bench)
+        if ink is not None:
+            KEPT.put(key, ink)
+        bench.layers[layer] = ink
     return bench.layers[layer]
 
 
