@@ -5,7 +5,6 @@ explain(source, batch.jobs)                 what would be done, from the header 
 for index, result in render(source, batch.jobs): …
 """
 
-from engine.check import check
 from engine.errors import DarkroomError, InvalidRequest, PictureError
 from engine.explain import Explanation, explain
 from engine.facts import Facts
@@ -31,7 +30,6 @@ __all__ = [
     "Result",
     "Source",
     "Stats",
-    "check",
     "explain",
     "input_keys",
     "parse",

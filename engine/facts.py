@@ -1,21 +1,35 @@
 """What a picture's header alone tells."""
 
+from enum import Enum
+
 from msgspec import Struct
 
 from engine.geometry import Size
-from engine.transforms import Format
+
+
+class SourceFormat(Enum):
+    """The formats that are told apart by their first bytes."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    GIF = "gif"
+    AVIF = "avif"
+    TIFF = "tiff"
+    HEIC = "heic"
+    SVG = "svg"
 
 
 class Facts(Struct, frozen=True, kw_only=True):
     """A picture as it lies in its file.
 
     `width` and `height` are those of one frame before its orientation is applied.
-    `bands` counts colours (1 grey, 3 RGB, 4 CMYK), `depth` the bits of each (8 or 16).
+    `bands` counts colours (1 grey, 3 RGB, 4 CMYK), `depth` the bits of each (8, 16 or 32).
     `orientation` is EXIF's, 1 to 8. `profile` tells whether an ICC profile is embedded,
     `interlaced` whether the file must be read whole before its first row is known.
     """
 
-    format: Format
+    format: SourceFormat
     width: int
     height: int
     bands: int = 3

@@ -1,31 +1,58 @@
 """Reading a picture's header: its facts, and every limit on it, before any pixel."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from engine import vips
-from engine.errors import SourceEmpty, SourceTooLarge, UnsupportedFormat
-from engine.facts import Facts
-from engine.formats import TRAITS, sniff
+from engine import gif, tiff, vips
+from engine.errors import SourceCorrupt, SourceEmpty, SourceTooLarge, UnsupportedFormat
+from engine.facts import Facts, SourceFormat
+from engine.formats import ANIMATED, HEAD, describe, sniff
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.source import Source
-from engine.transforms import Format
 
 COLOUR_BANDS = {"b-w": 1, "grey16": 1, "cmyk": 4}
+# Formats whose decoders make something up for what is missing at the end.
+CUT_SHORT = {SourceFormat.GIF: gif.is_cut_short, SourceFormat.TIFF: tiff.is_cut_short}
+DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}
 
 
 def read_facts(source: Source, limits: EngineLimits = DEFAULT_LIMITS) -> Facts:
     """Read a picture's header.
 
-    Raises SourceEmpty, UnsupportedFormat for what is no picture of a known format,
+    Raises SourceEmpty, UnsupportedFormat for what is no picture of a format that is read,
     SourceCorrupt for a header that its decoder rejects, and SourceTooLarge.
     """
     _check_bytes(source, limits)
-    found = sniff(source.head())
-    if found is None:
-        raise UnsupportedFormat(_not_read_here(source.head()))
+    found = _format_of(source, limits)
+    if found in CUT_SHORT and CUT_SHORT[found](source.data):
+        raise SourceCorrupt("the picture cannot be decoded: the file ends before its last pixels")
     facts = _facts_of(vips.open_image(source, found), found)
     _check_pixels(facts, limits)
     return facts
+
+
+def formats_read(limits: EngineLimits = DEFAULT_LIMITS) -> Iterator[SourceFormat]:
+    """List what is read here: HEIC if libvips has a decoder for it, SVG if it is allowed."""
+    for known in SourceFormat:
+        if (known is not SourceFormat.HEIC or vips.decodes_hevc()) and (
+            known is not SourceFormat.SVG or limits.allow_svg
+        ):
+            yield known
+
+
+def _format_of(source: Source, limits: EngineLimits) -> SourceFormat:
+    """Tell the format by the first bytes, never by what libvips would guess."""
+    head = source.head(HEAD)
+    found = sniff(head)
+    if found is not None and found in set(formats_read(limits)):
+        return found
+    reasons = {
+        SourceFormat.HEIC: "HEIC, for which this build of libvips has no decoder",
+        SourceFormat.SVG: "SVG, which is not allowed here (allow_svg)",
+    }
+    came = reasons[found] if found else describe(head)
+    known = ", ".join(name.value.upper() for name in formats_read(limits))
+    raise UnsupportedFormat(f"expected a picture in {known}, got {came}")
 
 
 def _check_bytes(source: Source, limits: EngineLimits) -> None:
@@ -54,14 +81,9 @@ def _check_pixels(facts: Facts, limits: EngineLimits) -> None:
         )
 
 
-def _not_read_here(head: bytes) -> str:
-    known = ", ".join(name.value.upper() for name in TRAITS)
-    return f"expected a picture in {known}, got a file that begins with {head[:8]!r}"
-
-
-def _facts_of(image: vips.Image, picture_format: Format) -> Facts:
+def _facts_of(image: vips.Image, picture_format: SourceFormat) -> Facts:
     fields = set(image.get_fields())
-    bands = COLOUR_BANDS.get(image.interpretation, 3)
+    bands = COLOUR_BANDS.get(image.interpretation, 3 if image.bands >= 3 else 1)
 
     def number(name: str, default: int) -> int:
         value: Any = image.get(name) if name in fields else default
@@ -74,9 +96,9 @@ def _facts_of(image: vips.Image, picture_format: Format) -> Facts:
         height=number("page-height", image.height),
         bands=bands,
         alpha=image.bands > bands,
-        depth=8 if image.format == "uchar" else 16,
+        depth=DEPTHS.get(image.format, 32),
         orientation=orientation if 1 <= orientation <= 8 else 1,
-        frames=number("n-pages", 1),
+        frames=number("n-pages", 1) if picture_format in ANIMATED else 1,
         profile="icc-profile-data" in fields,
         interlaced=bool(number("interlaced", 0) or number("jpeg-multiscan", 0)),
     )

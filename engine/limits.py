@@ -14,10 +14,11 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     `max_text_length`: characters of an annotation.
     `max_text_pixels`: the box that an annotation's text fills.
     `max_output_pixels`, `max_output_side`: of a result, and of each intermediate that is
-    larger than the picture it is made of.
+    larger than the picture it is made of; the frames of an animation count together.
     `max_held_bytes`: pixels that a batch keeps in memory because several jobs read them;
     what would take more is decoded again.
     `mode`: how near to the letter a job is done that does not say so itself.
+    `allow_svg`: whether SVG is read at all, for it is a program more than a picture.
     """
 
     max_source_bytes: int = 128 * 1024 * 1024
@@ -29,6 +30,7 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     max_output_side: int = 30_000
     max_held_bytes: int = 512 * 1024 * 1024
     mode: Mode = Mode.BALANCED
+    allow_svg: bool = False
 
 
 DEFAULT_LIMITS = EngineLimits()

@@ -44,6 +44,6 @@ class Source:
         """How many bytes there are."""
         return self.data.nbytes if isinstance(self.data, memoryview) else len(self.data)
 
-    def head(self, count: int = 32) -> bytes:
+    def head(self, count: int) -> bytes:
         """Give the first bytes."""
         return bytes(self.data[:count])

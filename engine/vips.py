@@ -10,7 +10,9 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from html import escape
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from engine import typefaces
@@ -21,17 +23,26 @@ os.environ["FONTCONFIG_FILE"] = str(typefaces.CONFIGURATION)
 import pyvips
 
 from engine.errors import DarkroomError, SourceCorrupt
+from engine.facts import SourceFormat
 from engine.source import Source
-from engine.transforms import Format
 
 Image: TypeAlias = pyvips.Image
 OLDEST = (8, 18, 5)
+PIXEL_FIELDS = {
+    "width", "height", "bands", "format", "coding", "interpretation",
+    "xoffset", "yoffset", "xres", "yres", "filename", "vips-sequential",
+}  # fmt: skip
 NO_MEMORY = ("out of memory", "insufficient memory", "cannot allocate memory")
 
 LOADERS = {
-    Format.JPEG: Image.jpegload_source,
-    Format.PNG: Image.pngload_source,
-    Format.WEBP: Image.webpload_source,
+    SourceFormat.JPEG: Image.jpegload_source,
+    SourceFormat.PNG: Image.pngload_source,
+    SourceFormat.WEBP: Image.webpload_source,
+    SourceFormat.GIF: Image.gifload_source,
+    SourceFormat.AVIF: Image.heifload_source,
+    SourceFormat.TIFF: Image.tiffload_source,
+    SourceFormat.HEIC: Image.heifload_source,
+    SourceFormat.SVG: Image.svgload_source,
 }
 
 
@@ -86,13 +97,13 @@ COUNTER = Counter()
 COUNTER.watch()
 
 
-def open_image(source: Source, picture_format: Format, **options: Any) -> Image:
+def open_image(source: Source, picture_format: SourceFormat, **options: Any) -> Image:
     """Open a picture with the loader of its format, to be read once from top to bottom.
 
     `options` are the loader's own. Raises SourceCorrupt if the header cannot be read; a
     fault further on comes to light when pixels are pulled.
     """
-    with source_errors():
+    with source_errors(), _let_through(picture_format):
         image: Image = LOADERS[picture_format](
             pyvips.Source.new_from_memory(source.data),
             access="sequential",
@@ -100,6 +111,30 @@ def open_image(source: Source, picture_format: Format, **options: Any) -> Image:
             **options,
         )
     return image
+
+
+@cache
+def decodes_hevc() -> bool:
+    """Tell whether this libvips has a decoder for HEIC: it reads one of 8 × 8 pixels."""
+    sample = Source.from_path(Path(__file__).parent / "samples" / "hevc.heic")
+    try:
+        drain(open_image(sample, SourceFormat.HEIC))
+    except SourceCorrupt:
+        return False
+    return True
+
+
+@contextmanager
+def _let_through(picture_format: SourceFormat) -> Iterator[None]:
+    """Lift libvips' own block on SVG while a picture is opened that is known to be one."""
+    if picture_format is not SourceFormat.SVG:
+        yield
+        return
+    pyvips.operation_block_set("VipsForeignLoadSvg", False)
+    try:
+        yield
+    finally:
+        pyvips.operation_block_set("VipsForeignLoadSvg", True)
 
 
 @contextmanager
@@ -135,13 +170,33 @@ def reason(error: pyvips.Error) -> str:
     return "; ".join(dict.fromkeys(lines))[:300] or "damaged or incomplete data"
 
 
+# The colour space that a profile is made for, as it says itself, and pictures of that space.
+PROFILE_SPACES = {
+    b"RGB ": {"srgb", "rgb", "rgb16"}, b"GRAY": {"b-w", "grey16"}, b"CMYK": {"cmyk"},
+}  # fmt: skip
+
+
 def through_profile(image: Image) -> Image:
     """Convert to sRGB of the same depth through the embedded profile, if that one fits."""
+    profile = bytes(image.get("icc-profile-data"))
+    if image.interpretation not in PROFILE_SPACES.get(profile[16:20], ()):
+        return image
     depth = 16 if image.format == "ushort" else 8
     try:
         return image.icc_transform("srgb", embedded=True, intent="perceptual", depth=depth)
     except pyvips.Error:
         return image
+
+
+def bare_srgb(image: Image) -> Image:
+    """Call the pixels sRGB, and drop everything else that the picture says of itself.
+
+    Savers write some of it whatever they are told: orientation, pages, bits a sample.
+    """
+    bare = image.copy(interpretation="srgb")
+    for name in set(bare.get_fields()) - PIXEL_FIELDS:
+        bare.remove(name)
+    return bare
 
 
 def image_from_table(tables: tuple[bytes, ...]) -> Image:

@@ -7,7 +7,6 @@ from datetime import timedelta
 import msgspec
 import structlog
 
-from engine import check
 from engine.errors import LimitExceeded
 from engine.parse import Limits, parse
 from engine.transforms import Priority
@@ -97,7 +96,6 @@ class Intake:
     def _decode(self, body: bytes, holder: Holder) -> CreateProcess:
         request = parse(body, CreateProcess, self._limits)
         _own(request.service_id, holder)
-        check(request)
         self._check_inputs(request)
         return request
 

@@ -93,6 +93,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     mode: Annotated[Mode, _doc("exact or balanced, for jobs that name no mode")] = (
         DEFAULT_LIMITS.mode
     )
+    allow_svg: Annotated[
+        bool, _doc("Whether SVG is read; scripts and links in it are never followed")
+    ] = DEFAULT_LIMITS.allow_svg
     max_inputs: Annotated[Count, _doc("Most different watermark files of a request")] = 64
 
     slots: Annotated[int, Meta(ge=0), _doc("Rendering children; 0 means one per core")] = 0

@@ -6,7 +6,7 @@ unless it is told otherwise.
 
 from engine.lower.bench import Work, lower_node
 from engine.nodes import Flatten, Luma, Premultiply, Table, Tint, ToSrgb, Unpremultiply
-from engine.vips import Image, image_from_table, through_profile
+from engine.vips import Image, bare_srgb, image_from_table, through_profile
 
 IDENTITY = bytes(range(256))
 LUMA = [[0.299, 0.587, 0.114]]
@@ -16,17 +16,38 @@ MARGIN = 0.0005  # half of what one step of the weighted sum is worth: makes tru
 
 @lower_node.register
 def _to_srgb(node: ToSrgb, image: Image, work: Work) -> Image:
-    if node.profile:
+    """Convert by what the picture is: by its profile, its space, or its depth alone.
+
+    A profile describes whole numbers of the space that it is made for, so floats and Lab,
+    which say themselves what they mean, go without.
+    """
+    if image.bands > (wanted := work.facts.bands + work.facts.alpha):
+        image = image.extract_band(0, n=wanted)
+    if image.interpretation in MEASURED_SPACES:
+        image = image.colourspace("srgb")
+    elif image.format in FLOATS:
+        image = _three_colours(image).copy(interpretation="scrgb").colourspace("srgb")
+    elif node.profile:
         image = through_profile(image)
     if image.interpretation == "cmyk":
         image = image.icc_transform(
             "srgb", input_profile="cmyk", embedded=False, intent="perceptual", depth=8
         )
-    if image.format == "ushort":
-        image = (image >> 8).cast("uchar")
-    if image.bands < 3:
-        image = image[0].bandjoin([image[band] for band in (0, 0, *range(1, image.bands))])
-    return image.copy(interpretation="srgb")
+    if image.format != "uchar":
+        image = (image >> SPARE_BITS[image.format]).cast("uchar")
+    return bare_srgb(_three_colours(image))
+
+
+MEASURED_SPACES = {"lab", "labs", "labq", "xyz", "lch", "yxy"}
+FLOATS = {"float", "double", "complex", "dpcomplex"}
+SPARE_BITS = {"ushort": 8, "uint": 24, "char": 0, "short": 7, "int": 23}  # beyond the upper eight
+
+
+def _three_colours(image: Image) -> Image:
+    """Give grey three equal bands."""
+    if image.bands > 2:
+        return image
+    return image[0].bandjoin([image[band] for band in (0, 0, *range(1, image.bands))])
 
 
 @lower_node.register

@@ -4,10 +4,10 @@ A JPEG decoder makes a smaller picture for less than a whole one. The whole of a
 geometry up to its first scaling tells how small it may be.
 """
 
+from engine.facts import SourceFormat
 from engine.ir import Plan
 from engine.levels import decoded_at, deepest
 from engine.nodes import Decode
-from engine.transforms import Format
 
 SMALLEST = 8
 WHOLE = Decode()
@@ -15,6 +15,6 @@ WHOLE = Decode()
 
 def shrink_on_load(plan: Plan) -> Plan:
     """Choose the smallest scale that leaves ample pixels for the first scaling."""
-    if plan.facts.format is not Format.JPEG or plan.nodes[0] != WHOLE:
+    if plan.facts.format is not SourceFormat.JPEG or plan.nodes[0] != WHOLE:
         return plan
     return decoded_at(plan, min(SMALLEST, deepest(plan)))

@@ -70,7 +70,6 @@ def _read_batch(source: str, body: bytes) -> engine.Batch:
         )
         spelt = {"source": source, "jobs": Raw(jobs)}
         batch = engine.parse_batch(msgspec.json.encode(spelt))
-        engine.check(batch)
     except engine.InvalidRequest as error:
         _refuse(error.message)
     except msgspec.DecodeError as error:

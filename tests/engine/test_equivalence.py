@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from engine import DarkroomError, Facts, Source, read_facts
 from engine.draft import Known
 from engine.expand import expand
+from engine.facts import SourceFormat
 from engine.geometry import Box
 from engine.ir import Plan
 from engine.passes import EXACT, PASSES, Bounded, Pass, optimise
 from engine.spec import verify
-from engine.transforms import Format
 from tests.engine.pictures import Pixels, Words, carried_out, distance, encoded, job, noise
 from tests.engine.strategies import (
     MOVES,
@@ -81,7 +81,7 @@ def test_all_passes_together_keep_to_what_they_declare(picture: Pixels, words: l
     words=transformations(longest=8) | transformations(*NEIGHBOURS),
     facts=st.builds(
         Facts,
-        format=st.just(Format.PNG),
+        format=st.just(SourceFormat.PNG),
         width=st.integers(1, 5000),
         height=st.integers(1, 5000),
         alpha=st.booleans(),

@@ -9,13 +9,13 @@ import pytest
 from engine import Facts, plan
 from engine.draft import Known
 from engine.expand import expand
+from engine.facts import SourceFormat
 from engine.geometry import Box
 from engine.ir import Plan
 from engine.nodes import Crop, Decode, Resample, Table, ToSrgb, Turn
-from engine.transforms import Format
 from tests.engine.pictures import Words, decoded, encoded, job, make, noise
 
-FACTS = Facts(format=Format.JPEG, width=400, height=300)
+FACTS = Facts(format=SourceFormat.JPEG, width=400, height=300)
 TURNS = [Turn(mirror, quarters) for mirror in (False, True) for quarters in range(4)]
 
 

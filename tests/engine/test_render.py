@@ -3,18 +3,16 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import pyvips
 
 import engine
 from engine import EngineLimits, Source, Stats, explain, render
-from engine.errors import InvalidRequest, OutputTooLarge, TransformationFailed
+from engine.errors import OutputTooLarge, TransformationFailed
 from engine.vips import _require
-from tests.engine.pictures import Pixels, Words, encoded, job, jobs, make, noise, pixels_of, smooth
+from tests.engine.pictures import Words, encoded, job, jobs, make, noise, smooth
 
 OUTSIDE: Words = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
 
@@ -108,40 +106,6 @@ def test_explain_reads_the_header_alone() -> None:
     assert explained.jobs[1].refusal.code == "transformation_failed"
     assert "crop area lies outside the image" in str(explained)
     assert "decode" in str(explained)
-
-
-@pytest.mark.parametrize(
-    ("words", "destination", "path"),
-    [
-        ({"type": "flip", "direction": "x"}, "o.gif", "jobs[0].destination"),
-    ],
-)
-def test_what_is_not_there_yet_is_refused_by_name(
-    words: Words, destination: str, path: str
-) -> None:
-    request = {"source": "a", "jobs": [{"destination": destination, "transformations": [words]}]}
-    batch = engine.parse_batch(json.dumps(request).encode())
-    with pytest.raises(InvalidRequest, match=r"not available|expected a format") as caught:
-        engine.check(batch)
-    assert (caught.value.code, caught.value.path) == ("not_available", path)
-
-
-@pytest.mark.parametrize(
-    ("words", "turned"),
-    [
-        ([{"type": "flip", "direction": "y"}], np.flipud),
-        ([{"type": "rotate", "degrees": 90}], lambda pixels: np.rot90(pixels, -1)),
-        (
-            [{"type": "flip", "direction": "y"}, {"type": "rotate", "degrees": 180}],
-            np.fliplr,
-        ),
-    ],
-)
-def test_what_jumps_about_works_on_tall_pictures(
-    words: list[Words], turned: Callable[[Pixels], Pixels]
-) -> None:
-    tall = smooth(50, 3000)
-    assert np.array_equal(pixels_of(encoded(tall), *words), turned(tall))
 
 
 STREAMS = """

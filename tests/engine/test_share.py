@@ -11,14 +11,14 @@ from PIL import Image
 from engine import EngineLimits, Output, Source, Stats, read_facts, render
 from engine.errors import SourceCorrupt
 from engine.expand import expand
-from engine.facts import Facts
+from engine.facts import Facts, SourceFormat
 from engine.grove import Grove
 from engine.ir import Frame
 from engine.lower import Bench
 from engine.nodes import Halve
 from engine.render import plan
 from engine.share import Branch, share, tree_lines
-from engine.transforms import Format, Job
+from engine.transforms import Job
 from tests.engine.pictures import (
     PHOTOS,
     Pixels,
@@ -31,7 +31,7 @@ from tests.engine.pictures import (
 )
 from tests.engine.strategies import NEIGHBOURS, pictures, transformations
 
-PHOTO = Facts(format=Format.JPEG, width=4000, height=3000)
+PHOTO = Facts(format=SourceFormat.JPEG, width=4000, height=3000)
 MARK = Source.from_bytes(encoded(noise(23, 9, 4)))
 BUDGET = EngineLimits().max_held_bytes
 

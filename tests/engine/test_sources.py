@@ -1,25 +1,23 @@
 """Whatever customers upload: each kind of picture comes out as 8-bit upright sRGB."""
 
 import io
-import os
-import zlib
-from pathlib import Path
-from struct import pack
 
 import numpy as np
 import pytest
 import pyvips
 from PIL import Image, ImageCms
 
-from engine import EngineLimits, Source, read_facts, render
-from engine.errors import (
-    DarkroomError,
-    SourceCorrupt,
-    SourceEmpty,
-    SourceTooLarge,
-    UnsupportedFormat,
+from engine import Source, read_facts
+from tests.engine.pictures import Pixels, decoded, encoded, make, noise, smooth
+from tests.engine.uploads import (
+    cmyk,
+    grey_profile,
+    png_chunks,
+    strange_inks,
+    with_orientation,
+    written,
+    ycck,
 )
-from tests.engine.pictures import decoded, encoded, job, make, noise, smooth
 
 UPRIGHT = smooth(24, 10)
 TO_UPRIGHT = {
@@ -29,21 +27,29 @@ TO_UPRIGHT = {
 }  # fmt: skip
 
 
-def with_orientation(kind: str, orientation: int) -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return encoded(noise(12, 7), kind, exif=exif)
+LOSSLESS = {"WEBP": {"lossless": True}}
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_exif_orientation_comes_first_and_is_dropped(kind: str, orientation: int) -> None:
-    source = with_orientation(kind, orientation)
+    pixels = noise(12, 7)
+    source = with_orientation(kind, pixels, orientation, **LOSSLESS.get(kind, {}))
     output = make(source)
-    expected = TO_UPRIGHT[orientation](decoded(source))
+    expected = TO_UPRIGHT[orientation](decoded(source) if kind == "JPEG" else pixels)
     assert np.array_equal(decoded(output.data), expected)
     assert Image.open(io.BytesIO(output.data)).getexif().get(0x0112) is None
     assert read_facts(Source.from_bytes(source)).orientation == orientation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_avif_is_turned_by_its_own_box(orientation: int) -> None:
+    """HEIF has boxes for turns; its EXIF orientation means nothing."""
+    source = with_orientation("AVIF", smooth(24, 10), orientation, quality=100, subsampling="4:4:4")
+    expected = TO_UPRIGHT[orientation](smooth(24, 10)).astype(int)
+    made = decoded(make(source).data)
+    assert made.shape == expected.shape
+    assert np.abs(made - expected).max() <= 8
 
 
 def test_grey_becomes_three_equal_bands() -> None:
@@ -73,12 +79,6 @@ def test_sixteen_bit_rgba() -> None:
     assert np.array_equal(made, deep >> 8)
 
 
-def test_one_bit() -> None:
-    bits = noise(16, 5, 1) > 127
-    source = encoded((bits * 255).astype(np.uint8), mode="1")
-    assert np.array_equal(decoded(make(source).data), np.repeat(bits * 255, 3, 2))
-
-
 def test_palette_with_transparency() -> None:
     picture = Image.new("P", (8, 8))
     picture.putdata((noise(8, 8, 1) % 3).ravel().tolist())
@@ -90,20 +90,148 @@ def test_palette_with_transparency() -> None:
 
 
 def test_cmyk_without_a_profile() -> None:
-    inks = np.zeros((4, 4, 4), np.uint8)
-    inks[:2, :2, 1] = inks[:2, :2, 2] = 255  # magenta and yellow are red
-    inks[2:, 2:, 3] = 255  # black
-    out = io.BytesIO()
-    Image.frombytes("CMYK", (4, 4), inks.tobytes()).resize((32, 32), 0).save(
-        out, "JPEG", quality=95
-    )
-    made = decoded(make(out.getvalue()).data)
+    inks = np.zeros((32, 32, 4), np.uint8)
+    inks[:16, :16, 1] = inks[:16, :16, 2] = 255  # magenta and yellow are red
+    inks[16:, 16:, 3] = 255  # black
+    made = decoded(make(cmyk(inks)).data)
     red, white, black = made[4, 4].astype(int), made[4, 28].astype(int), made[28, 28].astype(int)
     assert made.shape == (32, 32, 3)
     assert red[0] > 200
     assert max(red[1:]) < 100
     assert white.min() > 250
     assert black.max() < 60
+
+
+@pytest.mark.parametrize("icc_profile", [b"", strange_inks()], ids=["without", "with a profile"])
+def test_ycck_is_cmyk_in_other_words(icc_profile: bytes) -> None:
+    inks = smooth(24, 16, 4)
+    plain, other = (
+        decoded(make(write(inks, **_unless_empty(icc_profile))).data).astype(int)
+        for write in (cmyk, ycck)
+    )
+    assert np.abs(plain - other).max() <= 6
+    assert np.ptp(plain) > 100
+
+
+def _unless_empty(icc_profile: bytes) -> dict[str, bytes]:
+    return {"icc_profile": icc_profile} if icc_profile else {}
+
+
+def by_lcms(picture: Image.Image, icc_profile: bytes) -> Pixels:
+    """Convert to sRGB with the same library, called by Pillow."""
+    embedded = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+    made = ImageCms.profileToProfile(
+        picture, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )
+    return np.asarray(made)
+
+
+def test_cmyk_goes_through_its_own_profile() -> None:
+    inks = noise(24, 16, 4)
+    source = cmyk(inks, icc_profile=strange_inks())
+    made, plain = (decoded(make(data).data).astype(int) for data in (source, cmyk(inks)))
+    expected = by_lcms(Image.open(io.BytesIO(source)), strange_inks())
+    assert np.abs(made - expected).max() <= 2
+    assert np.abs(made - plain).mean() > 30
+
+
+def test_grey_goes_through_its_own_profile() -> None:
+    grey = smooth(24, 10, 1)
+    source = encoded(grey, icc_profile=grey_profile(1.4))
+    made = decoded(make(source).data).astype(int)
+    expected = by_lcms(Image.fromarray(grey[..., 0]), grey_profile(1.4))
+    assert np.abs(made - expected).max() <= 1
+    assert np.abs(made - grey).max() > 30
+    with_alpha = np.dstack([grey, noise(24, 10, 1)])
+    both = decoded(make(encoded(with_alpha, icc_profile=grey_profile(1.4))).data)
+    assert np.array_equal(both[..., :3], made)
+    assert np.array_equal(both[..., 3], with_alpha[..., 1])
+
+
+def test_a_profile_of_another_space_is_ignored() -> None:
+    """A grey picture that says it is P3, a CMYK one that says it is grey."""
+    grey, inks = noise(9, 5, 1), noise(24, 16, 4)
+    made = decoded(make(encoded(grey, icc_profile=display_p3())).data)
+    assert np.array_equal(made, np.repeat(grey, 3, 2))
+    odd, plain = (
+        decoded(make(cmyk(inks, **options)).data).astype(int)
+        for options in ({"icc_profile": grey_profile(1.4)}, {})
+    )
+    assert np.abs(odd - plain).max() <= 1
+
+
+def test_lab() -> None:
+    pixels = noise(9, 5)
+    plain = pyvips.Image.new_from_memory(pixels.tobytes(), 9, 5, 3, "uchar")
+    for space in ("lab", "labs"):
+        lab = plain.copy(interpretation="srgb").colourspace(space)
+        made = decoded(make(lab.write_to_buffer(".tif")).data)
+        assert np.abs(made.astype(int) - pixels).max() <= 1
+
+
+def test_floats_are_linear_light_and_1_is_white() -> None:
+    pixels = smooth(24, 10, 4)
+    light = pixels / np.float32(255)
+    light[..., :3] = np.where(
+        light[..., :3] <= 0.04045, light[..., :3] / 12.92, ((light[..., :3] + 0.055) / 1.055) ** 2.4
+    )
+    made = decoded(make(written(light.astype(np.float32), ".tif", "scrgb")).data)
+    assert np.abs(made.astype(int) - pixels).max() <= 1
+    grey = decoded(make(written(light[..., :1].astype(np.float32), ".tif", "b-w")).data)
+    assert np.abs(grey.astype(int) - pixels[..., :1]).max() <= 1
+    wild = np.full((4, 3, 3), [[np.nan], [np.inf], [-np.inf]], np.float32)
+    black, white = [0, 0, 0], [255, 255, 255]
+    made = decoded(make(written(wild, ".tif", "scrgb")).data)
+    assert np.array_equal(made[0], [black, white, black])
+
+
+@pytest.mark.parametrize(
+    ("space", "bands", "depth"),
+    [("rgb16", 3, 16), ("rgb16", 4, 16), ("grey16", 1, 16), ("grey16", 2, 16), ("srgb", 3, 32)],
+)
+def test_deep_tiffs(space: str, bands: int, depth: int) -> None:
+    kind = {16: np.uint16, 32: np.uint32}[depth]
+    deep = np.random.default_rng(4).integers(0, 2**depth, (5, 9, bands)).astype(kind)
+    source = written(deep, ".tif", space)
+    assert read_facts(Source.from_bytes(source)).depth == depth
+    made, upper = decoded(make(source).data), (deep >> (depth - 8)).astype(np.uint8)
+    expected = upper if bands > 2 else upper[..., [0, 0, 0, *range(1, bands)]]
+    assert np.array_equal(made, expected)
+
+
+def test_avif_of_10_bits() -> None:
+    deep = np.random.default_rng(5).integers(0, 65536, (8, 8, 3)).astype(np.uint16)
+    source = written(deep, ".avif", "rgb16", bitdepth=10, lossless=True)
+    assert read_facts(Source.from_bytes(source)).depth == 16
+    assert np.array_equal(decoded(make(source).data), deep >> 8)
+
+
+def test_bands_beyond_alpha_are_dropped() -> None:
+    six = noise(9, 5, 6)
+    assert np.array_equal(decoded(make(written(six, ".tif", "srgb")).data), six[..., :4])
+    inks = np.dstack([noise(9, 5, 4), noise(9, 5, 1, seed=1)])
+    made = decoded(make(written(inks, ".tif", "cmyk")).data)
+    assert made.shape == (5, 9, 4)
+    assert np.array_equal(made[..., 3], inks[..., 4])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_bits(bits: int) -> None:
+    steps = (noise(16, 5, 1) >> (8 - bits)).astype(np.uint8)
+    expected = np.repeat(steps * (255 // (2**bits - 1)), 3, 2)
+    packed = np.packbits(
+        np.unpackbits(steps, axis=2)[..., 8 - bits :].reshape(5, -1), axis=1
+    ).tobytes()
+    assert np.array_equal(decoded(make(png_chunks(16, 5, bits, 0, packed)).data), expected)
+    tiff = written((expected[..., :1]).astype(np.uint8), ".tif", "b-w", bitdepth=bits)
+    assert np.array_equal(decoded(make(tiff).data), expected)
+
+
+def test_tiff_with_multiplied_alpha_is_divided_again() -> None:
+    pixels = smooth(24, 10, 4)
+    pixels[..., 3] = np.maximum(pixels[..., 3], 128)
+    made = decoded(make(written(pixels, ".tif", "srgb", premultiply=True)).data)
+    assert np.abs(made.astype(int) - pixels).max() <= 2
 
 
 def display_p3() -> bytes:
@@ -118,13 +246,7 @@ def test_display_p3_is_converted() -> None:
     pixels[:, 8:] = (128, 128, 128)
     source = encoded(pixels, icc_profile=profile)
     made = decoded(make(source).data)
-    expected = np.asarray(
-        ImageCms.profileToProfile(
-            Image.fromarray(pixels),
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-        )
-    )
+    expected = by_lcms(Image.fromarray(pixels), profile)
     assert np.abs(made.astype(int) - expected).max() <= 1
     assert np.abs(expected.astype(int) - pixels).max() >= 5
     assert "icc_profile" not in Image.open(io.BytesIO(make(source, destination="o.jpg").data)).info
@@ -152,114 +274,3 @@ def test_alpha_is_flattened_on_white_for_jpeg() -> None:
     made = decoded(make(encoded(clear), destination="out.jpg", quality=90).data)
     assert made.shape == (16, 16, 3)
     assert made.min() >= 254
-
-
-@pytest.mark.parametrize(("kind", "ending"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")])
-def test_formats_read_and_written(kind: str, ending: str) -> None:
-    output = make(encoded(smooth(60, 40), kind), destination=f"out.{ending}", quality=95)
-    picture = Image.open(io.BytesIO(output.data))
-    assert (picture.format, picture.size) == (kind, (60, 40))
-    assert output.content_type == f"image/{kind.lower()}"
-    assert np.abs(decoded(output.data).astype(int) - smooth(60, 40)).mean() < 4
-
-
-def test_quality_0_is_written_as_1() -> None:
-    source = encoded(noise(64, 64))
-    least, one = (make(source, destination="o.jpg", quality=quality).data for quality in (0, 1))
-    assert least == one
-    assert len(least) < len(make(source, destination="o.jpg", quality=50).data)
-
-
-def png_chunks(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
-    stride = len(rows) // height
-    raw = b"".join(b"\0" + rows[y * stride : (y + 1) * stride] for y in range(height))
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return pack(">I", len(body)) + name + body + pack(">I", zlib.crc32(name + body))
-
-    header = pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
-
-
-def bomb() -> bytes:
-    return png_chunks(60_000, 60_000, 8, 2, b"\0" * 60_000)
-
-
-def failure(source: bytes, limits: EngineLimits | None = None) -> DarkroomError:
-    results = list(
-        render(Source.from_bytes(source), [job(), job()], limits=limits or EngineLimits())
-    )
-    assert [index for index, _ in results] == [0, 1]
-    assert all(isinstance(result, DarkroomError) for _, result in results)
-    error = results[0][1]
-    assert isinstance(error, DarkroomError)
-    return error
-
-
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
-
-
-@pytest.mark.parametrize(
-    ("source", "error", "words"),
-    [
-        (b"", SourceEmpty, "no bytes"),
-        (b"hello, this is text\n" * 9, UnsupportedFormat, "JPEG, PNG, WEBP"),
-        (SVG, UnsupportedFormat, "<svg"),
-        (b"P6 4 4 255 " + b"\0" * 48, UnsupportedFormat, "P6 4"),
-        (b"\xff\xd8\xff", SourceCorrupt, "premature end"),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, SourceCorrupt, "cannot be decoded"),
-        (b"RIFF\0\0\0\0WEBPVP8 " + b"\0" * 99, SourceCorrupt, "cannot be decoded"),
-        (bomb(), SourceTooLarge, "3,600,000,000 pixels, the limit is 250,000,000"),
-    ],
-    ids=["empty", "text", "svg", "ppm", "jpeg", "png", "webp", "bomb"],
-)
-def test_what_is_no_picture(source: bytes, error: type[DarkroomError], words: str) -> None:
-    found = failure(source)
-    assert type(found) is error
-    assert words in found.message
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
-def test_truncated(kind: str, share: float) -> None:
-    """Half a picture is an error, never a picture with a grey half."""
-    data = encoded(noise(200, 150), kind)
-    found = failure(data[: int(len(data) * share)])
-    assert isinstance(found, SourceCorrupt)
-
-
-def test_a_source_is_limited_in_bytes_and_pixels() -> None:
-    source = encoded(noise(20, 10))
-    bytes_error = failure(source, EngineLimits(max_source_bytes=100))
-    assert isinstance(bytes_error, SourceTooLarge)
-    assert f"{len(source)} bytes, the limit is 100 (max_source_bytes)" in bytes_error.message
-    pixels_error = failure(source, EngineLimits(max_source_pixels=199))
-    assert isinstance(pixels_error, SourceTooLarge)
-    assert "200 pixels, the limit is 199 (max_source_pixels)" in pixels_error.message
-
-
-def test_the_frames_of_an_animation_count() -> None:
-    out = io.BytesIO()
-    frames = [Image.fromarray(noise(10, 10, seed=n)) for n in range(5)]
-    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    assert read_facts(Source.from_bytes(out.getvalue())).frames == 5
-    error = failure(out.getvalue(), EngineLimits(max_source_pixels=499))
-    assert "500 pixels" in error.message
-    assert np.array_equal(decoded(make(out.getvalue()).data), noise(10, 10, seed=0))
-
-
-def test_a_source_can_be_a_path_or_a_descriptor(tmp_path: Path) -> None:
-    data = encoded(noise(20, 10))
-    path = tmp_path / "named.txt"
-    path.write_bytes(data)
-    memory = os.memfd_create("source")
-    os.write(memory, data)  # and its offset stays at the end
-    for source in (Source.from_path(path), Source.from_fd(memory)):
-        (first, second) = render(source, [job(), job({"type": "flip", "direction": "x"})])
-        assert not isinstance(first[1], DarkroomError)
-        assert not isinstance(second[1], DarkroomError)
-        assert np.array_equal(decoded(first[1].data), noise(20, 10))
-    os.close(memory)
-    path.write_bytes(b"")
-    assert Source.from_path(path).size == 0

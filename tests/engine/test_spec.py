@@ -4,7 +4,7 @@ import pytest
 
 from engine.errors import IllegalPlan
 from engine.expand import expand
-from engine.facts import Facts
+from engine.facts import Facts, SourceFormat
 from engine.geometry import Box
 from engine.ir import Node, Plan, Save
 from engine.nodes import (
@@ -31,10 +31,10 @@ from engine.spec import verify
 from engine.transforms import Format
 from tests.engine.pictures import job
 
-RGB = Facts(format=Format.PNG, width=40, height=30)
-RGBA = Facts(format=Format.PNG, width=40, height=30, alpha=True)
-CMYK = Facts(format=Format.JPEG, width=40, height=30, bands=4)
-DEEP = Facts(format=Format.PNG, width=40, height=30, depth=16)
+RGB = Facts(format=SourceFormat.PNG, width=40, height=30)
+RGBA = Facts(format=SourceFormat.PNG, width=40, height=30, alpha=True)
+CMYK = Facts(format=SourceFormat.JPEG, width=40, height=30, bands=4)
+DEEP = Facts(format=SourceFormat.PNG, width=40, height=30, depth=16)
 PNG = Save(Format.PNG, 100)
 JPEG = Save(Format.JPEG, 70)
 START: tuple[Node, ...] = (Decode(), ToSrgb())

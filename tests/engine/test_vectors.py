@@ -7,9 +7,8 @@ import pytest
 
 from engine import EngineLimits, InvalidRequest, Source, parse_batch, read_facts
 from engine.expand import expand
-from engine.facts import Facts
+from engine.facts import Facts, SourceFormat
 from engine.geometry import Size
-from engine.transforms import Format
 from tests.data.vectors.judge import judge
 from tests.engine.pictures import VECTORS, decoded, encoded, job, make, smooth
 
@@ -39,7 +38,7 @@ def test_every_size_is_the_expected_one() -> None:
     wrong = []
     for case in SIZES:
         width, height = case["image"]
-        facts = Facts(format=Format.PNG, width=width, height=height)
+        facts = Facts(format=SourceFormat.PNG, width=width, height=height)
         size = expand(job(case["transformation"]), facts).frame.size
         if size != Size(*case["expected_size"]):
             wrong.append((case, size))

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 from msgspec import UNSET, Struct
 
+from engine.facts import SourceFormat
 from engine.formats import TRAITS
 from engine.options import Number
 from engine.parse import parse
-from engine.transforms import ENDINGS, TYPES, Gravity, Job, Priority, Words
+from engine.transforms import ENDINGS, TYPES, Format, Gravity, Job, Priority, Words
 from service.callbacks import SCHEDULE, sign
 from service.ids import new_webhook_secret
 from service.openapi.schemas import spelt
@@ -125,9 +126,17 @@ def test_every_filter_and_every_way_to_fit_is_explained() -> None:
 
 
 def test_the_formats_of_this_version_are_told() -> None:
-    told = re.search(r"This version reads and writes: ([^.]+)\.", API)
-    assert told
-    assert {word.lower() for word in told[1].split(", ")} == {each.value for each in TRAITS}
+    told = {name.lower(): row for name, row in rows(section("Formats"), "format").items()}
+    assert set(told) == {each.value for each in SourceFormat}
+    written = {name for name, row in told.items() if row["written"] == "yes"}
+    assert written == {each.value for each in TRAITS} == {each.value for each in Format}
+    clear = {name for name in written if row_has_alpha(told[name])}
+    assert clear == {each.value for each, traits in TRAITS.items() if traits.alpha}
+
+
+def row_has_alpha(row: Row) -> bool:
+    """Tell whether a format keeps anything of transparency."""
+    return row["transparency"] != "laid on white"
 
 
 @pytest.mark.parametrize("example", blocks("json"))

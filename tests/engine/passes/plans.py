@@ -1,13 +1,13 @@
 """Plans written by hand, for the tests of passes."""
 
-from engine.facts import Facts
+from engine.facts import Facts, SourceFormat
 from engine.ir import Node, Plan, Save
 from engine.nodes import Decode, ToSrgb
 from engine.transforms import Format
 
 START = (Decode(), ToSrgb())
-RGB = Facts(format=Format.PNG, width=40, height=30)
-RGBA = Facts(format=Format.PNG, width=40, height=30, alpha=True)
+RGB = Facts(format=SourceFormat.PNG, width=40, height=30)
+RGBA = Facts(format=SourceFormat.PNG, width=40, height=30, alpha=True)
 
 
 def plan_of(*nodes: Node, facts: Facts = RGB) -> Plan:

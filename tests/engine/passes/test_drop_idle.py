@@ -1,14 +1,14 @@
 """drop_idle: what changes nothing goes, what changes something stays."""
 
 from engine.curves import IDENTITY, NEGATIVE
-from engine.facts import Facts
+from engine.facts import Facts, SourceFormat
 from engine.geometry import Box
 from engine.ir import Node, Plan, Save
 from engine.nodes import Canvas, Crop, Decode, Resample, Table, ToSrgb, Turn
 from engine.passes.drop_idle import drop_idle
 from engine.transforms import Format
 
-FACTS = Facts(format=Format.PNG, width=40, height=30)
+FACTS = Facts(format=SourceFormat.PNG, width=40, height=30)
 
 
 def dropped(*nodes: Node) -> tuple[Node, ...]:

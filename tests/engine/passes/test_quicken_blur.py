@@ -5,7 +5,7 @@ import pytest
 
 from engine import Source, read_facts
 from engine.expand import expand
-from engine.facts import Facts
+from engine.facts import Facts, SourceFormat
 from engine.ir import Plan, Save
 from engine.nodes import Blur, Decode, ToSrgb
 from engine.passes import PASSES, Bounded
@@ -13,7 +13,7 @@ from engine.passes.quicken_blur import quicken_blur
 from engine.transforms import Format
 from tests.engine.pictures import Pixels, carried_out, distance, encoded, job, noise, smooth
 
-FACTS = Facts(format=Format.PNG, width=400, height=90)
+FACTS = Facts(format=SourceFormat.PNG, width=400, height=90)
 
 
 @pytest.mark.parametrize(
