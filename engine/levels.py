@@ -12,7 +12,7 @@ from engine.nodes import Crop, Decode, Halve, Premultiply, Resample, ToSrgb
 AMPLE = (5, 4)  # a reduced side, to the side that is wanted
 MOST_SHIFT = (1, 8)  # of a pixel of what is wanted
 DEEPEST = 64
-WORTH = 500_000  # source pixels, below which nothing is gained
+WORTH = 500_000  # pixels, below which nothing is gained by being less than exact
 
 
 def first_scaling(plan: Plan) -> int | None:

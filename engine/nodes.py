@@ -122,23 +122,29 @@ class Halve(Node, frozen=True):
 
 
 class Rotate(Node, frozen=True):
-    """Turn clockwise on a canvas of a size, centre to centre; what is uncovered is clear."""
+    """Turn clockwise on a canvas of a size, centre to centre; what is uncovered is clear.
+
+    With `on_white`, which takes a picture without alpha, it is white instead.
+    """
 
     locality = Locality.GEOMETRIC
     degrees: float
     width: int
     height: int
+    on_white: bool = False
 
     @property
     def access(self) -> Access:
         return Access.RANDOM
 
     def frame(self, given: Frame) -> Frame:
+        if self.on_white:
+            return given.sized(self.width, self.height)
         return replace(given, width=self.width, height=self.height, alpha=True, premultiplied=True)
 
     @property
     def words(self) -> str:
-        return f"{self.degrees:g}°"
+        return f"{self.degrees:g}°{' on white' if self.on_white else ''}"
 
 
 class Canvas(Node, frozen=True):
@@ -190,6 +196,20 @@ class Tint(Node, frozen=True):
         return _curves(self.tables)
 
 
+class Toned(Node, frozen=True):
+    """Look each colour up in `tables`, take the luma, and tint it, all in whole numbers.
+
+    The grey between may be one level too high or too low.
+    """
+
+    tables: tuple[bytes, ...]
+    tints: tuple[bytes, ...]
+
+    @property
+    def words(self) -> str:
+        return f"{_curves(self.tables)} → {_curves(self.tints)}"
+
+
 class Premultiply(Node, frozen=True):
     """Multiply colours by alpha, rounded to 8 bits."""
 
@@ -205,10 +225,12 @@ class Unpremultiply(Node, frozen=True):
 
 
 class Flatten(Node, frozen=True):
-    """Lay the picture on white and drop its alpha."""
+    """Lay the picture on white and drop its alpha; tells if colours are `premultiplied`."""
+
+    premultiplied: bool = False
 
     def frame(self, given: Frame) -> Frame:
-        return replace(given, alpha=False)
+        return replace(given, alpha=False, premultiplied=False)
 
 
 class Convolve(Node, frozen=True):

@@ -26,6 +26,7 @@ from engine.nodes import (
     SelectiveBlur,
     Table,
     Tint,
+    Toned,
     ToSrgb,
     Turn,
     Unpremultiply,
@@ -45,13 +46,18 @@ class Rule(NamedTuple):
 
 ANY_PICTURE = (Decode, ToSrgb, Turn, Crop)
 STRAIGHT = (
-    Canvas, Table, Luma, Tint, Flatten, Premultiply, ToSrgb, Convolve, SelectiveBlur, Enhance,
+    Canvas, Table, Luma, Tint, Toned, Premultiply, ToSrgb, Convolve, SelectiveBlur, Enhance,
     Overlay,
 )  # fmt: skip
 
 
 def _tables_fit(node: Table | Tint, given: Frame, made: Frame) -> bool:
     return len(node.tables) == made.bands and all(len(table) == 256 for table in node.tables)
+
+
+def _tones_fit(node: Toned, given: Frame, made: Frame) -> bool:
+    tables = (*node.tables, *node.tints)
+    return len(node.tables) == len(node.tints) == 3 and all(len(each) == 256 for each in tables)
 
 
 def _inside(node: Crop, given: Frame, made: Frame) -> bool:
@@ -76,6 +82,13 @@ RULES: tuple[Rule, ...] = (
     Rule("a crop lies inside its picture", (Crop,), _inside),
     Rule("a canvas holds its picture", (Canvas,), _covered),
     Rule("tables have 256 entries for each band", (Table, Tint), _tables_fit),
+    Rule("tones have three tables and three tints", (Toned,), _tones_fit),
+    Rule("toning is of three colours", (Toned,), lambda n, i, o: i.bands == 3),
+    Rule(
+        "only opaque pictures turn on white",
+        (Rotate,),
+        lambda n, i, o: not (n.on_white and i.alpha),
+    ),
     Rule("a divisor is at least 1", (Convolve,), lambda n, i, o: n.divisor >= 1),
     Rule("a blur has a sigma and a radius", (Blur,), lambda n, i, o: n.sigma > 0 and n.radius > 0),
     Rule("a blur makes nothing larger", (Blur,), lambda n, i, o: n.shrink >= 1),
@@ -90,6 +103,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("there is alpha to multiply by", (Premultiply,), lambda n, i, o: i.alpha),
     Rule("there is alpha to divide by", (Unpremultiply,), lambda n, i, o: i.premultiplied),
+    Rule(
+        "flattening knows whether colours are premultiplied",
+        (Flatten,),
+        lambda n, i, o: n.premultiplied == i.premultiplied,
+    ),
     Rule("there is alpha to flatten", (Flatten,), lambda n, i, o: i.alpha),
 )  # fmt: skip
 

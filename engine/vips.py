@@ -205,6 +205,12 @@ def image_from_table(tables: tuple[bytes, ...]) -> Image:
     return Image.new_from_memory(entries, len(tables[0]), 1, len(tables), "uchar")
 
 
+def image_from_words(tables: list[list[int]]) -> Image:
+    """Make a look-up image of 16-bit entries: one band for each table, all of one length."""
+    entries = array("H", (value for entry in zip(*tables, strict=True) for value in entry))
+    return Image.new_from_memory(entries.tobytes(), len(tables[0]), 1, len(tables), "ushort")
+
+
 def image_from_numbers(numbers: Iterable[float], code: str) -> Image:
     """Make a look-up image of one band; `code` is the array's: ``f`` floats, ``I`` whole."""
     entries = array(code, numbers)

@@ -5,12 +5,13 @@ unless it is told otherwise.
 """
 
 from engine.lower.bench import Work, lower_node
-from engine.nodes import Flatten, Luma, Premultiply, Table, Tint, ToSrgb, Unpremultiply
-from engine.vips import Image, bare_srgb, image_from_table, through_profile
+from engine.nodes import Flatten, Luma, Premultiply, Table, Tint, Toned, ToSrgb, Unpremultiply
+from engine.vips import Image, bare_srgb, image_from_table, image_from_words, through_profile
 
 IDENTITY = bytes(range(256))
 LUMA = [[0.299, 0.587, 0.114]]
 PRODUCTS = bytes((2 * product + 255) // 510 for product in range(255 * 255 + 1))
+STEPS = 145  # a level of luma in 16 bits: 3 · 145 · 0.587 · 255 still fits
 MARGIN = 0.0005  # half of what one step of the weighted sum is worth: makes truncation exact
 
 
@@ -72,6 +73,21 @@ def _tint(node: Tint, image: Image, work: Work) -> Image:
 
 
 @lower_node.register
+def _toned(node: Toned, image: Image, work: Work) -> Image:
+    """Weigh each colour in 16 bits; the mean of the three tells the grey, in `STEPS` a level."""
+    colours = image.extract_band(0, n=3) if work.frame.alpha else image
+    weighed = [
+        [round(3 * STEPS * weight * value) for value in table]
+        for weight, table in zip(LUMA[0], node.tables, strict=True)
+    ]
+    greys = colours.maplut(image_from_words(weighed)).bandmean()
+    tints = tuple(b"".join(bytes([value]) * STEPS for value in tint) for tint in node.tints)
+    tints = tuple(tint[1:] + tint[-1:] for tint in tints)  # rounding never costs a whole level
+    toned = greys.maplut(image_from_table(tints)).copy(interpretation="srgb")
+    return toned.bandjoin(image[3]) if work.frame.alpha else toned
+
+
+@lower_node.register
 def _premultiply(node: Premultiply, image: Image, work: Work) -> Image:
     """Multiply in 16 bits, and look up what a product is worth in 8."""
     alpha = image[image.bands - 1]
@@ -86,4 +102,8 @@ def _unpremultiply(node: Unpremultiply, image: Image, work: Work) -> Image:
 
 @lower_node.register
 def _flatten(node: Flatten, image: Image, work: Work) -> Image:
-    return image.flatten(background=[255])
+    """Premultiplied colours only want the white that alpha leaves free."""
+    if not node.premultiplied:
+        return image.flatten(background=[255])
+    colours, alpha = image.extract_band(0, n=image.bands - 1), image[image.bands - 1]
+    return (colours + alpha.invert()).cast("uchar")

@@ -60,8 +60,9 @@ def _halve(node: Halve, image: Image, work: Work) -> Image:
 @lower_node.register
 def _rotate(node: Rotate, image: Image, work: Work) -> Image:
     """Turn about the centres: displace the input's to 0, turn, displace to the output's."""
-    if not image.hasalpha():
+    if not node.on_white and not image.hasalpha():
         image = image.addalpha()
+    background = [255] * image.bands if node.on_white else [0] * image.bands
     cosine, sine = cos(radians(node.degrees)), sin(radians(node.degrees))
     return image.affine(
         [cosine, -sine, sine, cosine],
@@ -72,8 +73,8 @@ def _rotate(node: Rotate, image: Image, work: Work) -> Image:
         odx=(node.width - 1) / 2,
         ody=(node.height - 1) / 2,
         extend="background",
-        background=[0, 0, 0, 0],
-        premultiplied=True,
+        background=background,
+        premultiplied=not node.on_white,
     )
 
 

@@ -11,11 +11,13 @@ from msgspec import Struct
 
 from engine.ir import Plan
 from engine.passes.drop_idle import drop_idle
+from engine.passes.flatten_early import flatten_early
 from engine.passes.fuse_tables import fuse_tables
 from engine.passes.pull_crops import pull_crops
 from engine.passes.quicken_blur import quicken_blur
 from engine.passes.shrink_on_load import shrink_on_load
 from engine.passes.sink_turns import sink_turns
+from engine.passes.tone import tone
 from engine.spec import verify
 from engine.transforms import Mode
 
@@ -58,6 +60,8 @@ PASSES: tuple[Pass, ...] = (
     Pass(sink_turns, EXACT),  # before crops rise, so that these need not turn with them
     Pass(pull_crops, EXACT),  # leaves the pointwise nodes beside each other
     Pass(fuse_tables, EXACT),
+    Pass(tone, Bounded(levels=2, psnr=60)),  # takes the one table that is left before a luma
+    Pass(flatten_early, Bounded(levels=32, psnr=42)),
     Pass(shrink_on_load, Bounded(levels=48, psnr=40)),  # asks what stands before the scaling
     Pass(quicken_blur, Bounded(levels=4, psnr=48)),  # last: it asks for the final frames
 )

@@ -1,0 +1,76 @@
+"""flatten_early: on white without dividing first, and turned on white."""
+
+import numpy as np
+import pytest
+
+from engine import Source, read_facts
+from engine.expand import expand
+from engine.ir import Plan, Save
+from engine.nodes import Crop, Flatten, Resample, Rotate, Unpremultiply
+from engine.passes import PASSES, Bounded
+from engine.passes.flatten_early import flatten_early
+from engine.transforms import Format
+from tests.engine.pictures import (
+    Pixels,
+    Words,
+    carried_out,
+    distance,
+    encoded,
+    job,
+    noise,
+    smooth,
+)
+
+ROTATE: Words = {"type": "rotate", "degrees": 20}
+RESIZE: Words = {"type": "resize", "width": 870}
+CROP: Words = {"type": "crop", "width": 5, "height": 5, "fit": False}
+
+
+def expanded(picture: Pixels, *words: Words) -> tuple[Plan, Source]:
+    """Expand as for a JPEG, to be saved as PNG so that pixels can be compared."""
+    source = Source.from_bytes(encoded(picture))
+    plan = expand(job(*words, destination="o.jpg"), read_facts(source))
+    return Plan(plan.facts, plan.nodes, Save(Format.PNG, 100)), source
+
+
+def test_what_is_turned_on_white() -> None:
+    plan, _ = expanded(noise(900, 600), ROTATE)
+    made = flatten_early(plan)
+    (turned,) = made.nodes[3:]
+    assert isinstance(turned, Rotate)
+    assert turned.on_white
+    assert flatten_early(made) is made
+
+
+def test_what_is_flattened_undivided() -> None:
+    for words in (RESIZE, ROTATE):
+        plan, _ = expanded(noise(900, 600, 4), words)
+        made = flatten_early(plan)
+        assert made.nodes[-1] == Flatten(premultiplied=True)
+        assert isinstance(made.nodes[-2], Resample | Rotate)
+        assert made.frame == plan.frame
+
+
+def test_what_stays() -> None:
+    small, _ = expanded(noise(60, 40), ROTATE)
+    assert flatten_early(small) is small
+    for words in ([], [CROP], [RESIZE, CROP]):
+        plan, _ = expanded(noise(900, 600, 4), *words)
+        made = flatten_early(plan)
+        assert made is plan
+    assert isinstance(plan.nodes[-3], Unpremultiply)
+    assert isinstance(plan.nodes[-2], Crop)
+
+
+@pytest.mark.parametrize("words", [ROTATE, RESIZE])
+@pytest.mark.parametrize(
+    "picture",
+    [noise(900, 600), noise(900, 600, 4), smooth(910, 590), np.zeros((600, 900, 3), np.uint8)],
+)
+def test_the_difference_is_as_declared(words: Words, picture: Pixels) -> None:
+    (declared,) = (entry.fidelity for entry in PASSES if entry.run is flatten_early)
+    assert isinstance(declared, Bounded)
+    plan, source = expanded(picture, words)
+    levels, psnr = distance(*(carried_out(each, source) for each in (plan, flatten_early(plan))))
+    assert levels <= declared.levels
+    assert psnr >= declared.psnr
