@@ -4,7 +4,7 @@ The rule is that of Photon, for black bars only: a picture's first (or last) row
 bar if it is dark and even; the bar goes on while rows have about the same mean.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from engine.geometry import Box
@@ -24,18 +24,30 @@ class Row(NamedTuple):
     greatest: bytes
 
 
-def measure(image: Image) -> Box:
+def measure(stills: Iterable[Image]) -> Box:
     """Find what lies between the bars: the picture's full width; alpha is ignored.
 
-    The whole picture is taken into memory and looked at once.
+    Of an animation, what any frame shows is kept; frames that are black all over have no say.
+    Each frame is taken into memory and looked at once.
     """
+    width = height = 0
+    tops, bottoms = [], []
+    for still in stills:
+        width, height = still.width, still.height
+        top, bottom = _bars(still)
+        if top + bottom < height:
+            tops.append(top)
+            bottoms.append(bottom)
+    top = min(tops, default=0)
+    return Box(0, top, width, height - top - min(bottoms, default=0))
+
+
+def _bars(image: Image) -> tuple[int, int]:
+    """Count the rows of the bars at the top and at the bottom."""
     held = image.extract_band(0, n=3).copy_memory()
     means = _row_means(held)
     first, last = _row(held, 0), _row(held, held.height - 1)
-    top = _bar(first, means)
-    bottom = _bar(last, means[::-1])
-    left = held.height - top - bottom
-    return Box(0, top, held.width, left) if left > 0 else Box(0, 0, held.width, held.height)
+    return _bar(first, means), _bar(last, means[::-1])
 
 
 def _row_means(image: Image) -> list[Means]:

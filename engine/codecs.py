@@ -13,9 +13,12 @@ from engine.transforms import Format
 from engine.vips import Image, open_image
 
 
-def load(source: Source, picture_format: SourceFormat, shrink: int = 1) -> Image:
-    """Open a source at full size, or a JPEG at 1/2, 1/4 or 1/8 of it."""
-    options = {"shrink": shrink} if shrink > 1 else {}
+def load(source: Source, picture_format: SourceFormat, shrink: int = 1, pages: int = 1) -> Image:
+    """Open a source at full size, or a JPEG at 1/2, 1/4 or 1/8 of it.
+
+    Frames of an animation are given below each other.
+    """
+    options = {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
     return open_image(source, picture_format, **options)
 
 

@@ -61,15 +61,16 @@ class Draft:
 
     def check_size(self, what: str) -> None:
         """Raise OutputTooLarge if the picture has more than the limits allow."""
+        pages, pixels = self.frame.pages, self.size.pixels * self.frame.pages
+        frames = f" with {pages} frames" if pages > 1 else ""
         checks = [
             ("max_output_side", self.limits.max_output_side, max(self.size), "pixels a side"),
-            ("max_output_pixels", self.limits.max_output_pixels, self.size.pixels, "pixels"),
+            ("max_output_pixels", self.limits.max_output_pixels, pixels, "pixels"),
         ]
         for limit, allowed, found, unit in checks:
             if found > allowed:
-                raise OutputTooLarge(
-                    f"{what} would be too large ({self.size})", limit, allowed, found, unit
-                )
+                too_large = f"{what} would be too large ({self.size}{frames})"
+                raise OutputTooLarge(too_large, limit, allowed, found, unit)
 
 
 NOTHING_MORE = Known()

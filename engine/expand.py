@@ -87,7 +87,7 @@ def expand(
     take, and the error of an input that cannot be had.
     """
     draft = Draft(facts, limits, known, "the source")
-    _to_working_image(draft)
+    _to_working_image(draft, facts.frames if TRAITS[job.output_format].animated else 1)
     for index, words in enumerate(job.transformations):
         if isinstance(words, Ulb) and index not in known.measured:
             return Plan(facts, tuple(draft.nodes), _save(job), awaits=index)
@@ -97,8 +97,9 @@ def expand(
     return _to_save(draft, job)
 
 
-def _to_working_image(draft: Draft) -> None:
-    draft.add(Decode(), ToSrgb(draft.facts.profile), Turn.of_orientation(draft.facts.orientation))
+def _to_working_image(draft: Draft, pages: int = 1) -> None:
+    upright = Turn.of_orientation(draft.facts.orientation)
+    draft.add(Decode(pages=pages), ToSrgb(draft.facts.profile), upright)
 
 
 def _to_save(draft: Draft, job: Job) -> Plan:

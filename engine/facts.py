@@ -25,8 +25,10 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     `width` and `height` are those of one frame before its orientation is applied.
     `bands` counts colours (1 grey, 3 RGB, 4 CMYK), `depth` the bits of each (8, 16 or 32).
-    `orientation` is EXIF's, 1 to 8. `profile` tells whether an ICC profile is embedded,
-    `interlaced` whether the file must be read whole before its first row is known.
+    `orientation` is EXIF's, 1 to 8. `delays` are the milliseconds that each frame of an
+    animation is shown, `loop` how often all of them are, 0 for ever. `profile` tells whether
+    an ICC profile is embedded, `interlaced` whether the file must be read whole before its
+    first row is known.
     """
 
     format: SourceFormat
@@ -37,6 +39,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     depth: int = 8
     orientation: int = 1
     frames: int = 1
+    delays: tuple[int, ...] = ()
+    loop: int = 0
     profile: bool = False
     interlaced: bool = False
 

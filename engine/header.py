@@ -10,6 +10,7 @@ from engine.formats import ANIMATED, HEAD, describe, sniff
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.source import Source
 
+UNTOLD = 100  # milliseconds of a frame that does not say how long it is shown
 COLOUR_BANDS = {"b-w": 1, "grey16": 1, "cmyk": 4}
 # Formats whose decoders make something up for what is missing at the end.
 CUT_SHORT = {SourceFormat.GIF: gif.is_cut_short, SourceFormat.TIFF: tiff.is_cut_short}
@@ -90,6 +91,8 @@ def _facts_of(image: vips.Image, picture_format: SourceFormat) -> Facts:
         return value if isinstance(value, int) else default
 
     orientation = number("orientation", 1)
+    frames = number("n-pages", 1) if picture_format in ANIMATED else 1
+    delays: list[int] = image.get("delay") if "delay" in fields and frames > 1 else []
     return Facts(
         format=picture_format,
         width=image.width,
@@ -98,7 +101,9 @@ def _facts_of(image: vips.Image, picture_format: SourceFormat) -> Facts:
         alpha=image.bands > bands,
         depth=DEPTHS.get(image.format, 32),
         orientation=orientation if 1 <= orientation <= 8 else 1,
-        frames=number("n-pages", 1) if picture_format in ANIMATED else 1,
+        frames=frames,
+        delays=(*delays, *(UNTOLD,) * frames)[:frames] if frames > 1 else (),
+        loop=number("loop", 0) if frames > 1 else 0,
         profile="icc-profile-data" in fields,
         interlaced=bool(number("interlaced", 0) or number("jpeg-multiscan", 0)),
     )

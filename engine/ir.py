@@ -41,7 +41,8 @@ class Frame(Struct, frozen=True):
     """The shape of a picture between two nodes.
 
     `bands` counts colours (1, 3, or 4 for CMYK), `depth` is in bits. `premultiplied` tells
-    whether colours are multiplied by alpha.
+    whether colours are multiplied by alpha. `pages` counts the frames of an animation, which
+    all have this shape.
     """
 
     width: int
@@ -50,6 +51,7 @@ class Frame(Struct, frozen=True):
     alpha: bool = False
     premultiplied: bool = False
     depth: int = 8
+    pages: int = 1
 
     @property
     def size(self) -> Size:
@@ -73,7 +75,8 @@ class Frame(Struct, frozen=True):
         return f"{name}{'A' if self.alpha else ''}{'*' if self.premultiplied else ''}{deep}"
 
     def __str__(self) -> str:
-        return f"{self.size} {self.kind}"
+        pages = f"{self.pages} × " if self.pages > 1 else ""
+        return f"{pages}{self.size} {self.kind}"
 
 
 class Node(Struct, frozen=True, tag_field="node", tag=str.lower):

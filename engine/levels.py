@@ -72,7 +72,7 @@ def decoded_at(plan: Plan, factor: int) -> Plan:
 def _rescaled(node: Node, before: int, after: int) -> Node:
     match node:
         case Decode():
-            return Decode(after)
+            return Decode(after, node.pages)
         case Crop():
             return Crop(Box(*(side * before // after for side in node.box)))
     return node

@@ -17,16 +17,24 @@ Mask = tuple[int, int, int, int, int, int, int, int, int]
 
 
 class Decode(Node, frozen=True):
-    """Read the source, each side divided by `shrink` (1, 2, 4 or 8) and rounded up."""
+    """Read the source, each side divided by `shrink` (1, 2, 4 or 8) and rounded up.
+
+    Of an animation the first `pages` frames are read; every further node works on each of
+    them by itself.
+    """
 
     shrink: int = 1
+    pages: int = 1
 
     def frame(self, given: Frame) -> Frame:
-        return given.sized(-(-given.width // self.shrink), -(-given.height // self.shrink))
+        wide, high = (-(-side // self.shrink) for side in given.size)
+        return replace(given, width=wide, height=high, pages=self.pages)
 
     @property
     def words(self) -> str:
-        return f"1/{self.shrink}" if self.shrink > 1 else ""
+        shrink = f"1/{self.shrink}" if self.shrink > 1 else ""
+        pages = f"{self.pages} frames" if self.pages > 1 else ""
+        return " ".join(filter(None, [shrink, pages]))
 
 
 class ToSrgb(Node, frozen=True):

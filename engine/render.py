@@ -157,7 +157,7 @@ class Rendering:
         """Look for bars in what a plan makes; once for all plans that make the same."""
         if made.nodes not in self.measured:
             with self._counting(), self._blaming_the_damaged(made):
-                self.measured[made.nodes] = bars.measure(self._image(made))
+                self.measured[made.nodes] = bars.measure(self._stills(made))
         return self.measured[made.nodes]
 
     def _shared(
@@ -168,7 +168,7 @@ class Rendering:
         plans = {
             index: made
             for index, made in enumerate(settled)
-            if isinstance(made, Plan) and made.awaits is None
+            if isinstance(made, Plan) and made.awaits is None and not _moves(made)
         }
         to_the_letter = {i for i in plans if mode_of(jobs[i], self.limits) is Mode.EXACT}
         trees = share(plans, self.limits.max_held_bytes, to_the_letter)
@@ -181,6 +181,8 @@ class Rendering:
         if isinstance(made, DarkroomError):
             return made
         try:
+            if _moves(made):
+                return self.carry_out(made)
             with self._counting(), self._blaming_the_damaged(made):
                 return _encoded(grove.image(index), made)
         except DarkroomError as error:
@@ -189,15 +191,18 @@ class Rendering:
     def carry_out(self, made: Plan) -> Output:
         """Lower a plan by itself, pull it once and encode what comes out."""
         with self._counting(), self._blaming_the_damaged(made):
-            return _encoded(self._image(made), made)
+            stills = self._stills(made)
+            if _moves(made):
+                return _encoded(vips.animation(stills, self.facts.delays, self.facts.loop), made)
+            return _encoded(next(stills), made)
 
-    def _image(self, made: Plan) -> vips.Image:
+    def _stills(self, made: Plan) -> Iterator[vips.Image]:
         self._count_decoding(made.frames[0])
         return lower(made, self.bench)
 
     def _count_decoding(self, frame: Frame) -> None:
         self.stats.decode_passes += 1
-        self.stats.pixels_decoded += frame.size.pixels
+        self.stats.pixels_decoded += frame.size.pixels * frame.pages
 
     @contextmanager
     def _counting(self) -> Iterator[None]:
@@ -225,7 +230,7 @@ class Rendering:
     def _drain_source(self) -> None:
         """Decode the source alone; if it is damaged, no other job need try."""
         try:
-            vips.drain(vips.open_image(self.bench.source, self.facts.format))
+            vips.drain(codecs.load(self.bench.source, self.facts.format, pages=self.facts.frames))
         except DarkroomError as error:
             self.damaged = error
             raise
@@ -235,8 +240,15 @@ def _awaits(made: Plan | DarkroomError) -> bool:
     return isinstance(made, Plan) and made.awaits is not None
 
 
+def _moves(made: Plan) -> bool:
+    """Tell whether a plan makes an animation: it is carried out alone, frame by frame."""
+    return made.frames[0].pages > 1
+
+
 def _encoded(image: vips.Image, made: Plan) -> Output:
-    return Output(codecs.encode(image, made.save), made.save.format, image.width, image.height)
+    data = codecs.encode(image, made.save)
+    pages = made.frame.pages
+    return Output(data, made.save.format, image.width, image.height // pages, pages)
 
 
 def _layers(made: Plan) -> Iterator[Layer]:

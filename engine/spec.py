@@ -77,6 +77,7 @@ def _can_be_laid_over(node: Overlay, given: Frame, made: Frame) -> bool:
 
 RULES: tuple[Rule, ...] = (
     Rule("a side is at least 1 pixel", (Node,), lambda n, i, o: min(o.size) >= 1),
+    Rule("at least one frame is read", (Decode,), lambda n, i, o: n.pages >= 1),
     Rule("shrink is 1, 2, 4 or 8", (Decode,), lambda n, i, o: n.shrink in {1, 2, 4, 8}),
     Rule("quarters are 0 to 3", (Turn,), lambda n, i, o: n.quarters in range(4)),
     Rule("a crop lies inside its picture", (Crop,), _inside),
@@ -162,6 +163,8 @@ def _broken_at_save(plan: Plan) -> str | None:
         return "save: only 8-bit sRGB is saved"
     if frame.alpha and not traits.alpha:
         return f"save: {plan.save.format.value} has no alpha"
+    if frame.pages > 1 and not traits.animated:
+        return f"save: {plan.save.format.value} holds one frame"
     if max(frame.size) > traits.max_side:
         return f"save: {plan.save.format.value} has at most {traits.max_side} pixels a side"
     return None if 1 <= plan.save.quality <= 100 else "save: quality is 1 to 100"

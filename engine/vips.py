@@ -8,7 +8,7 @@ gives the most pictures a second when there is a process for each core.
 import ctypes
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from html import escape
@@ -168,6 +168,19 @@ def reason(error: pyvips.Error) -> str:
     """Give libvips' own words in one line, which may be none at all."""
     lines = [line.strip() for line in str(error.detail or "").splitlines() if line.strip()]
     return "; ".join(dict.fromkeys(lines))[:300] or "damaged or incomplete data"
+
+
+def animation(stills: Iterable[Image], delays: Sequence[int], loop: int) -> Image:
+    """Put frames below each other, as savers want them, each made before the next.
+
+    `delays` are milliseconds, one for each frame; `loop` counts how often all are shown.
+    """
+    frames = [still.copy_memory() for still in stills]
+    strip = Image.arrayjoin(frames, across=1).copy()
+    strip.set_type(pyvips.GValue.gint_type, "page-height", frames[0].height)
+    strip.set_type(pyvips.GValue.array_int_type, "delay", list(delays))
+    strip.set_type(pyvips.GValue.gint_type, "loop", loop)
+    return strip
 
 
 # The colour space that a profile is made for, as it says itself, and pictures of that space.

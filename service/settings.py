@@ -71,9 +71,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_source_pixels: Annotated[Size, _doc("Most pixels of a source, all frames together")] = (
         DEFAULT_LIMITS.max_source_pixels
     )
-    max_output_pixels: Annotated[Size, _doc("Most pixels of a result or of any step")] = (
-        DEFAULT_LIMITS.max_output_pixels
-    )
+    max_output_pixels: Annotated[
+        Size, _doc("Most pixels of a result or of any step, all frames together")
+    ] = DEFAULT_LIMITS.max_output_pixels
     max_output_side: Annotated[Size, _doc("Longest side of a result or of any step")] = (
         DEFAULT_LIMITS.max_output_side
     )

@@ -14,7 +14,7 @@ from engine.vips import Image, interpolator
 
 @lower_node.register
 def _decode(node: Decode, image: Image, work: Work) -> Image:
-    return load(work.bench.source, work.facts.format, node.shrink)
+    return load(work.bench.source, work.facts.format, node.shrink, node.pages)
 
 
 @lower_node.register
