@@ -26,6 +26,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from service.tasks import stop
+
 RENDER = "darkroom:render"
 CALLBACK = "darkroom:callback"
 
@@ -148,8 +150,7 @@ class Worker(ArqWorker):
                         await self._wake.wait()
                 self._wake.clear()
         finally:
-            listener.cancel()
-            await asyncio.wait([listener])
+            await stop(listener)
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more, let what runs finish for so long, then cancel it and wait."""

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +27,7 @@ from service.sandbox.work import ChildExit, Reason
 from service.settings import Settings
 from service.storages import Storages, storage_limits
 from service.store import open_store
+from service.tasks import stop
 from service.version import libvips_version, version
 
 AHEAD = 2  # processes in hand for each slot: one renders while another is fetched or published
@@ -111,7 +112,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         loops = [renderer.main(), caller.main(), reconciler.run(), heartbeat.run()]
         tasks = [asyncio.create_task(loop) for loop in loops]
         for task in tasks:
-            stack.push_async_callback(_stop, task)
+            stack.push_async_callback(stop, task)
         log.info("working", name=name, slots=sandbox.slots, protections=sorted(sandbox.protections))
         yield Running(renderer, caller, readiness, tasks)
 
@@ -154,9 +155,3 @@ async def _serve_probes(
         yield
     finally:
         await runner.cleanup()
-
-
-async def _stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

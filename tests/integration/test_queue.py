@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from service.embedded import Valkey
 from service.queue import RENDER, Dispatch, Queue, Worker, connect
+from service.tasks import stop
 
 Work = Callable[[Dispatch], Awaitable[None]]
 
@@ -26,9 +27,7 @@ async def running(
         yield worker
     finally:
         await worker.drain(0)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await stop(task)
         await redis.aclose()
 
 
