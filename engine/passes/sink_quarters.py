@@ -1,0 +1,13 @@
+"""Let quarter turns happen after scalings and blurs too, within a few levels.
+
+A photograph that was taken upright lies on its side in its file. Turned first, it would be
+held at full size and could not be decoded any smaller.
+"""
+
+from engine.ir import Plan
+from engine.turns import carried_down
+
+
+def sink_quarters(plan: Plan) -> Plan:
+    """Carry each turn past what scales down, and past blurs."""
+    return carried_down(plan, to_the_letter=False)

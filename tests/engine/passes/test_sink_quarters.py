@@ -1,0 +1,76 @@
+"""sink_quarters: a photograph on its side is scaled down before it is turned."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import Source, read_facts
+from engine.expand import expand
+from engine.geometry import Box
+from engine.ir import Node
+from engine.nodes import Blur, Crop, Resample, Rotate, Turn
+from engine.passes import PASSES, Bounded
+from engine.passes.sink_quarters import sink_quarters
+from tests.engine.passes.plans import plan_of
+from tests.engine.pictures import (
+    PHOTOS,
+    Pixels,
+    Words,
+    carried_out,
+    distance,
+    encoded,
+    job,
+    noise,
+)
+
+RIGHT, ASLANT = Turn(quarters=1), Turn(True, 1)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sunk"),
+    [
+        ((RIGHT, Resample(15, 21)), (Resample(21, 15), RIGHT)),
+        ((ASLANT, Resample(15, 21), RIGHT), (Resample(21, 15), Turn(True, 2))),
+        ((RIGHT, Blur(2, 7)), (Blur(2, 7), RIGHT)),
+        (
+            (RIGHT, Resample(15, 21), Crop(Box(1, 2, 3, 4))),
+            (Resample(21, 15), Crop(Box(2, 11, 4, 3)), RIGHT),
+        ),
+    ],
+)
+def test_what_quarters_move_past(nodes: tuple[Node, ...], sunk: tuple[Node, ...]) -> None:
+    made = sink_quarters(plan_of(*nodes))
+    assert made.nodes == plan_of(*sunk).nodes
+    assert made.frame == plan_of(*nodes).frame
+    assert sink_quarters(made) is made
+
+
+@pytest.mark.parametrize("after", [Resample(60, 80), Resample(15, 80), Rotate(5, 33, 44)])
+def test_what_they_do_not(after: Node) -> None:
+    plan = plan_of(RIGHT, after)
+    assert sink_quarters(plan) is plan
+
+
+def photo() -> Pixels:
+    return np.asarray(Image.open(PHOTOS / "astronaut.png").convert("RGB"))
+
+
+@pytest.mark.parametrize("picture", [photo(), noise(300, 200), noise(120, 160, 4)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [{"type": "rotate", "degrees": 90}, {"type": "resize", "width": 77}],
+        [{"type": "rotate", "degrees": 270}, {"type": "resize", "width": 100, "height": 30}],
+        [{"type": "rotate", "degrees": 90}, {"type": "blur", "sigma": 2.5}],
+    ],
+)
+def test_the_difference_is_as_declared(picture: Pixels, words: list[Words]) -> None:
+    (declared,) = (entry.fidelity for entry in PASSES if entry.run is sink_quarters)
+    assert isinstance(declared, Bounded)
+    source = Source.from_bytes(encoded(picture))
+    plain = expand(job(*words), read_facts(source))
+    sunk = sink_quarters(plain)
+    assert sunk is not plain
+    levels, psnr = distance(*(carried_out(plan, source) for plan in (plain, sunk)))
+    assert levels <= declared.levels
+    assert psnr >= declared.psnr
