@@ -1,4 +1,4 @@
-"""What the engine will do and why: the plan before and after each pass.
+"""What the engine will do and why: the plan before and after each pass, and what is shared.
 
 Only the source's header is read. The explanation is data (msgspec encodes it as JSON)
 that is also worth reading as text.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from engine.draft import Known
+from engine.draft import NOTHING_MORE, Known
 from engine.errors import DarkroomError
 from engine.expand import expand
 from engine.facts import Facts
@@ -17,9 +17,10 @@ from engine.header import read_facts
 from engine.ir import Frame, Plan, lines
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.passes import optimise
-from engine.render import NO_INPUTS, Inputs, facts_of_input
+from engine.render import NO_INPUTS, Inputs, facts_of_input, mode_of
+from engine.share import share, tree_lines
 from engine.source import Source
-from engine.transforms import Job
+from engine.transforms import Job, Mode
 
 
 class Step(Struct, frozen=True):
@@ -64,13 +65,18 @@ class JobExplanation(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """A batch: what the header told, and what will be done for each job."""
+    """A batch: what the header told, what will be done for each job, and what they share.
+
+    `trees` are drawn, a line for each branch; each tree decodes the source once.
+    """
 
     facts: Facts
     jobs: tuple[JobExplanation, ...]
+    trees: tuple[tuple[str, ...], ...] = ()
 
     def __str__(self) -> str:
-        return "\n\n".join([f"source: {self.facts}", *map(str, self.jobs)])
+        drawn = ["\n".join(["together", *(f"  {line}" for line in tree)]) for tree in self.trees]
+        return "\n\n".join([f"source: {self.facts}", *map(str, self.jobs), *drawn])
 
 
 def explain(
@@ -86,24 +92,52 @@ def explain(
     """
     facts = read_facts(source, limits)
     known = Known({key: facts_of_input(key, inputs[key], limits) for key in inputs})
-    return Explanation(facts, tuple(_explain_job(job, facts, limits, known) for job in jobs))
+    return explain_facts(facts, jobs, known, limits)
 
 
-def _explain_job(job: Job, facts: Facts, limits: EngineLimits, known: Known) -> JobExplanation:
+def explain_facts(
+    facts: Facts,
+    jobs: Sequence[Job],
+    known: Known = NOTHING_MORE,
+    limits: EngineLimits = DEFAULT_LIMITS,
+) -> Explanation:
+    """Explain what would be done with a source of which only the facts are at hand."""
+    explained: list[JobExplanation] = []
+    plans: dict[int, Plan] = {}
+    guessed: dict[int, Plan] = {}
+    for index, job in enumerate(jobs):
+        words, made = _explain_job(job, facts, limits, known)
+        explained.append(words)
+        if made is not None:
+            (guessed if words.assumptions else plans)[index] = made
+    to_the_letter = {i for i, job in enumerate(jobs) if mode_of(job, limits) is Mode.EXACT}
+    trees = [
+        tree
+        for some in (plans, guessed)
+        for tree in share(some, limits.max_held_bytes, to_the_letter)
+    ]
+    return Explanation(facts, tuple(explained), tuple(tuple(tree_lines(tree)) for tree in trees))
+
+
+def _explain_job(
+    job: Job, facts: Facts, limits: EngineLimits, known: Known
+) -> tuple[JobExplanation, Plan | None]:
     try:
         expanded, assumptions = _expand_by_assumption(job, facts, limits, known)
     except DarkroomError as error:
-        return JobExplanation(job.destination.written, refusal=Refusal(error.code, error.message))
+        refusal = Refusal(error.code, error.message)
+        return JobExplanation(job.destination.written, refusal=refusal), None
     stages = [_stage("expand", expanded)]
 
     def observe(name: str, before: Plan, after: Plan) -> None:
         if after is not before:
             stages.append(_stage(name, after))
 
-    optimise(expanded, observer=observe)
-    return JobExplanation(
+    made = optimise(expanded, mode_of(job, limits), observer=observe)
+    explanation = JobExplanation(
         job.destination.written, str(expanded.save), tuple(stages), tuple(assumptions)
     )
+    return explanation, made
 
 
 def _expand_by_assumption(

@@ -232,6 +232,10 @@ class Unpremultiply(Node, frozen=True):
         return replace(given, premultiplied=False)
 
 
+class Clamp(Node, frozen=True):
+    """Cut premultiplied colours off at their alpha, as dividing and multiplying again would."""
+
+
 class Flatten(Node, frozen=True):
     """Lay the picture on white and drop its alpha; tells if colours are `premultiplied`."""
 

@@ -10,6 +10,7 @@ from engine.ir import Frame, Node, Plan, source_frame
 from engine.nodes import (
     Blur,
     Canvas,
+    Clamp,
     Convolve,
     Crop,
     Decode,
@@ -103,7 +104,7 @@ RULES: tuple[Rule, ...] = (
         lambda n, i, o: i.premultiplied or not i.alpha,
     ),
     Rule("there is alpha to multiply by", (Premultiply,), lambda n, i, o: i.alpha),
-    Rule("there is alpha to divide by", (Unpremultiply,), lambda n, i, o: i.premultiplied),
+    Rule("there is alpha to divide by", (Unpremultiply, Clamp), lambda n, i, o: i.premultiplied),
     Rule(
         "flattening knows whether colours are premultiplied",
         (Flatten,),

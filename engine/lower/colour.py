@@ -5,7 +5,17 @@ unless it is told otherwise.
 """
 
 from engine.lower.bench import Work, lower_node
-from engine.nodes import Flatten, Luma, Premultiply, Table, Tint, Toned, ToSrgb, Unpremultiply
+from engine.nodes import (
+    Clamp,
+    Flatten,
+    Luma,
+    Premultiply,
+    Table,
+    Tint,
+    Toned,
+    ToSrgb,
+    Unpremultiply,
+)
 from engine.vips import Image, bare_srgb, image_from_table, image_from_words, through_profile
 
 IDENTITY = bytes(range(256))
@@ -98,6 +108,13 @@ def _premultiply(node: Premultiply, image: Image, work: Work) -> Image:
 @lower_node.register
 def _unpremultiply(node: Unpremultiply, image: Image, work: Work) -> Image:
     return image.unpremultiply().linear(1, 0.5, uchar=True)
+
+
+@lower_node.register
+def _clamp(node: Clamp, image: Image, work: Work) -> Image:
+    alpha = image[image.bands - 1]
+    colours = image.extract_band(0, n=image.bands - 1)
+    return colours.minpair(alpha).bandjoin(alpha).copy(interpretation="srgb")
 
 
 @lower_node.register

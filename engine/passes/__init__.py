@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from msgspec import Struct
 
 from engine.ir import Plan
+from engine.passes.clamp_alpha import clamp_alpha
 from engine.passes.drop_idle import drop_idle
 from engine.passes.flatten_early import flatten_early
 from engine.passes.fuse_tables import fuse_tables
@@ -62,6 +63,7 @@ PASSES: tuple[Pass, ...] = (
     Pass(sink_quarters, Bounded(levels=24, psnr=42)),  # goes on where exactness stopped
     Pass(pull_crops, EXACT),  # leaves the pointwise nodes beside each other
     Pass(fuse_tables, EXACT),
+    Pass(clamp_alpha, EXACT),  # crops and turns have left from between
     Pass(tone, Bounded(levels=2, psnr=60)),  # takes the one table that is left before a luma
     Pass(flatten_early, Bounded(levels=32, psnr=42)),
     Pass(shrink_on_load, Bounded(levels=48, psnr=40)),  # asks what stands before the scaling

@@ -1,0 +1,44 @@
+"""clamp_alpha: alpha is multiplied in once and divided out once."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import Source, read_facts
+from engine.expand import expand
+from engine.nodes import Clamp, Crop, Premultiply, Resample, Table, Unpremultiply
+from engine.passes.clamp_alpha import clamp_alpha
+from tests.engine.passes.plans import RGBA, plan_of
+from tests.engine.pictures import Words, carried_out, encoded, job, noise
+
+
+def test_what_becomes_one() -> None:
+    nodes = (Premultiply(), Resample(9, 9), Unpremultiply())
+    plan = plan_of(*nodes, *nodes[:1], Resample(5, 5), Unpremultiply(), facts=RGBA)
+    made = clamp_alpha(plan)
+    assert made.nodes[2:] == (*nodes[:2], Clamp(), Resample(5, 5), Unpremultiply())
+    assert made.frame == plan.frame
+    assert clamp_alpha(made) is made
+
+
+@pytest.mark.parametrize(
+    "between", [Table((bytes(256),) * 3), Crop((0, 0, 3, 3))]  # type: ignore[arg-type]
+)  # fmt: skip
+def test_what_stays(between: Any) -> None:
+    plan = plan_of(Premultiply(), Unpremultiply(), between, Premultiply(), facts=RGBA)
+    assert clamp_alpha(plan) is plan
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("last", [{"type": "blur", "sigma": 1}, {"type": "resize", "width": 61}])
+def test_every_bit_is_kept(seed: int, last: Words) -> None:
+    """Enlarging noise with hard alpha draws colours far beyond it."""
+    picture = noise(33, 21, 4, seed)
+    picture[..., 3] = np.where(picture[..., 3] < 200, picture[..., 3] // 40, 255)
+    source = Source.from_bytes(encoded(picture))
+    words: list[Words] = [{"type": "resize", "width": 50}, last]
+    plain = expand(job(*words), read_facts(source))
+    made = clamp_alpha(plain)
+    assert made is not plain
+    assert np.array_equal(carried_out(made, source), carried_out(plain, source))
