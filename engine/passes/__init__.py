@@ -60,7 +60,7 @@ class Pass(Struct, frozen=True):
 PASSES: tuple[Pass, ...] = (
     Pass(drop_idle, EXACT),  # first, so that nobody else has to think of nodes that do nothing
     Pass(sink_turns, EXACT),  # before crops rise, so that these need not turn with them
-    Pass(sink_quarters, Bounded(levels=24, psnr=42)),  # goes on where exactness stopped
+    Pass(sink_quarters, Bounded(levels=48, psnr=40)),  # goes on where exactness stopped
     Pass(pull_crops, EXACT),  # leaves the pointwise nodes beside each other
     Pass(fuse_tables, EXACT),
     Pass(clamp_alpha, EXACT),  # crops and turns have left from between

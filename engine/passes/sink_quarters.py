@@ -5,9 +5,12 @@ held at full size and could not be decoded any smaller.
 """
 
 from engine.ir import Plan
+from engine.levels import WORTH
 from engine.turns import carried_down
 
 
 def sink_quarters(plan: Plan) -> Plan:
-    """Carry each turn past what scales down, and past blurs."""
+    """Carry each turn past what scales down, and past blurs, in large pictures."""
+    if plan.facts.size.pixels < WORTH:
+        return plan
     return carried_down(plan, to_the_letter=False)

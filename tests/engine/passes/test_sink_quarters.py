@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from engine import Source, read_facts
@@ -11,7 +12,7 @@ from engine.ir import Node
 from engine.nodes import Blur, Crop, Resample, Rotate, Turn
 from engine.passes import PASSES, Bounded
 from engine.passes.sink_quarters import sink_quarters
-from tests.engine.passes.plans import plan_of
+from tests.engine.passes.plans import RGB, plan_of
 from tests.engine.pictures import (
     PHOTOS,
     Pixels,
@@ -23,6 +24,7 @@ from tests.engine.pictures import (
     noise,
 )
 
+LARGE = replace(RGB, width=1000, height=700)
 RIGHT, ASLANT = Turn(quarters=1), Turn(True, 1)
 
 
@@ -39,27 +41,32 @@ RIGHT, ASLANT = Turn(quarters=1), Turn(True, 1)
     ],
 )
 def test_what_quarters_move_past(nodes: tuple[Node, ...], sunk: tuple[Node, ...]) -> None:
-    made = sink_quarters(plan_of(*nodes))
-    assert made.nodes == plan_of(*sunk).nodes
-    assert made.frame == plan_of(*nodes).frame
+    made = sink_quarters(plan_of(*nodes, facts=LARGE))
+    assert made.nodes == plan_of(*sunk, facts=LARGE).nodes
+    assert made.frame == plan_of(*nodes, facts=LARGE).frame
     assert sink_quarters(made) is made
 
 
-@pytest.mark.parametrize("after", [Resample(60, 80), Resample(15, 80), Rotate(5, 33, 44)])
+@pytest.mark.parametrize("after", [Resample(1400, 2000), Resample(15, 1001), Rotate(5, 33, 44)])
 def test_what_they_do_not(after: Node) -> None:
-    plan = plan_of(RIGHT, after)
+    plan = plan_of(RIGHT, after, facts=LARGE)
+    assert sink_quarters(plan) is plan
+
+
+def test_small_pictures_stay_exact() -> None:
+    plan = plan_of(RIGHT, Resample(15, 21))
     assert sink_quarters(plan) is plan
 
 
 def photo() -> Pixels:
-    return np.asarray(Image.open(PHOTOS / "astronaut.png").convert("RGB"))
+    return np.asarray(Image.open(PHOTOS / "astronaut.png").convert("RGB").resize((800, 700)))
 
 
-@pytest.mark.parametrize("picture", [photo(), noise(300, 200), noise(120, 160, 4)])
+@pytest.mark.parametrize("picture", [photo(), noise(1000, 500), noise(700, 720, 4)])
 @pytest.mark.parametrize(
     "words",
     [
-        [{"type": "rotate", "degrees": 90}, {"type": "resize", "width": 77}],
+        [{"type": "rotate", "degrees": 90}, {"type": "resize", "width": 377}],
         [{"type": "rotate", "degrees": 270}, {"type": "resize", "width": 100, "height": 30}],
         [{"type": "rotate", "degrees": 90}, {"type": "blur", "sigma": 2.5}],
     ],
