@@ -2,11 +2,13 @@
 PYTHON ?= python3
 STORAGE ?= folder
 PORT ?= 8080
+ROUNDS ?= 7
+RESULTS ?= bench/results
 UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint matrix gallery format clean bench-service
+.PHONY: help setup run test lint matrix gallery format clean bench bench-rivals bench-growth bench-guard bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -22,7 +24,7 @@ setup: .venv/.ready ## install everything into .venv, and do no more
 run: setup ## start everything, send one real batch, show the pictures (STORAGE=s3, PORT=0)
 	@exec $(RUN)/darkroom dev --storage $(STORAGE) --port $(PORT)
 
-test: setup lint ## lint, then every test
+test: setup lint bench-guard ## lint, the guard, then every test
 	@$(RUN)/pytest
 
 lint: setup ## ruff, mypy strict, import-linter
@@ -30,6 +32,18 @@ lint: setup ## ruff, mypy strict, import-linter
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+
+bench: setup ## measure the engine beside its rivals (ROUNDS=7, ONLY=W1,W5, CONTENDERS=sharp,…)
+	@$(RUN)/python -m bench.run --rounds $(ROUNDS) --only "$(ONLY)" --contenders "$(CONTENDERS)" --results $(RESULTS)
+
+bench-rivals: setup ## install the rivals that registries have
+	@bench/rivals/install.sh
+
+bench-growth: setup ## measure how cost grows with jobs, pixels and length of chains
+	@$(RUN)/python -m bench.growth
+
+bench-guard: setup ## hold decodes, pixels, operations and memory to what was reached
+	@$(RUN)/python -m bench.guard
 
 bench-service: setup ## measure intake, dispatch and slots of the service
 	@$(RUN)/python -m bench.service
@@ -39,9 +53,6 @@ matrix: setup ## every transformation on every kind of picture in every format
 
 gallery: setup ## draw every transformation and option, before and after, into docs/gallery
 	@$(RUN)/python -m gallery
-
-plans: setup ## write the plans of tests/engine/plans anew, to see what a change does to them
-	@$(RUN)/python -m tests.engine.test_plans
 
 format: setup ## let ruff rewrite what it can
 	@$(RUN)/ruff check --fix .

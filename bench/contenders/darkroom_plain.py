@@ -1,0 +1,28 @@
+"""Darkroom's engine without its passes: each job as its words say, from a decode of its own.
+
+This is the reference: what every other contender's pictures are compared with.
+"""
+
+from bench.contenders.darkroom import inputs_of, jobs_of
+from bench.contenders.protocol import Batch, serve
+from engine import Source, codecs, read_facts
+from engine.draft import Known
+from engine.expand import expand
+from engine.lower import Bench, lower
+from engine.vips import LIBVIPS_VERSION
+
+
+def perform(batch: Batch) -> None:
+    """Carry out each job's plan as it was written."""
+    jobs = jobs_of(batch)
+    source, inputs = Source.from_path(batch.source), inputs_of(batch, jobs)
+    facts = read_facts(source)
+    known = Known({key: read_facts(found) for key, found in inputs.items()})
+    for job, asked in zip(jobs, batch.jobs, strict=True):
+        plan = expand(job, facts, known=known)
+        [image] = lower(plan, Bench(source, inputs))
+        asked.path.write_bytes(codecs.encode(image, plan.save))
+
+
+if __name__ == "__main__":
+    serve(f"libvips {LIBVIPS_VERSION}", perform)

@@ -1,0 +1,119 @@
+"""GraphicsMagick's command: one call an output, and one more for each watermark."""
+
+from pathlib import Path
+
+from bench.contenders.geometry import FONT, contrast, length, widths
+from bench.contenders.programs import find, run
+from bench.contenders.protocol import Batch, Cannot, Job, Step, serve
+
+GRAVITY = {"southeast": "SouthEast", "center": "Center"}
+GEOMETRIC = {"resize", "crop", "fitmethod"}
+PERCENT = 100 / 255
+
+
+def perform(batch: Batch) -> None:
+    """Do each job by commands of its own."""
+    for job in batch.jobs:
+        convert(batch, job)
+
+
+def convert(batch: Batch, job: Job) -> None:
+    """Gather words until a watermark wants a command of its own."""
+    words: list[object] = [*hint(batch, job.steps[0]), batch.source]
+    between = job.path.with_suffix(".miff")
+    for step, known_width in widths(job.steps):
+        if step["type"] != "watermark":
+            words += told(step)
+            continue
+        run(PROGRAM, "convert", *words, between)
+        composite(batch.beside(step["source"]), length(step["width"], known_width), step, between)
+        words = [between]
+    kept = [] if job.path.suffix == ".png" else ["-quality", job.quality]
+    run(PROGRAM, "convert", *words, *kept, "+profile", "*", job.path)
+    between.unlink(missing_ok=True)
+
+
+def composite(mark: Path, width: int, step: Step, between: Path) -> None:
+    """Lay a picture over the one at hand."""
+    place = f"+{step['xoffset']}+{step['yoffset']}"
+    small = between.with_suffix(".mark.miff")
+    run(PROGRAM, "convert", mark, "-resize", f"{width}x", small)
+    words = ["-gravity", GRAVITY[step["gravity"]], "-geometry", place]
+    run(PROGRAM, "composite", *words, small, between, between)
+    small.unlink()
+
+
+def hint(batch: Batch, first: Step) -> list[object]:
+    """Tell libjpeg how small it may decode: twice the output."""
+    if batch.source.suffix != ".jpg" or first["type"] not in GEOMETRIC:
+        return []
+    side = 2 * max(first["width"], first.get("height", 0))
+    return ["-size", f"{side}x{side}"]
+
+
+def told(step: Step) -> list[object]:
+    """Say a step in GraphicsMagick's words."""
+    match step:
+        case {"type": "resize", "width": width}:
+            return ["-thumbnail", f"{width}x"]
+        case {"type": "crop", "width": width, "height": height} | {
+            "type": "fitmethod",
+            "fit_type": "cropbox",
+            "width": width,
+            "height": height,
+        }:
+            box = f"{width}x{height}"
+            return ["-resize", f"{box}^", "-gravity", "center", "-extent", box]
+        case {"type": "fitmethod", "fit_type": "letterbox", "width": width, "height": height}:
+            box = f"{width}x{height}"
+            paper = ["-background", step["color"], "-gravity", "center"]
+            return ["-resize", box, *paper, "-extent", box]
+        case {"type": "brightness", "bright_level": level}:
+            return added("All", level)
+        case {"type": "contrast", "level": level}:
+            return contrasted(*contrast(level))
+        case {"type": "colorize", "red": red, "green": green, "blue": blue}:
+            return toned(red, green, blue)
+        case {"type": "filter", "filter": "negate"}:
+            return ["-negate"]
+        case {"type": "filter", "filter": "grayscale"}:
+            return grey()
+        case {"type": "filter", "filter": "sepia"}:
+            return [*grey(), *toned(90, 60, 40)]
+        case {"type": "blur", "sigma": sigma}:
+            return ["-blur", f"{step.get('radius', 0)}x{sigma}"]
+        case {"type": "rotate", "degrees": degrees}:
+            return ["-background", "white", "-rotate", degrees]
+        case {"type": "annotation", "text": text, "size": size, "color": colour}:
+            letters = ["-font", FONT, "-pointsize", size, "-fill", colour]
+            return [*letters, "-gravity", "Center", "-draw", f'text 0,0 "{text}"']
+    raise Cannot(str(step))
+
+
+def added(channel: str, amount: float) -> list[object]:
+    """Add to one channel, or to all."""
+    word = "Add" if amount >= 0 else "Subtract"
+    return ["-operator", channel, word, f"{abs(amount) * PERCENT}%"]
+
+
+def contrasted(factor: float, summand: float) -> list[object]:
+    """Multiply and add, in the order in which nothing is cut off too early."""
+    times = ["-operator", "All", "Multiply", factor]
+    if factor > 1:
+        return [*added("All", summand / factor), *times]
+    return [*times, *added("All", summand)]
+
+
+def grey() -> list[object]:
+    """Weigh the channels, and be RGB again for what follows."""
+    return ["-colorspace", "Rec601Luma", "-colorspace", "RGB"]
+
+
+def toned(red: float, green: float, blue: float) -> list[object]:
+    """Add to each channel."""
+    return [*added("Red", red), *added("Green", green), *added("Blue", blue)]
+
+
+if __name__ == "__main__":
+    PROGRAM, VERSION = find("gm", said="GraphicsMagick", install="apt-get install graphicsmagick")
+    serve(" ".join(VERSION.split()[:2]), perform)

@@ -1,0 +1,137 @@
+"""Holds the engine to what it has reached: `make bench-guard`, part of `make test`.
+
+Counts, not seconds: how often each workload decodes its source, how many pixels, how many
+libvips operations it builds, and the most memory that libvips held at once. A worse figure
+than in `bench/guard.json` fails; a better one asks to be committed.
+
+    python -m bench.guard             compare
+    python -m bench.guard --update    write down what is
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import _libvips
+
+from bench import sources, workloads
+from engine import Job, Output, Source, Stats, input_keys, parse, render
+
+FILE = Path(__file__).parent / "guard.json"
+UNITS = {
+    "decode_passes": "decode passes",
+    "pixels_decoded": "pixels decoded",
+    "vips_operations": "libvips operations",
+    "peak_memory": "bytes of peak memory",
+}
+# libvips' own threads hand rows on, so its peak moves by a buffer or two.
+SLACK = {"peak_memory": 0.03}
+
+Counts = dict[str, int]
+Kept = Mapping[str, Counts]
+
+
+def count(name: str) -> Counts:
+    """Do a workload in this process and count; its peak counts from the process's start."""
+    workload = workloads.load()[name]
+    jobs = [parse(json.dumps(words).encode(), Job) for words in workload.jobs]
+    inputs = {key: Source.from_path(sources.SOURCES / key) for key in input_keys(jobs)}
+    source = Source.from_path(sources.SOURCES / workload.source)
+    stats = Stats()
+    for _, result in render(source, jobs, inputs=inputs, stats=stats):
+        if not isinstance(result, Output):
+            raise result
+    return {
+        "decode_passes": stats.decode_passes,
+        "pixels_decoded": stats.pixels_decoded,
+        "vips_operations": stats.vips_operations,
+        "peak_memory": peak_memory(),
+    }
+
+
+def peak_memory() -> int:
+    """Give the most bytes that libvips held at once, since this process began."""
+    highwater = ctypes.CDLL(_libvips.__file__).vips_tracked_get_mem_highwater
+    highwater.restype = ctypes.c_size_t
+    return int(highwater())
+
+
+def count_all() -> dict[str, Counts]:
+    """Count every workload, each in a process of its own, a process a core."""
+    sources.make()
+    names = list(workloads.load())
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        return dict(zip(names, threads.map(_count_apart, names), strict=True))
+
+
+def _count_apart(name: str) -> Counts:
+    words = [sys.executable, "-m", "bench.guard", "--count", name]
+    environment = os.environ | {"VIPS_CONCURRENCY": "1"}
+    done = subprocess.run(
+        words, check=True, stdout=subprocess.PIPE, env=environment, cwd=sources.ROOT
+    )
+    counts: Counts = json.loads(done.stdout)
+    return counts
+
+
+def kept() -> Kept:
+    """Read what was reached; nothing where nothing is written down."""
+    reached: Kept = json.loads(FILE.read_text()) if FILE.exists() else {}
+    return reached
+
+
+def differences(reached: Kept, found: Kept) -> tuple[list[str], list[str]]:
+    """Tell what is worse than what was reached, and what is better."""
+    worse, better = [], []
+    for name, key, before, now in _pairs(reached, found):
+        slack = before * SLACK.get(key, 0)
+        line = f"{name}: {now:,} {UNITS[key]}, {now - before:+,} to {before:,}"
+        if now > before + slack:
+            worse.append(line)
+        elif now < before - slack:
+            better.append(line)
+    return worse, better
+
+
+def _pairs(reached: Kept, found: Kept) -> Iterator[tuple[str, str, int, int]]:
+    for name, counts in found.items():
+        for key, now in counts.items():
+            yield name, key, reached.get(name, {}).get(key, 0), now
+
+
+def main() -> None:
+    """Compare, or write down."""
+    words = argparse.ArgumentParser(prog="bench.guard")
+    words.add_argument("--update", action="store_true", help="write down what is")
+    words.add_argument("--count", metavar="WORKLOAD", help="count one here, and print it")
+    asked = words.parse_args()
+    if asked.count:
+        show(json.dumps(count(asked.count)))
+        return
+    found = count_all()
+    worse, better = differences(kept(), found)
+    for title, lines in (("worse", worse), ("better", better)):
+        for line in lines:
+            show(f"{title}  {line}")
+    if asked.update:
+        FILE.write_text(json.dumps(found, indent=1) + "\n")
+    elif worse:
+        show("The engine does more than it did. If it must: python -m bench.guard --update")
+        sys.exit(1)
+    elif better:
+        show("The engine does less than it did. Please commit: python -m bench.guard --update")
+
+
+def show(words: str) -> None:
+    """Print a result."""
+    print(words)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

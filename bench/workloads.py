@@ -1,0 +1,30 @@
+"""The workloads: batches in the API's own words."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FILE = Path(__file__).parent / "workloads.json"
+
+
+class Workload(NamedTuple):
+    """A source and the jobs that are made of it."""
+
+    source: str
+    jobs: list[dict[str, Any]]
+
+    def as_pictures(self) -> "Workload":
+        """Give the same work with every output kept without loss, to be compared."""
+        return Workload(
+            self.source, [job | {"destination": f"{job['destination']}.png"} for job in self.jobs]
+        )
+
+
+def load() -> dict[str, Workload]:
+    """Read `workloads.json`: W1, W1x, W2 … W8."""
+    told = json.loads(FILE.read_text())
+    return {
+        name: Workload(words["source"], words["jobs"])
+        for name, words in told.items()
+        if name != "about"
+    }
