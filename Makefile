@@ -54,6 +54,9 @@ matrix: setup ## every transformation on every kind of picture in every format
 gallery: setup ## draw every transformation and option, before and after, into docs/gallery
 	@$(RUN)/python -m gallery
 
+plans: setup ## write the plans of tests/engine/plans anew, to see what a change does to them
+	@$(RUN)/python -m tests.engine.test_plans
+
 format: setup ## let ruff rewrite what it can
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
