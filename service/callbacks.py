@@ -11,8 +11,9 @@ import ipaddress
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,8 +30,8 @@ from service.store.deliveries import Delivery, Due
 SCHEDULE = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
 JITTER = 0.1
 CLAIM_SLACK = 5.0  # seconds beyond the longest try, before another sender may take it
-LONGEST_ANSWER = 64 * 1024  # bytes of an answer that are read before it is dropped
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
 log = structlog.get_logger(__name__)
 
@@ -64,11 +65,13 @@ def is_public(address: str) -> bool:
     """Whether an IP address is out on the internet, whatever it is wrapped in."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        inner = ip.ipv4_mapped or ip.sixtofour
         if ip in NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner:
             return is_public(str(inner))
+        if ip not in GLOBAL_UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
@@ -140,7 +143,7 @@ class Sender:
             async with self._session.post(
                 delivery.url, data=delivery.body, headers=headers, allow_redirects=False
             ) as response:
-                await response.content.read(LONGEST_ANSWER)
+                # the body is nobody's business, however long it is or takes
                 return Answer(response.status, wait=_retry_after(response.headers))
         except TimeoutError:
             return Answer(error="the receiver did not answer in time")
@@ -178,9 +181,15 @@ def back_off(tries: int, at_least: float = 0) -> float:
     return max(planned, min(at_least, SCHEDULE[-1]))
 
 
-def _retry_after(headers: Any) -> float:
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Read seconds or a date; anything else asks for nothing."""
     came = headers.get("Retry-After", "")
-    return float(came) if came.isdecimal() and len(came) < 10 else 0
+    if came.isdecimal():
+        return float(came[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(came).timestamp() - time.time())
+    except ValueError:
+        return 0
 
 
 def _words(answer: Answer) -> str | None:
@@ -196,6 +205,8 @@ def _public_words(error: BaseException) -> str:
         refused = refused.__cause__ or refused.__context__
     if refused is not None:
         return str(refused)
+    if isinstance(error, ValueError):
+        return "the callback's URL cannot be used"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the receiver's name does not resolve"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
