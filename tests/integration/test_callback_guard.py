@@ -119,14 +119,16 @@ async def test_a_name_is_judged_by_where_it_leads(
 
 
 async def test_a_proxy_variable_is_no_way_around(
-    shared_store: Store, sender: Sender, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    shared_store: Store, settings: Settings, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with canary() as connections:
         port = connections.pop()
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "https_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
-        await error_of(shared_store, sender, tenant, "http://10.0.0.1/")
-        await error_of(shared_store, sender, tenant, "http://no-such-host.invalid/")
+        lax = Sender(shared_store, settings, Metrics(version="x", libvips="x"))
+        words = await error_of(shared_store, lax, tenant, "http://no-such-host.invalid/")
+        await lax.close()
+        assert words == "the receiver's name does not resolve"
         assert connections == []
 
 
