@@ -4,6 +4,7 @@ A table is 256 bytes. The formulas are those of GD's `imagefilter`, as Photon ca
 """
 
 from collections.abc import Callable
+from functools import cache
 from math import trunc
 
 Curve = bytes
@@ -13,11 +14,13 @@ def _table(formula: Callable[[int], int]) -> Curve:
     return bytes(min(255, max(0, formula(value))) for value in range(256))
 
 
+@cache
 def add(amount: int) -> Curve:
     """Brightness and colorize: ``clamp(v + amount)``."""
     return _table(lambda value: value + amount)
 
 
+@cache
 def contrast(level: int) -> Curve:
     """Spread values from the middle; the order of the arithmetic is part of the result."""
     factor = ((100 + level) / 100) * ((100 + level) / 100)

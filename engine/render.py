@@ -95,7 +95,7 @@ def plan(
     job: Job, facts: Facts, limits: EngineLimits = DEFAULT_LIMITS, known: Known = NOTHING_MORE
 ) -> Plan:
     """Give the plan that is carried out for a job: expanded, then optimised."""
-    return optimise(expand(job, facts, limits, known), mode_of(job, limits))
+    return optimise(expand(job, facts, limits, known), mode_of(job, limits), verify_each=False)
 
 
 def mode_of(job: Job, limits: EngineLimits) -> Mode:

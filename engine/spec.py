@@ -1,6 +1,7 @@
 """What a legal plan is, written down rule by rule and executed by `verify`."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from engine.errors import IllegalPlan
@@ -140,12 +141,13 @@ def _broken(index: int, node: Node, given: Frame, made: Frame) -> str | None:
         return "only the first node decodes"
     if not isinstance(node, ANY_PICTURE) and not _is_srgb(given):
         return "only 8-bit sRGB is worked on"
-    broken = (
-        rule.says
-        for rule in RULES
-        if isinstance(node, rule.binds) and not rule.holds(node, given, made)
-    )
+    broken = (rule.says for rule in _rules_of(type(node)) if not rule.holds(node, given, made))
     return next(broken, None)
+
+
+@cache
+def _rules_of(kind: type[Node]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in RULES if issubclass(kind, rule.binds))
 
 
 def _is_srgb(frame: Frame) -> bool:

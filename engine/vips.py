@@ -214,8 +214,10 @@ def bare_srgb(image: Image) -> Image:
 
 def image_from_table(tables: tuple[bytes, ...]) -> Image:
     """Make a look-up image: one band for each table, all of one length."""
-    entries = bytes(value for entry in zip(*tables, strict=True) for value in entry)
-    return Image.new_from_memory(entries, len(tables[0]), 1, len(tables), "uchar")
+    entries = bytearray(len(tables[0]) * len(tables))
+    for band, table in enumerate(tables):
+        entries[band :: len(tables)] = table
+    return Image.new_from_memory(bytes(entries), len(tables[0]), 1, len(tables), "uchar")
 
 
 def image_from_words(tables: list[list[int]]) -> Image:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import DarkroomError, Facts, Source, read_facts
+from engine import DarkroomError, Facts, Output, Source, read_facts, render
 from engine.draft import Known
 from engine.expand import expand
 from engine.facts import SourceFormat
@@ -13,7 +13,17 @@ from engine.geometry import Box
 from engine.ir import Plan
 from engine.passes import EXACT, PASSES, Bounded, Pass, optimise
 from engine.spec import verify
-from tests.engine.pictures import Pixels, Words, carried_out, distance, encoded, job, noise
+from tests.engine.pictures import (
+    Pixels,
+    Words,
+    carried_out,
+    decoded,
+    distance,
+    encoded,
+    job,
+    jobs,
+    noise,
+)
 from tests.engine.strategies import (
     MOVES,
     NEIGHBOURS,
@@ -31,6 +41,8 @@ ANY_WORDS = (
     | transformations(*MOVES, *NEIGHBOURS)
     | transformations(*MOVES, *POINTWISE, *OVERLAYS)
 )
+
+ENDINGS = st.lists(ANY_WORDS, min_size=1, max_size=3)
 
 
 def expanded(words: list[Words], facts: Facts, ending: str = "png") -> Plan | None:
@@ -59,6 +71,24 @@ def test_exact_passes_keep_every_bit(rewriting: Pass, picture: Pixels, words: li
     if made is not plain:
         one, other = (carried_out(plan, source, mark=MARK) for plan in (made, plain))
         assert np.array_equal(one, other)
+
+
+@settings(max_examples=60, deadline=None)
+@given(picture=pictures(), beginning=transformations(longest=2), endings=ENDINGS)
+def test_an_exact_batch_is_made_to_the_letter(
+    picture: Pixels, beginning: list[Words], endings: list[list[Words]]
+) -> None:
+    """Every pass that runs, and sharing, against plans that are carried out as expanded."""
+    source = Source.from_bytes(encoded(picture))
+    lists = [[*beginning, *ending] for ending in endings]
+    results = render(source, jobs(*lists, mode="exact"), inputs={"mark": MARK})
+    for words, (_, result) in zip(lists, results, strict=True):
+        if any(step["type"] == "ulb" for step in words):
+            continue  # what is expanded here finds no bars
+        plain = expanded(words, read_facts(source))
+        assert isinstance(result, Output) == (plain is not None)
+        if plain is not None and isinstance(result, Output):
+            assert np.array_equal(decoded(result.data), carried_out(plain, source, mark=MARK))
 
 
 @settings(max_examples=60, deadline=None)

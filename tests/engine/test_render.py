@@ -1,6 +1,7 @@
 """Jobs are done one by one, alone with their errors, within their limits, in one stream."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,11 +123,12 @@ print(errors, peak() - before)
 
 
 def test_sequential_lists_stream(tmp_path: Path) -> None:
-    """A picture 40 times as tall, 120 MB of pixels, takes no more memory."""
+    """A picture 40 times as tall, 120 MB of pixels, takes no more memory, and no disk."""
     words = [
         {"type": "brightness", "bright_level": 9},
         {"type": "filter", "filter": "sepia"},
         {"type": "flip", "direction": "x"},
+        {"type": "filter", "filter": "emboss"},
         {"type": "fitmethod", "fit_type": "letterbox", "width": 300, "height": 300},
     ]
     request = {"source": "a", "jobs": [{"destination": "o.jpg", "transformations": words}]}
@@ -139,6 +141,7 @@ def test_sequential_lists_stream(tmp_path: Path) -> None:
         text=True,
         check=True,
         cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path / "no such folder")},
     )
     errors, grown = done.stdout.rsplit(" ", 1)
     assert errors == "[]"
