@@ -17,6 +17,7 @@ COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 PLAIN_KEY = re.compile(
     r"/?(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}/){0,9}[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}"
 )
+FARTHEST = 10**9  # no picture is as wide
 DIGITS = 24  # more than any picture's size needs; a number of a megabyte helps nobody
 
 
@@ -36,7 +37,8 @@ def shown(raw: object) -> str:
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, list | dict):
-        return "an array" if isinstance(raw, list) else "an object"
+        kind = "array" if isinstance(raw, list) else "object"
+        return f"an {kind}" if raw else f"an empty {kind}"
     text = f'"{raw}"' if isinstance(raw, str) else str(raw)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
@@ -199,7 +201,7 @@ class Length:
 
     @classmethod
     def _in_range(cls, amount: Fraction) -> bool:
-        return amount > 0
+        return 0 < amount < FARTHEST
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -254,7 +256,7 @@ class Offset(Length):
 
     @classmethod
     def _in_range(cls, amount: Fraction) -> bool:
-        return abs(amount) < 10**9
+        return abs(amount) < FARTHEST
 
 
 class Colour(tuple[int, int, int, int]):

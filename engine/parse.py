@@ -122,7 +122,7 @@ def _unknown_word(found: re.Match[str], path: str, raw: Any, kind: type) -> Inva
         what = f"unknown transformation {shown(raw)}{hint}"
         return _invalid(path, what, "unknown_transformation")
     known = _enum_words(path, kind)
-    what = f"expected one of {', '.join(known)}{_nearest(str(raw), known)}, got {shown(raw)}"
+    what = f"expected one of {', '.join(known)}, got {shown(raw)}{_nearest(str(raw), known)}"
     return _invalid(path, what)
 
 

@@ -33,7 +33,11 @@ def build_app(settings: Settings) -> web.Application:
 def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]]:
     async def opened(app: web.Application) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
-        async with open_store(settings.database_url, size=settings.database_pool) as store:
+        async with open_store(
+            settings.database_url,
+            size=settings.database_pool,
+            seconds=settings.database_seconds,
+        ) as store:
             dispatcher = Dispatcher(Queue(redis, RENDER))
             app[handlers.STORE] = store
             app[METRICS].watch_pool(lambda: store.in_use)

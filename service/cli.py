@@ -2,9 +2,11 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import asyncpg
 import click
 import uvloop
 
@@ -50,7 +52,8 @@ def migrate() -> None:
     """Bring the database's tables up to date; safe to run twice, or twice at once."""
     from service.store.migrate import migrate as apply  # noqa: PLC0415
 
-    applied = asyncio.run(apply(_settings().database_url))
+    with explained():
+        applied = asyncio.run(apply(_settings().database_url))
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
 
@@ -77,8 +80,18 @@ def _settings() -> Settings:
     return settings
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """Tell a person why nothing can be started, rather than where we noticed."""
+    try:
+        yield
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        click.echo(f"It cannot start: {type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+
+
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with explained(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)
 
 

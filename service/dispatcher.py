@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from time import monotonic
 
 import asyncpg
 import structlog
@@ -24,6 +25,8 @@ from service.store import Store
 MOST = 1000  # rows taken at once
 LINGER_SECONDS = 0.002  # a round trip to Redis costs more than the wait for company
 SWEEP_SECONDS = 3600.0
+
+AWAY = (RedisError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +69,7 @@ class Reconciler:
         self._callbacks = callbacks
         self._settings = settings
         self._metrics = metrics
+        self._reap_from = 0.0
         self._again = timedelta(seconds=settings.redispatch_seconds)
 
     async def run(self) -> None:
@@ -77,10 +81,15 @@ class Reconciler:
                 if until_sweep <= 0:
                     await self.sweep()
                     until_sweep = SWEEP_SECONDS
-            except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("reconcile_failed", error=str(error))
+            except AWAY as error:
+                log.warning("reconcile_failed", error=repr(error))
+                self._spare_leases()
             await asyncio.sleep(self._settings.reconcile_seconds)
             until_sweep -= self._settings.reconcile_seconds
+
+    def _spare_leases(self) -> None:
+        """Reap nothing until every worker had a chance to renew: Postgres was away for all."""
+        self._reap_from = monotonic() + self._settings.lease_seconds
 
     async def reconcile(self) -> None:
         """Take back, dispatch again, and count, once."""
@@ -90,10 +99,16 @@ class Reconciler:
         await self._count()
 
     async def sweep(self) -> None:
-        """Forget the idempotency keys whose time is over."""
+        """Forget the idempotency keys and the ended processes whose time is over."""
         await self._store.processes.forget_keys(timedelta(hours=self._settings.idempotency_hours))
+        if self._settings.retention_days:
+            kept = timedelta(days=self._settings.retention_days)
+            while await self._store.processes.purge(kept, MOST) == MOST:
+                pass
 
     async def _reap(self) -> None:
+        if monotonic() < self._reap_from:
+            return
         for process_id in await self._store.leases.reap(MOST):
             log.warning("lease_expired", process_id=process_id)
             self._metrics.leases_expired.inc()
@@ -101,7 +116,7 @@ class Reconciler:
     async def _dispatch_processes(self) -> None:
         due = await self._store.processes.take_due(MOST, self._again)
         if due:
-            await self._renders.dispatch([Dispatch(p.id, p.run, p.priority) for p in due])
+            await self._renders.dispatch([Dispatch(p.id, p.run, p.priority, p.queued) for p in due])
             self._metrics.reconciled.labels("process").inc(len(due))
 
     async def _dispatch_callbacks(self) -> None:

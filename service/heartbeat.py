@@ -54,12 +54,14 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat for ever; a Postgres that is away is waited out."""
+        pause = self._lease.total_seconds() / 3
         while True:
             try:
-                await self.beat()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("heartbeat_failed", error=str(error))
-            await asyncio.sleep(self._lease.total_seconds() / 3)
+                async with asyncio.timeout(pause):  # a beat that hangs must not cost the next
+                    await self.beat()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("heartbeat_failed", error=repr(error))
+            await asyncio.sleep(pause)
 
     async def beat(self) -> None:
         """Renew all leases once, and interrupt the work on those that are gone."""

@@ -89,7 +89,9 @@ class Intake:
             known, holder.service_id, everything=bool(request.all), grace=self._grace
         )
         for process in retried:
-            self._dispatcher.dispatch(Dispatch(process.id, process.run, process.priority))
+            self._dispatcher.dispatch(
+                Dispatch(process.id, process.run, process.priority, process.queued)
+            )
         attempts = {process.id: process.attempt for process in retried}
         return [_retry_result(id_, id_ in found, attempts) for id_ in request.process_ids]
 

@@ -142,8 +142,8 @@ class Processor:
         return claim
 
     def _refuse_killers(self, claim: Claim) -> None:
-        if claim.crashes >= self._settings.max_crashes:
-            raise Quarantined(f"working on this has killed its worker {claim.crashes} times")
+        if claim.crashes >= self._settings.max_lost_runs:
+            raise Quarantined(f"{claim.crashes} workers were lost while they worked on this")
 
     @asynccontextmanager
     async def _fetch(self, order: Order, storage: Storage) -> AsyncIterator[Files]:
@@ -155,7 +155,7 @@ class Processor:
                 missing: dict[Key, DarkroomError] = {}
                 for key in {key for job in order.jobs.values() for key in inputs_of(job)}:
                     try:
-                        inputs[key] = stack.enter_context(await self._open(storage, key))
+                        inputs[str(key)] = stack.enter_context(await self._open(storage, key))
                     except DarkroomError as error:
                         missing[key] = error
             failed = {

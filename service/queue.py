@@ -38,11 +38,16 @@ log = structlog.get_logger(__name__)
 
 
 class Dispatch(msgspec.Struct, frozen=True):
-    """The name of one dispatch, and its class: 1 goes before 0, 0 before -1."""
+    """The name of one dispatch, its class, and since when it waits.
+
+    Class 1 goes before 0, 0 before -1; in a class the oldest goes first. `queued` is in
+    seconds since 1970, or None for now.
+    """
 
     id: str
     run: int
     priority: int = 0
+    queued: float | None = None
 
     @property
     def name(self) -> str:
@@ -78,7 +83,7 @@ class Queue:
         """Assert dispatches in one round trip; those already waiting stay where they are."""
         now = int(time.time() * 1000)
         bodies = {job_key_prefix + dispatch.name: _body(dispatch, now) for dispatch in dispatches}
-        scores = {dispatch.name: _score(now, dispatch.priority) for dispatch in dispatches}
+        scores = {dispatch.name: _score(dispatch, now) for dispatch in dispatches}
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.mset(bodies)
             pipe.zadd(self._name, scores, nx=True)
@@ -90,9 +95,10 @@ def _body(dispatch: Dispatch, now: int) -> bytes:
     return serialize_job("work", (dispatch.name,), {}, None, now, serializer=msgspec.json.encode)
 
 
-def _score(now: int, priority: int) -> int:
+def _score(dispatch: Dispatch, now: int) -> float:
     # arq starts what has a score in the past, lowest first
-    return now - (priority + 1) * CLASS_SPAN_MS
+    since = now if dispatch.queued is None else min(now, dispatch.queued * 1000)
+    return since - (dispatch.priority + 1) * CLASS_SPAN_MS
 
 
 def _wake_channel(name: str) -> str:

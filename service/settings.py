@@ -59,6 +59,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_retry_ids: Annotated[Count, _doc("Most process ids of one POST /retry")] = 1000
     body_seconds: Annotated[Seconds, _doc("Seconds a request's body may take to arrive")] = 30.0
     idempotency_hours: Annotated[Count, _doc("How long an Idempotency-Key is remembered")] = 24
+    retention_days: Annotated[
+        int, Meta(ge=0), _doc("Days after which ended processes are forgotten; 0 keeps them")
+    ] = 30
+    database_seconds: Annotated[Seconds, _doc("Seconds Postgres may take for one statement")] = 5.0
     token_cache_seconds: Annotated[
         Seconds, _doc("How long a token's service is remembered; a revoked token lives on so long")
     ] = 5.0
@@ -99,13 +103,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_inputs: Annotated[Count, _doc("Most different watermark files of a request")] = 64
 
     slots: Annotated[int, Meta(ge=0), _doc("Rendering children; 0 means one per core")] = 0
-    render_seconds: Annotated[Seconds, _doc("Seconds one job may render")] = 60.0
+    render_seconds: Annotated[
+        Seconds, _doc("Seconds a request may render for each of its jobs")
+    ] = 60.0
     child_memory_bytes: Annotated[Size, _doc("Memory one rendering child may use")] = 2 * 1024**3
     child_resident_bytes: Annotated[
         Size, _doc("Memory kept between works after which a child is replaced")
     ] = 512 * 1024**2
     child_works: Annotated[Count, _doc("Works after which a child is replaced")] = 1000
     max_crashes: Annotated[Count, _doc("Crashes after which work is quarantined")] = 3
+    max_lost_runs: Annotated[
+        Count, _doc("Workers a process may lose, by death or stall, before it is quarantined")
+    ] = 10
     max_errors: Annotated[int, Meta(ge=0), _doc("Tries after errors that may pass")] = 5
     lease_seconds: Annotated[Seconds, _doc("How long a silent worker keeps its processes")] = 30.0
     poll_seconds: Annotated[Seconds, _doc("How often Redis is asked when nothing wakes us")] = 0.1

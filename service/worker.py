@@ -74,7 +74,11 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
     name = f"{socket.gethostname()}:{os.getpid()}:{new_process_id()[:6]}"
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
-            open_store(settings.database_url, size=settings.database_pool)
+            open_store(
+                settings.database_url,
+                size=settings.database_pool,
+                seconds=settings.database_seconds,
+            )
         )
         metrics.watch_pool(lambda: store.in_use)
         redis = connect(settings.redis_url)

@@ -58,7 +58,7 @@ async def _until_stopped(storage: str, port: int, data: Path, once: bool) -> int
 
 async def _show(storage: str, port: int, data: Path, once: bool) -> int:
     from service.dev import demo  # noqa: PLC0415 - --help needs none of it
-    from service.dev.stack import run_stack  # noqa: PLC0415
+    from service.dev.stack import first_death, run_stack  # noqa: PLC0415
     from service.errors import EmbeddedError  # noqa: PLC0415
 
     began = perf_counter()
@@ -73,7 +73,9 @@ async def _show(storage: str, port: int, data: Path, once: bool) -> int:
             click.echo(f"{demo.how_to_repeat(stack)}\n\nSettings: {data / 'dev.json'}")
             if not once:
                 click.echo("\nCtrl-C stops everything.")
-                await asyncio.Event().wait()
+                died = await first_death(stack)
+                click.echo(f"{died} has ended; see {data / died / 'log'}", err=True)
+                return 1
     except* EmbeddedError as group:
         for error in group.exceptions:
             click.echo(str(error), err=True)

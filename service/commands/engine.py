@@ -53,7 +53,9 @@ def explain(source: str, jobs: BinaryIO, root: Path, as_json: bool) -> None:
     """Show what the engine would do with JOBS on SOURCE, from the source's header alone."""
     batch = _read_batch(source, jobs.read())
     try:
-        explanation = engine.explain(_open(root, batch.source), batch.jobs)
+        explanation = engine.explain(
+            _open(root, batch.source), batch.jobs, inputs=_inputs(root, batch)
+        )
     except engine.DarkroomError as error:
         click.echo(f"{error.code}: {error.message}", err=True)
         sys.exit(1)
@@ -80,9 +82,7 @@ def _read_batch(source: str, body: bytes) -> engine.Batch:
 def _do(batch: engine.Batch, root: Path, out: Path) -> list[JobStatus]:
     """Do the jobs in their order; a missing watermark fails its own jobs alone."""
     source = _open(root, batch.source)
-    inputs: dict[str, engine.Source | engine.DarkroomError] = {
-        key: _input(root, key) for job in batch.jobs for key in inputs_of(job)
-    }
+    inputs = _inputs(root, batch)
     results = []
     began = perf_counter()
     for index, outcome in engine.render(source, batch.jobs, inputs=inputs):
@@ -90,6 +90,10 @@ def _do(batch: engine.Batch, root: Path, out: Path) -> list[JobStatus]:
         results.append(_finished(batch.jobs[index], outcome, out, took))
         began = perf_counter()
     return results
+
+
+def _inputs(root: Path, batch: engine.Batch) -> dict[str, engine.Source | engine.DarkroomError]:
+    return {key: _input(root, key) for job in batch.jobs for key in inputs_of(job)}
 
 
 def _input(root: Path, key: Key) -> engine.Source | engine.DarkroomError:

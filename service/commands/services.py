@@ -66,7 +66,7 @@ def services() -> None:
 
 
 @services.command()
-@click.argument("name")
+@click.argument("name", callback=lambda _ctx, _param, name: _named(name))
 @click.option("--storage", required=True, help="file:///path or s3://bucket/prefix")
 @click.option(
     "--requests-a-minute", type=click.IntRange(1), help="Quota of each API process; none at first."
@@ -174,6 +174,12 @@ def _with_store(work: Callable[[Store], Awaitable[T]]) -> T:
         _die(f"The storage cannot be used ({error.code}): {error.message}")
     except OSError as error:
         _die(f"The database cannot be reached: {error}")
+
+
+def _named(name: str) -> str:
+    if not name.strip():
+        raise click.BadParameter("expected a name, got nothing")
+    return name.strip()
 
 
 def _known(found: bool, service_id: int) -> None:

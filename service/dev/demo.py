@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import click
@@ -125,7 +126,7 @@ def how_to_repeat(dev: Dev) -> str:
 
 def _how_to_store(dev: Dev) -> str:
     if dev.storage.startswith("file://"):
-        return f"cp your.jpg {shlex.quote(dev.storage.removeprefix('file://'))}/"
+        return f"cp your.jpg {shlex.quote(unquote(urlsplit(dev.storage).path))}/"
     user = f"{dev.storage_access_key}:{dev.storage_secret_key}"
     path = dev.storage.removeprefix("s3://")
     return (

@@ -120,6 +120,16 @@ async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterato
         )
 
 
+async def first_death(dev: Dev) -> str:
+    """Wait until one of the stack's parts ends by itself; gives its name."""
+    look = os.WEXITED | os.WNOHANG | os.WNOWAIT  # and leave it to its owner to bury
+    while True:
+        for name, pid in dev.pids.items():
+            if os.waitid(os.P_PID, pid, look) is not None:  # noqa: ASYNC222 - WNOHANG
+                return name
+        await asyncio.sleep(0.5)
+
+
 def write_dev(directory: Path, dev: Dev) -> Dev:
     """Write `dev.json`, readable by its owner alone, whole or not at all."""
     fresh = directory / f"dev.json.{secrets.token_hex(4)}"

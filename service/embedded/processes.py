@@ -246,6 +246,8 @@ class EmbeddedServer(ABC):
         return short
 
     def _remove_sockets(self) -> None:
+        if self._sockets is None:  # not ours, or none
+            return
         run = self.directory / "run"
         if run.is_symlink():
             _remove_short(run)

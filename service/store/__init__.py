@@ -35,13 +35,16 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(dsn: str, *, size: int = 10) -> AsyncIterator[Store]:
-    """Open a pool of at most `size` connections, and close it at the end."""
+async def open_store(dsn: str, *, size: int = 10, seconds: float = 30) -> AsyncIterator[Store]:
+    """Open a pool of at most `size` connections, and close it at the end.
+
+    A statement that takes longer than `seconds` is a TimeoutError.
+    """
     async with asyncpg.create_pool(
         dsn,
         min_size=1,
         max_size=size,
-        command_timeout=30,
+        command_timeout=seconds,
         reset=_leave_as_it_is,
         server_settings={"jit": "off"},
     ) as pool:

@@ -66,11 +66,12 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
 
 
 class Requeued(Struct, frozen=True, kw_only=True):
-    """A process that waits to be dispatched."""
+    """A process that waits to be dispatched; `queued` is in seconds since 1970."""
 
     id: str
     run: int
     priority: int
+    queued: float
 
 
 class Retried(Requeued, frozen=True, kw_only=True):
@@ -162,6 +163,10 @@ class Processes:
         """Take queued processes that nobody has claimed in time, to dispatch them."""
         rows = await self._pool.fetch(sql("take_due"), most, again_after)
         return [Requeued(**row) for row in rows]
+
+    async def purge(self, older_than: timedelta, most: int) -> int:
+        """Forget processes that ended so long ago, at most so many; gives how many."""
+        return len(await self._pool.fetch(sql("purge"), older_than, most))
 
     async def depth(self) -> list[Depth]:
         """Count what waits and what runs."""

@@ -26,7 +26,7 @@ from tests.integration.records import (
     set_row,
 )
 from tests.integration.tenants import Tenant, add_tenant
-from tests.integration.workers import ended, scraped, working
+from tests.integration.workers import ended, scraped, until, working
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,11 @@ async def test_what_redis_has_forgotten_is_dispatched_again(
 ) -> None:
     ids = [await api.create(tenant, tenant.body(f"{i}.png")) for i in range(20)]
     client = redis.asyncio.Redis.from_url(settings.redis_url)
-    assert await client.zcard(RENDER) >= 20
+
+    async def dispatched() -> bool:
+        return int(await client.zcard(RENDER)) >= 20
+
+    await until(dispatched)
     await client.flushall()
     await client.aclose()
     async with working(settings):

@@ -59,11 +59,11 @@ async def test_what_a_killed_worker_held_is_done_by_another(
     assert tenant.files() == {"in.png", "0.png", "1.png", "2.png"}
 
 
-async def test_work_that_has_killed_three_workers_is_not_tried_again(
+async def test_work_that_has_lost_ten_workers_is_not_tried_again(
     api: Api, settings: Settings, shared_store: Store, tenant: Tenant
 ) -> None:
     process_id = await api.create(tenant, tenant.body("a.png", "b.png"))
-    await set_row(shared_store, process_id, crashes="3")
+    await set_row(shared_store, process_id, crashes="10")
     async with working(settings):
         status = await ended(api, tenant, process_id)
         assert (status["status"], outcomes(status)) == ("FAILED", ["quarantined"] * 2)

@@ -13,6 +13,8 @@ SELECT * FROM unnest($7::text[], $8::smallint[], $9::text[]);
 -- Gives back the keys that are ours now; the others were used before.
 INSERT INTO idempotency_keys AS kept (service_id, key, body_hash, process_id)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[])
+    AS new (service_id, key, body_hash, process_id)
+ORDER BY service_id, key -- the same for everybody, so that two of them cannot deadlock
 ON CONFLICT (service_id, key) DO UPDATE
     SET body_hash = excluded.body_hash, process_id = excluded.process_id, created_at = now()
     WHERE kept.created_at < now() - $5::interval
@@ -49,7 +51,7 @@ UPDATE processes
 SET status = 'QUEUED', attempt = attempt + 1, run = run + 1, errors = 0, crashes = 0,
     queued_at = now(), due_at = now() + $2::interval, updated_at = now()
 WHERE id = ANY($1::text[])
-RETURNING id, run, attempt, priority;
+RETURNING id, run, attempt, priority, extract(epoch FROM queued_at)::float8 AS queued;
 
 -- name: reset_jobs
 UPDATE jobs
@@ -140,9 +142,23 @@ WHERE id IN (
     SELECT id FROM processes WHERE status = 'QUEUED' AND due_at <= now()
     ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-RETURNING id, run, priority;
+RETURNING id, run, priority, extract(epoch FROM queued_at)::float8 AS queued;
 
 -- name: queue_depth
-SELECT status, count(*) AS depth,
+-- One count for each partial index, so that what has ended is never read.
+SELECT 'QUEUED' AS status, count(*) AS depth,
        coalesce(extract(epoch FROM now() - min(queued_at)), 0)::float8 AS oldest
-FROM processes WHERE status IN ('QUEUED', 'PROCESSING') GROUP BY status;
+FROM processes WHERE status = 'QUEUED'
+UNION ALL
+SELECT 'PROCESSING', count(*),
+       coalesce(extract(epoch FROM now() - min(queued_at)), 0)::float8
+FROM processes WHERE status = 'PROCESSING';
+
+-- name: purge
+-- Ended long ago: jobs and callbacks go with their process.
+DELETE FROM processes WHERE id IN (
+    SELECT id FROM processes
+    WHERE status IN ('FINISHED', 'FAILED') AND updated_at < now() - $1::interval
+    ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING id;
