@@ -104,7 +104,7 @@ def _to_working_image(draft: Draft, pages: int = 1) -> None:
 
 def _to_save(draft: Draft, job: Job) -> Plan:
     traits = TRAITS[job.output_format]
-    if draft.frame.alpha and not traits.alpha:
+    if draft.frame.alpha and not (traits.alpha and job.save_options.alpha):
         draft.add(Flatten())
     draft.check_size("the result")
     _check_format(draft, job.output_format)
@@ -112,8 +112,9 @@ def _to_save(draft: Draft, job: Job) -> Plan:
 
 
 def _save(job: Job) -> Save:
-    lossy = TRAITS[job.output_format].lossy
-    return Save(job.output_format, max(1, int(job.quality)) if lossy else 100)
+    options = job.save_options
+    quality = max(1, int(job.quality)) if options.lossy else 100
+    return Save(job.output_format, quality, options)
 
 
 def _check_format(draft: Draft, wanted: Format) -> None:

@@ -18,21 +18,18 @@ class Traits(NamedTuple):
 
     content_type: str
     alpha: bool
-    lossy: bool
     max_side: int
     animated: bool = False
     rights: bool = True
 
 
 TRAITS: dict[Format, Traits] = {
-    Format.JPEG: Traits("image/jpeg", alpha=False, lossy=True, max_side=65_500),
-    Format.PNG: Traits("image/png", alpha=True, lossy=False, max_side=2**31 - 1),
-    Format.WEBP: Traits("image/webp", alpha=True, lossy=True, max_side=16_383, animated=True),
-    Format.GIF: Traits(
-        "image/gif", alpha=True, lossy=False, max_side=65_535, animated=True, rights=False
-    ),
-    Format.AVIF: Traits("image/avif", alpha=True, lossy=True, max_side=16_384),
-    Format.TIFF: Traits("image/tiff", alpha=True, lossy=False, max_side=2**31 - 1),
+    Format.JPEG: Traits("image/jpeg", alpha=False, max_side=65_500),
+    Format.PNG: Traits("image/png", alpha=True, max_side=2**31 - 1),
+    Format.WEBP: Traits("image/webp", alpha=True, max_side=16_383, animated=True),
+    Format.GIF: Traits("image/gif", alpha=True, max_side=65_535, animated=True, rights=False),
+    Format.AVIF: Traits("image/avif", alpha=True, max_side=16_384),
+    Format.TIFF: Traits("image/tiff", alpha=True, max_side=2**31 - 1),
 }
 
 # Formats of sources whose frames follow each other in time; pages of others are not read.

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from engine.facts import Facts
 from engine.geometry import Size
+from engine.saving import SaveOptions
 from engine.transforms import Format
 
 
@@ -105,13 +106,19 @@ class Node(Struct, frozen=True, tag_field="node", tag=str.lower):
 
 
 class Save(Struct, frozen=True):
-    """How the result is written; `quality` is 1 to 100 and matters to lossy formats only."""
+    """How the result is written.
+
+    `quality` is 1 to 100 and matters only where something is lost. `options` are those of
+    the format; None stands for its defaults.
+    """
 
     format: Format
     quality: int
+    options: SaveOptions | None = None
 
     def __str__(self) -> str:
-        return f"{self.format.value} quality {self.quality}"
+        changed = f", {self.options}" if self.options and str(self.options) else ""
+        return f"{self.format.value} quality {self.quality}{changed}"
 
 
 class Plan(Struct, frozen=True, dict=True):

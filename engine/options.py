@@ -47,7 +47,8 @@ class Number(float):
     """A finite JSON number, or a string that holds one, between two bounds.
 
     `low` and `high` are inclusive; `above` is exclusive. `whole` drops the fraction
-    after the bounds were checked; `decimals` is the most digits after the point.
+    after the bounds were checked; `decimals` is the most digits after the point. `among`
+    lists all values that are taken.
     """
 
     low: ClassVar[float | None] = None
@@ -55,6 +56,7 @@ class Number(float):
     above: ClassVar[float | None] = None
     whole: ClassVar[bool] = False
     decimals: ClassVar[int | None] = None
+    among: ClassVar[tuple[int, ...]] = ()
 
     def __init_subclass__(
         cls,
@@ -64,8 +66,10 @@ class Number(float):
         above: float | None = None,
         whole: bool = False,
         decimals: int | None = None,
+        among: tuple[int, ...] = (),
     ) -> None:
         cls.low, cls.high, cls.above, cls.whole, cls.decimals = low, high, above, whole, decimals
+        cls.among = among
 
     @classmethod
     def parse(cls, raw: object) -> Self:
@@ -78,6 +82,8 @@ class Number(float):
     @classmethod
     def expected(cls) -> str:
         """Say in words what is accepted."""
+        if cls.among:
+            return f"one of {', '.join(map(str, cls.among))}"
         words = "a number"
         if cls.above is not None:
             words += f" above {cls.above:g}"
@@ -92,6 +98,8 @@ class Number(float):
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
+        if cls.among:
+            return {"type": ["number", "string"], "enum": [*cls.among, *map(str, cls.among)]}
         bounds = {"minimum": cls.low, "maximum": cls.high, "exclusiveMinimum": cls.above}
         return {
             "type": ["number", "string"],
@@ -103,7 +111,8 @@ class Number(float):
     @classmethod
     def _within(cls, value: float) -> bool:
         return (
-            (cls.low is None or value >= cls.low)
+            (not cls.among or value in cls.among)
+            and (cls.low is None or value >= cls.low)
             and (cls.high is None or value <= cls.high)
             and (cls.above is None or value > cls.above)
         )
@@ -126,6 +135,28 @@ def _finite(raw: object) -> float | None:
     except OverflowError:
         return None
     return value if math.isfinite(value) else None
+
+
+class Choice(str):
+    """One of a few words, spelt exactly."""
+
+    __slots__ = ()
+    choices: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, *, choices: tuple[str, ...]) -> None:
+        cls.choices = choices
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a word; ValueError names those that are known."""
+        if isinstance(raw, str) and raw in cls.choices:
+            return cls(raw)
+        raise ValueError(f"expected one of {', '.join(cls.choices)}, got {shown(raw)}")
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Give the JSON Schema of what is accepted."""
+        return {"type": "string", "enum": list(cls.choices)}
 
 
 class Flag:

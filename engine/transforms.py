@@ -13,6 +13,7 @@ from msgspec.structs import force_setattr
 
 from engine.errors import UnsupportedFormat
 from engine.options import Colour, Flag, Height, Key, Misplaced, Number, Offset, Width, shown
+from engine.saving import Options, SaveOptions
 
 
 class Gravity(Enum):
@@ -335,6 +336,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     transformations: tuple[Transformation, ...]
     quality: Quality = Quality(70)
     format: Format | UnsetType = UNSET
+    options: Options = Options({})
     mode: Mode | UnsetType = UNSET
 
     def __post_init__(self) -> None:
@@ -345,6 +347,15 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 f"got {shown(str(self.destination))}",
                 UnsupportedFormat.code,
             )
+        try:
+            _ = self.save_options
+        except Misplaced as error:
+            raise Misplaced(f"options.{error.place}", str(error), error.code) from None
+
+    @property
+    def save_options(self) -> SaveOptions:
+        """How the result is written: `options`, read as those of its format."""
+        return self.options.of(self.output_format.value)
 
     @property
     def output_format(self) -> Format:

@@ -5,6 +5,7 @@ words that a client may use beside an enum's own, options of which one at least 
 there, and what each field means.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from types import GenericAlias
 from typing import Annotated, Any, Union
@@ -12,7 +13,8 @@ from typing import Annotated, Any, Union
 import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, Struct, defstruct
 
-from engine.options import Colour, Flag, Length, Number, option_schema
+from engine.options import Choice, Colour, Flag, Length, Number, option_schema
+from engine.saving import KINDS, Options
 from engine.transforms import (
     ENDINGS,
     TYPES,
@@ -43,7 +45,10 @@ from service.settings import Settings
 Schema = dict[str, Any]
 
 REF = "#/components/schemas/{name}"
-REQUESTS: tuple[type[Struct], ...] = (CreateProcess, RetryProcesses, Job, *TYPES.values())
+SAVING = tuple(KINDS.values())
+REQUESTS: tuple[type[Struct], ...] = (
+    CreateProcess, RetryProcesses, Job, *TYPES.values(), *SAVING,
+)  # fmt: skip
 ANSWERS: tuple[type[Struct], ...] = (
     Created, RetryResult, Problem, ProcessStatus, JobStatus, JobError, CallbackStatus,
 )  # fmt: skip
@@ -74,29 +79,34 @@ def build_schemas(settings: Settings) -> dict[str, Schema]:
     for words in ENUMS:
         _complete_enum(schemas[words.__name__], words)
     _name_the_union(schemas)
+    _name_the_options(schemas)
     return dict(sorted(schemas.items()))
 
 
 def spelt(default: Any) -> Any:
     """Spell a default as a client would write it in JSON."""
-    if isinstance(default, Number):
-        return int(default) if default.is_integer() else float(default)
-    if isinstance(default, Length):
-        return int(default.amount) if default.unit == "px" else repr(default)
-    if isinstance(default, Colour):
-        return "#" + bytes(default[: 3 if default[3] == 255 else 4]).hex()
-    if isinstance(default, Flag):
-        return bool(default)
-    return msgspec.to_builtins(default)
+    spell = next((SPELLINGS[kind] for kind in SPELLINGS if isinstance(default, kind)), None)
+    return spell(default) if spell else msgspec.to_builtins(default)
 
 
-def _requests(settings: Settings) -> tuple[Any, Any]:
-    """Give the types of the two request bodies, with defaults and limits that can be shown."""
+SPELLINGS: dict[type, Callable[[Any], Any]] = {
+    Number: lambda number: int(number) if number.is_integer() else float(number),
+    Length: lambda length: int(length.amount) if length.unit == "px" else repr(length),
+    Colour: lambda colour: "#" + bytes(colour[: 3 if colour[3] == 255 else 4]).hex(),
+    Flag: bool,
+    Choice: str,
+    Options: lambda options: dict(options.given),
+}
+
+
+def _requests(settings: Settings) -> tuple[Any, ...]:
+    """Give the types of what is sent, with defaults and limits that can be shown."""
     transformation: Any = Union[tuple(_shown(kind) for kind in TYPES.values())]  # noqa: UP007
     steps = _list_of(transformation, most=settings.max_transformations)
     jobs = _list_of(_shown(Job, transformations=steps), least=1, most=settings.max_jobs)
     ids = _list_of(str, least=1, most=settings.max_retry_ids)
-    return _shown(CreateProcess, jobs=jobs), _shown(RetryProcesses, process_ids=ids)
+    bodies = _shown(CreateProcess, jobs=jobs), _shown(RetryProcesses, process_ids=ids)
+    return *bodies, *map(_shown, SAVING)
 
 
 def _list_of(kind: Any, *, most: int, least: int | None = None) -> Any:
@@ -167,3 +177,9 @@ def _name_the_union(schemas: dict[str, Schema]) -> None:
         **items["items"],
     }
     items["items"] = {"$ref": REF.format(name="Transformation")}
+
+
+def _name_the_options(schemas: dict[str, Schema]) -> None:
+    """Say what `options` may hold, by the format that is written."""
+    options = schemas["Job"]["properties"]["options"]
+    options["anyOf"] = [{"$ref": REF.format(name=kind.__name__)} for kind in SAVING]

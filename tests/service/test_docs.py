@@ -13,8 +13,9 @@ from msgspec import UNSET, Struct
 
 from engine.facts import SourceFormat
 from engine.formats import TRAITS
-from engine.options import Number
+from engine.options import Choice, Number
 from engine.parse import parse
+from engine.saving import KINDS
 from engine.transforms import ENDINGS, TYPES, Format, Gravity, Job, Priority, Words
 from service.callbacks import SCHEDULE, sign
 from service.ids import new_webhook_secret
@@ -102,6 +103,17 @@ def test_the_fields_of_a_request_are_told() -> None:
     compare(Job, job)
     assert set(words(job["format"]["takes"])) == set(ENDINGS)
     assert words(batch["priority"]["takes"]) == [each.value for each in Priority]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_options_of_each_format_are_told(name: str) -> None:
+    titles = {title.lower(): title for title in re.findall(r"^#{5} (.+)$", API, re.MULTILINE)}
+    table = rows(section(titles[name]), "option")
+    compare(KINDS[name], table)
+    for field in msgspec.structs.fields(KINDS[name]):
+        if issubclass(field.type, Choice):
+            told = re.findall(r"`([^`]+)`", table[field.name]["takes"])
+            assert tuple(told) == field.type.choices
 
 
 def test_the_fields_of_a_retry_are_told() -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from engine import Format, Job, Output, Source, render
 from engine.formats import TRAITS
+from engine.saving import KINDS as KINDS_OF_SAVING
 from engine.transforms import TYPES
 from tests.engine.matrix.kinds import Kind, kinds, picture
 from tests.engine.matrix.steps import STEPS, Step
@@ -113,7 +114,7 @@ def test_each_format_shows_what_png_shows(name: str, format_: Format) -> None:
 
 def loses(format_: Format) -> bool:
     """Tell whether a format keeps less than it is given; GIF has a palette."""
-    return TRAITS[format_].lossy or format_ is Format.GIF
+    return KINDS_OF_SAVING[format_.value]().lossy or format_ is Format.GIF
 
 
 def clear_or_not(pixels: Pixels) -> Pixels:
