@@ -2,13 +2,16 @@
 
     DarkroomError
     ├── IllegalPlan               the engine's own fault: a plan that breaks a rule
+    ├── UnusableFonts             the operator's fault: a folder of fonts that is none
     ├── InvalidRequest            the client's words are wrong
     │   └── UnsupportedFormat     a format this build does not read or write
     └── PictureError              the words are right, the picture is not
         ├── SourceEmpty           no bytes at all
         ├── SourceCorrupt         bytes that their own decoder rejects
         ├── LimitExceeded         a limit, by name, with both numbers
-        └── TransformationFailed  a transformation that this picture cannot take
+        ├── TransformationFailed  a transformation that this picture cannot take
+        ├── UnknownFont           text in a font that is not here
+        └── MissingGlyph          text with a character that no font here can draw
 
 `service.errors` grows the same tree with what only the service can meet.
 """
@@ -34,6 +37,10 @@ class DarkroomError(Exception):
 
 class IllegalPlan(DarkroomError):
     """A plan breaks a rule of `engine.spec`: a fault of the engine, not of its user."""
+
+
+class UnusableFonts(DarkroomError):
+    """A folder of fonts that is none, or holds what is no font."""
 
 
 class InvalidRequest(DarkroomError):
@@ -105,3 +112,15 @@ class TransformationFailed(PictureError):
     """A transformation that this picture cannot take, such as a crop beside it."""
 
     code = "transformation_failed"
+
+
+class UnknownFont(PictureError):
+    """Text in a font that is not here; another worker may have other fonts."""
+
+    code = "unknown_font"
+
+
+class MissingGlyph(PictureError):
+    """Text with a character that no font here can draw."""
+
+    code = "missing_glyph"

@@ -12,6 +12,7 @@ from math import ceil, cos, radians, sin
 from msgspec import UNSET
 
 from engine import curves
+from engine.caption import letters_of
 from engine.draft import NOTHING_MORE, Draft, Known
 from engine.errors import DarkroomError, LimitExceeded, OutputTooLarge, TransformationFailed
 from engine.facts import Facts
@@ -26,7 +27,6 @@ from engine.geometry import (
     scale_to_fit,
 )
 from engine.ir import Node, Plan, Save
-from engine.lettering import advance, pitch
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.nodes import (
     RGBA,
@@ -38,7 +38,6 @@ from engine.nodes import (
     Enhance,
     Flatten,
     Layer,
-    Letters,
     Luma,
     Overlay,
     Rotate,
@@ -72,7 +71,6 @@ from engine.transforms import Blur as BlurWords
 from engine.transforms import Crop as CropWords
 from engine.transforms import Enhance as EnhanceWords
 from engine.transforms import Rotate as RotateWords
-from engine.typefaces import ALIASES, FAMILIES, family_of
 
 AT_ANCHOR = Offset(0)
 
@@ -308,34 +306,8 @@ def _input_facts(key: str, draft: Draft) -> Facts:
 
 @write.register
 def _annotation(words: Annotation, draft: Draft) -> None:
-    letters = _letters(words, draft)
+    letters = letters_of(words, draft)
     if any(line.strip() for line in letters.lines):
         size = Size(letters.width, letters.height)
         box = place(size, draft.size, words.gravity, words.xoffset, words.yoffset)
         draft.add(Overlay(letters, box.left, box.top))
-
-
-def _letters(words: Annotation, draft: Draft) -> Letters:
-    """Measure the text: as wide as its longest line, as high as all of them."""
-    family = family_of(words.font)
-    if family is None:
-        known = ", ".join([*ALIASES, *FAMILIES])
-        raise TransformationFailed(
-            f"{draft.where}: unknown font {words.font!r}, expected one of {known}"
-        )
-    _check_text(draft, "max_text_length", len(words.text), "characters")
-    lines = tuple(words.text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
-    size = float(words.size)
-    width = max(advance(line, family, size) for line in lines)
-    height = pitch(family, size) * len(lines)
-    _check_text(draft, "max_text_pixels", ceil(width * height), "pixels")
-    red, green, blue, alpha = words.color
-    return Letters(
-        lines, family, size, (red, green, blue, alpha), max(1, rnd(width)), max(1, rnd(height))
-    )
-
-
-def _check_text(draft: Draft, limit: str, found: int, unit: str) -> None:
-    allowed = getattr(draft.limits, limit)
-    if found > allowed:
-        raise LimitExceeded(f"{draft.where}: the text is too large", limit, allowed, found, unit)

@@ -6,59 +6,126 @@ Pango sets glyphs and lines on whole pixels, so sizes are measured at the very s
 text; what that rounds away does not matter any more in large text, which is scaled.
 """
 
-from functools import lru_cache, reduce
+import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
+from engine.fontfiles import Face
 from engine.geometry import rnd
 from engine.nodes import Letters
-from engine.vips import Image, Ink, ink_of
+from engine.typefaces import TYPEFACES
+from engine.vips import LONGEST_INK, Font, Image, Ink, TooLargeToDraw, ink_of
 
 LARGE = 200  # pixels an em, above which sizes are scaled
+PLENTY = 150_000  # pixels an em, all characters together: beyond, Pango's units overflow
+ISOLATED = "\u2068{}\u2069"  # so that a line's direction is its own, whatever stands beside it
+
+Faces = tuple[Face, ...]
 
 
-@lru_cache(maxsize=4096)
-def advance(line: str, family: str, size: float) -> float:
-    """Give how far a line advances, in pixels."""
-    return _scaled(f"|{line}|", family, size).width - _scaled("||", family, size).width
+class Extent(NamedTuple):
+    """How far a line advances, and how high its ink may be, in pixels."""
 
-
-@lru_cache(maxsize=256)
-def pitch(family: str, size: float) -> float:
-    """Give the distance between two lines, ascent and descent together, in pixels."""
-    return _scaled("|\n|", family, size).height - _scaled("|", family, size).height
-
-
-class _Extent(NamedTuple):
     width: float
     height: float
 
 
-def _scaled(text: str, family: str, size: float) -> _Extent:
-    """Measure ink, at the size itself or as much larger as that is."""
+class Reach(NamedTuple):
+    """Where ink begins, and how high it is, in pixels."""
+
+    top: int
+    height: int
+
+
+@lru_cache(maxsize=4096)
+def extent(line: str, faces: Faces, size: float) -> Extent:
+    """Measure a line; of one that is too large to be drawn, how large it is at least."""
+    drawn = min(size, LARGE, PLENTY / (len(line) + 1))
+    least = 0.0
+    while (measured := _between_bars(line, faces, drawn, size / drawn)) is None:
+        least = max(least, LONGEST_INK * size / drawn)
+        drawn /= 8
+    return Extent(max(measured.width, least), measured.height)
+
+
+def _between_bars(line: str, faces: Faces, size: float, scale: float) -> Extent | None:
+    font = _font(faces)
+    bars = ink_of("||", font, size)
+    try:
+        whole = ink_of(f"|{ISOLATED.format(line)}|", font, size)
+    except TooLargeToDraw:
+        return None
+    assert bars is not None  # noqa: S101 - a bar has ink
+    assert whole is not None  # noqa: S101
+    return Extent((whole.image.width - bars.image.width) * scale, whole.image.height * scale)
+
+
+@lru_cache(maxsize=256)
+def pitch(face: Face, size: float) -> float:
+    """Give the distance between two lines, ascent and descent together, in pixels."""
     drawn = min(size, LARGE)
-    ink = ink_of(text, family, drawn)
-    assert ink is not None  # noqa: S101 - a bar has ink
-    return _Extent(ink.image.width * size / drawn, ink.image.height * size / drawn)
+    two = ink_of(f"{_sign(face)}\n{_sign(face)}", _font((face,)), drawn)
+    assert two is not None  # noqa: S101 - the sign has ink
+    return float((two.image.height - _sign_drawn(face, drawn).height) * size / drawn)
+
+
+@lru_cache(maxsize=256)
+def _raised(face: Face, size: float) -> int:
+    """Give how much a strut lowers the baseline, in pixels."""
+    strutted = ink_of(_sign(face), _font((face,)), size, strut=True)
+    assert strutted is not None  # noqa: S101 - the sign has ink
+    return strutted.top - _sign_drawn(face, size).top
+
+
+@lru_cache(maxsize=256)
+def _sign_drawn(face: Face, size: float) -> Reach:
+    ink = ink_of(_sign(face), _font((face,)), size)
+    assert ink is not None  # noqa: S101 - the sign has ink
+    return Reach(ink.top, ink.image.height)
+
+
+def _sign(face: Face) -> str:
+    """Give a character of a face that has ink: a bar, or what comes first."""
+    if ord("|") in face.characters:
+        return "|"
+    signs = map(chr, sorted(face.characters))
+    return next(sign for sign in signs if unicodedata.category(sign)[0] in "LNPS")
+
+
+def _font(faces: Faces) -> Font:
+    return Font(
+        tuple(face.family for face in faces),
+        faces[0].style.value,
+        tuple(face.path for face in faces),
+    )
 
 
 def draw(letters: Letters) -> Ink | None:
     """Draw letters in memory; None if they have no ink."""
+    faces = tuple(map(TYPEFACES.find, letters.fonts))
     between = letters.height / len(letters.lines)
+    raised = _raised(faces[0], letters.size)
     inks = []
     for index, line in enumerate(letters.lines):
-        ink = ink_of(line, letters.font, letters.size)
+        ink = ink_of(ISOLATED.format(line), _font(faces), letters.size, strut=True)
         if ink is not None:
-            inks.append(ink._replace(top=ink.top + rnd(index * between)))
+            inks.append(ink._replace(top=ink.top - raised + rnd(index * between)))
     return _together(inks) if inks else None
 
 
 def _together(inks: list[Ink]) -> Ink:
-    left, top = min(ink.left for ink in inks), min(ink.top for ink in inks)
-    right = max(ink.left + ink.image.width for ink in inks)
-    bottom = max(ink.top + ink.image.height for ink in inks)
-    width, height = right - left, bottom - top
+    """Join neighbours first: so each pixel is copied a few times, not once a line."""
+    if len(inks) == 1:
+        return inks[0]
+    middle = len(inks) // 2
+    return _joined(_together(inks[:middle]), _together(inks[middle:]))
+
+
+def _joined(one: Ink, other: Ink) -> Ink:
+    left, top = min(one.left, other.left), min(one.top, other.top)
+    right, bottom = (max(a, b) for a, b in zip(one.end, other.end, strict=True))
 
     def spread(ink: Ink) -> Image:
-        return ink.image.embed(ink.left - left, ink.top - top, width, height)
+        return ink.image.embed(ink.left - left, ink.top - top, right - left, bottom - top)
 
-    return Ink(reduce(Image.maxpair, map(spread, inks)).copy_memory(), left, top)
+    return Ink(spread(one).maxpair(spread(other)).copy_memory(), left, top)

@@ -12,7 +12,8 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     `max_source_pixels`: width × height × frames of a source or of a watermark.
     `max_watermark_pixels`: width × height of a watermark's file.
     `max_text_length`: characters of an annotation.
-    `max_text_pixels`: the box that an annotation's text fills.
+    `max_text_size`: pixels an em of an annotation, up to 16,000.
+    `max_text_pixels`: the box that an annotation's text fills, or its ink where that is larger.
     `max_output_pixels`, `max_output_side`: of a result, and of each intermediate that is
     larger than the picture it is made of; the frames of an animation count together.
     `max_held_bytes`: pixels that a batch keeps in memory because several jobs read them;
@@ -25,6 +26,7 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     max_source_pixels: int = 250_000_000
     max_watermark_pixels: int = 50_000_000
     max_text_length: int = 2_000
+    max_text_size: int = 10_000
     max_text_pixels: int = 25_000_000
     max_output_pixels: int = 100_000_000
     max_output_side: int = 30_000

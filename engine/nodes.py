@@ -328,13 +328,14 @@ class Layer(Struct, frozen=True, tag=True):
 
 
 class Letters(Struct, frozen=True, tag=True):
-    """Lines of text in a font of the house; `size` is the em in pixels.
+    """Lines of text; `size` is the em in pixels.
 
+    `fonts` are the one that was asked for, then those that lend it characters.
     `width` and `height` are those of the logical box, which the lines share evenly.
     """
 
     lines: tuple[str, ...]
-    font: str
+    fonts: tuple[str, ...]
     size: float
     colour: RGBA
     width: int
@@ -343,7 +344,7 @@ class Letters(Struct, frozen=True, tag=True):
     def __str__(self) -> str:
         text = " / ".join(self.lines)
         short = text if len(text) <= 20 else f"{text[:19]}…"
-        return f'"{short}" {self.font} {self.size:g} {_hexadecimal(self.colour)}'
+        return f'"{short}" {" + ".join(self.fonts)} {self.size:g} {_hexadecimal(self.colour)}'
 
 
 class Overlay(Node, frozen=True):

@@ -158,7 +158,7 @@ def _need_one(words: Struct, *names: str) -> None:
         raise ValueError(f"expected at least one of {' and '.join(map(repr, names))}, got neither")
 
 
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
 class Annotation(Words, frozen=True):

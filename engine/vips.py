@@ -2,29 +2,32 @@
 
 libvips reads its environment when it is loaded, so the settings are made before the
 import. `VIPS_CONCURRENCY` may be set by whoever starts the process; one thread a process
-gives the most pictures a second when there is a process for each core.
+gives the most pictures a second when there is a process for each core. What bears on text
+is fixed or removed, so that it comes out the same on every machine.
 """
 
 import ctypes
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from engine import typefaces
-
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
-os.environ["FONTCONFIG_FILE"] = str(typefaces.CONFIGURATION)
+os.environ["FONTCONFIG_FILE"] = str(Path(__file__).with_name("fonts") / "fonts.conf")
+os.environ.pop("FONTCONFIG_SYSROOT", None)
+os.environ.pop("FREETYPE_PROPERTIES", None)
+os.environ.pop("HB_SHAPER_LIST", None)
 
 import pyvips
 
 from engine.errors import DarkroomError, SourceCorrupt
 from engine.facts import SourceFormat
 from engine.source import Source
+from engine.typefaces import TYPEFACES
 
 Image: TypeAlias = pyvips.Image
 OLDEST = (8, 18, 5)
@@ -126,10 +129,15 @@ def decodes_hevc() -> bool:
 
 @contextmanager
 def _let_through(picture_format: SourceFormat) -> Iterator[None]:
-    """Lift libvips' own block on SVG while a picture is opened that is known to be one."""
+    """Lift libvips' own block on SVG while a picture is opened that is known to be one.
+
+    Its text may ask for any font, so all are there, whatever was drawn before.
+    """
     if picture_format is not SourceFormat.SVG:
         yield
         return
+    for face in TYPEFACES.faces:
+        _load(face.path)
     pyvips.operation_block_set("VipsForeignLoadSvg", False)
     try:
         yield
@@ -246,6 +254,14 @@ def hold(image: Image) -> Image:
     return image.linecache(tile_height=16, access="sequential")
 
 
+class Font(NamedTuple):
+    """What text is drawn in: families in the order in which they are asked, and their files."""
+
+    families: tuple[str, ...]
+    style: str
+    files: tuple[str, ...]
+
+
 class Ink(NamedTuple):
     """Where letters cover: one band of coverage, and its corner from the line's origin."""
 
@@ -253,19 +269,51 @@ class Ink(NamedTuple):
     left: int
     top: int
 
+    @property
+    def end(self) -> tuple[int, int]:
+        """Where it ends, to the right and below."""
+        return self.left + self.image.width, self.top + self.image.height
 
-def ink_of(text: str, family: str, size: float) -> Ink | None:
+
+class TooLargeToDraw(Exception):
+    """Text whose ink is wider or higher than `LONGEST_INK`."""
+
+
+LONGEST_INK = 32_767  # pixels a side of cairo's surfaces
+LANGUAGE = "en"  # of all text: its own is not known, and the process's must not matter
+STRUT = '<span font_family="Darkroom Strut" fallback="false">x</span>'
+STRUT_FONT = str(Path(__file__).with_name("strut.ttf"))
+
+
+def ink_of(text: str, font: Font, size: float, *, strut: bool = False) -> Ink | None:
     """Draw one or more lines at `size` pixels an em; None if nothing in them has ink.
 
-    The text is literal: Pango's markup is escaped.
+    The text is literal: Pango's markup is escaped. A strut is a letter before it without ink
+    and width that makes the line so high that no other font in it moves the baseline; for
+    Pango it is Latin, as is the line's direction then. Raises TooLargeToDraw.
     """
+    for path in (STRUT_FONT, *font.files):
+        _load(path)
+    markup = f'<span lang="{LANGUAGE}">{STRUT * strut}{escape(text, quote=False)}</span>'
+    families = ",".join(font.families)
     try:
-        image = Image.text(escape(text, quote=False), font=f"{family}, {size:.3f}px", dpi=72)
+        image = Image.text(
+            markup, font=f"{families}, {font.style} {max(size, 0.001):.3f}px", dpi=72
+        )
     except pyvips.Error as error:
         if "no text to render" in str(error.detail):
             return None
+        if "too big" in str(error.detail):
+            raise TooLargeToDraw from error
         raise
     return Ink(image, image.xoffset, image.yoffset)
+
+
+@cache
+def _load(path: str) -> None:
+    """Let fontconfig know a font from now on; libvips does that on the way to drawing."""
+    with suppress(pyvips.Error):
+        Image.text("|", fontfile=path, dpi=72)
 
 
 def black(width: int, height: int) -> Image:

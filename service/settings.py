@@ -87,6 +87,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_text_length: Annotated[Size, _doc("Most characters of an annotation")] = (
         DEFAULT_LIMITS.max_text_length
     )
+    max_text_size: Annotated[
+        int, Meta(ge=1, le=16_000), _doc("Largest letters of an annotation, in pixels an em")
+    ] = DEFAULT_LIMITS.max_text_size
     max_text_pixels: Annotated[Size, _doc("Largest box that an annotation's text may fill")] = (
         DEFAULT_LIMITS.max_text_pixels
     )

@@ -98,3 +98,9 @@ def _premultiplied(pixels: Pixels) -> NDArray[np.float64]:
     if pixels.shape[2] == 4:
         values[..., :3] *= values[..., 3:] / 255
     return values
+
+
+def where(made: Pixels, base: Pixels) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what changed."""
+    down, across = np.nonzero((made.astype(int) != base).any(2))
+    return int(across.min()), int(down.min()), int(across.max()) + 1, int(down.max()) + 1

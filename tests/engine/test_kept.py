@@ -8,7 +8,7 @@ from engine.nodes import Letters
 from engine.vips import Ink, black
 from tests.engine.pictures import Words, encoded, noise, pixels_of
 
-TEXT = Letters(("a",), "Liberation Sans", 9, (0, 0, 0, 255), 9, 9)
+TEXT = Letters(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
 
 
 def ink(width: int) -> Ink:

@@ -1,9 +1,9 @@
-"""Watermarks and text: where they stand, what they leave alone, how they fail."""
+"""Watermarks: where they stand, what they leave alone, how they fail."""
 
 import numpy as np
 import pytest
 
-from engine import EngineLimits, InvalidRequest, Source, Stats, input_keys, lettering, render
+from engine import EngineLimits, Source, Stats, input_keys, render
 from engine.errors import (
     DarkroomError,
     LimitExceeded,
@@ -11,11 +11,8 @@ from engine.errors import (
     TransformationFailed,
     UnsupportedFormat,
 )
-from engine.lettering import advance, pitch
 from engine.render import Rendering
-from engine.typefaces import ALIASES, FAMILIES, FOLDER, family_of
-from engine.vips import Ink, ink_of
-from tests.engine.pictures import Pixels, Words, encoded, job, jobs, noise, pixels_of, smooth
+from tests.engine.pictures import Pixels, Words, encoded, job, jobs, noise, pixels_of, smooth, where
 
 GREEN = (0, 200, 0)
 WHITE = np.full((60, 100, 3), 255, np.uint8)
@@ -28,12 +25,6 @@ def plain(width: int, height: int, colour: tuple[int, ...] = GREEN) -> Pixels:
 def marked(base: Pixels, mark: Pixels, **options: object) -> Pixels:
     words = {"type": "watermark", "source": "m.png", **options}
     return pixels_of(encoded(base), words, inputs={"m.png": encoded(mark)})
-
-
-def where(made: Pixels, base: Pixels) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what changed."""
-    down, across = np.nonzero((made.astype(int) != base).any(2))
-    return int(across.min()), int(down.min()), int(across.max()) + 1, int(down.max()) + 1
 
 
 @pytest.mark.parametrize(
@@ -154,100 +145,3 @@ def test_a_watermark_that_cannot_be_used_ends_its_own_job() -> None:
     large = failure(MARK, EngineLimits(max_watermark_pixels=99), m=encoded(plain(10, 10)))
     assert isinstance(large, LimitExceeded)
     assert "100 pixels, the limit is 99 (max_watermark_pixels)" in large.message
-
-
-def written(text: str, **options: object) -> Pixels:
-    return pixels_of(encoded(WHITE), {"type": "annotation", "text": text, **options})
-
-
-def test_text_is_literal_and_black_unless_told() -> None:
-    made = written("a & <b>x</b>", size=14)
-    assert made.min() == 0
-    assert np.array_equal(made[..., 0], made[..., 1])
-    assert not np.array_equal(made, written("a & x", size=14))
-    red = written("█ M", size=30, color="#ff000080")
-    assert red[..., 0].min() == 255
-    assert 126 <= red[..., 1].min() <= 128
-
-
-def test_lines_stand_below_each_other_from_the_left() -> None:
-    one = where(written("H", size=20, gravity="northwest"), WHITE)
-    two = where(written("H\nHH", size=20, gravity="northwest"), WHITE)
-    assert one[:2] == two[:2]
-    assert two[3] - one[3] == pitch("Liberation Sans", 20) == 24
-    assert two[2] > one[2]
-    assert np.array_equal(written("H\r\nHH", size=20), written("H\nHH", size=20))
-    below = where(written("\nH", size=20, gravity="northwest"), WHITE)
-    assert below[1] - one[1] == 24
-
-
-def test_text_is_placed_by_its_logical_box() -> None:
-    box = where(written("Hx", size=20, gravity="southeast", xoffset=10, yoffset=5), WHITE)
-    width = advance("Hx", "Liberation Sans", 20)
-    assert 90 - width <= box[0]
-    assert box[2] <= 90
-    assert box[3] <= 60 - 5 - 4  # the baseline is a descent above the box's bottom
-
-
-def test_text_without_ink_changes_nothing() -> None:
-    for text in ("", "  \n ", "\u200b"):
-        assert np.array_equal(written(text), WHITE)
-
-
-def test_right_to_left_and_combining_marks_are_shaped() -> None:
-    assert advance("שלום", "Liberation Sans", 100) > 100
-    assert advance("e\u0301", "Liberation Sans", 100) == advance("e", "Liberation Sans", 100)
-    assert not np.array_equal(written("שלום", size=30), written("םולש", size=30))
-
-
-def test_every_font_is_the_house_s_own() -> None:
-    shapes = {family: ink_of("Rag1", family, 60) for family in FAMILIES}
-    widths = {ink.image.width for ink in shapes.values() if ink is not None}
-    assert len(widths) == len(FAMILIES)
-    assert len(list(FOLDER.glob("*.ttf"))) == len(FAMILIES)
-    assert {family_of(alias) for alias in ALIASES} == set(FAMILIES)
-    assert family_of(" times  NEW roman ") == "Liberation Serif"
-    for other in ("DejaVu Sans", "Noto Sans", "Nonsense"):
-        fallback, house = ink_of("Rag1", other, 60), ink_of("Rag1", "Liberation Sans", 60)
-        assert fallback is not None
-        assert house is not None
-        assert fallback.image.width in widths
-
-
-def test_an_unknown_font_fails_by_name() -> None:
-    error = failure({"type": "annotation", "text": "x", "font": "Comic Sans"})
-    assert isinstance(error, TransformationFailed)
-    assert "'Comic Sans'" in error.message
-    assert "Arial" in error.message
-
-
-def test_text_is_limited() -> None:
-    long = failure({"type": "annotation", "text": "x" * 11}, EngineLimits(max_text_length=10))
-    assert "11 characters, the limit is 10 (max_text_length)" in long.message
-    large = failure({"type": "annotation", "text": "x\nx" * 9, "size": 4000})
-    assert isinstance(large, LimitExceeded)
-    assert "(max_text_pixels)" in large.message
-
-
-def test_control_characters_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match=r"text: expected text without .* U\+0000") as caught:
-        job({"type": "annotation", "text": "a\0b"})
-    assert caught.value.path == "jobs[0].transformations[0].text"
-
-
-def test_huge_text_is_measured_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = []
-
-    def watched(text: str, family: str, size: float) -> Ink | None:
-        drawn.append(size)
-        return ink_of(text, family, size)
-
-    monkeypatch.setattr(lettering, "ink_of", watched)
-    assert lettering.advance("huge", FAMILIES[0], 1e6) > 1e6
-    assert lettering.pitch(FAMILIES[0], 1e6) > 1e6
-    assert max(drawn) == lettering.LARGE
-
-
-def test_a_size_has_no_upper_end_but_the_limit() -> None:
-    made = written("I", size=3000, gravity="center")
-    assert made.min() == 0

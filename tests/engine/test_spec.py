@@ -42,7 +42,7 @@ START: tuple[Node, ...] = (Decode(), ToSrgb())
 FLAT = bytes(256)
 MARK = Layer("a", RGBA, (*START, Premultiply()))
 RAW_MARK = Layer("a", CMYK, (Decode(),))
-NO_LINES = Letters((), "Liberation Sans", 9, (0, 0, 0, 255), 9, 9)
+NO_LINES = Letters((), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from engine.options import Choice, Number
 from engine.parse import parse
 from engine.saving import KINDS
 from engine.transforms import ENDINGS, TYPES, Format, Gravity, Job, Priority, Words
+from engine.typefaces import ALIASES, TYPEFACES
 from service.callbacks import SCHEDULE, sign
 from service.ids import new_webhook_secret
 from service.openapi.schemas import spelt
@@ -135,6 +136,19 @@ def test_every_filter_and_every_way_to_fit_is_explained() -> None:
     for name, option, column in (("filter", "filter", "name"), ("fitmethod", "fit_type", "way")):
         takes = rows(section(name), "option")[option]["takes"]
         assert set(rows(section(name), column)) == set(words(takes))
+
+
+def test_the_fonts_are_told_with_their_styles_and_what_they_stand_for() -> None:
+    told = {
+        name: row
+        for cell, row in rows(section("Fonts"), "name").items()
+        for name in re.findall(r"[A-Z][\w ]+", cell)
+    }
+    assert set(told) == set(ALIASES)
+    for name, row in told.items():
+        assert row["what it is"].startswith(ALIASES[name])
+        for style in row["styles"].split(", "):
+            assert TYPEFACES.find(f"{name} {style}").style.value == style
 
 
 def test_the_formats_of_this_version_are_told() -> None:

@@ -23,7 +23,7 @@ from tests.engine.passes.plans import plan_of
 
 RIGHT, LEFT, OVER, MIRROR = Turn(quarters=1), Turn(quarters=3), Turn(quarters=2), Turn(mirror=True)
 GREY = (Luma(), Tint((bytes(range(256)),) * 3))
-TEXT = Overlay(Letters(("a",), "Liberation Sans", 9, (0, 0, 0, 255), 9, 9), 1, 1)
+TEXT = Overlay(Letters(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9), 1, 1)
 DIAGONAL = (3, 0, 0, 0, 0, 0, 0, 0, -3)
 TURNED_BACK = (0, 0, -3, 0, 0, 0, 3, 0, 0)  # a quarter turn to the right makes it DIAGONAL
 
