@@ -1,4 +1,4 @@
-"""A migrated database and an empty queue: of a test's own, or shared by a module."""
+"""An installation for each module: a migrated database, an empty queue, its API."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,14 +13,6 @@ from service.store.migrate import migrate
 from tests.databases import fresh_database
 from tests.integration.api_client import Api, serving
 from tests.integration.tenants import Tenant, add_tenant, quick
-
-
-@pytest.fixture
-async def store(database: str) -> AsyncIterator[Store]:
-    """The records of one test."""
-    await migrate(database)
-    async with open_store(database, size=4) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +31,13 @@ async def shared_store(settings: Settings) -> AsyncIterator[Store]:
     """The records of the module's installation."""
     async with open_store(settings.database_url, size=4) as opened:
         yield opened
+
+
+@pytest.fixture
+async def store(shared_store: Store) -> Store:
+    """The same, with nothing in it."""
+    await shared_store.pool.execute("DELETE FROM processes; DELETE FROM services")
+    return shared_store
 
 
 @pytest.fixture(scope="module")

@@ -63,11 +63,6 @@ async def renew(store: Store, claim: Claim) -> None:
 WRITES: list[Write] = [finish, fail, fail_nothing, give_back, settle, check, renew]
 
 
-@pytest.fixture
-def store(shared_store: Store) -> Store:
-    return shared_store
-
-
 async def all_of(store: Store, process_id: str) -> list[object]:
     """Give everything that a stale write could change."""
     tables = ("processes WHERE id", "jobs WHERE process_id", "deliveries WHERE process_id")
