@@ -166,7 +166,7 @@ def test_no_accepted_key_leaves_its_prefix(raw: str) -> None:
     assert posixpath.normpath(key) == key
 
 
-@given(st.integers(1, 10**9), st.sampled_from(["", "px", " PX ", "%", " h"]))
+@given(st.integers(1, 10**9 - 1), st.sampled_from(["", "px", " PX ", "%", " h"]))
 def test_lengths_keep_what_was_written(amount: int, unit: str) -> None:
     length = Width.parse(f" {amount}{unit}")
     assert (int(length.amount), length.unit) == (amount, unit.strip().lower() or "px")
