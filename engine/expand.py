@@ -112,7 +112,7 @@ def _to_save(draft: Draft, job: Job) -> Plan:
 def _save(job: Job) -> Save:
     options = job.save_options
     quality = max(1, int(job.quality)) if options.lossy else 100
-    return Save(job.output_format, quality, options)
+    return Save(job.output_format, quality, options, "copyright" in job.keep)
 
 
 def _check_format(draft: Draft, wanted: Format) -> None:

@@ -13,21 +13,19 @@ class Traits(NamedTuple):
     """What a format that is written can hold.
 
     `max_side` is in pixels, for width and height alike, as far as its encoder here goes.
-    `rights` tells whether it has a place for names of artist and copyright.
     """
 
     content_type: str
     alpha: bool
     max_side: int
     animated: bool = False
-    rights: bool = True
 
 
 TRAITS: dict[Format, Traits] = {
     Format.JPEG: Traits("image/jpeg", alpha=False, max_side=65_500),
     Format.PNG: Traits("image/png", alpha=True, max_side=2**31 - 1),
     Format.WEBP: Traits("image/webp", alpha=True, max_side=16_383, animated=True),
-    Format.GIF: Traits("image/gif", alpha=True, max_side=65_535, animated=True, rights=False),
+    Format.GIF: Traits("image/gif", alpha=True, max_side=65_535, animated=True),
     Format.AVIF: Traits("image/avif", alpha=True, max_side=16_384),
     Format.TIFF: Traits("image/tiff", alpha=True, max_side=2**31 - 1),
 }

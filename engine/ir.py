@@ -109,16 +109,19 @@ class Save(Struct, frozen=True):
     """How the result is written.
 
     `quality` is 1 to 100 and matters only where something is lost. `options` are those of
-    the format; None stands for its defaults.
+    the format; None stands for its defaults. `rights` tells whether the source's artist and
+    copyright are kept.
     """
 
     format: Format
     quality: int
     options: SaveOptions | None = None
+    rights: bool = False
 
     def __str__(self) -> str:
         changed = f", {self.options}" if self.options and str(self.options) else ""
-        return f"{self.format.value} quality {self.quality}{changed}"
+        kept = ", artist and copyright kept" if self.rights else ""
+        return f"{self.format.value} quality {self.quality}{changed}{kept}"
 
 
 class Plan(Struct, frozen=True, dict=True):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from msgspec import UNSET, Struct
 
@@ -20,6 +21,7 @@ from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.lower import Bench, lower
 from engine.nodes import Layer, Overlay
 from engine.passes import optimise
+from engine.rights import rights_only
 from engine.share import Branch, share
 from engine.source import Source
 from engine.transforms import Format, Job, Mode, Watermark
@@ -184,7 +186,7 @@ class Rendering:
             if _moves(made):
                 return self.carry_out(made)
             with self._counting(), self._blaming_the_damaged(made):
-                return _encoded(grove.image(index), made)
+                return self._encoded(grove.image(index), made)
         except DarkroomError as error:
             return error
 
@@ -193,8 +195,20 @@ class Rendering:
         with self._counting(), self._blaming_the_damaged(made):
             stills = self._stills(made)
             if _moves(made):
-                return _encoded(vips.animation(stills, self.facts.delays, self.facts.loop), made)
-            return _encoded(next(stills), made)
+                strip = vips.animation(stills, self.facts.delays, self.facts.loop)
+                return self._encoded(strip, made)
+            return self._encoded(next(stills), made)
+
+    def _encoded(self, image: vips.Image, made: Plan) -> Output:
+        data = codecs.encode(image, made.save, self.rights if made.save.rights else {})
+        pages = made.frame.pages
+        return Output(data, made.save.format, image.width, image.height // pages, pages)
+
+    @cached_property
+    def rights(self) -> dict[str, bytes]:
+        """The source's artist and copyright, as labels for a result."""
+        image = vips.open_image(self.bench.source, self.facts.format)
+        return rights_only(self.bench.source, self.facts.format, vips.labels_of(image))
 
     def _stills(self, made: Plan) -> Iterator[vips.Image]:
         self._count_decoding(made.frames[0])
@@ -243,12 +257,6 @@ def _awaits(made: Plan | DarkroomError) -> bool:
 def _moves(made: Plan) -> bool:
     """Tell whether a plan makes an animation: it is carried out alone, frame by frame."""
     return made.frames[0].pages > 1
-
-
-def _encoded(image: vips.Image, made: Plan) -> Output:
-    data = codecs.encode(image, made.save)
-    pages = made.frame.pages
-    return Output(data, made.save.format, image.width, image.height // pages, pages)
 
 
 def _layers(made: Plan) -> Iterator[Layer]:

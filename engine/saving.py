@@ -6,7 +6,7 @@ measured side by side on photographs.
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 from msgspec.structs import fields
@@ -69,6 +69,11 @@ class SaveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     @property
     def alpha(self) -> bool:
         """Whether transparency is kept, where the format has any."""
+        return True
+
+    @property
+    def rights(self) -> bool:
+        """Whether the format has a place for artist and copyright."""
         return True
 
     def __str__(self) -> str:
@@ -166,6 +171,11 @@ class GifOptions(SaveOptions, frozen=True):
     dither: Dither = Dither(1)
     progressive: Flag = Flag(False)
 
+    @property
+    def rights(self) -> bool:
+        """GIF has only comments."""
+        return False
+
 
 class TiffOptions(SaveOptions, frozen=True):
     """Deflate makes 13 % fewer bytes than LZW in about the same time."""
@@ -197,6 +207,44 @@ KINDS: dict[str, type[SaveOptions]] = {
     "avif": AvifOptions,
     "tiff": TiffOptions,
 }
+
+
+class Keep:
+    """What a result keeps of its source's metadata: nothing, or ``copyright``."""
+
+    __slots__ = ("words",)
+    known: ClassVar[tuple[str, ...]] = ("copyright",)
+
+    def __init__(self, words: tuple[str, ...] = ()) -> None:
+        self.words = words
+
+    @classmethod
+    def parse(cls, raw: object) -> "Keep":
+        """Read a word or a list of words."""
+        words: list[Any] = raw if isinstance(raw, list) else [raw]
+        for word in words:
+            if word not in cls.known:
+                known = ", ".join(cls.known)
+                raise ValueError(f"expected {known} or a list of such words, got {shown(word)}")
+        return cls(tuple(dict.fromkeys(words)))
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Give the JSON Schema of what is accepted."""
+        word = {"type": "string", "enum": list(cls.known)}
+        return {"anyOf": [word, {"type": "array", "items": word}]}
+
+    def __contains__(self, word: str) -> bool:
+        return word in self.words
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keep) and self.words == other.words
+
+    def __hash__(self) -> int:
+        return hash(self.words)
+
+    def __repr__(self) -> str:
+        return repr(self.words)
 
 
 class Options:

@@ -13,7 +13,7 @@ from msgspec.structs import force_setattr
 
 from engine.errors import UnsupportedFormat
 from engine.options import Colour, Flag, Height, Key, Misplaced, Number, Offset, Width, shown
-from engine.saving import Options, SaveOptions
+from engine.saving import Keep, Options, SaveOptions
 
 
 class Gravity(Enum):
@@ -337,6 +337,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quality: Quality = Quality(70)
     format: Format | UnsetType = UNSET
     options: Options = Options({})
+    keep: Keep = Keep()
     mode: Mode | UnsetType = UNSET
 
     def __post_init__(self) -> None:
@@ -348,9 +349,12 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 UnsupportedFormat.code,
             )
         try:
-            _ = self.save_options
+            options = self.save_options
         except Misplaced as error:
             raise Misplaced(f"options.{error.place}", str(error), error.code) from None
+        if "copyright" in self.keep and not options.rights:
+            found = self.output_format.value
+            raise Misplaced("keep", f"expected a format that has a place for it, got {found}")
 
     @property
     def save_options(self) -> SaveOptions:

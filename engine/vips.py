@@ -9,7 +9,7 @@ is fixed or removed, so that it comes out the same on every machine.
 import ctypes
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from html import escape
@@ -218,6 +218,21 @@ def bare_srgb(image: Image) -> Image:
     for name in set(bare.get_fields()) - PIXEL_FIELDS:
         bare.remove(name)
     return bare
+
+
+def labels_of(image: Image) -> dict[str, bytes]:
+    """Give a picture's metadata: EXIF, XMP and IPTC as they lie in its file."""
+    names = {"exif-data", "xmp-data", "iptc-data"} & set(image.get_fields())
+    return {name: bytes(image.get(name)) for name in names}
+
+
+def labelled(image: Image, labels: Mapping[str, bytes]) -> Image:
+    """Give a picture metadata; the same picture if there is none to give."""
+    if labels:
+        image = image.copy()
+    for name, label in labels.items():
+        image.set_type(pyvips.GValue.blob_type, name, label)
+    return image
 
 
 def image_from_table(tables: tuple[bytes, ...]) -> Image:

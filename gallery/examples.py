@@ -243,6 +243,8 @@ SAVING = (
            saved("coffee.gif", options={"bits": 3, "dither": 0}),
            saved("coffee.avif", options={"effort": 4})),
           note="Each format has its own."),
+    Panel("keep", "coffee", (saved("coffee.jpg", keep="copyright"),),
+          note="Artist and copyright of the source, which are not seen."),
     Panel("mode", "cat",
           tuple({**saved("cat.webp", mode=each.value),
                  "transformations": [{"type": "blur", "sigma": 25}]} for each in Mode),

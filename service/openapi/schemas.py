@@ -14,7 +14,7 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, Struct, defstruct
 
 from engine.options import Choice, Colour, Flag, Length, Number, option_schema
-from engine.saving import KINDS, Options
+from engine.saving import KINDS, Keep, Options
 from engine.transforms import (
     ENDINGS,
     TYPES,
@@ -96,6 +96,7 @@ SPELLINGS: dict[type, Callable[[Any], Any]] = {
     Flag: bool,
     Choice: str,
     Options: lambda options: dict(options.given),
+    Keep: lambda keep: list(keep.words),
 }
 
 

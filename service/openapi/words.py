@@ -25,6 +25,8 @@ MEANINGS = {
     "Job.format": "The format to write, whatever the destination's ending is.",
     "Job.options": "How the format's encoder works: `JpegOptions` for a JPEG, and so on. An option "
     "of another format is refused.",
+    "Job.keep": "What is kept of the source's metadata: artist and copyright (`copyright`), or "
+    "nothing.",
     "Job.mode": "How near to the letter the pixels are made: `exact` is bit for bit, `balanced` "
     "takes less time and keeps within stated tolerances. Without it the setting decides.",
     "RetryProcesses.service_id": "Your service's number. It must be the one that the token is for.",
