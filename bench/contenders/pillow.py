@@ -21,6 +21,7 @@ from bench.contenders.geometry import (
 from bench.contenders.protocol import Batch, Cannot, Job, Step, serve
 
 LANCZOS, BICUBIC = Image.Resampling.LANCZOS, Image.Resampling.BICUBIC
+Image.MAX_IMAGE_PIXELS = None  # the sources are our own
 GAP = 2.0  # what Image.thumbnail() uses for both its draft and its reduction
 
 
