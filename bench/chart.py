@@ -22,8 +22,7 @@ COLOURS = {
 }
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#333}.axis{stroke:#8884;stroke-width:1}"
-    "svg{background:#fff}@media(prefers-color-scheme:dark)"
-    "{svg{background:#111}text{fill:#ddd}}"
+    ".paper{fill:#fff}@media(prefers-color-scheme:dark){.paper{fill:#111}text{fill:#ddd}}"
 )
 LEFT, TOP, WIDTH, ROW = 60, 70, 760, 46
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -94,5 +93,6 @@ def page(width: float, height: float, parts: Iterable[str]) -> str:
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}">\n<style>{STYLE}</style>\n{body}\n</svg>\n'
+        f'width="{width:.0f}" height="{height:.0f}">\n<style>{STYLE}</style>\n'
+        f'<rect class="paper" width="100%" height="100%"/>\n{body}\n</svg>\n'
     )

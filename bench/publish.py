@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 
-from bench import goals, tables, workloads
+from bench import chart, goals, tables, workloads
 from bench.goals import Results
 from bench.run import RESULTS
 from bench.sources import ROOT
@@ -72,10 +72,10 @@ def main() -> None:
     if left_out := workloads.load().keys() - latest["workloads"].keys():
         sys.exit(f"expected a run of every workload, {', '.join(sorted(left_out))} left out")
     shutil.copyfile(RESULTS / "latest.json", PUBLISHED)
-    shutil.copyfile(RESULTS / "latest.svg", DRAWINGS / "bench.svg")
     if (growth := RESULTS / "latest.growth.svg").exists():
         shutil.copyfile(growth, DRAWINGS / "growth.svg")
     results = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    (DRAWINGS / "bench.svg").write_text(chart.draw(results), encoding="utf-8")
     for name in PAGES:
         (ROOT / name).write_text(filled(name, results), encoding="utf-8")
 
