@@ -277,6 +277,19 @@ class Font(NamedTuple):
     files: tuple[str, ...]
 
 
+TILE = 128  # pixels a side, as libvips asks of operations that turn a picture
+
+
+def hold_tiles(image: Image) -> Image:
+    """Keep two rows of tiles, for nodes that read what came of a rotation many times.
+
+    A line cache would ask a rotation for whole rows, for each of which it needs a large part
+    of the picture that it turns: ten times the memory and five times the time.
+    """
+    tiles = 2 * (image.width // TILE + 2)
+    return image.tilecache(tile_width=TILE, tile_height=TILE, max_tiles=tiles)
+
+
 class Ink(NamedTuple):
     """Where letters cover: one band of coverage, and its corner from the line's origin."""
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 
 from engine.facts import Facts
-from engine.ir import Access, Frame, Locality, Node, source_frame
-from engine.nodes import Layer, Letters, Overlay, Resample
+from engine.flow import Before, stages
+from engine.ir import Frame, Node, source_frame
+from engine.nodes import Layer, Letters
 from engine.source import Source
-from engine.vips import Image, Ink, hold
-
-SMALL = 32 * 1024 * 1024  # bytes
+from engine.vips import Image, Ink, hold, hold_tiles
 
 
 @dataclass(frozen=True)
@@ -56,31 +55,14 @@ def run(
     image: Image = None,
     given: Frame | None = None,
 ) -> Image:
-    """Lower nodes, to be pulled once: from decoding on, or from an image and its frame.
-
-    The source is read in sequence. Before a node that jumps about, what was made so far is
-    put into memory, and so is a small picture before something is laid over it. Before a
-    node that reads a row more than once, rows that took work are held. The nodes before have
-    cut the picture down as far as the plan does.
-    """
-    frame = given or source_frame(facts)
-    in_memory = rereadable = image is not None
-    dear = False
-    for node in nodes:
-        wanted = node.access is Access.RANDOM or (
-            isinstance(node, Overlay) and not rereadable and frame.bytes <= SMALL
-        )
-        if wanted and not in_memory:
-            image, dear = image.copy_memory(), False
-        elif dear and _reads_again(node):
-            image, dear = hold(image), False
-        frame = node.frame(frame)
-        rereadable = rereadable or wanted
-        image = lower_node(node, image, Work(bench, facts, frame, rereadable))
-        in_memory = False
-        dear = dear or _reads_again(node) or node.access is Access.RANDOM
+    """Lower nodes, to be pulled once: from decoding on, or from an image and its frame."""
+    for stage in stages(nodes, given or source_frame(facts), in_memory=image is not None):
+        if stage.before is Before.MEMORY:
+            image = image.copy_memory()
+        elif stage.before is Before.ROWS:
+            image = hold(image)
+        elif stage.before is Before.TILES:
+            image = hold_tiles(image)
+        work = Work(bench, facts, stage.made, stage.rereadable)
+        image = lower_node(stage.node, image, work)
     return image
-
-
-def _reads_again(node: Node) -> bool:
-    return node.locality is Locality.NEIGHBOURHOOD or isinstance(node, Resample)

@@ -1,0 +1,69 @@
+"""How a run of nodes is carried out: what streams, and where pixels are kept on the way.
+
+This is decided from the nodes alone, so that what is lowered and what is predicted agree.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from engine.ir import Access, Frame, Locality, Node
+from engine.nodes import Overlay, Resample, Rotate
+
+SMALL = 32 * 1024 * 1024  # bytes
+
+
+class Before(Enum):
+    """What is done with what was made so far, before a node reads it."""
+
+    NOTHING = "nothing"
+    ROWS = "rows"  # those around the one being read are kept
+    TILES = "tiles"  # the same for what a rotation makes, tile by tile
+    MEMORY = "memory"  # all of it is put there
+
+
+class Stage(NamedTuple):
+    """One node on its way: the frame it is given, and the one it makes.
+
+    `rereadable` tells that its picture comes from memory, not straight from the source.
+    """
+
+    node: Node
+    given: Frame
+    made: Frame
+    before: Before
+    rereadable: bool
+
+
+def stages(nodes: Iterable[Node], frame: Frame, in_memory: bool = False) -> Iterator[Stage]:
+    """Tell the stages of a run, from decoding on or from a picture that is in memory.
+
+    The source is read in sequence. Before a node that jumps about, what was made so far is
+    put into memory, and so is a small picture before something is laid over it. Before a
+    node that reads a row more than once, rows that took work are held, and tiles of what was
+    rotated. The nodes before have cut the picture down as far as the plan does.
+    """
+    rereadable, work = in_memory, Before.NOTHING
+    for node in nodes:
+        before = Before.NOTHING
+        if _wants_memory(node, frame, rereadable):
+            before = Before.NOTHING if in_memory else Before.MEMORY
+            rereadable, work = True, Before.NOTHING
+        elif _reads_again(node) or (work is Before.TILES and isinstance(node, Overlay)):
+            before, work = work, Before.NOTHING
+        made = node.frame(frame)
+        yield Stage(node, frame, made, before, rereadable)
+        frame, in_memory = made, False
+        if isinstance(node, Rotate):
+            work = Before.TILES
+        elif _reads_again(node) or node.access is Access.RANDOM:
+            work = Before.ROWS
+
+
+def _wants_memory(node: Node, frame: Frame, rereadable: bool) -> bool:
+    jumps = node.access is Access.RANDOM
+    return jumps or (isinstance(node, Overlay) and not rereadable and frame.bytes <= SMALL)
+
+
+def _reads_again(node: Node) -> bool:
+    return node.locality is Locality.NEIGHBOURHOOD or isinstance(node, Resample)
