@@ -177,6 +177,29 @@ async def test_whoever_lost_its_lease_unseen_publishes_nothing(
     assert outcomes(await api.status(tenant, process_id)) == ["DONE", "QUEUED", "QUEUED"]
 
 
+async def test_an_end_that_takes_long_is_no_lost_lease(
+    api: Api, settings: Settings, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is not leased any more, the worker is not through yet, and its heart beats."""
+    settle = Leases.settle
+
+    async def settle_slowly(self: Leases, *given: Any) -> object:
+        settled = await settle(self, *given)
+        await asyncio.sleep(0.5)
+        return settled
+
+    monkeypatch.setattr(Leases, "settle", settle_slowly)
+    completed = 'darkroom_processes_completed_total{error_code="",outcome="FINISHED"}'
+    lost, before = await scraped(settings, FENCED), await scraped(settings, completed)
+    await done_by(api, tenant)
+
+    async def counted() -> bool:
+        return await scraped(settings, completed) == before + 1
+
+    await until(counted)
+    assert await scraped(settings, FENCED) == lost
+
+
 async def test_a_drain_gives_back_what_it_cannot_finish_uncounted(
     api: Api, settings: Settings, shared_store: Store, worker: Running, tenant: Tenant
 ) -> None:
