@@ -3,12 +3,13 @@ PYTHON ?= python3
 STORAGE ?= folder
 PORT ?= 8080
 ROUNDS ?= 7
+N ?= 10000
 RESULTS ?= bench/results
 UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint matrix gallery format clean bench bench-rivals bench-growth bench-guard bench-service
+.PHONY: help setup run test lint fuzz matrix gallery format clean bench bench-rivals bench-growth bench-guard bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -47,6 +48,9 @@ bench-guard: setup ## hold decodes, pixels, operations and memory to what was re
 
 bench-service: setup ## measure intake, dispatch and slots of the service
 	@$(RUN)/python -m bench.service
+
+fuzz: setup ## send spoiled files of every format through real children (N=10000)
+	@$(RUN)/python -m tests.fuzz --count $(N)
 
 matrix: setup ## every transformation on every kind of picture in every format
 	@$(RUN)/pytest -m long tests/engine/matrix

@@ -106,7 +106,7 @@ def open_image(source: Source, picture_format: SourceFormat, **options: Any) -> 
     `options` are the loader's own. Raises SourceCorrupt if the header cannot be read; a
     fault further on comes to light when pixels are pulled.
     """
-    with source_errors(), _let_through(picture_format):
+    with _header_errors(), _let_through(picture_format):
         image: Image = LOADERS[picture_format](
             pyvips.Source.new_from_memory(source.data),
             access="sequential",
@@ -143,6 +143,18 @@ def _let_through(picture_format: SourceFormat) -> Iterator[None]:
         yield
     finally:
         pyvips.operation_block_set("VipsForeignLoadSvg", True)
+
+
+@contextmanager
+def _header_errors() -> Iterator[None]:
+    """Turn libvips' errors into SourceCorrupt while only a header is read.
+
+    That takes no memory to speak of: libtiff is out of it when a field claims to be huge.
+    """
+    try:
+        yield
+    except pyvips.Error as error:
+        raise SourceCorrupt(f"the picture cannot be decoded: {reason(error)}") from error
 
 
 @contextmanager

@@ -265,6 +265,14 @@ def test_truncated(kind: str, share: float) -> None:
     assert isinstance(found, SourceCorrupt)
 
 
+def test_a_field_that_claims_to_be_huge_is_no_lack_of_memory() -> None:
+    tiff = bytearray(encoded(noise(9, 5), "TIFF"))
+    compression = tiff.index(b"\x03\x01\x03\x00")  # its tag, and that it is short
+    tiff[compression + 2 : compression + 8] = b"\x04\x00\xff\xff\xff\x1f"
+    found = failure(bytes(tiff))
+    assert isinstance(found, SourceCorrupt)
+
+
 def test_a_gif_without_its_last_byte_is_whole() -> None:
     whole = KINDS["gif animated"]()
     assert whole[-1:] == b";"
