@@ -203,17 +203,8 @@ def animation(stills: Iterable[Image], delays: Sequence[int], loop: int) -> Imag
     return strip
 
 
-# The colour space that a profile is made for, as it says itself, and pictures of that space.
-PROFILE_SPACES = {
-    b"RGB ": {"srgb", "rgb", "rgb16"}, b"GRAY": {"b-w", "grey16"}, b"CMYK": {"cmyk"},
-}  # fmt: skip
-
-
 def through_profile(image: Image) -> Image:
     """Convert to sRGB of the same depth through the embedded profile, if that one fits."""
-    profile = bytes(image.get("icc-profile-data"))
-    if image.interpretation not in PROFILE_SPACES.get(profile[16:20], ()):
-        return image
     depth = 16 if image.format == "ushort" else 8
     try:
         return image.icc_transform("srgb", embedded=True, intent="perceptual", depth=depth)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
 from engine import EngineLimits, Source, read_facts, render, vips
@@ -32,6 +33,37 @@ def test_every_kind_is_told_by_its_first_bytes(name: str) -> None:
     found = sniff(KINDS[name]()[:HEAD])
     assert found is not None
     assert found.value == name.split(maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("brands", "found"),
+    [
+        (b"avif\0\0\0\0mif1miaf", SourceFormat.AVIF),
+        (b"mif1\0\0\0\0miafavif", SourceFormat.AVIF),
+        (b"msf1\0\0\0\0hevcmsf1", SourceFormat.HEIC),
+        (b"heix\0\0\0\0mif1avif", SourceFormat.HEIC),
+        (b"mp42\0\0\0\0isomavc1", None),
+    ],
+)
+def test_brands(brands: bytes, found: SourceFormat | None) -> None:
+    assert sniff(b"\0\0\0\x18ftyp" + brands) is found
+    assert sniff(b"\0\0\0\x10ftyp" + brands[:8] + b"avifheic") is sniff(
+        b"\0\0\0\x10ftyp" + brands[:8]
+    ), "what follows the box is no brand"
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
+        b"<svg>",
+        b"\xef\xbb\xbf\n<?xml version='1.0'?><!-- a > b --><!DOCTYPE svg PUBLIC 'x'>\n<svg a='b'>",
+        b"<!doctype svg [<!ENTITY a 'b'>]><s:svg xmlns:s='http://www.w3.org/2000/svg'/>",
+    ],
+)
+def test_svg_is_found_behind_what_may_stand_before_it(svg: bytes) -> None:
+    assert sniff(svg) is SourceFormat.SVG
+    for other in (b"<p>" + svg, svg.replace(b"svg", b"svgx"), b"x" + svg):
+        assert sniff(other) is None
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name not in {"heic", "svg"}])
@@ -157,6 +189,8 @@ def test_svg_is_read_only_when_allowed() -> None:
     assert made.shape == (10, 24, 4)
     assert tuple(made[5, 5]) == (255, 136, 0, 255)
     assert made[5, 20, 3] == 0
+    with pytest.raises(pyvips.Error, match="block"):
+        pyvips.Image.svgload_buffer(SVG)
     large = SVG.replace(b'width="24" height="10"', b'width="50000" height="50000"', 1)
     with pytest.raises(SourceTooLarge):
         read_facts(Source.from_bytes(large), WITH_SVG)

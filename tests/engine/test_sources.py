@@ -1,6 +1,7 @@
 """Whatever customers upload: each kind of picture comes out as 8-bit upright sRGB."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -250,6 +251,52 @@ def test_display_p3_is_converted() -> None:
     assert np.abs(made.astype(int) - expected).max() <= 1
     assert np.abs(expected.astype(int) - pixels).max() >= 5
     assert "icc_profile" not in Image.open(io.BytesIO(make(source, destination="o.jpg").data)).info
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {"quality": 100, "subsampling": 0}),
+        ("WEBP", {"lossless": True}),
+        ("TIFF", {}),
+        ("AVIF", {"quality": 100, "subsampling": "4:4:4"}),
+    ],
+)
+def test_display_p3_in_every_format_that_carries_profiles(
+    kind: str, options: dict[str, Any]
+) -> None:
+    source = encoded(smooth(24, 16), kind, icc_profile=display_p3(), **options)
+    stored = Image.open(io.BytesIO(source)).convert("RGB")
+    expected = by_lcms(stored, display_p3()).astype(int)
+    made = decoded(make(source).data)
+    assert np.abs(made - expected).max() <= (5 if kind == "AVIF" else 2)
+    assert np.abs(made.astype(int) - np.asarray(stored)).mean() > 3
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P"])
+def test_one_colour_of_a_png_may_be_clear(mode: str) -> None:
+    pixels = (noise(16, 12, 3) // 200 * 200).astype(np.uint8)
+    picture = Image.fromarray(pixels).convert(mode)
+    clear = picture.getpixel((0, 0))
+    out = io.BytesIO()
+    picture.save(out, "PNG", transparency=clear)
+    expected = np.asarray(Image.open(io.BytesIO(out.getvalue())).convert("RGBA"))
+    assert 0 < (expected[..., 3] == 0).mean() < 1
+    assert np.array_equal(decoded(make(out.getvalue()).data), expected)
+
+
+@pytest.mark.parametrize("options", [{"big_endian": True}, {"miniswhite": True}])
+def test_tiffs_of_other_ways(options: dict[str, bool]) -> None:
+    grey = noise(16, 12, 1)
+    if "miniswhite" in options:
+        source = written(grey, ".tif", "b-w", miniswhite=True)
+    else:
+        deep = (noise(16, 12, 1)[..., 0].astype(np.uint16) << 8).astype(">u2")
+        out = io.BytesIO()
+        Image.frombytes("I;16B", (16, 12), deep.tobytes()).save(out, "TIFF")
+        source, grey = out.getvalue(), (deep >> 8).astype(np.uint8)[..., None]
+        assert source[:2] == b"MM"
+    assert np.array_equal(decoded(make(source).data), np.repeat(grey, 3, 2))
 
 
 def test_sixteen_bits_go_through_their_profile_before_they_lose_eight() -> None:
