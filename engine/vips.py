@@ -24,7 +24,7 @@ os.environ.pop("HB_SHAPER_LIST", None)
 
 import pyvips
 
-from engine.errors import DarkroomError, SourceCorrupt
+from engine.errors import DarkroomError, SourceCorrupt, UnusableFonts
 from engine.facts import SourceFormat
 from engine.source import Source
 from engine.typefaces import TYPEFACES
@@ -342,7 +342,14 @@ def ink_of(text: str, font: Font, size: float, *, strut: bool = False) -> Ink | 
 
 @cache
 def _load(path: str) -> None:
-    """Let fontconfig know a font from now on; libvips does that on the way to drawing."""
+    """Let fontconfig know a font from now on; libvips does that on the way to drawing.
+
+    Raises UnusableFonts if the file is gone, which libvips would pass over.
+    """
+    try:
+        Path(path).open("rb").close()
+    except OSError as error:
+        raise UnusableFonts(f"{path}: cannot be read: {error.strerror}") from error
     with suppress(pyvips.Error):
         Image.text("|", fontfile=path, dpi=72)
 

@@ -4,18 +4,21 @@ import asyncio
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import click
 import uvloop
 
+from engine.errors import UnusableFonts
+from engine.fontfiles import read_folder
 from service import failpoints
 from service.commands.dev import dev
 from service.commands.engine import explain, process
 from service.commands.services import services
 from service.logs import configure_logs
-from service.settings import Settings, SettingsError, describe_settings, read_settings
+from service.settings import Settings, SettingsError, describe_settings, read_settings, variable
 from service.version import version
 
 
@@ -44,6 +47,7 @@ def worker() -> None:
     from service.worker import run_worker  # noqa: PLC0415
 
     settings = _settings()
+    _check_fonts(settings)
     _run(run_worker(settings))
 
 
@@ -78,6 +82,16 @@ def _settings() -> Settings:
     failpoints.arm(settings.failpoint)
     configure_logs(settings.log_format, settings.log_level)
     return settings
+
+
+def _check_fonts(settings: Settings) -> None:
+    """End here if the operator's fonts cannot be used; only workers need them."""
+    try:
+        if settings.fonts:
+            read_folder(Path(settings.fonts))
+    except UnusableFonts as error:
+        click.echo(f"These settings cannot be used:\n{variable('fonts')}: {error}", err=True)
+        sys.exit(2)
 
 
 @contextmanager

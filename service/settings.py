@@ -103,6 +103,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     allow_svg: Annotated[
         bool, _doc("Whether SVG is read; scripts and links in it are never followed")
     ] = DEFAULT_LIMITS.allow_svg
+    fonts: Annotated[str, _doc("Folder of fonts for text, beside those that are shipped")] = ""
     max_inputs: Annotated[Count, _doc("Most different watermark files of a request")] = 64
 
     slots: Annotated[int, Meta(ge=0), _doc("Rendering children; 0 means one per core")] = 0

@@ -130,18 +130,22 @@ async def _sandbox(settings: Settings, metrics: Metrics) -> AsyncIterator[Sandbo
                 "child_ended", reason=ended.reason.value, words=ended.words, stderr=ended.stderr
             )
 
-    limits = SandboxLimits(
+    async with Sandbox(
+        settings.slots or None, limits=_limits(settings), environ=os.environ, on_exit=note
+    ) as sandbox:
+        metrics.slots.set(sandbox.slots)
+        yield sandbox
+
+
+def _limits(settings: Settings) -> SandboxLimits:
+    return SandboxLimits(
         memory_bytes=settings.child_memory_bytes,
         max_output_bytes=settings.max_output_bytes,
         resident_bytes=settings.child_resident_bytes,
         works_per_child=settings.child_works,
         max_inputs=settings.max_inputs,
+        fonts=os.path.abspath(settings.fonts) if settings.fonts else "",
     )
-    async with Sandbox(
-        settings.slots or None, limits=limits, environ=os.environ, on_exit=note
-    ) as sandbox:
-        metrics.slots.set(sandbox.slots)
-        yield sandbox
 
 
 @asynccontextmanager

@@ -14,11 +14,13 @@ import socket
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import NoReturn, cast
 
 import msgspec
 
 from engine.errors import DarkroomError, OutputTooLarge
+from engine.typefaces import TYPEFACES
 from service.sandbox import wire
 from service.sandbox.confine import confine, die_with_parent
 from service.sandbox.faults import to_fault
@@ -44,8 +46,16 @@ def main(render: Renderer) -> None:
             raise wire.ProtocolError(f"expected Setup first, got {type(setup).__name__}")
         limit_resources(setup.limits)
         memory = Memory()
-        wire.send(channel, wire.Ready(confine(setup.limits.readable)))
+        wire.send(channel, wire.Ready(_settle(setup.limits)))
         Desk(channel, render, setup.limits, memory).work()
+
+
+def _settle(limits: SandboxLimits) -> tuple[str, ...]:
+    """Get to know the operator's fonts, then give up all that rendering does not need."""
+    if not limits.fonts:
+        return confine(limits.readable)
+    TYPEFACES.add(Path(limits.fonts))
+    return confine((*limits.readable, limits.fonts))
 
 
 class Desk:

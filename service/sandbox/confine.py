@@ -21,8 +21,7 @@ CAPABILITY_VERSION = 0x20080522
 FIRST_VICTIM = "1000"
 
 SYSTEM = (
-    "/usr", "/lib", "/lib64", "/etc/fonts", "/etc/ld.so.cache", "/var/cache/fontconfig",
-    "/dev/null", "/dev/zero", "/dev/urandom",
+    "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/null", "/dev/zero", "/dev/urandom",
 )  # fmt: skip
 PYTHON = (sys.prefix, sys.base_prefix)
 OURS = tuple(str(folder) for package in (engine, service) for folder in package.__path__)

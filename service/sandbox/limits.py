@@ -34,6 +34,8 @@ class SandboxLimits(Struct, frozen=True, kw_only=True):
     """Pause after a child that did not start; doubled each time."""
     backoff_most_seconds: float = 10.0
     """The longest such pause."""
+    fonts: str = ""
+    """Folder of fonts for text, beside those of the engine; none if empty."""
     readable: tuple[str, ...] = ()
     """Files and folders that a child may read beside Python, libraries and fonts."""
 

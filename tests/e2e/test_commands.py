@@ -154,3 +154,11 @@ def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) 
         "tokens": 2,
     }
     assert "no service 99" in darkroom("services", "disable", "99", **settings).stderr
+
+
+def test_a_worker_does_not_start_with_fonts_that_cannot_be_used(tmp_path: Path) -> None:
+    urls = {"database_url": "postgresql://x@127.0.0.1:1/x", "redis_url": "redis://127.0.0.1:1"}
+    ended = darkroom("worker", **urls, fonts=tmp_path / "nowhere")
+    assert ended.returncode == 2
+    assert "These settings cannot be used" in ended.stderr
+    assert f"DARKROOM_FONTS: {tmp_path}/nowhere: expected a folder of fonts" in ended.stderr

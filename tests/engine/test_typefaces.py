@@ -20,6 +20,7 @@ from engine.fontfiles import Face, Style, read_faces, read_folder
 from engine.lettering import extent, pitch
 from engine.typefaces import ALIASES, FALLBACK, FOLDER, TYPEFACES, Typefaces
 from engine.vips import Font, ink_of
+from tests.fonts import font_named
 from tests.service.pages import tables
 
 HOUSE = read_folder(FOLDER)
@@ -49,17 +50,6 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "fonts"
     made.mkdir()
     return made
-
-
-def font_named(folder: Path, family: str, source: str = "LiberationMono-Regular.ttf") -> Path:
-    """Copy a font of the house under another family's name."""
-    font = TTFont(FOLDER / source)
-    for record in list(font["name"].names):
-        if record.nameID in {1, 3, 4, 6, 16}:
-            font["name"].setName(family, record.nameID, 3, 1, 0x409)
-    path = folder / f"{family.replace(' ', '')}-{source}"
-    font.save(path)
-    return path
 
 
 def test_the_house_has_the_styles_that_are_told() -> None:
@@ -224,6 +214,16 @@ def test_text_is_drawn_in_a_font_of_a_folder(folder: Path) -> None:
     text = "WWiiW"
     assert extent(text, (stranger,), 50) == extent(text, (mono,), 50)
     assert extent(text, (stranger,), 50) != extent(text, (typefaces.find("Arial Bold"),), 50)
+
+
+def test_a_font_that_is_gone_when_it_is_wanted_is_an_error(folder: Path) -> None:
+    """Rather than another font in its place."""
+    path = font_named(folder, "Soon Gone")
+    typefaces = Typefaces(HOUSE)
+    typefaces.add(folder)
+    path.unlink()
+    with pytest.raises(UnusableFonts, match=r"SoonGone.*ttf: cannot be read: "):
+        extent("a", (typefaces.find("Soon Gone"),), 20)
 
 
 def test_the_faces_of_a_collection_are_all_there(folder: Path) -> None:

@@ -15,11 +15,18 @@ from PIL import Image
 
 from engine import EngineLimits, Job, Source, parse, render
 from engine import Output as Rendered
-from engine.errors import DarkroomError, InvalidRequest, SourceCorrupt, SourceTooLarge
-from service.errors import RenderCrashed
+from engine.errors import (
+    DarkroomError,
+    InvalidRequest,
+    SourceCorrupt,
+    SourceTooLarge,
+    UnknownFont,
+)
+from service.errors import RenderCrashed, RenderUnavailable
 from service.sandbox.limits import MIB, SandboxLimits
 from service.sandbox.pool import Sandbox
 from service.sandbox.work import ChildExit, Output, Reason, Summary, Work
+from tests.fonts import font_named
 
 PHOTOS = Path(__file__).parents[1] / "data" / "photos"
 SMALL = {"type": "resize", "width": 64}
@@ -120,11 +127,40 @@ async def test_watermarks_arrive_and_a_missing_one_fails_its_job_alone(service: 
     assert isinstance(refused, DarkroomError)
 
 
-async def test_text_is_drawn_with_the_fonts_of_the_house(service: Service) -> None:
+async def test_text_is_drawn_with_the_fonts_of_the_house() -> None:
+    """Although the child can read neither /etc/fonts nor a cache, nor write one; in silence."""
     source = (PHOTOS / "rocket.jpg").read_bytes()
-    words = {"type": "annotation", "text": "Ω & <b>", "font": "Times", "size": 40}
-    jobs = [job("png", words)]
-    assert await service.make(source, *jobs) == directly(source, jobs)
+    text = "Ω & <b>\nشلو 國 한 ☎ 😀 ऋ"
+    jobs = [
+        job("png", {"type": "annotation", "text": text, "font": font, "size": 40})
+        for font in ("Times", "Courier Bold")
+    ]
+    async with Service() as sandbox:
+        assert await sandbox.make(source, *jobs) == directly(source, jobs)
+    assert [(end.reason, end.stderr) for end in sandbox.exits] == [(Reason.SHUTDOWN, "")]
+
+
+async def test_text_is_drawn_with_the_fonts_of_the_operator(
+    service: Service, tmp_path: Path
+) -> None:
+    source = (PHOTOS / "rocket.jpg").read_bytes()
+    words = {"type": "annotation", "text": "Rag", "size": 80}
+    theirs, ours = (job("png", {**words, "font": font}) for font in ("Their Own Bold", "Arial"))
+    font_named(tmp_path, "Their Own", "LiberationMono-Bold.ttf")
+    async with Service(SandboxLimits(fonts=str(tmp_path))) as sandbox:
+        drawn, arial = await sandbox.make(source, theirs, ours)
+        assert [arial] == directly(source, [ours])
+        assert [drawn] == directly(source, [job("png", {**words, "font": "Courier Bold"})])
+    [unknown] = await service.make(source, theirs)
+    assert isinstance(unknown, UnknownFont)
+    assert unknown.code == "unknown_font"
+
+
+async def test_a_bad_folder_of_fonts_stops_the_sandbox(tmp_path: Path) -> None:
+    (tmp_path / "a.ttf").write_text("no font")
+    with pytest.raises(RenderUnavailable, match=r"UnusableFonts: .*a\.ttf: expected a font"):
+        async with Service(SandboxLimits(fonts=str(tmp_path))):
+            pass
 
 
 async def test_a_damaged_source_is_told_and_the_child_lives_on(service: Service) -> None:
