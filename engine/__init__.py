@@ -14,6 +14,7 @@ from engine.parse import Limits, parse, parse_batch
 from engine.render import Output, Result, Stats, input_keys, plan, render
 from engine.source import Source
 from engine.transforms import Batch, Format, Job
+from engine.typefaces import add_fonts
 
 __all__ = [
     "Batch",
@@ -30,6 +31,7 @@ __all__ = [
     "Result",
     "Source",
     "Stats",
+    "add_fonts",
     "explain",
     "input_keys",
     "parse",

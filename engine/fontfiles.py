@@ -73,11 +73,15 @@ def _font_files(folder: Path) -> Iterator[Path]:
 
 
 def read_faces(path: Path) -> list[Face]:
-    """Read the faces of a file; UnusableFonts if it is no font."""
-    return [_face(path, number) for number in range(max(1, _open(path).count))]
+    """Read the faces of a file; UnusableFonts if it is no font.
+
+    One whose weight can be varied as far as bold counts as two.
+    """
+    places = range(max(1, _open(path).count))
+    return [face for number in places for face in _faces(path, number)]
 
 
-def _face(path: Path, number: int) -> Face:
+def _faces(path: Path, number: int) -> Iterator[Face]:
     face = _open(path, number)
     family = face.get_name(harfbuzz.OTNameIdPredefined.FONT_FAMILY)
     if not family or "," in family or not face.unicodes:
@@ -85,8 +89,10 @@ def _face(path: Path, number: int) -> Face:
     font = harfbuzz.Font(face)
     bold = font.get_style_value(harfbuzz.StyleTag.WEIGHT) >= BOLD
     italic = font.get_style_value(harfbuzz.StyleTag.ITALIC) > 0
-    style = Style(" ".join(["Bold"] * bold + ["Italic"] * italic) or "Regular")
-    return Face(family, style, str(path), number)
+    bolder = any(axis.tag == "wght" and axis.max_value >= BOLD for axis in face.axis_infos)
+    for weight in sorted({bold, bold or bolder}):
+        style = Style(" ".join(["Bold"] * weight + ["Italic"] * italic) or "Regular")
+        yield Face(family, style, str(path), number)
 
 
 @cache

@@ -80,7 +80,7 @@ class Typefaces:
         First are asked the operator's families, in the order of their paths, then `FALLBACK`.
         Raises MissingGlyph for what none has.
         """
-        missing = {ord(c) for c in text if not c.isspace() and not IGNORABLE.match(c)}
+        missing = needed(text)
         emoji = self._emoji_in(text, missing)
         chosen = [face]
         missing -= face.characters
@@ -93,8 +93,8 @@ class Typefaces:
         return (*chosen, *(e for e in emoji if e not in chosen))
 
     def origin(self, face: Face) -> str:
-        """Tell where a face comes from: "house", or its file in the operator's folder."""
-        return "house" if face.family in self._house else face.path
+        """Tell where a face comes from: "shipped", or its file in the operator's folder."""
+        return "shipped" if face.family in self._house else face.path
 
     def aliases(self, family: str) -> list[str]:
         """List the other names of a family."""
@@ -139,6 +139,11 @@ class Typefaces:
         return [emoji] if AS_EMOJI in text or seen & emoji.characters else []
 
 
+def needed(text: str) -> set[int]:
+    """Give the characters of a text that a font must have to draw it."""
+    return {ord(c) for c in text if not c.isspace() and not IGNORABLE.match(c)}
+
+
 def _key(name: str) -> str:
     return " ".join(name.casefold().split()).replace("oblique", "italic")
 
@@ -152,3 +157,8 @@ def _told(characters: set[int]) -> str:
 
 
 TYPEFACES = Typefaces(read_folder(FOLDER))
+
+
+def add_fonts(folder: Path) -> None:
+    """Let text use the fonts of a folder from now on, in this process; raises UnusableFonts."""
+    TYPEFACES.add(folder)

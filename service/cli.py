@@ -16,6 +16,7 @@ from engine.fontfiles import read_folder
 from service import failpoints
 from service.commands.dev import dev
 from service.commands.engine import explain, process
+from service.commands.fonts import fonts
 from service.commands.services import services
 from service.logs import configure_logs
 from service.settings import Settings, SettingsError, describe_settings, read_settings, variable
@@ -71,6 +72,7 @@ main.add_command(dev)
 main.add_command(services)
 main.add_command(process)
 main.add_command(explain)
+main.add_command(fonts)
 
 
 def _settings() -> Settings:

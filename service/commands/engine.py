@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 import engine
 from engine.options import Key
+from service.commands.fonts import takes_fonts
 from service.errors import SourceNotFound
 from service.schemas import JobError, JobStatus, inputs_of
 
@@ -27,6 +28,7 @@ class _Jobs(Struct):
 @click.command()
 @click.argument("source")
 @click.argument("jobs", type=click.File("rb"))
+@takes_fonts
 @click.option("--root", type=READABLE, default=".", help="Folder of the source and watermarks.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True,
@@ -47,6 +49,7 @@ def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
 @click.command()
 @click.argument("source")
 @click.argument("jobs", type=click.File("rb"))
+@takes_fonts
 @click.option("--root", type=READABLE, default=".", help="Folder of the source.")
 @click.option("--json", "as_json", is_flag=True, help="As data rather than text.")
 def explain(source: str, jobs: BinaryIO, root: Path, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from typing import NoReturn, cast
 import msgspec
 
 from engine.errors import DarkroomError, OutputTooLarge
-from engine.typefaces import TYPEFACES
+from engine.typefaces import add_fonts
 from service.sandbox import wire
 from service.sandbox.confine import confine, die_with_parent
 from service.sandbox.faults import to_fault
@@ -54,7 +54,7 @@ def _settle(limits: SandboxLimits) -> tuple[str, ...]:
     """Get to know the operator's fonts, then give up all that rendering does not need."""
     if not limits.fonts:
         return confine(limits.readable)
-    TYPEFACES.add(Path(limits.fonts))
+    add_fonts(Path(limits.fonts))
     return confine((*limits.readable, limits.fonts))
 
 

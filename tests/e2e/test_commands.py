@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from service.settings import as_environment
+from tests.fonts import font_named
 
 PHOTOS = Path(__file__).parent.parent / "data" / "photos"
 
@@ -162,3 +165,39 @@ def test_a_worker_does_not_start_with_fonts_that_cannot_be_used(tmp_path: Path) 
     assert ended.returncode == 2
     assert "These settings cannot be used" in ended.stderr
     assert f"DARKROOM_FONTS: {tmp_path}/nowhere: expected a folder of fonts" in ended.stderr
+
+
+def test_fonts_lists_what_is_there_and_draws_it(tmp_path: Path) -> None:
+    (tmp_path / "fonts").mkdir()
+    path = font_named(tmp_path / "fonts", "Corporate")
+    sheet = tmp_path / "sheet.png"
+    ended = darkroom("fonts", "--sample", str(sheet), fonts=tmp_path / "fonts")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    blocks = dict(re.findall(r"^(\S.*)\n((?:    .*\n)+)", ended.stdout, re.MULTILINE))
+    assert list(blocks)[-1] == "Corporate"
+    assert f"from     {path}\n" in blocks["Corporate"]
+    arial = blocks["Liberation Sans = Arial = Helvetica"]
+    assert "styles   Regular, Bold, Italic\n" in arial
+    assert "scripts  Latin, Greek, Cyrillic, Hebrew\n" in arial
+    assert "from     shipped\n" in arial
+    with Image.open(sheet) as picture:
+        rows = np.asarray(picture.convert("L")).min(axis=1) < 128
+    lines = int((np.diff(rows.astype(int)) == 1).sum())
+    faces = sum(block.split("\n")[0].count(",") + 1 for block in blocks.values())
+    assert lines >= faces + 16, "a line for each face, then one for each script"
+
+
+def test_commands_take_an_operator_s_fonts(tmp_path: Path) -> None:
+    fonts = tmp_path / "fonts"
+    fonts.mkdir()
+    font_named(fonts, "Corporate")
+    words = {"type": "annotation", "text": "x", "font": "Corporate"}
+    jobs = tmp_path / "jobs.json"
+    jobs.write_text(json.dumps([{"destination": "a.png", "transformations": [words]}]))
+    explained = darkroom("explain", "chelsea.png", str(jobs), "--root", str(PHOTOS), fonts=fonts)
+    assert '"x" Corporate 12' in explained.stdout
+    without = darkroom("explain", "chelsea.png", str(jobs), "--root", str(PHOTOS))
+    assert "unknown_font" in without.stdout
+    wrong = darkroom("fonts", "--fonts", str(jobs))
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "expected a folder of fonts" in wrong.stderr

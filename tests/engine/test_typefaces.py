@@ -18,30 +18,20 @@ from fontTools.ttLib import TTFont
 from engine.errors import MissingGlyph, UnknownFont, UnusableFonts
 from engine.fontfiles import Face, Style, read_faces, read_folder
 from engine.lettering import extent, pitch
+from engine.scripts import SAMPLES, scripts_of
 from engine.typefaces import ALIASES, FALLBACK, FOLDER, TYPEFACES, Typefaces
 from engine.vips import Font, ink_of
-from tests.fonts import font_named
+from tests.fonts import font_named, variable_font
 from tests.service.pages import tables
 
 HOUSE = read_folder(FOLDER)
 FAMILIES = {face.family for face in HOUSE}
 TWINS = sorted(set(ALIASES.values()))
-SCRIPTS = {
-    "Latin": "Voix ambiguë d’un cœur ĄŞỆ €",
-    "Greek": "Ξεσκεπάζω ἄνθρωπος",
-    "Cyrillic": "Съешь ещё ґїѣ",
-    "Hebrew": "דג סקרן שָׁלוֹם",
-    "Arabic": "نص حكيم پچگ السَّلامُ ٣٤٦٧ ۴۶۷ ه ک",
-    "Devanagari": "ऋषियों को सताने",
-    "Thai": "เป็นมนุษย์",
-    "Armenian": "Հայերեն",
-    "Georgian": "ქართული",
-    "simplified": "视野无限广，窗外有蓝天。",
-    "traditional": "視野無限廣，窗外有藍天。",
-    "Japanese": "いろはにほへと、日本語カタカナ骨直",
-    "Korean": "다람쥐 헌 쳇바퀴에 타고파",
-    "emoji": "😀🚀❤️👍🏽👨‍👩‍👧🇩🇪",
-    "symbols": "→⇒∑∀✓★①½♫☎",
+TEXTS = {
+    **SAMPLES,
+    "Chinese": "视野无限广，窗外有蓝天。視野無限廣，窗外有藍天。",
+    "Japanese": "いろはにほへと、日本語の図書館で骨を直す。",
+    "all at once": "Rag Ж שלום مرحبا 日本 한 😀 ☎ ½ “…”",
 }
 
 
@@ -146,11 +136,18 @@ def test_an_unknown_name_is_an_error(name: str, nearest: str | None) -> None:
     assert caught.value.message == f"unknown font {name!r}{hint}"
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", TEXTS)
 @pytest.mark.parametrize("name", [*ALIASES, "Times Bold", "Noto Emoji"])
 def test_every_script_can_be_written_in_every_font(name: str, script: str) -> None:
-    faces = TYPEFACES.faces_for(TYPEFACES.find(name), SCRIPTS[script])
-    assert len(faces) <= 4
+    faces = TYPEFACES.faces_for(TYPEFACES.find(name), TEXTS[script])
+    assert len(faces) <= 6
+
+
+def test_every_script_is_covered_by_a_font_of_the_house() -> None:
+    covered = {face.name: scripts_of(face.characters) for face in HOUSE}
+    assert covered["Liberation Serif Bold"] == ["Latin", "Greek", "Cyrillic", "Hebrew"]
+    assert covered["Noto Sans Arabic"] == ["Arabic"]
+    assert {script for scripts in covered.values() for script in scripts} == set(SAMPLES)
 
 
 def test_a_font_borrows_only_what_it_has_not() -> None:
@@ -177,7 +174,7 @@ def test_a_folder_adds_its_families(folder: Path) -> None:
     face = typefaces.find("corporate one")
     assert (face.path, face.style) == (str(path), Style.REGULAR)
     assert typefaces.origin(face) == str(path)
-    assert typefaces.origin(typefaces.find("Arial")) == "house"
+    assert typefaces.origin(typefaces.find("Arial")) == "shipped"
     assert {face.family for face in typefaces.faces} - FAMILIES == {"Corporate One"}
     with pytest.raises(UnknownFont, match="did you mean 'Corporate One'"):
         typefaces.find("Corporate Won")
@@ -214,6 +211,14 @@ def test_text_is_drawn_in_a_font_of_a_folder(folder: Path) -> None:
     text = "WWiiW"
     assert extent(text, (stranger,), 50) == extent(text, (mono,), 50)
     assert extent(text, (stranger,), 50) != extent(text, (typefaces.find("Arial Bold"),), 50)
+
+
+def test_a_font_of_variable_weight_has_a_bold(folder: Path) -> None:
+    path = variable_font(folder, "Wide")
+    faces = read_faces(path)
+    assert [face.name for face in faces] == ["Wide", "Wide Bold"]
+    inks = [ink_of("|", Font(("Wide",), f.style.value, (f.path,)), 100) for f in faces]
+    assert [ink.image.width for ink in inks if ink is not None] == [10, 60]
 
 
 def test_a_font_that_is_gone_when_it_is_wanted_is_an_error(folder: Path) -> None:
@@ -301,7 +306,7 @@ HOSTILE = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fo
 def drawn(environ: dict[str, str]) -> str:
     """Draw every script in a process of its own; it must say nothing else."""
     done = subprocess.run(
-        [sys.executable, "-c", DRAW, json.dumps(list(SCRIPTS.values()))],
+        [sys.executable, "-c", DRAW, json.dumps(list(TEXTS.values()))],
         env={"PATH": os.defpath, "PYTHONPATH": str(FOLDER.parents[1]), **environ},
         check=True,
         capture_output=True,

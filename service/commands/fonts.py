@@ -1,0 +1,101 @@
+"""`darkroom fonts`: the families that text may be set in, and how they look."""
+
+import base64
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+import engine
+from engine.fontfiles import Face, Style
+from engine.scripts import SAMPLES, scripts_of
+from engine.typefaces import TYPEFACES
+from service.settings import variable
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEANl9ngAAAAABJRU5ErkJggg=="
+)
+PANGRAM = "Hamburgefonstiv 0123456789 “&” éñß"
+ORDER = [style.value for style in Style]
+WIDTH, ROW, MARGIN, COLUMN = 1100, 44, 16, 300
+
+
+def takes_fonts(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option `--fonts`: what the setting is for workers."""
+    return click.option(
+        "--fonts", type=click.Path(path_type=Path), envvar=variable("fonts"), show_envvar=True,
+        help="Folder of fonts for text, beside those that are shipped.",
+        callback=_use_fonts, expose_value=False,
+    )(command)  # fmt: skip
+
+
+def _use_fonts(_context: click.Context, _option: click.Parameter, folder: Path | None) -> None:
+    """Let text use the fonts of a folder from now on; end here if they cannot be used."""
+    try:
+        if folder is not None:
+            engine.add_fonts(folder)
+    except engine.DarkroomError as error:
+        click.echo(error.message, err=True)
+        sys.exit(2)
+
+
+@click.command()
+@takes_fonts
+@click.option(
+    "--sample", type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Draw all of them on a sheet, a PNG.",
+)  # fmt: skip
+def fonts(sample: Path | None) -> None:
+    """List the families that text may be set in: their scripts, and where they come from.
+
+    A family lends the others the characters that they have not.
+    """
+    click.echo("\n".join(_table()))
+    if sample is not None:
+        sample.write_bytes(_sheet())
+
+
+def _table() -> Iterator[str]:
+    families: dict[str, list[Face]] = {}
+    for face in TYPEFACES.faces:
+        families.setdefault(face.family, []).append(face)
+    for family, faces in families.items():
+        yield " = ".join([family, *TYPEFACES.aliases(family)])
+        yield f"    styles   {', '.join(sorted((f.style.value for f in faces), key=ORDER.index))}"
+        yield f"    scripts  {', '.join(scripts_of(faces[0].characters)) or 'others'}"
+        yield f"    from     {TYPEFACES.origin(faces[0])}"
+
+
+def _sheet() -> bytes:
+    """Draw a line in each face, then a line of each script as Arial writes it."""
+    rows = [(face.name, face.name, _line_in(face)) for face in TYPEFACES.faces]
+    rows += [(script, "Arial", sample) for script, sample in SAMPLES.items()]
+    words: list[dict[str, Any]] = [
+        {"type": "resize", "width": WIDTH, "height": 2 * MARGIN + ROW * len(rows)}
+    ]
+    for index, (caption, font, text) in enumerate(rows):
+        words += _row(MARGIN + ROW * index, caption, font, text)
+    job = {"destination": "sample.png", "transformations": words}
+    body = msgspec.json.encode({"source": "pixel", "jobs": [job]})
+    batch = engine.parse_batch(body, engine.Limits(max_transformations=len(words)))
+    [(_, made)] = engine.render(engine.Source.from_bytes(PIXEL), batch.jobs)
+    if isinstance(made, engine.DarkroomError):
+        raise click.ClickException(made.message)
+    return made.data
+
+
+def _line_in(face: Face) -> str:
+    scripts = scripts_of(face.characters)
+    if "Latin" in scripts or not scripts:
+        return PANGRAM
+    return "   ".join(SAMPLES[script] for script in scripts)
+
+
+def _row(top: int, caption: str, font: str, text: str) -> Iterator[dict[str, Any]]:
+    place = {"type": "annotation", "gravity": "northwest"}
+    small = {"size": 13, "color": "#777", "xoffset": MARGIN, "yoffset": top + 11}
+    yield {**place, "text": caption, **small}
+    yield {**place, "text": text, "font": font, "size": 26, "xoffset": COLUMN, "yoffset": top}
