@@ -49,15 +49,20 @@ def extent(line: str, faces: Faces, size: float) -> Extent:
 
 
 def _between_bars(line: str, faces: Faces, size: float, scale: float) -> Extent | None:
-    font = _font(faces)
-    bars = ink_of("||", font, size)
     try:
-        whole = ink_of(f"|{ISOLATED.format(line)}|", font, size)
+        whole = ink_of(f"|{ISOLATED.format(line)}|", _font(faces), size)
     except TooLargeToDraw:
         return None
+    assert whole is not None  # noqa: S101 - a bar has ink
+    return Extent((whole.image.width - _bars(faces, size)) * scale, whole.image.height * scale)
+
+
+@lru_cache(maxsize=256)
+def _bars(faces: Faces, size: float) -> int:
+    """Give the width of two bars with nothing between."""
+    bars = ink_of("||", _font(faces), size)
     assert bars is not None  # noqa: S101 - a bar has ink
-    assert whole is not None  # noqa: S101
-    return Extent((whole.image.width - bars.image.width) * scale, whole.image.height * scale)
+    return int(bars.image.width)
 
 
 @lru_cache(maxsize=256)
