@@ -1,7 +1,8 @@
 """Turns and mirror images among other nodes: what may be done before them instead of after.
 
-Rows and columns are scaled and blurred one after the other, each rounded to 8 bits, so a
-quarter turn before differs from one after by a few levels; all else here is exact.
+Scaling and blurring round to 8 bits in a fixed order, and libvips places the pixels of a
+scaled picture to 1/64, with ties to one side: so a turn before them differs from one after
+by a few levels. All else here is exact.
 """
 
 from msgspec.structs import replace
@@ -47,8 +48,9 @@ def _before(turn: Turn, node: Node, given: Frame, to_the_letter: bool) -> Node |
             return Crop(unturned(node.box, turn, given.size))
         case Resample():
             shrinks = node.width <= given.width and node.height <= given.height
-            rounds = to_the_letter and turn.quarters % 2 == 1
-            return Resample(*turn.frame(node.frame(given)).size) if shrinks and not rounds else None
+            if to_the_letter or not shrinks:
+                return None
+            return Resample(*turn.frame(node.frame(given)).size)
         case Convolve():
             return replace(node, mask=_unturned_mask(node, turn))
         case Overlay():

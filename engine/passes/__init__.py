@@ -17,7 +17,7 @@ from engine.passes.fuse_tables import fuse_tables
 from engine.passes.pull_crops import pull_crops
 from engine.passes.quicken_blur import quicken_blur
 from engine.passes.shrink_on_load import shrink_on_load
-from engine.passes.sink_quarters import sink_quarters
+from engine.passes.sink_past_scaling import sink_past_scaling
 from engine.passes.sink_turns import sink_turns
 from engine.passes.tone import tone
 from engine.spec import verify
@@ -60,7 +60,7 @@ class Pass(Struct, frozen=True):
 PASSES: tuple[Pass, ...] = (
     Pass(drop_idle, EXACT),  # first, so that nobody else has to think of nodes that do nothing
     Pass(sink_turns, EXACT),  # before crops rise, so that these need not turn with them
-    Pass(sink_quarters, Bounded(levels=48, psnr=40)),  # goes on where exactness stopped
+    Pass(sink_past_scaling, Bounded(levels=48, psnr=40)),  # goes on where exactness stopped
     Pass(pull_crops, EXACT),  # leaves the pointwise nodes beside each other
     Pass(fuse_tables, EXACT),
     Pass(clamp_alpha, EXACT),  # crops and turns have left from between

@@ -1,4 +1,4 @@
-"""Let turns and mirror images happen late: after crops and scalings, merged into one.
+"""Let turns and mirror images happen late: after crops and filters, merged into one.
 
 A turn makes its reader jump about in the picture, so the picture must be held. Late, what
 is held is small, and everything before it streams. This is also where the orientation of

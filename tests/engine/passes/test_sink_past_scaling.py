@@ -1,4 +1,4 @@
-"""sink_quarters: a photograph on its side is scaled down before it is turned."""
+"""sink_past_scaling: a photograph on its side is scaled down before it is turned."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from engine.geometry import Box
 from engine.ir import Node
 from engine.nodes import Blur, Crop, Resample, Rotate, Turn
 from engine.passes import PASSES, Bounded
-from engine.passes.sink_quarters import sink_quarters
+from engine.passes.sink_past_scaling import sink_past_scaling
 from tests.engine.passes.plans import RGB, plan_of
 from tests.engine.pictures import (
     PHOTOS,
@@ -25,13 +25,14 @@ from tests.engine.pictures import (
 )
 
 LARGE = replace(RGB, width=1000, height=700)
-RIGHT, ASLANT = Turn(quarters=1), Turn(True, 1)
+RIGHT, OVER, ASLANT = Turn(quarters=1), Turn(quarters=2), Turn(True, 1)
 
 
 @pytest.mark.parametrize(
     ("nodes", "sunk"),
     [
         ((RIGHT, Resample(15, 21)), (Resample(21, 15), RIGHT)),
+        ((OVER, Resample(20, 15)), (Resample(20, 15), OVER)),
         ((ASLANT, Resample(15, 21), RIGHT), (Resample(21, 15), Turn(True, 2))),
         ((RIGHT, Blur(2, 7)), (Blur(2, 7), RIGHT)),
         (
@@ -41,21 +42,21 @@ RIGHT, ASLANT = Turn(quarters=1), Turn(True, 1)
     ],
 )
 def test_what_quarters_move_past(nodes: tuple[Node, ...], sunk: tuple[Node, ...]) -> None:
-    made = sink_quarters(plan_of(*nodes, facts=LARGE))
+    made = sink_past_scaling(plan_of(*nodes, facts=LARGE))
     assert made.nodes == plan_of(*sunk, facts=LARGE).nodes
     assert made.frame == plan_of(*nodes, facts=LARGE).frame
-    assert sink_quarters(made) is made
+    assert sink_past_scaling(made) is made
 
 
 @pytest.mark.parametrize("after", [Resample(1400, 2000), Resample(15, 1001), Rotate(5, 33, 44)])
 def test_what_they_do_not(after: Node) -> None:
     plan = plan_of(RIGHT, after, facts=LARGE)
-    assert sink_quarters(plan) is plan
+    assert sink_past_scaling(plan) is plan
 
 
 def test_small_pictures_stay_exact() -> None:
     plan = plan_of(RIGHT, Resample(15, 21))
-    assert sink_quarters(plan) is plan
+    assert sink_past_scaling(plan) is plan
 
 
 def photo() -> Pixels:
@@ -68,15 +69,16 @@ def photo() -> Pixels:
     [
         [{"type": "rotate", "degrees": 90}, {"type": "resize", "width": 377}],
         [{"type": "rotate", "degrees": 270}, {"type": "resize", "width": 100, "height": 30}],
+        [{"type": "flip", "direction": "x"}, {"type": "resize", "width": 211, "height": 99}],
         [{"type": "rotate", "degrees": 90}, {"type": "blur", "sigma": 2.5}],
     ],
 )
 def test_the_difference_is_as_declared(picture: Pixels, words: list[Words]) -> None:
-    (declared,) = (entry.fidelity for entry in PASSES if entry.run is sink_quarters)
+    (declared,) = (entry.fidelity for entry in PASSES if entry.run is sink_past_scaling)
     assert isinstance(declared, Bounded)
     source = Source.from_bytes(encoded(picture))
     plain = expand(job(*words), read_facts(source))
-    sunk = sink_quarters(plain)
+    sunk = sink_past_scaling(plain)
     assert sunk is not plain
     levels, psnr = distance(*(carried_out(plan, source) for plan in (plain, sunk)))
     assert levels <= declared.levels

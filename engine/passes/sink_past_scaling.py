@@ -1,4 +1,4 @@
-"""Let quarter turns happen after scalings and blurs too, within a few levels.
+"""Let turns and mirror images happen after scalings and blurs too, within a few levels.
 
 A photograph that was taken upright lies on its side in its file. Turned first, it would be
 held at full size and could not be decoded any smaller.
@@ -9,7 +9,7 @@ from engine.levels import WORTH
 from engine.turns import carried_down
 
 
-def sink_quarters(plan: Plan) -> Plan:
+def sink_past_scaling(plan: Plan) -> Plan:
     """Carry each turn past what scales down, and past blurs, in large pictures."""
     if plan.facts.size.pixels < WORTH:
         return plan
