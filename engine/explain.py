@@ -18,9 +18,10 @@ from engine.ir import Frame, Plan, lines
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.passes import optimise
 from engine.render import NO_INPUTS, Inputs, facts_of_input, mode_of
-from engine.share import share, tree_lines
+from engine.share import share
 from engine.source import Source
 from engine.transforms import Job, Mode
+from engine.tree import TreeBranch, shown, tree_lines
 
 
 class Step(Struct, frozen=True):
@@ -67,15 +68,18 @@ class JobExplanation(Struct, frozen=True):
 class Explanation(Struct, frozen=True):
     """A batch: what the header told, what will be done for each job, and what they share.
 
-    `trees` are drawn, a line for each branch; each tree decodes the source once.
+    Each of the `trees` decodes the source once.
     """
 
     facts: Facts
     jobs: tuple[JobExplanation, ...]
-    trees: tuple[tuple[str, ...], ...] = ()
+    trees: tuple[TreeBranch, ...] = ()
 
     def __str__(self) -> str:
-        drawn = ["\n".join(["together", *(f"  {line}" for line in tree)]) for tree in self.trees]
+        drawn = [
+            "\n".join(["together", *(f"  {line}" for line in tree_lines(tree))])
+            for tree in self.trees
+        ]
         return "\n\n".join([f"source: {self.facts}", *map(str, self.jobs), *drawn])
 
 
@@ -105,18 +109,21 @@ def explain_facts(
     explained: list[JobExplanation] = []
     plans: dict[int, Plan] = {}
     guessed: dict[int, Plan] = {}
+    moving: list[dict[int, Plan]] = []  # animations are done one by one
     for index, job in enumerate(jobs):
         words, made = _explain_job(job, facts, limits, known)
         explained.append(words)
-        if made is not None:
+        if made is not None and made.frames[0].pages > 1:
+            moving.append({index: made})
+        elif made is not None:
             (guessed if words.assumptions else plans)[index] = made
     to_the_letter = {i for i, job in enumerate(jobs) if mode_of(job, limits) is Mode.EXACT}
     trees = [
         tree
-        for some in (plans, guessed)
+        for some in (plans, guessed, *moving)
         for tree in share(some, limits.max_held_bytes, to_the_letter)
     ]
-    return Explanation(facts, tuple(explained), tuple(tuple(tree_lines(tree)) for tree in trees))
+    return Explanation(facts, tuple(explained), tuple(map(shown, trees)))
 
 
 def _explain_job(

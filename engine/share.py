@@ -120,24 +120,3 @@ def _grown(plans: Plans, start: int = 0) -> Branch:
         {index: plan.save for index, plan in plans.items() if len(plan.nodes) == end},
         tuple(_grown(some, end) for some in further.values()),
     )
-
-
-def tree_lines(branch: Branch, lead: str = "", tail: str = "") -> Iterator[str]:
-    """Draw a tree: for each branch what it does, what comes out, who is served."""
-    yield f"{lead}{_words(branch)}"
-    last = len(branch.branches) - 1
-    for place, each in enumerate(branch.branches):
-        here, below = ("└─ ", "   ") if place == last else ("├─ ", "│  ")
-        yield from tree_lines(each, tail + here, tail + below)
-
-
-def _words(branch: Branch) -> str:
-    steps = " → ".join(_step(node) for node in branch.nodes)
-    held = f", {branch.frame.bytes / 1e6:.1f} MB held" if branch.held else ""
-    saves = "".join(f" ⇒ job {index} {save}" for index, save in branch.saves.items())
-    return f"{steps}  {branch.frame}{held}{saves}"
-
-
-def _step(node: Node) -> str:
-    name = type(node).__name__.lower()
-    return f"{name} {node.words}" if node.words else name

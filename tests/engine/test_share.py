@@ -17,8 +17,9 @@ from engine.ir import Frame
 from engine.lower import Bench
 from engine.nodes import Halve
 from engine.render import plan
-from engine.share import Branch, share, tree_lines
+from engine.share import Branch, share
 from engine.transforms import Job
+from engine.tree import shown, tree_lines
 from tests.engine.pictures import (
     PHOTOS,
     Pixels,
@@ -46,7 +47,7 @@ def grown(*lists: list[Words], facts: Facts = PHOTO, budget: int = BUDGET) -> tu
 
 
 def drawn(*trees: Branch) -> list[str]:
-    return [line for tree in trees for line in tree_lines(tree)]
+    return [line for tree in trees for line in tree_lines(shown(tree))]
 
 
 LISTS = transformations(longest=3) | transformations(*NEIGHBOURS, longest=2)
