@@ -354,6 +354,14 @@ def _load(path: str) -> None:
         Image.text("|", fontfile=path, dpi=72)
 
 
+def in_bytes(image: Image, addend: float = 0.5) -> Image:
+    """Give a picture of floats in 8 bits: `addend` is added, fractions are dropped.
+
+    `linear` with `uchar` gives the same pixels, and takes three times as long.
+    """
+    return (image + addend).cast("uchar")
+
+
 def black(width: int, height: int) -> Image:
     """Make an image of one band of zeros."""
     return Image.black(width, height)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from engine.kernels import Kernel, coarsened, folded, in_whole_numbers
 from engine.lower.bench import Work, lower_node
 from engine.nodes import Blur
-from engine.vips import Image, hold, interpolator, mask_image
+from engine.vips import Image, hold, in_bytes, interpolator, mask_image
 
 FEWEST = 8  # blocks that a side must keep when the picture is made smaller
 
@@ -22,7 +22,7 @@ def _blur(node: Blur, image: Image, work: Work) -> Image:
 def _in_floats(image: Image, across: Kernel, down: Kernel) -> Image:
     image = image.conv(mask_image([across]), precision="float")
     image = image.conv(mask_image([[weight] for weight in down]), precision="float")
-    return image.linear(1, 0.5, uchar=True)
+    return in_bytes(image)
 
 
 def _in_integers(image: Image, across: Kernel, down: Kernel) -> Image:

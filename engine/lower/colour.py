@@ -1,7 +1,6 @@
 """The nodes that change colours and leave every pixel where it is.
 
-`cast` and `linear` to 8 bits truncate, so a half is added; `flatten` fills with black
-unless it is told otherwise.
+`flatten` fills with black unless it is told otherwise.
 """
 
 from engine.lower.bench import Work, lower_node
@@ -16,11 +15,17 @@ from engine.nodes import (
     ToSrgb,
     Unpremultiply,
 )
-from engine.vips import Image, bare_srgb, image_from_table, image_from_words, through_profile
+from engine.vips import (
+    Image,
+    bare_srgb,
+    image_from_table,
+    image_from_words,
+    in_bytes,
+    through_profile,
+)
 
 IDENTITY = bytes(range(256))
 LUMA = [[0.299, 0.587, 0.114]]
-PRODUCTS = bytes((2 * product + 255) // 510 for product in range(255 * 255 + 1))
 STEPS = 145  # a level of luma in 16 bits: 3 · 145 · 0.587 · 255 still fits
 MARGIN = 0.0005  # half of what one step of the weighted sum is worth: makes truncation exact
 
@@ -71,7 +76,7 @@ def _table(node: Table, image: Image, work: Work) -> Image:
 @lower_node.register
 def _luma(node: Luma, image: Image, work: Work) -> Image:
     colours = image.extract_band(0, n=3) if work.frame.alpha else image
-    grey = colours.recomb(LUMA).linear(1, MARGIN, uchar=True).copy(interpretation="b-w")
+    grey = in_bytes(colours.recomb(LUMA), MARGIN).copy(interpretation="b-w")
     return grey.bandjoin(image[3]) if work.frame.alpha else grey
 
 
@@ -99,15 +104,12 @@ def _toned(node: Toned, image: Image, work: Work) -> Image:
 
 @lower_node.register
 def _premultiply(node: Premultiply, image: Image, work: Work) -> Image:
-    """Multiply in 16 bits, and look up what a product is worth in 8."""
-    alpha = image[image.bands - 1]
-    factors = [alpha] * (image.bands - 2) + [255]
-    return (image * alpha.bandjoin(factors)).maplut(image_from_table((PRODUCTS,)))
+    return in_bytes(image.premultiply())
 
 
 @lower_node.register
 def _unpremultiply(node: Unpremultiply, image: Image, work: Work) -> Image:
-    return image.unpremultiply().linear(1, 0.5, uchar=True)
+    return in_bytes(image.unpremultiply())
 
 
 @lower_node.register

@@ -6,7 +6,7 @@ from itertools import groupby
 from engine.geometry import Size
 from engine.lower.bench import Work, lower_node
 from engine.nodes import Convolve, Enhance, SelectiveBlur
-from engine.vips import Image, hold, image_from_numbers, mask_image
+from engine.vips import Image, hold, image_from_numbers, in_bytes, mask_image
 
 MARGIN = 0.001  # above what floats lose, below what a step of the sum is worth
 AROUND = [
@@ -36,7 +36,7 @@ def _convolved(node: Convolve, image: Image) -> Image:
         mirrored = mask_image(_rows(node, -1), 2, 255 - node.offset)
         return image.conv(mirrored, precision="integer").invert()
     mask = mask_image(_rows(node), node.divisor, node.offset)
-    return image.conv(mask, precision="float").linear(1, MARGIN, uchar=True)
+    return in_bytes(image.conv(mask, precision="float"), MARGIN)
 
 
 def _rows(node: Convolve, sign: int = 1) -> list[list[float]]:
@@ -68,7 +68,7 @@ def _selective_blur(node: SelectiveBlur, image: Image, work: Work) -> Image:
     sums = Image.sum([_difference(at(*place), at(0, 0)).maplut(weights) for place in AROUND])
     signs = (sums >> 24).cast("int") - len(AROUND)
     reciprocals = (sums & (SIGNS - 1)) / RECIPROCAL
-    made = (at(0, 0) + signs / (reciprocals + 0.5)).linear(1, 0.001, uchar=True)
+    made = in_bytes(at(0, 0) + signs / (reciprocals + 0.5), 0.001)
     return made.bandjoin(image[image.bands - 1]) if work.frame.alpha else made
 
 
@@ -104,7 +104,7 @@ def _enhance(node: Enhance, image: Image, work: Work) -> Image:
         sums.append(Image.sum([values for _, values in group]) * weight)
     whole = Image.sum(sums)
     values, weights = whole.extract_band(0, n=image.bands), whole[image.bands]
-    return (values * 255 / weights).linear(1, 0.5, uchar=True)
+    return in_bytes(values * 255 / weights)
 
 
 def _place_weight(across: int, down: int) -> int:

@@ -8,7 +8,7 @@ from engine.lettering import draw
 from engine.lower.bench import Bench, Work, lower_node, run
 from engine.lower.kept import KEPT, key_of
 from engine.nodes import Layer, Letters, Overlay
-from engine.vips import Image, Ink, black, hold
+from engine.vips import Image, Ink, black, hold, in_bytes
 
 
 @lower_node.register
@@ -46,7 +46,7 @@ def _blend(image: Image, layer: Image, seen: Box, frame: Frame) -> Image:
     if not layer.hasalpha():
         return inside.ifthenelse(spread(layer.addalpha() if frame.alpha else layer), image)
     image = hold(image)
-    over = image.composite2(spread(layer), "over").linear(1, 0.5, uchar=True)
+    over = in_bytes(image.composite2(spread(layer), "over"))
     return inside.ifthenelse(over, image)
 
 
@@ -79,6 +79,6 @@ def _letters(layer: Letters, bench: Bench) -> Ink | None:
     if ink is None:
         return None
     *colour, alpha = layer.colour
-    cover = ink.image if alpha == 255 else ink.image.linear(alpha / 255, 0.5, uchar=True)
+    cover = ink.image if alpha == 255 else in_bytes(ink.image * (alpha / 255))
     painted = cover.new_from_image(colour).copy(interpretation="srgb").bandjoin(cover)
     return ink._replace(image=painted.copy_memory())
