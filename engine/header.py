@@ -8,6 +8,7 @@ from engine.errors import SourceCorrupt, SourceEmpty, SourceTooLarge, Unsupporte
 from engine.facts import Facts, SourceFormat
 from engine.formats import ANIMATED, HEAD, describe, sniff
 from engine.limits import DEFAULT_LIMITS, EngineLimits
+from engine.pieces import PartialSource
 from engine.source import Source
 
 UNTOLD = 100  # milliseconds of a frame that does not say how long it is shown
@@ -17,15 +18,16 @@ CUT_SHORT = {SourceFormat.GIF: gif.is_cut_short, SourceFormat.TIFF: tiff.is_cut_
 DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}
 
 
-def read_facts(source: Source, limits: EngineLimits = DEFAULT_LIMITS) -> Facts:
+def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LIMITS) -> Facts:
     """Read a picture's header.
 
     Raises SourceEmpty, UnsupportedFormat for what is no picture of a format that is read,
-    SourceCorrupt for a header that its decoder rejects, and SourceTooLarge.
+    SourceCorrupt for a header that its decoder rejects, and SourceTooLarge. Of a partial
+    source also MissingBytes, which tells what more to fetch.
     """
     _check_bytes(source, limits)
     found = _format_of(source, limits)
-    if found in CUT_SHORT and CUT_SHORT[found](source.data):
+    if found in CUT_SHORT and CUT_SHORT[found](source.content):
         raise SourceCorrupt("the picture cannot be decoded: the file ends before its last pixels")
     facts = _facts_of(vips.open_image(source, found), found)
     _check_pixels(facts, limits)
@@ -41,7 +43,7 @@ def formats_read(limits: EngineLimits = DEFAULT_LIMITS) -> Iterator[SourceFormat
             yield known
 
 
-def _format_of(source: Source, limits: EngineLimits) -> SourceFormat:
+def _format_of(source: Source | PartialSource, limits: EngineLimits) -> SourceFormat:
     """Tell the format by the first bytes, never by what libvips would guess."""
     head = source.head(HEAD)
     found = sniff(head)
@@ -56,7 +58,7 @@ def _format_of(source: Source, limits: EngineLimits) -> SourceFormat:
     raise UnsupportedFormat(f"expected a picture in {known}, got {came}")
 
 
-def _check_bytes(source: Source, limits: EngineLimits) -> None:
+def _check_bytes(source: Source | PartialSource, limits: EngineLimits) -> None:
     if source.size == 0:
         raise SourceEmpty("the source has no bytes")
     if source.size > limits.max_source_bytes:

@@ -3,8 +3,19 @@
 import mmap
 import os
 from pathlib import Path
+from typing import Protocol, overload
 
 Buffer = bytes | bytearray | memoryview | mmap.mmap
+
+
+class Content(Protocol):
+    """Bytes by index and by slice, wherever they are."""
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, place: int, /) -> int: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> bytes | bytearray | memoryview: ...
 
 
 class Source:
@@ -38,6 +49,11 @@ class Source:
         if os.fstat(fd).st_size == 0:
             return cls(b"")
         return cls(mmap.mmap(fd, 0, access=mmap.ACCESS_READ))
+
+    @property
+    def content(self) -> Content:
+        """The bytes, for those who look at single ones."""
+        return self.data
 
     @property
     def size(self) -> int:

@@ -4,11 +4,11 @@ EXIF is written in the same structure.
 """
 
 from collections.abc import Sequence
-from struct import calcsize, unpack_from
+from struct import calcsize, unpack
 from struct import error as unpackable
 from typing import NamedTuple
 
-from engine.source import Buffer
+from engine.source import Content
 
 STRIPS = ((273, 279), (324, 325))  # tags of offsets and lengths, of strips and of tiles
 _CODES = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 class Directory:
     """The first directory of a TIFF file; empty if there is none to be read."""
 
-    def __init__(self, data: Buffer) -> None:
+    def __init__(self, data: Content) -> None:
         self._data = data
         self._order = "<" if data[:2] == b"II" else ">"
         try:
@@ -49,7 +49,7 @@ class Directory:
             return ()
         layout = f"{self._order}{entry.values}{_CODES[entry.kind]}"
         try:
-            return unpack_from(layout, self._data, entry.at)
+            return self._unpack(layout, entry.at)
         except unpackable:
             return ()
 
@@ -68,15 +68,18 @@ class Directory:
         return entries
 
     def _number(self, code: str, at: int) -> int:
-        (found,) = unpack_from(f"{self._order}{code}", self._data, at)
+        (found,) = self._unpack(f"{self._order}{code}", at)
         return int(found)
 
+    def _unpack(self, layout: str, at: int) -> tuple[int, ...]:
+        return unpack(layout, self._data[at : at + calcsize(layout)])
 
-def _kind_of(data: Buffer) -> _Kind:
+
+def _kind_of(data: Content) -> _Kind:
     return _Kind("Q", "Q", 8) if 43 in data[2:4] else _Kind("H", "I", 4)
 
 
-def is_cut_short(data: Buffer) -> bool:
+def is_cut_short(data: Content) -> bool:
     """Tell whether strips or tiles of the first page lie beyond the end.
 
     libtiff calls their lengths bogus then, and makes up others that fit.

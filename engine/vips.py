@@ -26,6 +26,7 @@ import pyvips
 
 from engine.errors import DarkroomError, SourceCorrupt, UnusableFonts
 from engine.facts import SourceFormat
+from engine.pieces import PartialSource, Reader
 from engine.source import Source
 from engine.typefaces import TYPEFACES
 
@@ -100,20 +101,38 @@ COUNTER = Counter()
 COUNTER.watch()
 
 
-def open_image(source: Source, picture_format: SourceFormat, **options: Any) -> Image:
+def open_image(
+    source: Source | PartialSource, picture_format: SourceFormat, **options: Any
+) -> Image:
     """Open a picture with the loader of its format, to be read once from top to bottom.
 
     `options` are the loader's own. Raises SourceCorrupt if the header cannot be read; a
-    fault further on comes to light when pixels are pulled.
+    fault further on comes to light when pixels are pulled. Of a partial source only the
+    header is there, or MissingBytes is raised.
     """
-    with _header_errors(), _let_through(picture_format):
+    with _stream(source) as stream, _header_errors(), _let_through(picture_format):
         image: Image = LOADERS[picture_format](
-            pyvips.Source.new_from_memory(source.data),
+            stream,
             access="sequential",
             fail_on="truncated",
             **options,
         )
     return image
+
+
+@contextmanager
+def _stream(source: Source | PartialSource) -> Iterator[pyvips.Source]:
+    """Give a source as libvips reads it; a hole that it meets is told when it is done."""
+    if isinstance(source, Source):
+        yield pyvips.Source.new_from_memory(source.data)
+        return
+    reader, stream = Reader(source), pyvips.SourceCustom()
+    stream.on_read(reader.read)
+    stream.on_seek(reader.seek)
+    try:
+        yield stream
+    finally:
+        reader.check()
 
 
 @cache

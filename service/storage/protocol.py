@@ -6,11 +6,24 @@ from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote
 
+from msgspec import Struct
+
 from engine.errors import DarkroomError, SourceTooLarge
 from service.errors import StorageDenied
 
 OnRequest = Callable[[str, str, float], None]
-"""Told after each request: what (fetch, publish, check), ``ok`` or an error's code, seconds."""
+"""Told of each request: what (fetch, read, publish, check), ``ok`` or an error's code, seconds."""
+
+
+class Part(Struct, frozen=True):
+    """Some bytes of an object, and how long it is as a whole.
+
+    Parts with the same `version` are of the same object; it changes when the object does.
+    """
+
+    data: bytes
+    size: int
+    version: str
 
 
 class Storage(Protocol):
@@ -27,6 +40,14 @@ class Storage(Protocol):
 
         `limit` is in bytes; a longer object is a `SourceTooLarge` before it is
         read to its end. The caller closes the file.
+        """
+        ...
+
+    async def read(self, key: str, *, start: int, count: int, limit: int) -> Part:
+        """Read `count` bytes, or as many as there are, from `start` on.
+
+        `start` is 0 or inside the object. A whole object of more than `limit` bytes is a
+        `SourceTooLarge`.
         """
         ...
 

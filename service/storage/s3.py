@@ -26,16 +26,26 @@ from service.errors import (
     StorageUnavailable,
 )
 from service.storage.options import StorageLimits, StorageOptions
-from service.storage.protocol import OnRequest, check_size, confined, ignore, observed, shown
+from service.storage.protocol import (
+    OnRequest,
+    Part,
+    check_size,
+    confined,
+    ignore,
+    observed,
+    shown,
+)
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef
 
 CHUNK_BYTES = 256 * 1024
 ATTEMPTS = 3
 
 NO_SUCH_KEY_CAN_BE = {"KeyTooLongError", "InvalidURI"}
 NO_BUCKET = {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect"}
+NO_SUCH_RANGE = "InvalidRange"
 PASSING = {"RequestTimeout", "SlowDown", "TooManyRequests", "OperationAborted"}
 NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError)
 WRONG_SETTINGS = (boto.SSLError, boto.ParamValidationError, boto.InvalidRegionError)
@@ -101,6 +111,24 @@ class S3Storage:
                 async with answer["Body"] as body:
                     check_size(key, answer.get("ContentLength", 0), limit)
                     return await _receive(body, key, limit)
+
+    async def read(self, key: str, *, start: int, count: int, limit: int) -> Part:
+        """Ask for a range of the object, which S3 answers with that and its whole length."""
+        name, wanted = self._prefix + confined(key), f"bytes={start}-{start + count - 1}"
+        with observed("read", self._on_request), _storage_errors(shown(key)):
+            async with asyncio.timeout(self._limits.total_seconds):
+                try:
+                    answer = await self._client.get_object(
+                        Bucket=self._bucket, Key=name, Range=wanted
+                    )
+                except boto.ClientError as error:
+                    if error.response["Error"].get("Code") == NO_SUCH_RANGE:  # it is empty
+                        return Part(b"", 0, "")
+                    raise
+                async with answer["Body"] as body:
+                    size = _whole_size(answer, count)
+                    check_size(key, size, limit)
+                    return Part(await body.read(), size, answer.get("ETag", ""))
 
     async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
         """Send one PUT, which S3 makes visible when its last byte has come."""
@@ -180,6 +208,14 @@ def _is_loopback(endpoint: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _whole_size(answer: "GetObjectOutputTypeDef", count: int) -> int:
+    """Tell how long the object is of which at most so many bytes come."""
+    size = answer.get("ContentRange", "").rpartition("/")[2]
+    if not size.isdecimal() or not 0 < answer.get("ContentLength", 0) <= count:
+        raise StorageMisconfigured("the storage does not answer requests for a range of bytes")
+    return int(size)
 
 
 async def _receive(body: Any, key: str, limit: int) -> BinaryIO:

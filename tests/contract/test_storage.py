@@ -165,9 +165,46 @@ async def test_the_limit_is_the_last_size_that_passes(storage: Storage) -> None:
     assert (error.value.allowed, error.value.found) == (999, 1000)
 
 
+@pytest.mark.parametrize(
+    ("start", "count"), [(0, 1), (0, 9), (0, 10), (0, 11), (3, 4), (9, 1), (9, 50)]
+)
+async def test_a_part_is_read_with_the_size_of_the_whole(
+    storage: Storage, start: int, count: int
+) -> None:
+    content = b"0123456789"
+    await put(storage, "a", content)
+    part = await storage.read("/a", start=start, count=count, limit=10)
+    assert (part.data, part.size) == (content[start : start + count], 10)
+
+
+async def test_parts_tell_whether_they_are_of_the_same_object(storage: Storage) -> None:
+    async def version(start: int) -> str:
+        return (await storage.read("a", start=start, count=2, limit=LIMIT)).version
+
+    await put(storage, "a", b"0123456789")
+    first = await version(0)
+    assert first == await version(5)
+    await put(storage, "a", b"0123456780")
+    assert first != await version(5)
+
+
+async def test_a_part_has_the_errors_of_the_whole(storage: Storage) -> None:
+    await put(storage, "folder/a", b"x" * 1000)
+    with pytest.raises(SourceTooLarge) as error:
+        await storage.read("folder/a", start=0, count=10, limit=999)
+    assert (error.value.allowed, error.value.found) == (999, 1000)
+    for key in ("b", "folder", "folder/a/c"):
+        with pytest.raises(SourceNotFound):
+            await storage.read(key, start=0, count=10, limit=LIMIT)
+    with pytest.raises(StorageDenied):
+        await storage.read("../a", start=0, count=10, limit=LIMIT)
+
+
 async def test_an_empty_object(storage: Storage) -> None:
     await put(storage, "empty", b"")
     assert await get(storage, "empty") == b""
+    part = await storage.read("empty", start=0, count=10, limit=LIMIT)
+    assert (part.data, part.size) == (b"", 0)
 
 
 async def test_a_large_object(storage: Storage) -> None:
@@ -267,7 +304,8 @@ async def test_denied(place: Place, storage: Storage) -> None:
     await put(storage, "a", b"secret")
     with place.locked("a") as options:
         locked = await open_storage(place.url, options)
-        for attempt in (get(locked, "a"), put(locked, "b", b"x"), locked.check()):
+        part = locked.read("a", start=0, count=1, limit=LIMIT)
+        for attempt in (get(locked, "a"), part, put(locked, "b", b"x"), locked.check()):
             with pytest.raises(StorageDenied) as error:
                 await attempt
             assert not error.value.retryable
@@ -277,7 +315,8 @@ async def test_denied(place: Place, storage: Storage) -> None:
 
 async def test_a_place_that_does_not_exist(place: Place) -> None:
     storage = await open_storage(place.missing_url, place.options)
-    for attempt in (get(storage, "a"), put(storage, "a", b"x"), storage.check()):
+    part = storage.read("a", start=0, count=1, limit=LIMIT)
+    for attempt in (get(storage, "a"), part, put(storage, "a", b"x"), storage.check()):
         with pytest.raises(StorageMisconfigured) as error:
             await attempt
         assert not error.value.retryable
@@ -300,12 +339,15 @@ async def test_every_request_is_observed(place: Place) -> None:
     storage = await open_storage(place.url, place.options, on_request=observe)
     await put(storage, "a", b"x")
     await get(storage, "a")
+    await storage.read("a", start=0, count=1, limit=1)
     with pytest.raises(SourceNotFound):
         await get(storage, "b")
     await storage.check()
     await storage.close()
-    expected = [("publish", "ok"), ("fetch", "ok"), ("fetch", "source_not_found"), ("check", "ok")]
-    assert seen == expected
+    assert seen == [
+        ("publish", "ok"), ("fetch", "ok"), ("read", "ok"), ("fetch", "source_not_found"),
+        ("check", "ok"),
+    ]  # fmt: skip
 
 
 NASTY_NAMES = [

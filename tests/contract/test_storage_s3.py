@@ -116,6 +116,11 @@ async def fetch(storage: Storage) -> None:
     (await storage.fetch("a", limit=1000)).close()
 
 
+async def read(storage: Storage) -> None:
+    part = await storage.read("a", start=0, count=100, limit=1000)
+    assert (part.data, part.size) == (b"x" * 100, 1000)
+
+
 async def check(storage: Storage) -> None:
     await storage.check()
 
@@ -124,7 +129,7 @@ async def publish(storage: Storage, size: int = 100) -> None:
     await storage.publish("a", io.BytesIO(bytes(size)), content_type="image/jpeg")
 
 
-@pytest.mark.parametrize("work", [fetch, publish, check])
+@pytest.mark.parametrize("work", [fetch, read, publish, check])
 async def test_nobody_listens(work: Callable[[Storage], Awaitable[None]]) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -135,7 +140,7 @@ async def test_nobody_listens(work: Callable[[Storage], Awaitable[None]]) -> Non
     assert "Canary" not in error.value.message
 
 
-@pytest.mark.parametrize("work", [fetch, publish, check])
+@pytest.mark.parametrize("work", [fetch, read, publish, check])
 async def test_a_server_that_says_nothing(work: Callable[[Storage], Awaitable[None]]) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -185,6 +190,31 @@ async def test_a_source_without_a_length_is_counted() -> None:
             await fetch(storage)
 
 
+@pytest.mark.parametrize(
+    ("head", "length"),
+    [
+        ("200 OK\nContent-Length: 1000", 1000),
+        ("200 OK\nContent-Length: 100", 100),
+        ("206 Partial Content\nContent-Length: 101\nContent-Range: bytes 0-100/1000", 101),
+        ("206 Partial Content\nConnection: close\nContent-Range: bytes 0-99/1000", 100),
+        ("206 Partial Content\nContent-Length: 100\nContent-Range: bytes 0-99/*", 100),
+    ],
+)
+async def test_a_server_that_does_not_know_ranges(head: str, length: int) -> None:
+    async with storage_behind(answering(f"HTTP/1.1 {head}".encode(), b"x" * length)) as storage:
+        with pytest.raises(StorageMisconfigured, match="range of bytes"):
+            await read(storage)
+
+
+async def test_a_range_needs_no_tag() -> None:
+    head = b"HTTP/1.1 206 Partial Content\nContent-Length: 100\nContent-Range: bytes 0-99/1000"
+    async with storage_behind(answering(head, b"x" * 100)) as storage:
+        await read(storage)
+    async with storage_behind(answering(head, b"x" * 99)) as storage:
+        with pytest.raises(StorageUnavailable):
+            await read(storage)
+
+
 async def test_a_source_that_announces_too_much_is_not_awaited() -> None:
     async def announce(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -211,7 +241,7 @@ async def test_a_source_that_announces_too_much_is_not_awaited() -> None:
 )
 async def test_answers_that_are_no_object(head: bytes, expected: type[DarkroomError]) -> None:
     head += b"\nContent-Length: 0\nConnection: close"
-    for work in (fetch, publish, check):
+    for work in (fetch, read, publish, check):
         async with storage_behind(answering(head)) as storage:
             with pytest.raises(expected):
                 await work(storage)
@@ -243,7 +273,7 @@ async def test_no_redirect_is_followed(status: int, region: str) -> None:
     server = await asyncio.start_server(canary, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     head = f"HTTP/1.1 {status} Moved\nLocation: http://127.0.0.1:{port}/\nContent-Length: 0{region}"
-    for work in (fetch, publish, check):
+    for work in (fetch, read, publish, check):
         async with storage_behind(answering(head.encode())) as storage:
             with pytest.raises(StorageMisconfigured, match=rf"redirect|{status}"):
                 await work(storage)

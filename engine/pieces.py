@@ -1,0 +1,130 @@
+"""A picture of which only some bytes are at hand: whoever asks for others is told which.
+
+The header of a large file in a far place is read so: bytes are fetched as they are asked for.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import overload
+
+from msgspec import Struct
+
+
+class Piece(Struct, frozen=True):
+    """Bytes of a file, from `start` up to but without `end`."""
+
+    start: int
+    end: int
+
+
+class MissingBytes(Exception):
+    """A header goes on in bytes that are not at hand; `piece` is what was asked for first.
+
+    No DarkroomError: nothing is wrong with the picture.
+    """
+
+    def __init__(self, piece: Piece) -> None:
+        super().__init__(f"bytes {piece.start} to {piece.end} are not at hand")
+        self.piece = piece
+
+
+class Pieces:
+    """The bytes of a file with holes, by index and by slice; MissingBytes for a hole."""
+
+    def __init__(self, fd: int, size: int, known: Sequence[Piece]) -> None:
+        self._fd = fd
+        self._size = size
+        self._known = known
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, place: int, /) -> int: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> bytes: ...
+    def __getitem__(self, place: int | slice, /) -> int | bytes:
+        if isinstance(place, slice):
+            start, end, _ = place.indices(self._size)
+            return self._whole(Piece(start, max(start, end)))
+        if not 0 <= place < self._size:
+            raise IndexError(place)
+        return self._whole(Piece(place, place + 1))[0]
+
+    def _whole(self, asked: Piece) -> bytes:
+        at = asked.start
+        while at < asked.end:
+            known = self.known_to(at)
+            if known == at:
+                raise MissingBytes(Piece(at, asked.end))
+            at = known
+        return self.read(asked)
+
+    def known_to(self, at: int) -> int:
+        """Tell up to where the bytes from a place on are at hand; the place itself if none is."""
+        return next((piece.end for piece in self._known if piece.start <= at < piece.end), at)
+
+    def read(self, piece: Piece) -> bytes:
+        """Give bytes that are at hand."""
+        return os.pread(self._fd, piece.end - piece.start, piece.start)
+
+
+class PartialSource:
+    """A picture's bytes as far as they are at hand: `engine.source.Source`, for a header only.
+
+    `fd`, which stays the caller's, is a file with the `known` pieces in their places; `size`
+    is that of the whole picture.
+    """
+
+    def __init__(self, fd: int, size: int, known: Sequence[Piece]) -> None:
+        self.content = Pieces(fd, size, known)
+        self.size = size
+
+    def head(self, count: int) -> bytes:
+        """Give the first bytes; MissingBytes if they are not at hand."""
+        return self.content[:count]
+
+
+class Reader:
+    """Reads a partial source as a file; at a hole it ends, and `check` tells of it."""
+
+    def __init__(self, source: PartialSource) -> None:
+        self._content = source.content
+        self._at = 0
+        self._missing: Piece | None = None
+
+    def read(self, count: int) -> bytes | None:
+        """Give up to so many bytes, or None at the end."""
+        start, end = self._at, min(self._at + count, len(self._content))
+        self._at = min(end, self._content.known_to(start))
+        if start < end and self._at == start and self._missing is None:
+            self._missing = Piece(start, end)
+        return self._content.read(Piece(start, self._at)) if self._at > start else None
+
+    def seek(self, offset: int, whence: int) -> int:
+        """Move as files do, and give the new place."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._content)}
+        self._at = max(0, base[whence] + offset)
+        return self._at
+
+    def check(self) -> None:
+        """Raise MissingBytes if a hole was met: what was made of the rest cannot be trusted."""
+        if self._missing is not None:
+            raise MissingBytes(self._missing)
+
+
+BLOCK = 64 * 1024  # bytes: room for most headers, and no more time than a few bytes take
+
+
+def to_fetch(missing: Piece, known: Sequence[Piece], size: int) -> Piece:
+    """Say what to fetch of a file of `size` bytes for a header that asks for some of them.
+
+    Whole blocks, none twice. Where a header reads on and on, what is known of it is doubled;
+    where it jumps, as to a directory at the end, a block will do.
+    """
+    start = missing.start - missing.start % BLOCK
+    reads_on = any(piece.end == start for piece in known)
+    least = max(BLOCK, sum(piece.end - piece.start for piece in known)) if reads_on else BLOCK
+    end = max(missing.end, start + least)
+    end += -end % BLOCK
+    return Piece(start, min([end, size, *(piece.start for piece in known if piece.start > start)]))
