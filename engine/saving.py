@@ -6,10 +6,11 @@ measured side by side on photographs.
 
 import difflib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import FieldInfo, fields
 
 from engine.options import Choice, Flag, Misplaced, Number, shown
 
@@ -78,15 +79,23 @@ class SaveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def __str__(self) -> str:
         """Show what differs from the defaults."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        changed = {field.name for field in fields(self) if given[field.name] != field.default}
-        return ", ".join(f"{name} {given[name]}" for name in given if name in changed)
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return ", ".join(f"{name} {given[name]}" for name in given if self._differs(name))
 
     def _refuse(self, why: str, *names: str) -> None:
         """Refuse options that differ from their defaults but can have no effect."""
-        for field in fields(self):
-            if field.name in names and getattr(self, field.name) != field.default:
-                raise Misplaced(field.name, why)
+        for name in self.__struct_fields__:
+            if name in names and self._differs(name):
+                raise Misplaced(name, why)
+
+    def _differs(self, name: str) -> bool:
+        return bool(getattr(self, name) != fields_of(type(self))[name].default)
+
+
+@cache
+def fields_of(kind: type[SaveOptions]) -> Mapping[str, FieldInfo]:
+    """Give a format's options by name; msgspec finds them out anew each time."""
+    return {field.name: field for field in fields(kind)}
 
 
 class JpegOptions(SaveOptions, frozen=True):
@@ -270,13 +279,13 @@ class Options:
     def of(self, format_name: str) -> SaveOptions:
         """Read them as those of a format; Misplaced names the option that is not one."""
         kind = KINDS[format_name]
-        known = {field.name: field.type for field in fields(kind)}
+        known = fields_of(kind)
         values = {}
         for name, raw in self.given.items():
             if name not in known:
                 raise _unknown(name, format_name)
             try:
-                values[name] = known[name].parse(raw)
+                values[name] = known[name].type.parse(raw)
             except ValueError as error:
                 raise Misplaced(name, str(error)) from None
         return kind(**values)
@@ -293,8 +302,8 @@ class Options:
 
 def _unknown(name: str, format_name: str) -> Misplaced:
     """Say whose option it is, or which one may be meant."""
-    own = [field.name for field in fields(KINDS[format_name])]
-    others = [kind for kind in KINDS if name in {field.name for field in fields(KINDS[kind])}]
+    own = list(fields_of(KINDS[format_name]))
+    others = [kind for kind in KINDS if name in fields_of(KINDS[kind])]
     if others:
         whose = f"{name!r} is an option of {' and '.join(others)}"
         return Misplaced(

@@ -65,15 +65,18 @@ pyvips.cache_set_max(0)
 def keep_large_buffers() -> bool:
     """Let glibc's allocator reuse the memory of large pictures; False on another allocator.
 
-    By default it maps fresh pages for each, and the kernel clears every one of them.
+    By default it maps fresh pages for each, and the kernel clears every one of them; and
+    each thread of libvips has a heap of its own, none of which gives way to another.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) and mallopt(M_TRIM_THRESHOLD, KEPT))
+    wishes = ((M_MMAP_THRESHOLD, LARGEST_KEPT), (M_TRIM_THRESHOLD, KEPT), (M_ARENA_MAX, HEAPS))
+    return all(mallopt(parameter, value) for parameter, value in wishes)
 
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+HEAPS = 1
 LARGEST_KEPT = 64 * 1024 * 1024
 KEPT = 128 * 1024 * 1024
 keep_large_buffers()

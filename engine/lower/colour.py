@@ -3,6 +3,8 @@
 `flatten` fills with black unless it is told otherwise.
 """
 
+from functools import lru_cache
+
 from engine.lower.bench import Work, lower_node
 from engine.nodes import (
     Clamp,
@@ -91,15 +93,21 @@ def _tint(node: Tint, image: Image, work: Work) -> Image:
 def _toned(node: Toned, image: Image, work: Work) -> Image:
     """Weigh each colour in 16 bits; the mean of the three tells the grey, in `STEPS` a level."""
     colours = image.extract_band(0, n=3) if work.frame.alpha else image
+    weighed, tints = _tones(node)
+    toned = colours.maplut(weighed).bandmean().maplut(tints).copy(interpretation="srgb")
+    return toned.bandjoin(image[3]) if work.frame.alpha else toned
+
+
+@lru_cache(maxsize=64)
+def _tones(node: Toned) -> tuple[Image, Image]:
+    """Make what weighs the colours and what tints the grey; a shop asks for the same again."""
     weighed = [
         [round(3 * STEPS * weight * value) for value in table]
         for weight, table in zip(LUMA[0], node.tables, strict=True)
     ]
-    greys = colours.maplut(image_from_words(weighed)).bandmean()
-    tints = tuple(b"".join(bytes([value]) * STEPS for value in tint) for tint in node.tints)
-    tints = tuple(tint[1:] + tint[-1:] for tint in tints)  # rounding never costs a whole level
-    toned = greys.maplut(image_from_table(tints)).copy(interpretation="srgb")
-    return toned.bandjoin(image[3]) if work.frame.alpha else toned
+    tints = (b"".join(bytes([value]) * STEPS for value in tint) for tint in node.tints)
+    rounded = tuple(tint[1:] + tint[-1:] for tint in tints)  # never costs a whole level
+    return image_from_words(weighed), image_from_table(rounded)
 
 
 @lower_node.register

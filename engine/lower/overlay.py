@@ -26,7 +26,9 @@ def _overlay(node: Overlay, image: Image, work: Work) -> Image:
     seen = Box(left, top, ink.image.width, ink.image.height).within(work.frame.size)
     if seen is None:
         return image
-    layer = ink.image.crop(seen.left - left, seen.top - top, *seen.size)
+    layer = ink.image
+    if seen.size != (layer.width, layer.height):
+        layer = layer.crop(seen.left - left, seen.top - top, *seen.size)
     if not work.rereadable:
         return _blend(image, layer, seen, work.frame)
     here = Box(0, 0, *seen.size)
@@ -38,6 +40,8 @@ def _blend(image: Image, layer: Image, seen: Box, frame: Frame) -> Image:
     """Lay a layer over the picture, its corner where `seen` has it."""
 
     def spread(part: Image) -> Image:
+        if seen.size == frame.size:
+            return part
         return part.embed(seen.left, seen.top, *frame.size)
 
     if layer.hasalpha() and not frame.alpha:

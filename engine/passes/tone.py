@@ -5,6 +5,7 @@ reach, a step of one level that it should not; so this is for large pictures and
 without steep places.
 """
 
+from functools import lru_cache
 from itertools import pairwise
 
 from engine.curves import IDENTITY, Curve
@@ -36,6 +37,7 @@ def _worth_it(node: Node, frame: Frame) -> bool:
     return isinstance(node, Tint) and frame.size.pixels >= WORTH and _gentle(node.tables)
 
 
+@lru_cache(maxsize=256)
 def _gentle(curves: tuple[Curve, ...]) -> bool:
     return all(
         abs(after - before) <= STEEPEST for curve in curves for before, after in pairwise(curve)
