@@ -35,7 +35,7 @@ def _crop(node: Crop, image: Image, work: Work) -> Image:
 def _resample(node: Resample, image: Image, work: Work) -> Image:
     across, down = node.width / image.width, node.height / image.height
     if min(across, down) < 1:
-        image = image.resize(min(across, 1), vscale=min(down, 1), kernel="lanczos3")
+        image = image.resize(min(across, 1), vscale=min(down, 1), kernel="lanczos3", gap=8)
     if max(across, down) > 1:
         image = _enlarge(image, max(across, 1), max(down, 1), work)
     return image
@@ -49,6 +49,7 @@ def _enlarge(image: Image, across: float, down: float, work: Work) -> Image:
         odx=(across - 1) / 2,
         ody=(down - 1) / 2,
         extend="copy",
+        premultiplied=True,  # or it would multiply by alpha once more
     )
 
 

@@ -1,0 +1,75 @@
+"""Scaling against the rules as they are written, in numpy: Lanczos-3 down, Catmull-Rom up."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.engine.pictures import Pixels, encoded, noise, pixels_of
+
+Floats = NDArray[np.float64]
+
+
+def lanczos(x: Floats) -> Floats:
+    made: Floats = np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+    return made
+
+
+def catmull_rom(x: Floats) -> Floats:
+    x = np.abs(x)
+    near, far = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    made: Floats = np.where(x < 1, near, np.where(x < 2, far, 0))
+    return made
+
+
+def matrix(side: int, wanted: int) -> Floats:
+    """Weights of a side's pixels (columns) for each pixel that is wanted (rows)."""
+    if side == wanted:
+        return np.eye(side)
+    kernel, reach = (lanczos, 3) if wanted < side else (catmull_rom, 2)
+    stretch = max(side / wanted, 1)
+    made = np.zeros((wanted, side))
+    for row in range(wanted):
+        centre = (row + 0.5) * side / wanted - 0.5
+        taps = np.arange(np.ceil(centre - reach * stretch), np.floor(centre + reach * stretch) + 1)
+        weights = kernel((taps - centre) / stretch)
+        np.add.at(made[row], np.clip(taps, 0, side - 1).astype(int), weights / weights.sum())
+    return made
+
+
+def scaled(pixels: Pixels, width: int, height: int) -> Floats:
+    """Give premultiplied colours, as wide and high as wanted."""
+    high, wide = pixels.shape[:2]
+    values = premultiplied(pixels)
+    made = np.einsum("yh,hwb,xw->yxb", matrix(high, height), values, matrix(wide, width))
+    made = np.clip(made, 0, 255)
+    if pixels.shape[2] == 4:
+        made[..., :3] = np.minimum(made[..., :3], made[..., 3:])
+    return made
+
+
+def premultiplied(pixels: Pixels) -> Floats:
+    values = pixels.astype(float)
+    if pixels.shape[2] == 4:
+        values[..., :3] *= values[..., 3:] / 255
+    return values
+
+
+@pytest.mark.parametrize("bands", [3, 4])
+@pytest.mark.parametrize(
+    "size", [(20, 15), (26, 20), (70, 50), (4, 3), (120, 90), (131, 60), (33, 200), (80, 15)]
+)
+def test_each_size(size: tuple[int, int], bands: int) -> None:
+    picture = 64 + noise(80, 60, bands, seed=3) // 2  # so that nothing is clipped
+    words = {"type": "resize", "width": size[0], "height": size[1]}
+    made = premultiplied(pixels_of(encoded(picture), words))
+    apart = np.abs(made - scaled(picture, *size))
+    assert apart.max() <= 8
+    assert apart.mean() <= 0.8
+
+
+def test_clear_pixels_lend_no_colour_to_what_is_enlarged() -> None:
+    picture = np.zeros((6, 6, 4), np.uint8)
+    picture[:, :3] = (90, 40, 10, 255)
+    made = pixels_of(encoded(picture), {"type": "resize", "width": 60})
+    seen = made[made[..., 3] > 100]
+    assert np.abs(seen[:, :3] - np.array([90, 40, 10])).max() <= 8
