@@ -94,7 +94,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("a divisor is at least 1", (Convolve,), lambda n, i, o: n.divisor >= 1),
     Rule("a blur has a sigma and a radius", (Blur,), lambda n, i, o: n.sigma > 0 and n.radius > 0),
-    Rule("a blur makes nothing larger", (Blur,), lambda n, i, o: n.shrink >= 1),
+    Rule("a blur shrinks by a power of two", (Blur,), lambda n, i, o: n.shrink.bit_count() == 1),
     Rule("a layer is a legal picture", (Overlay,), _can_be_laid_over),
     Rule("luma is taken of three colours", (Luma,), lambda n, i, o: i.bands == 3),
     Rule("a tint is given one grey band", (Tint,), lambda n, i, o: i.bands == 1),

@@ -1,6 +1,6 @@
 """The Gaussian blur: in floats, in whole numbers, or on a smaller picture."""
 
-from math import ceil
+from math import ceil, floor, log2
 from typing import NamedTuple
 
 from engine.kernels import Kernel, coarsened, folded, in_whole_numbers
@@ -8,7 +8,7 @@ from engine.lower.bench import Work, lower_node
 from engine.nodes import Blur
 from engine.vips import Image, hold, in_bytes, interpolator, mask_image
 
-FEWEST = 8  # blocks that a side must keep when the picture is made smaller
+FEWEST = 16  # blocks that a side must keep when the picture is made smaller
 
 
 @lower_node.register
@@ -33,9 +33,12 @@ def _in_integers(image: Image, across: Kernel, down: Kernel) -> Image:
 
 
 def _total(kernel: Kernel) -> int:
-    """Give what whole weights add up to: as much as libvips' vectors, of 8 bits, hold well."""
-    greatest = max(kernel)
-    return 128 if greatest > 0.2 else 256 if greatest > 0.1 else 65536
+    """Give what whole weights add up to: the power of two that makes the greatest 32 to 64.
+
+    As such numbers libvips' vectors hold weights; of others they would round each by itself,
+    and what these add up to would brighten or darken the picture.
+    """
+    return 64 << floor(-log2(max(kernel)))
 
 
 class _Axis(NamedTuple):
@@ -53,12 +56,15 @@ class _Axis(NamedTuple):
 
     @classmethod
     def of(cls, node: Blur, side: int) -> "_Axis":
-        factor = min(node.shrink, max(1, side // FEWEST))
-        kernel = folded(node.sigma, node.radius, side)
+        factor = node.shrink
+        while factor > 1 and side < factor * FEWEST:
+            factor //= 2
         if factor == 1:
-            return cls(side, 1, side, 0, kernel)
-        kernel = coarsened(kernel, factor)
-        return cls(side, factor, ceil(side / factor), len(kernel) // 2 + 1, kernel)
+            return cls(side, 1, side, 0, folded(node.sigma, node.radius, side))
+        blocks = ceil(side / factor)
+        beyond = (blocks + 1) * factor  # folded no nearer, or an end would reach into a block
+        kernel = coarsened(folded(node.sigma, node.radius, beyond), factor)
+        return cls(side, factor, blocks, len(kernel) // 2 + 1, kernel)
 
     @property
     def kept(self) -> int:
@@ -130,4 +136,5 @@ def _enlarge(small: Image, across: _Axis, down: _Axis) -> Image:
         odx=across.displacement,
         ody=down.displacement,
         extend="copy",
+        premultiplied=True,  # or it would multiply by alpha once more
     )

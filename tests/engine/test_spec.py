@@ -64,7 +64,7 @@ NO_LINES = Letters((), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
         (RGB, (*START, Convolve((0,) * 9, divisor=0)), PNG, "a divisor is at least 1"),
         (RGB, (*START, Blur(0, 3)), PNG, "a blur has a sigma and a radius"),
         (RGB, (*START, Blur(1, 0)), PNG, "a blur has a sigma and a radius"),
-        (RGB, (*START, Blur(9, 9, shrink=0)), PNG, "a blur makes nothing larger"),
+        (RGB, (*START, Blur(9, 9, shrink=3)), PNG, "a blur shrinks by a power of two"),
         (RGBA, (*START, Blur(9, 9)), PNG, "alpha is premultiplied around every resampling"),
         (RGB, (*START, Overlay(MARK, 0, 0)), PNG, "a layer is a legal picture"),
         (RGB, (*START, Overlay(RAW_MARK, 0, 0)), PNG, "a layer is a legal picture"),

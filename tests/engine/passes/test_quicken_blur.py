@@ -24,8 +24,8 @@ FACTS = Facts(format=SourceFormat.PNG, width=400, height=90)
         (Blur(900, 9), Blur(900, 9, integers=True)),
         (Blur(23, 81), Blur(23, 81, integers=True)),
         (Blur(23, 91), Blur(23, 91)),  # longer than the picture is high
-        (Blur(24, 84), Blur(24, 84, shrink=3)),
-        (Blur(218, 465), Blur(218, 465, shrink=27)),
+        (Blur(24, 84), Blur(24, 84, shrink=4)),
+        (Blur(218, 465), Blur(218, 465, shrink=16)),
     ],
 )
 def test_the_way(blur: Blur, quick: Blur) -> None:
@@ -43,16 +43,25 @@ def blocks() -> Pixels:
 
 @pytest.mark.parametrize(
     ("sigma", "radius"),
-    [(1, 0), (1.5, 0), (2, 3), (3, 0), (10, 21), (20, 0), (25, 0), (30, 2), (60, 90), (218, 465)],
+    [
+        (1, 0), (1.5, 0), (2, 3), (3, 0), (10, 1), (10, 21), (20, 0), (25, 0), (30, 2), (30, 0),
+        (60, 90), (218, 5), (218, 465),
+    ],
 )  # fmt: skip
-@pytest.mark.parametrize("picture", [noise(300, 230), smooth(310, 205), blocks()])
+@pytest.mark.parametrize(
+    "picture", [noise(300, 230), smooth(310, 205), blocks(), noise(131, 67, 4), noise(37, 17)]
+)  # fmt: skip
 def test_the_difference_is_as_declared(sigma: float, radius: int, picture: Pixels) -> None:
     (declared,) = (entry.fidelity for entry in PASSES if entry.run is quicken_blur)
     assert isinstance(declared, Bounded)
     source = Source.from_bytes(encoded(picture))
     plain = expand(job({"type": "blur", "sigma": sigma, "radius": radius}), read_facts(source))
     quick = quicken_blur(plain)
-    assert quick != plain
-    levels, psnr = distance(*(carried_out(plan, source) for plan in (plain, quick)))
+    if quick == plain:  # the kernel is longer than the picture
+        assert min(picture.shape[:2]) < 3.5 * sigma
+        return
+    one, other = (carried_out(plan, source) for plan in (plain, quick))
+    levels, psnr = distance(one, other)
     assert levels <= declared.levels
     assert psnr >= declared.psnr
+    assert abs(float(one.mean()) - float(other.mean())) <= 0.4
