@@ -40,8 +40,8 @@ def scaled(pixels: Pixels, width: int, height: int) -> Floats:
     """Give premultiplied colours, as wide and high as wanted."""
     high, wide = pixels.shape[:2]
     values = premultiplied(pixels)
-    made = np.einsum("yh,hwb,xw->yxb", matrix(high, height), values, matrix(wide, width))
-    made = np.clip(made, 0, 255)
+    values = np.einsum("yh,hwb,xw->yxb", matrix(high, height), values, matrix(wide, width))
+    made: Floats = np.clip(values, 0, 255)
     if pixels.shape[2] == 4:
         made[..., :3] = np.minimum(made[..., :3], made[..., 3:])
     return made
