@@ -1,18 +1,23 @@
 """How far a picture may be reduced before its first scaling, and plans at reduced scales.
 
-A reduced picture is 1/2, 1/4, 1/8 … of the whole, each side rounded up. Scaling it down to
+A reduced picture is 1/2, 1/4 or 1/8 of the whole, each side rounded up. Scaling it down to
 the end gives nearly the picture that scaling the whole would give, as long as it has ample
 pixels and its rounded sides do not shift what is seen.
 """
 
 from engine.geometry import Box, Size
 from engine.ir import Node, Plan, source_frame
-from engine.nodes import Crop, Decode, Halve, Premultiply, Resample, ToSrgb
+from engine.nodes import Crop, Decode, Premultiply, Resample, ToSrgb
 
-AMPLE = (5, 4)  # a reduced side, to the side that is wanted
+AMPLE = (5, 4)  # a side that is scaled down, to the side that is wanted
 MOST_SHIFT = (1, 8)  # of a pixel of what is wanted
-DEEPEST = 64
+DEEPEST = 8  # of what JPEG decoders make for less than a whole picture
 WORTH = 500_000  # pixels, below which nothing is gained by being less than exact
+
+
+def ample(side: int, wanted: int) -> bool:
+    """Tell whether a side has pixels enough for scaling it to the one that is wanted."""
+    return side * AMPLE[1] >= wanted * AMPLE[0]
 
 
 def first_scaling(plan: Plan) -> int | None:
@@ -20,13 +25,13 @@ def first_scaling(plan: Plan) -> int | None:
     for index, node in enumerate(plan.nodes):
         if isinstance(node, Resample):
             return index
-        if not isinstance(node, Decode | ToSrgb | Crop | Premultiply | Halve):
+        if not isinstance(node, Decode | ToSrgb | Crop | Premultiply):
             return None
     return None
 
 
 def deepest(plan: Plan) -> int:
-    """Tell how far the source may be reduced for a plan that decodes it whole: 1, 2, 4 or more."""
+    """Tell how far the source may be reduced for a plan that decodes it whole: 1, 2, 4 or 8."""
     at = first_scaling(plan)
     if at is None or plan.facts.size.pixels < WORTH:
         return 1
@@ -44,13 +49,9 @@ def _reducible(whole: Size, boxes: list[Box], goal: Size, factor: int) -> bool:
         return False
     seen = boxes[0].size if boxes else whole
     return all(
-        _ample(side, wanted, factor) and _steady(side, wanted, factor)
+        ample(-(-side // factor), wanted) and _steady(side, wanted, factor)
         for side, wanted in zip(seen, goal, strict=True)
     )
-
-
-def _ample(side: int, wanted: int, factor: int) -> bool:
-    return -(-side // factor) * AMPLE[1] >= wanted * AMPLE[0]
 
 
 def _steady(side: int, wanted: int, factor: int) -> bool:

@@ -120,15 +120,6 @@ class Resample(Node, frozen=True):
         return f"to {self.width}×{self.height}"
 
 
-class Halve(Node, frozen=True):
-    """Average blocks of two by two pixels; each side is halved and rounded up."""
-
-    locality = Locality.GEOMETRIC
-
-    def frame(self, given: Frame) -> Frame:
-        return given.sized(-(-given.width // 2), -(-given.height // 2))
-
-
 class Rotate(Node, frozen=True):
     """Turn clockwise on a canvas of a size, centre to centre; what is uncovered is clear.
 

@@ -3,16 +3,17 @@
 A tree's branches are runs of nodes. Where a branch has several readers its picture is held
 in memory; a plan that shares nothing stays a branch of its own and streams. Before that,
 plans are brought together: one decode at the largest scale that serves all, and what is
-scaled down further starts from a picture halved as often as several plans can use.
+scaled down further starts from a picture that another job has scaled down already.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
 from engine.ir import Frame, Node, Plan, Save, source_frame
-from engine.levels import decoded_at, deepest, first_scaling
-from engine.nodes import Decode, Halve
+from engine.ladder import ladder
+from engine.levels import WORTH, decoded_at, first_scaling
+from engine.nodes import Decode, Resample
 
 Plans = Mapping[int, Plan]
 
@@ -70,34 +71,31 @@ def _shrink(plan: Plan) -> int:
 
 
 def _brought_together(plans: Plans, to_the_letter: Collection[int]) -> Plans:
-    """Decode all at the largest scale that one needs; halve what several scale down from."""
+    """Decode all at the largest scale that one needs; scale down from what others scale to."""
     if len(plans) == 1:
         return plans
     scale = min(map(_shrink, plans.values()))
     together = {index: decoded_at(plan, scale) for index, plan in plans.items()}
-    groups: dict[tuple[Node, ...], list[int]] = {}
+    groups: dict[tuple[Node, ...], dict[int, Plan]] = {}
     for index, plan in together.items():
-        if index not in to_the_letter and (at := first_scaling(plan)) is not None:
-            groups.setdefault(plan.nodes[:at], []).append(index)
+        at = first_scaling(plan)
+        if at is not None and index not in to_the_letter and plan.facts.size.pixels >= WORTH:
+            groups.setdefault(plan.nodes[:at], {})[index] = plan
     for before, members in groups.items():
-        for index, halves in _halvings(members, plans, scale):
-            plan = together[index]
-            nodes = (*before, *(Halve(),) * halves, *plan.nodes[len(before) :])
-            together[index] = plan.with_nodes(nodes)
+        together |= _in_steps(members, len(before))
     return together
 
 
-def _halvings(members: list[int], plans: Plans, scale: int) -> Iterator[tuple[int, int]]:
-    """Tell how often each may be halved after decoding, as far as another is so too."""
-    depths = {index: deepest(decoded_at(plans[index], 1)) // scale for index in members}
-    goals = {index: plans[index].nodes[first_scaling(plans[index]) or 0] for index in members}
-    for index in members:
-        halves = 0
-        while (factor := 2 << halves) <= depths[index]:
-            if len({goals[other] for other in members if depths[other] >= factor}) < 2:
-                break
-            halves += 1
-        yield index, halves
+def _in_steps(plans: Plans, at: int) -> dict[int, Plan]:
+    """Let plans that agree up to their first scaling, node `at`, scale in steps they share."""
+    goals = {index: plan.frames[at].size for index, plan in plans.items()}
+    top = next(iter(plans.values())).frames[at - 1].size
+    ways = ladder(top, goals.values())
+    stepped = {}
+    for index, plan in plans.items():
+        steps = (Resample(*size) for size in ways[goals[index]])
+        stepped[index] = plan.with_nodes((*plan.nodes[:at], *steps, *plan.nodes[at:]))
+    return stepped
 
 
 def _grown(plans: Plans, start: int = 0) -> Branch:

@@ -17,7 +17,6 @@ from engine.nodes import (
     Decode,
     Enhance,
     Flatten,
-    Halve,
     Layer,
     Letters,
     Luma,
@@ -101,7 +100,7 @@ RULES: tuple[Rule, ...] = (
     Rule("colours are straight", STRAIGHT, lambda n, i, o: not i.premultiplied),
     Rule(
         "alpha is premultiplied around every resampling",
-        (Resample, Halve, Rotate, Blur),
+        (Resample, Rotate, Blur),
         lambda n, i, o: i.premultiplied or not i.alpha,
     ),
     Rule("there is alpha to multiply by", (Premultiply,), lambda n, i, o: i.alpha),

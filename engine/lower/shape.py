@@ -8,7 +8,7 @@ from math import cos, radians, sin
 
 from engine.codecs import load
 from engine.lower.bench import Work, lower_node
-from engine.nodes import Canvas, Crop, Decode, Halve, Resample, Rotate, Turn
+from engine.nodes import Canvas, Crop, Decode, Resample, Rotate, Turn
 from engine.vips import Image, interpolator
 
 
@@ -51,11 +51,6 @@ def _enlarge(image: Image, across: float, down: float, work: Work) -> Image:
         extend="copy",
         premultiplied=True,  # or it would multiply by alpha once more
     )
-
-
-@lower_node.register
-def _halve(node: Halve, image: Image, work: Work) -> Image:
-    return image.shrink(2, 2, ceil=True)
 
 
 @lower_node.register

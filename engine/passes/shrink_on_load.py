@@ -9,7 +9,6 @@ from engine.ir import Plan
 from engine.levels import decoded_at, deepest
 from engine.nodes import Decode
 
-SMALLEST = 8
 WHOLE = Decode()
 
 
@@ -17,4 +16,4 @@ def shrink_on_load(plan: Plan) -> Plan:
     """Choose the smallest scale that leaves ample pixels for the first scaling."""
     if plan.facts.format is not SourceFormat.JPEG or plan.nodes[0] != WHOLE:
         return plan
-    return decoded_at(plan, min(SMALLEST, deepest(plan)))
+    return decoded_at(plan, deepest(plan))
