@@ -6,7 +6,7 @@ from typing import NamedTuple
 from engine.kernels import Kernel, coarsened, folded, in_whole_numbers
 from engine.lower.bench import Work, lower_node
 from engine.nodes import Blur
-from engine.vips import Image, hold, in_bytes, interpolator, mask_image
+from engine.vips import Image, hold, in_bytes, mask_image
 
 FEWEST = 16  # blocks that a side must keep when the picture is made smaller
 
@@ -71,11 +71,6 @@ class _Axis(NamedTuple):
         """How many blocks of the margin are kept to interpolate from."""
         return min(1, self.margin)
 
-    @property
-    def displacement(self) -> float:
-        """Where the centre of the first block that is kept lies, in pixels."""
-        return (self.factor - 1) / 2 - self.kept * self.factor
-
 
 def _on_a_smaller_picture(node: Blur, image: Image) -> Image:
     """Average blocks, blur these, and enlarge: what a great blur leaves is smooth enough.
@@ -129,12 +124,25 @@ def _seen(across: _Axis, down: _Axis) -> list[int]:
 
 
 def _enlarge(small: Image, across: _Axis, down: _Axis) -> Image:
-    return small.affine(
-        [across.factor, 0, 0, down.factor],
-        interpolate=interpolator("bilinear"),
-        oarea=[0, 0, across.side, down.side],
-        odx=across.displacement,
-        ody=down.displacement,
-        extend="copy",
-        premultiplied=True,  # or it would multiply by alpha once more
-    )
+    """Interpolate between blocks: rows first, of which there are few."""
+    wide = _between_blocks(small, across, rows=True).copy_memory()
+    return _between_blocks(wide, down, rows=False)
+
+
+def _between_blocks(image: Image, axis: _Axis, *, rows: bool) -> Image:
+    """Interpolate linearly in one direction: repeat each block, and average as many pixels.
+
+    The pixel at either end counts by half, so that the average is about a pixel's centre.
+    libvips does this with vectors, ten times as fast as `affine` does the same.
+    """
+    factor = axis.factor
+    if factor == 1:
+        return image
+    repeated = image.zoom(*((factor, 1) if rows else (1, factor)))
+    weights: list[float] = [32, *[64] * (factor - 1), 32]
+    mask = mask_image([weights] if rows else [[weight] for weight in weights], 64 * factor)
+    smooth = repeated.conv(mask, precision="integer")
+    start = axis.kept * factor
+    if rows:
+        return smooth.crop(start, 0, axis.side, image.height)
+    return smooth.crop(0, start, image.width, axis.side)
