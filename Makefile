@@ -9,7 +9,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz matrix gallery format clean bench bench-rivals bench-growth bench-guard bench-service
+.PHONY: help setup run test lint fuzz matrix memory gallery format clean bench bench-rivals bench-growth bench-guard bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ fuzz: setup ## send spoiled files of every format through real children (N=10000
 
 matrix: setup ## every transformation on every kind of picture in every format
 	@$(RUN)/pytest -m long tests/engine/matrix
+
+memory: setup ## predicted memory against measured: every type, format and source, and batches
+	@$(RUN)/pytest -s -m long tests/engine/memory
 
 gallery: setup ## draw every transformation and option, before and after, into docs/gallery
 	@$(RUN)/python -m gallery

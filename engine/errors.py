@@ -108,6 +108,12 @@ class OutputTooLarge(LimitExceeded):
     code = "output_too_large"
 
 
+class NeedsTooMuchMemory(LimitExceeded):
+    """A plan that takes more memory than the settings allow, whatever its pixels are."""
+
+    code = "too_much_memory"
+
+
 class TransformationFailed(PictureError):
     """A transformation that this picture cannot take, such as a crop beside it."""
 

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from engine.cost import Cost, cost_of, cost_of_batch, room_to_hold, sum_of
 from engine.draft import NOTHING_MORE, Known
 from engine.errors import DarkroomError
 from engine.expand import expand
 from engine.facts import Facts
 from engine.geometry import Box
 from engine.header import read_facts
-from engine.ir import Frame, Plan, lines
+from engine.ir import Frame, Node, Plan, lines
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.passes import optimise
-from engine.render import NO_INPUTS, Inputs, facts_of_input, mode_of
+from engine.render import NO_INPUTS, Inputs, facts_of_input, mode_of, plan
 from engine.share import share
 from engine.source import Source
 from engine.transforms import Job, Mode
@@ -46,12 +47,13 @@ class Refusal(Struct, frozen=True):
 
 
 class JobExplanation(Struct, frozen=True):
-    """One job: its plan as it changes, or why there is none."""
+    """One job: its plan as it changes and what it would take alone, or why there is none."""
 
     destination: str
     save: str = ""
     stages: tuple[Stage, ...] = ()
     assumptions: tuple[str, ...] = ()
+    cost: Cost | None = None
     refusal: Refusal | None = None
 
     def __str__(self) -> str:
@@ -62,25 +64,29 @@ class JobExplanation(Struct, frozen=True):
             for stage in self.stages
         ]
         assumed = [f"  assumed: {words}" for words in self.assumptions]
-        return "\n".join([self.destination, *assumed, *blocks, f"  save as {self.save}"])
+        taken = f"  takes {self.cost}"
+        return "\n".join([self.destination, *assumed, *blocks, f"  save as {self.save}", taken])
 
 
 class Explanation(Struct, frozen=True):
     """A batch: what the header told, what will be done for each job, and what they share.
 
-    Each of the `trees` decodes the source once.
+    Each of the `trees` decodes the source once. `cost` is that of all jobs together.
     """
 
     facts: Facts
     jobs: tuple[JobExplanation, ...]
     trees: tuple[TreeBranch, ...] = ()
+    cost: Cost = Cost()
 
     def __str__(self) -> str:
         drawn = [
             "\n".join(["together", *(f"  {line}" for line in tree_lines(tree))])
             for tree in self.trees
         ]
-        return "\n\n".join([f"source: {self.facts}", *map(str, self.jobs), *drawn])
+        return "\n\n".join(
+            [f"source: {self.facts}", *map(str, self.jobs), *drawn, f"all takes {self.cost}"]
+        )
 
 
 def explain(
@@ -110,9 +116,11 @@ def explain_facts(
     plans: dict[int, Plan] = {}
     guessed: dict[int, Plan] = {}
     moving: list[dict[int, Plan]] = []  # animations are done one by one
+    looks: dict[tuple[Node, ...], Plan] = {}
     for index, job in enumerate(jobs):
-        words, made = _explain_job(job, facts, limits, known)
+        words, made, looked = _explain_job(job, facts, limits, known)
         explained.append(words)
+        looks |= {look.nodes: look for look in looked}
         if made is not None and made.frames[0].pages > 1:
             moving.append({index: made})
         elif made is not None:
@@ -121,19 +129,22 @@ def explain_facts(
     trees = [
         tree
         for some in (plans, guessed, *moving)
-        for tree in share(some, limits.max_held_bytes, to_the_letter)
+        for tree in share(some, room_to_hold(some.values(), limits), to_the_letter)
     ]
-    return Explanation(facts, tuple(explained), tuple(map(shown, trees)))
+    done = plans | guessed | {index: made for each in moving for index, made in each.items()}
+    cost = sum_of([*map(cost_of, looks.values()), cost_of_batch(done, trees)])
+    return Explanation(facts, tuple(explained), tuple(map(shown, trees)), cost)
 
 
 def _explain_job(
     job: Job, facts: Facts, limits: EngineLimits, known: Known
-) -> tuple[JobExplanation, Plan | None]:
+) -> tuple[JobExplanation, Plan | None, list[Plan]]:
+    """Explain a job by itself; gives its plan and those that look at pixels before, too."""
     try:
-        expanded, assumptions = _expand_by_assumption(job, facts, limits, known)
+        expanded, looks = _expand_by_assumption(job, facts, limits, known)
     except DarkroomError as error:
         refusal = Refusal(error.code, error.message)
-        return JobExplanation(job.destination.written, refusal=refusal), None
+        return JobExplanation(job.destination.written, refusal=refusal), None, []
     stages = [_stage("expand", expanded)]
 
     def observe(name: str, before: Plan, after: Plan) -> None:
@@ -142,20 +153,29 @@ def _explain_job(
 
     made = optimise(expanded, mode_of(job, limits), observer=observe)
     explanation = JobExplanation(
-        job.destination.written, str(expanded.save), tuple(stages), tuple(assumptions)
+        job.destination.written,
+        str(expanded.save),
+        tuple(stages),
+        tuple(f"transformations[{look.awaits}] (ulb) finds no bars" for look in looks),
+        sum_of(map(cost_of, [*looks, made])),
     )
-    return explanation, made
+    return explanation, made, looks
 
 
 def _expand_by_assumption(
     job: Job, facts: Facts, limits: EngineLimits, known: Known
-) -> tuple[Plan, list[str]]:
-    """Expand a job as if nothing were found where pixels would have to be looked at."""
+) -> tuple[Plan, list[Plan]]:
+    """Expand a job as if nothing were found where pixels would have to be looked at.
+
+    Gives the plans that look, too.
+    """
     measured: dict[int, Box] = {}
-    while (plan := expand(job, facts, limits, Known(known.inputs, measured))).awaits is not None:
-        measured[plan.awaits] = Box(0, 0, *plan.frame.size)
-    assumptions = [f"transformations[{index}] (ulb) finds no bars" for index in measured]
-    return plan, assumptions
+    looks: list[Plan] = []
+    known = Known(known.inputs, measured)
+    while (made := plan(job, facts, limits, known)).awaits is not None:
+        measured[made.awaits] = Box(0, 0, *made.frame.size)
+        looks.append(made)
+    return expand(job, facts, limits, known), looks
 
 
 def _stage(name: str, plan: Plan) -> Stage:

@@ -1,6 +1,6 @@
 """Trees while they are carried out: pixels are held from their first reader to their last."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.facts import Facts
@@ -56,13 +56,6 @@ class Grove:
 
     def _left_to_do(self, job: int) -> list[Branch]:
         """Give the branches that lead to a job, from the last that is held on."""
-        path = list(_path(next(tree for tree in self.trees if job in tree.jobs), job))
+        path = list(next(tree for tree in self.trees if job in tree.jobs).path(job))
         at = max((at for at, branch in enumerate(path) if id(branch) in self.held), default=0)
         return path[at:]
-
-
-def _path(branch: Branch, job: int) -> Iterable[Branch]:
-    yield branch
-    for each in branch.branches:
-        if job in each.jobs:
-            yield from _path(each, job)

@@ -18,6 +18,7 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     larger than the picture it is made of; the frames of an animation count together.
     `max_held_bytes`: pixels that a batch keeps in memory because several jobs read them;
     what would take more is decoded again.
+    `max_memory_bytes`: what a job takes for certain, see `engine.cost.check_memory`.
     `mode`: how near to the letter a job is done that does not say so itself.
     `allow_svg`: whether SVG is read at all, for it is a program more than a picture.
     """
@@ -31,6 +32,7 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     max_output_pixels: int = 100_000_000
     max_output_side: int = 30_000
     max_held_bytes: int = 512 * 1024 * 1024
+    max_memory_bytes: int = 1536 * 1024 * 1024
     mode: Mode = Mode.BALANCED
     allow_svg: bool = False
 

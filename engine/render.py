@@ -8,6 +8,7 @@ from functools import cached_property
 from msgspec import UNSET, Struct
 
 from engine import bars, codecs, vips
+from engine.cost import check_memory, room_to_hold
 from engine.draft import NOTHING_MORE, Known
 from engine.errors import DarkroomError
 from engine.expand import expand
@@ -96,8 +97,10 @@ def input_keys(jobs: Sequence[Job]) -> list[str]:
 def plan(
     job: Job, facts: Facts, limits: EngineLimits = DEFAULT_LIMITS, known: Known = NOTHING_MORE
 ) -> Plan:
-    """Give the plan that is carried out for a job: expanded, then optimised."""
-    return optimise(expand(job, facts, limits, known), mode_of(job, limits), verify_each=False)
+    """Give the plan that is carried out for a job: expanded, optimised, and found to fit."""
+    made = optimise(expand(job, facts, limits, known), mode_of(job, limits), verify_each=False)
+    check_memory(made, limits)
+    return made
 
 
 def mode_of(job: Job, limits: EngineLimits) -> Mode:
@@ -173,7 +176,7 @@ class Rendering:
             if isinstance(made, Plan) and made.awaits is None and not _moves(made)
         }
         to_the_letter = {i for i in plans if mode_of(jobs[i], self.limits) is Mode.EXACT}
-        trees = share(plans, self.limits.max_held_bytes, to_the_letter)
+        trees = share(plans, room_to_hold(plans.values(), self.limits), to_the_letter)
         self.stats.plan_seconds += self.stats.clock() - began
         return trees
 

@@ -6,7 +6,7 @@ plans are brought together: one decode at the largest scale that serves all, and
 scaled down further starts from a picture that another job has scaled down already.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -39,6 +39,13 @@ class Branch(Struct, frozen=True):
     def jobs(self) -> frozenset[int]:
         """All who are served by it, directly or not."""
         return frozenset(self.saves).union(*(branch.jobs for branch in self.branches))
+
+    def path(self, job: int) -> "Iterator[Branch]":
+        """Follow the branches that lead to a job, this one first."""
+        yield self
+        for each in self.branches:
+            if job in each.jobs:
+                yield from each.path(job)
 
     @property
     def held_bytes(self) -> int:

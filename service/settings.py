@@ -97,6 +97,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_held_bytes: Annotated[Size, _doc("Most pixels kept in memory for jobs that share them")] = (
         DEFAULT_LIMITS.max_held_bytes
     )
+    max_memory_bytes: Annotated[
+        Size, _doc("Most memory that a job may take for certain; below child_memory_bytes")
+    ] = DEFAULT_LIMITS.max_memory_bytes
     mode: Annotated[Mode, _doc("exact or balanced, for jobs that name no mode")] = (
         DEFAULT_LIMITS.mode
     )

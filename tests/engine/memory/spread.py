@@ -1,0 +1,245 @@
+"""Pictures and plans to measure: every type, format and kind of source, small and large."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyvips
+from PIL import Image
+
+from bench.sources import photo
+from tests.engine.memory.measure import Case
+from tests.engine.pictures import Pixels, Words, noise
+
+SIZES = {"small": (320, 240), "middle": (1600, 1200), "large": (4000, 3000)}
+
+
+class Plan(NamedTuple):
+    """A case and its name."""
+
+    name: str
+    case: Case
+
+
+class Pictures:
+    """Files in a folder, made when they are first asked for.
+
+    A name is content, size and kind, such as ``photo-large-progressive.jpg``; the contents are
+    ``photo``, ``veiled`` (with alpha), ``noise`` and ``flat``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str) -> str:
+        """Give the path of a picture."""
+        path = self.folder / name
+        if not path.exists():
+            stem, _, ending = name.partition(".")
+            content, size, *kind = stem.split("-")
+            _write(pixels(content, *SIZES[size]), path, ending, "".join(kind))
+        return str(path)
+
+
+@cache
+def pixels(content: str, width: int, height: int) -> Pixels:
+    """Make the pixels of a picture."""
+    match content:
+        case "noise":
+            return noise(width, height)
+        case "flat":
+            return np.full((height, width, 3), (90, 120, 30), np.uint8)
+        case "flatveiled":
+            return np.full((height, width, 4), (90, 120, 30, 128), np.uint8)
+    seen = np.asarray(photo(width, height, 1))
+    if content == "photo":
+        return seen
+    down, across = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    cover = np.clip(1.3 - np.hypot(down, across), 0, 1) * 255
+    return np.dstack([seen, cover.astype(np.uint8)])
+
+
+def _write(array: Pixels, path: Path, ending: str, kind: str) -> None:
+    picture = Image.fromarray(array)
+    vips = pyvips.Image.new_from_array(array).copy(interpretation="srgb")
+    match kind, ending:
+        case "moving", _:
+            stills = [Image.fromarray(np.roll(array, 9 * turn, 1)) for turn in range(8)]
+            stills[0].save(path, save_all=True, append_images=stills[1:], duration=80, method=0)
+        case "interlaced", "png":
+            vips.pngsave(str(path), interlace=True, compression=1)
+        case "progressive", "jpg":
+            picture.save(path, quality=90, progressive=True)
+        case "deep", _:
+            deep = (vips.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
+            deep.write_to_file(str(path))
+        case ("CMYK" | "L") as mode, _:
+            picture.convert(mode).save(path, quality=90)
+        case _, "avif":
+            vips.heifsave(str(path), compression="av1", effort=0, Q=80)
+        case _, "gif":
+            picture.quantize(256).save(path)
+        case _:
+            picture.save(path, quality=90, compress_level=1, method=0)
+
+
+TYPES: dict[str, list[Words]] = {
+    "nothing": [],
+    "annotation": [{"type": "annotation", "text": "Hello world", "size": 60}],
+    "other scripts": [{"type": "annotation", "text": "漢字 العربية ไทย", "size": 30}],
+    "fine blur": [{"type": "blur", "sigma": 2}],
+    "blur": [{"type": "blur", "sigma": 8}],
+    "great blur": [{"type": "blur", "sigma": 50}],
+    "greatest blur": [{"type": "blur", "sigma": 218, "radius": 465}],
+    "brightness": [{"type": "brightness", "bright_level": 20}],
+    "colorize": [{"type": "colorize", "red": 9}],
+    "contrast": [{"type": "contrast", "level": 9}],
+    "crop": [{"type": "crop", "width": 800, "height": 600}],
+    "enhance": [{"type": "enhance"}],
+    "sepia": [{"type": "filter", "filter": "sepia"}],
+    "edgedetect": [{"type": "filter", "filter": "edgedetect"}],
+    "emboss": [{"type": "filter", "filter": "emboss"}],
+    "smooth": [{"type": "filter", "filter": "smooth"}],
+    "blurselective": [{"type": "filter", "filter": "blurselective"}],
+    "letterbox": [{"type": "fitmethod", "fit_type": "letterbox", "width": 1000, "height": 1000}],
+    "mirror": [{"type": "flip", "direction": "x"}],
+    "upside down": [{"type": "flip", "direction": "y"}],
+    "half": [{"type": "resize", "width": "50%"}],
+    "thumbnail": [{"type": "resize", "width": 200}],
+    "larger": [{"type": "resize", "width": "120%"}],
+    "quarter": [{"type": "rotate", "degrees": 90}],
+    "rotate": [{"type": "rotate", "degrees": 20}],
+    "ulb": [{"type": "ulb"}],
+    "watermark": [{"type": "watermark", "source": "mark", "width": "20%"}],
+    "great watermark": [{"type": "watermark", "source": "mark", "width": "90%"}],
+    "zoom": [{"type": "zoom", "width": 300, "level": 2}],
+}
+CHAINS: dict[str, list[Words]] = {
+    "rotate, half": [*TYPES["rotate"], *TYPES["half"]],
+    "rotate, blur": [*TYPES["rotate"], *TYPES["blur"]],
+    "enhance, blur": [*TYPES["enhance"], *TYPES["blur"]],
+    "rotate, watermark": [*TYPES["rotate"], *TYPES["watermark"]],
+    "half, watermark, annotation": [*TYPES["half"], *TYPES["watermark"], *TYPES["annotation"]],
+}
+FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+    "jpeg": ("jpg", {}),
+    "fine jpeg": ("jpg", {"quality": 95}),
+    "progressive jpeg": ("jpg", {"options": {"progressive": True}}),
+    "trellis jpeg": ("jpg", {"options": {"trellis": True}}),
+    "png": ("png", {}),
+    "interlaced png": ("png", {"options": {"progressive": True}}),
+    "palette png": ("png", {"options": {"palette": True}}),
+    "webp": ("webp", {}),
+    "lossless webp": ("webp", {"options": {"lossless": True}}),
+    "small webp": ("webp", {"options": {"effort": 4}}),
+    "smallest webp": ("webp", {"options": {"effort": 6}}),
+    "sharp webp": ("webp", {"options": {"sharp": True}}),
+    "gif": ("gif", {}),
+    "good gif": ("gif", {"options": {"effort": 7}}),
+    "avif": ("avif", {}),
+    "fine avif": ("avif", {"quality": 95}),
+    "lossless avif": ("avif", {"options": {"lossless": True}}),
+    "deep avif": ("avif", {"options": {"bits": 10}}),
+    "tiff": ("tiff", {}),
+    "plain tiff": ("tiff", {"options": {"compression": "none"}}),
+    "tiled tiff": ("tiff", {"options": {"tile": True}}),
+    "jpeg tiff": ("tiff", {"options": {"compression": "jpeg"}}),
+}
+SOURCES = (
+    "{}.jpg", "{}-progressive.jpg", "{}-CMYK.jpg", "{}-L.jpg", "{}.png", "{}-interlaced.png",
+    "{}-deep.png", "{}.webp", "{}.gif", "{}.avif", "{}.tif", "{}-deep.tif",
+)  # fmt: skip
+WIDTHS = (2048, 1600, 1280, 1024, 800, 640, 320, 150)
+
+
+class Spread:
+    """Cases on the pictures of a folder."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self.pictures = pictures
+
+    def case(self, source: str, *lists: list[Words], ending: str = "jpg", **options: Any) -> Case:
+        """Make a batch with a job for each list of transformations."""
+        jobs = [
+            {"destination": f"{at}.{ending}", "transformations": words, **options}
+            for at, words in enumerate(lists)
+        ]
+        mark = self.pictures("veiled-small.png")
+        return Case(self.pictures(source), jobs, {"mark": mark})
+
+    def quick(self) -> Iterator[Plan]:
+        """Give a handful that takes a few seconds."""
+        for name in ("annotation", "enhance", "great blur", "rotate", "half", "upside down"):
+            yield Plan(name, self.case("photo-middle.jpg", TYPES[name]))
+        for name in ("jpeg", "png", "webp", "gif", "avif"):
+            ending, options = FORMATS[name]
+            words = TYPES["half"]
+            yield Plan(name, self.case("veiled-middle.png", words, ending=ending, **options))
+        yield Plan("from webp", self.case("photo-middle.webp", TYPES["thumbnail"]))
+        yield Plan("moving", self.case("photo-small-moving.webp", [], ending="webp"))
+        yield Plan("many sizes", self.case("photo-middle.jpg", *_widths(1200, 800, 640, 320)))
+        yield Plan("many ways", self.case("photo-middle.jpg", *_ways()))
+
+    def types(self) -> Iterator[Plan]:
+        """Give every type, on pictures of each size."""
+        for size in SIZES:
+            for source in (f"photo-{size}.jpg", f"veiled-{size}.png"):
+                for name, words in (TYPES | CHAINS).items():
+                    yield Plan(f"{name} {source}", self.case(source, words))
+
+    def formats(
+        self, content: str = "photo", sizes: tuple[str, ...] = tuple(SIZES)
+    ) -> Iterator[Plan]:
+        """Give every format with the options that bear on memory."""
+        for size in sizes:
+            source = f"{content}-{size}.png"
+            for name, (ending, options) in FORMATS.items():
+                case = self.case(source, [], ending=ending, **options)
+                yield Plan(f"{name} {source}", case)
+
+    def sources(self) -> Iterator[Plan]:
+        """Give every kind of source."""
+        veiled = ("veiled-middle.webp", "veiled-large.webp")
+        kinds = [kind.format(f"photo-{size}") for size in SIZES for kind in SOURCES]
+        for source in (*kinds, *veiled):
+            for name in ("nothing", "crop", "thumbnail"):
+                yield Plan(f"{name} {source}", self.case(source, TYPES[name]))
+
+    def animations(self) -> Iterator[Plan]:
+        """Give animations of eight frames."""
+        for size in ("small", "middle"):
+            for source in ("gif", "webp"):
+                for ending in ("gif", "webp"):
+                    name = f"photo-{size}-moving.{source}"
+                    for words in ("nothing", "thumbnail", "rotate", "watermark"):
+                        case = self.case(name, TYPES[words], ending=ending)
+                        yield Plan(f"{words} {name} to {ending}", case)
+
+    def batches(self) -> Iterator[Plan]:
+        """Give batches of four to twenty-four jobs."""
+        for source in (
+            "photo-large.jpg",
+            "photo-middle.jpg",
+            "veiled-large.png",
+            "photo-large.webp",
+        ):
+            many = _widths(*range(200, 2600, 100))
+            yield Plan(f"eight sizes {source}", self.case(source, *_widths(*WIDTHS)))
+            yield Plan(f"many sizes {source}", self.case(source, *many))
+            yield Plan(f"many ways {source}", self.case(source, *_ways()))
+            whole = self.case(source, [], *_widths(3000, 800, 640), ending="png")
+            yield Plan(f"large files {source}", whole)
+            heavy = [TYPES["half"], CHAINS["half, watermark, annotation"]]
+            heavy.append([*TYPES["half"], *TYPES["enhance"]])
+            yield Plan(f"heavy {source}", self.case(source, *heavy, ending="webp"))
+
+
+def _widths(*widths: int) -> list[list[Words]]:
+    return [[{"type": "resize", "width": width}] for width in widths]
+
+
+def _ways() -> list[list[Words]]:
+    names = ("rotate", "blur", "upside down", "annotation", "watermark", "quarter", "thumbnail")
+    return [TYPES[name] for name in names]

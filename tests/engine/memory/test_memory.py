@@ -1,0 +1,87 @@
+"""The predicted peak of a plan is not below the measured one, and at most three times it.
+
+The suite takes a handful; `make memory` takes every type, format and kind of source, and
+whole batches, in three sizes, and writes a table with `-s`.
+"""
+
+from collections.abc import Iterable
+
+import pytest
+
+from engine import Source, explain, read_facts
+from engine.cost import certain_bytes
+from engine.draft import Known
+from engine.limits import EngineLimits
+from engine.render import plan
+from engine.transforms import TYPES as KNOWN_TYPES
+from tests.engine.memory.measure import Case, measure
+from tests.engine.memory.spread import TYPES, Pictures, Plan, Spread
+
+MOST = 3  # times what is measured
+
+
+@pytest.fixture(scope="module")
+def spread(tmp_path_factory: pytest.TempPathFactory) -> Spread:
+    return Spread(Pictures(tmp_path_factory.mktemp("pictures")))
+
+
+def predicted(case: Case) -> int:
+    """Give the peak that `explain` tells."""
+    inputs = {key: Source.from_path(path) for key, path in case.inputs.items()}
+    return explain(Source.from_path(case.source), case.batch.jobs, inputs=inputs).cost.peak_bytes
+
+
+def certain(case: Case) -> int:
+    """Give what the jobs are refused by."""
+    facts = read_facts(Source.from_path(case.source))
+    known = Known({key: read_facts(Source.from_path(path)) for key, path in case.inputs.items()})
+    limits = EngineLimits()
+    return max(certain_bytes(plan(job, facts, limits, known)) for job in case.batch.jobs)
+
+
+def check(plans: Iterable[Plan], most: float = MOST) -> None:
+    """Measure, and hold all to it at once."""
+    plans = list(plans)
+    wrong = []
+    for (name, case), taken in zip(plans, measure(case for _, case in plans), strict=True):
+        told, least = predicted(case), certain(case)
+        line = f"{name}: measured {taken:,}, predicted {told:,} ({told / taken:.2f})"
+        print(line)  # noqa: T201 - the table of `make memory`
+        if not taken <= told <= most * taken:
+            wrong.append(line)
+        if not least <= taken:
+            wrong.append(f"{name}: measured {taken:,}, certain {least:,}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_is_predicted_is_near_what_is_measured(spread: Spread) -> None:
+    check(spread.quick())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("group", ["types", "formats", "sources", "animations", "batches"])
+def test_all_of_it(spread: Spread, group: str) -> None:
+    check(getattr(spread, group)())
+
+
+@pytest.mark.long
+def test_formats_with_alpha(spread: Spread) -> None:
+    check(spread.formats("veiled", ("small", "middle")))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("content", ["noise", "flat", "flatveiled"])
+def test_no_pixels_take_more_and_none_less_than_is_certain(spread: Spread, content: str) -> None:
+    check(spread.formats(content, ("middle",)), most=float("inf"))
+
+
+@pytest.mark.long
+def test_what_takes_most_takes_less_than_a_gigabyte(spread: Spread) -> None:
+    cases = [spread.case("photo-large.jpg", TYPES[name]) for name in ("enhance", "greatest blur")]
+    for case, taken in zip(cases, measure(cases), strict=True):
+        assert taken <= predicted(case) < 2**30
+
+
+def test_every_type_is_measured() -> None:
+    named = {words["type"] for chain in TYPES.values() for words in chain}
+    assert named == set(KNOWN_TYPES)
