@@ -61,7 +61,7 @@ memory: setup ## predicted memory against measured: every type, format and sourc
 gallery: setup ## draw every transformation and option, before and after, into docs/gallery
 	@$(RUN)/python -m gallery
 
-plans: setup ## write the plans of tests/engine/plans anew, to see what a change does to them
+plans: setup ## write the plans of tests/engine/plans and the README's drawing anew
 	@$(RUN)/python -m tests.engine.test_plans
 
 format: setup ## let ruff rewrite what it can

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO, NoReturn
@@ -11,12 +12,20 @@ import msgspec
 from msgspec import Raw, Struct
 
 import engine
+from engine.drawing import draw
 from engine.options import Key
 from service.commands.fonts import takes_fonts
 from service.errors import SourceNotFound
 from service.schemas import JobError, JobStatus, inputs_of
 
 READABLE = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+FORMS: dict[str, Callable[[engine.Explanation], str]] = {
+    "text": str,
+    "json": lambda told: msgspec.json.format(msgspec.json.encode(told)).decode(),
+    "svg": draw,
+}
 
 
 class _Jobs(Struct):
@@ -51,8 +60,11 @@ def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
 @click.argument("jobs", type=click.File("rb"))
 @takes_fonts
 @click.option("--root", type=READABLE, default=".", help="Folder of the source.")
-@click.option("--json", "as_json", is_flag=True, help="As data rather than text.")
-def explain(source: str, jobs: BinaryIO, root: Path, as_json: bool) -> None:
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True,
+    help="As text, as data, or as a drawing.",
+)  # fmt: skip
+def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
     """Show what the engine would do with JOBS on SOURCE, from the source's header alone."""
     batch = _read_batch(source, jobs.read())
     try:
@@ -62,10 +74,7 @@ def explain(source: str, jobs: BinaryIO, root: Path, as_json: bool) -> None:
     except engine.DarkroomError as error:
         click.echo(f"{error.code}: {error.message}", err=True)
         sys.exit(1)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(explanation)).decode())
-    else:
-        click.echo(str(explanation))
+    click.echo(FORMS[form](explanation).rstrip("\n"))
 
 
 def _read_batch(source: str, body: bytes) -> engine.Batch:

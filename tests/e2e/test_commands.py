@@ -103,14 +103,18 @@ def test_process_refuses_a_source_that_is_not_there(tmp_path: Path) -> None:
     assert "nowhere.jpg: no such file" in errors
 
 
-def test_explain_shows_the_plan_as_text_and_as_data(tmp_path: Path) -> None:
+def test_explain_shows_the_plan_as_text_data_and_drawing(tmp_path: Path) -> None:
     file = tmp_path / "jobs.json"
     file.write_text(json.dumps(JOBS))
     text = darkroom("explain", "chelsea.png", str(file), "--root", str(PHOTOS))
     assert text.returncode == 0
     assert "451×300" in text.stdout
-    data = darkroom("explain", "chelsea.png", str(file), "--root", str(PHOTOS), "--json")
+    data, drawing = (
+        darkroom("explain", "chelsea.png", str(file), "--root", str(PHOTOS), "--format", form)
+        for form in ("json", "svg")
+    )
     assert len(json.loads(data.stdout)["jobs"]) == 2
+    assert drawing.stdout.startswith("<svg ")
 
 
 def test_settings_that_cannot_be_used_are_all_named_at_once() -> None:

@@ -1,7 +1,8 @@
 """The plans of known batches, before and after each pass, as text that a reviewer reads.
 
-`batches.json` has the batches, of which a plan needs only the facts of the source. After a
-change that is meant, write the texts anew and look at the difference:
+`batches.json` has the batches, of which a plan needs only the facts of the source. The
+README's drawing is held to the code here, too. After a change that is meant, write them anew
+and look at the difference:
 
     make plans
 """
@@ -13,21 +14,34 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine import Source, explain
 from engine.draft import Known
-from engine.explain import explain_facts
+from engine.drawing import draw
+from engine.explain import Explanation, explain_facts
 from engine.facts import Facts, SourceFormat
 from engine.parse import parse_batch
+from service.dev.demo import JOBS, PHOTO
 
 FOLDER = Path(__file__).parent / "plans"
+ROOT = FOLDER.parent.parent.parent
+DRAWING = ROOT / "docs" / "images" / "plan.svg"
 BATCHES: dict[str, dict[str, Any]] = json.loads((FOLDER / "batches.json").read_text())
 MARK = Facts(format=SourceFormat.PNG, width=400, height=200, alpha=True)
 
 
-def text_of(batch: dict[str, Any]) -> str:
+def explained(batch: dict[str, Any]) -> Explanation:
     facts = msgspec.convert(batch["facts"], Facts)
     body = json.dumps({"source": "source", "jobs": batch["jobs"]})
-    known = Known({"wm.png": MARK})
-    return f"{explain_facts(facts, parse_batch(body.encode()).jobs, known)}\n"
+    return explain_facts(facts, parse_batch(body.encode()).jobs, Known({"wm.png": MARK}))
+
+
+def text_of(batch: dict[str, Any]) -> str:
+    return f"{explained(batch)}\n"
+
+
+def drawing_of_the_demo() -> str:
+    jobs = parse_batch(json.dumps({"source": PHOTO, "jobs": JOBS}).encode()).jobs
+    return draw(explain(Source.from_path(ROOT / "service" / "dev" / PHOTO), jobs))
 
 
 @pytest.mark.parametrize("name", BATCHES)
@@ -39,6 +53,12 @@ def test_no_plan_is_left_over() -> None:
     assert {path.stem for path in FOLDER.glob("*.txt")} == set(BATCHES)
 
 
+def test_the_drawing_in_the_readme_is_that_of_the_demo() -> None:
+    assert DRAWING.read_text() == drawing_of_the_demo()
+    assert f"](docs/images/{DRAWING.name})" in (ROOT / "README.md").read_text()
+
+
 if __name__ == "__main__":
     for name, batch in BATCHES.items():
         (FOLDER / f"{name}.txt").write_text(text_of(batch))
+    DRAWING.write_text(drawing_of_the_demo())
