@@ -22,6 +22,7 @@ from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.lower import Bench, lower
 from engine.nodes import Layer, Overlay
 from engine.passes import optimise
+from engine.pieces import PartialSource
 from engine.rights import rights_only
 from engine.share import Branch, share
 from engine.source import Source
@@ -269,7 +270,7 @@ def _layers(made: Plan) -> Iterator[Layer]:
 
 
 def facts_of_input(
-    key: str, found: Source | DarkroomError, limits: EngineLimits
+    key: str, found: Source | PartialSource | DarkroomError, limits: EngineLimits
 ) -> Facts | DarkroomError:
     """Read the header of a watermark; what is wrong with it is told when a job asks for it."""
     if isinstance(found, DarkroomError):

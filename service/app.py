@@ -7,12 +7,14 @@ from aiohttp import web
 from service import handlers, probes
 from service.auth import Authenticator, RateLimiter
 from service.dispatcher import Dispatcher
+from service.explaining import Explainer
 from service.intake import Intake
 from service.metrics import Metrics
 from service.middleware import METRICS, observe
 from service.queue import RENDER, Queue, connect
 from service.reference import add_reference
 from service.settings import Settings
+from service.storages import Storages, storage_limits
 from service.store import open_store
 from service.version import libvips_version, version
 
@@ -46,8 +48,12 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             )
             app[handlers.RATE_LIMITER] = RateLimiter()
             app[handlers.INTAKE] = Intake(store, dispatcher, settings, app[METRICS])
+            storages = Storages(store, storage_limits(settings), app[METRICS].storage_request)
+            app[handlers.EXPLAINER] = Explainer(storages, settings, app[METRICS])
             app[probes.READINESS] = probes.Readiness(store)
             yield
+            await app[handlers.EXPLAINER].close()
+            await storages.close()
             await dispatcher.close()
         await redis.aclose()
 

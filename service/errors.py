@@ -19,6 +19,7 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── StorageDenied
 │   ├── StorageMisconfigured
 │   └── StorageUnavailable      retryable
+├── HeaderTooLong                       more of a file would be read than an explanation may
 ├── RenderError                         the rendering child
 │   ├── RenderTimeout
 │   ├── RenderCrashed
@@ -30,7 +31,7 @@ DarkroomError                           code, retryable (engine.errors)
 
 from typing import ClassVar
 
-from engine.errors import DarkroomError, InvalidRequest
+from engine.errors import DarkroomError, InvalidRequest, LimitExceeded, PictureError
 
 
 class HttpError(DarkroomError):
@@ -158,6 +159,10 @@ class StorageUnavailable(StorageError):
     retryable = True
 
 
+class HeaderTooLong(LimitExceeded):
+    """A header that goes on beyond what may be read for one explanation."""
+
+
 class RenderError(DarkroomError):
     """The rendering child, rather than the picture, gave up."""
 
@@ -201,10 +206,20 @@ class EmbeddedError(DarkroomError):
 
 
 def http_status(error: DarkroomError) -> int:
-    """The HTTP status of any error of the tree."""
+    """The HTTP status of any error of the tree.
+
+    What is wrong with a picture, its storage or its rendering is told to who asks for an
+    explanation: 503 if it may pass.
+    """
     if isinstance(error, HttpError):
         return error.status
-    return 400 if isinstance(error, InvalidRequest) else 500
+    if isinstance(error, InvalidRequest):
+        return 400
+    if isinstance(error, SourceNotFound):
+        return 404
+    if isinstance(error, PictureError | StorageError | RenderError):
+        return 503 if error.retryable else 422
+    return 500
 
 
 __all__ = [
@@ -213,6 +228,7 @@ __all__ = [
     "DarkroomError",
     "EmbeddedError",
     "Forbidden",
+    "HeaderTooLong",
     "HttpError",
     "IdempotencyInFlight",
     "IdempotencyMismatch",

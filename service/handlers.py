@@ -1,15 +1,21 @@
 """The routes: decode, call, encode."""
 
 import asyncio
+from collections.abc import Callable
 
+import msgspec
 from aiohttp import web
 
+from engine.drawing import draw
+from engine.explain import Explanation
+from service.accept import preferred
 from service.auth import Authenticator, RateLimiter
 from service.errors import BodyTooLarge, ClientGone, NotFound, RequestTimeout, UnsupportedMedia
+from service.explaining import Explainer
 from service.ids import is_process_id
 from service.intake import Intake, check_key
 from service.metrics import Metrics
-from service.middleware import METRICS, json_response, traceparent
+from service.middleware import JSON, METRICS, json_response, traceparent
 from service.schemas import Created, show_process
 from service.settings import Settings
 from service.store import Store
@@ -18,8 +24,22 @@ from service.store.services import Holder
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 STORE: web.AppKey[Store] = web.AppKey("store", Store)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
+EXPLAINER: web.AppKey[Explainer] = web.AppKey("explainer", Explainer)
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator", Authenticator)
 RATE_LIMITER: web.AppKey[RateLimiter] = web.AppKey("rate_limiter", RateLimiter)
+
+# In which forms an explanation can be had; the first is the one for who does not say.
+FORMS: dict[str, Callable[[Explanation], bytes]] = {
+    JSON: msgspec.json.encode,
+    "text/plain": lambda explanation: f"{explanation}\n".encode(),
+    "image/svg+xml": lambda explanation: draw(explanation).encode(),
+}
+# Headers for what has a client's words in it, so that a browser that shows it does no more.
+SHOWN_ONLY = {
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+}
 
 routes = web.RouteTableDef()
 
@@ -58,6 +78,20 @@ async def retry_processes(request: web.Request) -> web.Response:
     holder = await _authenticate(request)
     body = await _body(request)
     return json_response(await request.app[INTAKE].retry(body, holder))
+
+
+@routes.post("/explain")
+async def explain_batch(request: web.Request) -> web.Response:
+    """Tell what would be done with a batch, as data, text or a drawing."""
+    holder = await _authenticate(request)
+    body = await _body(request)
+    batch = request.app[INTAKE].read(body, holder)
+    explanation = await request.app[EXPLAINER].explain(batch, body)
+    kind = preferred(request.headers.get("Accept", ""), list(FORMS))
+    charset = None if kind == JSON else "utf-8"
+    return web.Response(
+        body=FORMS[kind](explanation), content_type=kind, charset=charset, headers=SHOWN_ONLY
+    )
 
 
 async def _authenticate(request: web.Request) -> Holder:

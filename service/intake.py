@@ -59,7 +59,7 @@ class Intake:
         self, body: bytes, holder: Holder, *, key: str | None, traceparent: str | None
     ) -> Accepted:
         """Take one batch: decode, validate, record, dispatch."""
-        request = self._decode(body, holder)
+        request = self.read(body, holder)
         process = NewProcess(
             id=new_process_id(),
             service_id=holder.service_id,
@@ -95,7 +95,8 @@ class Intake:
         attempts = {process.id: process.attempt for process in retried}
         return [_retry_result(id_, id_ in found, attempts) for id_ in request.process_ids]
 
-    def _decode(self, body: bytes, holder: Holder) -> CreateProcess:
+    def read(self, body: bytes, holder: Holder) -> CreateProcess:
+        """Decode and validate a batch; raises InvalidRequest and Forbidden."""
         request = parse(body, CreateProcess, self._limits)
         _own(request.service_id, holder)
         self._check_inputs(request)

@@ -15,11 +15,11 @@ import structlog
 from msgspec import Raw, Struct
 
 from engine.errors import LimitExceeded
-from engine.limits import EngineLimits
 from engine.options import Key
 from engine.parse import Limits, parse
 from engine.transforms import Job
 from service import failpoints
+from service.children import engine_limits
 from service.dispatcher import Dispatcher
 from service.errors import DarkroomError, LeaseLost, Quarantined
 from service.heartbeat import Heartbeat
@@ -30,7 +30,7 @@ from service.queue import Dispatch
 from service.sandbox.pool import Sandbox
 from service.sandbox.work import Output, Summary, Work
 from service.schemas import CreateProcess, inputs_of, show_process
-from service.settings import PREFIX, Settings
+from service.settings import Settings, setting_of
 from service.storage import Storage
 from service.storages import Storages
 from service.store import Store
@@ -238,7 +238,7 @@ class Processor:
         if isinstance(error, Quarantined):
             self._metrics.quarantined.inc(len(positions))
         if isinstance(error, LimitExceeded):
-            self._metrics.limits_rejected.labels(setting_of(error)).inc(len(positions))
+            self._metrics.limits_rejected.labels(setting_of(error.limit)).inc(len(positions))
         return []
 
     async def _postpone(self, claim: Claim, error: DarkroomError) -> None:
@@ -305,18 +305,6 @@ def read_order(claim: Claim) -> Order:
         jobs={position: request.jobs[position] for position in claim.pending},
         spelt={position: bytes(spelt[position]) for position in claim.pending},
     )
-
-
-def engine_limits(settings: Settings) -> EngineLimits:
-    """Give the part of the settings that the engine checks."""
-    names = EngineLimits.__struct_fields__
-    return EngineLimits(**{name: getattr(settings, name) for name in names})
-
-
-def setting_of(error: LimitExceeded) -> str:
-    """Name the setting that was met; the words of a child are not taken for one."""
-    name = error.limit.removeprefix(PREFIX).lower()
-    return name if name in Settings.__struct_fields__ else "other"
 
 
 def made(output: Output) -> Made:

@@ -109,6 +109,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     fonts: Annotated[str, _doc("Folder of fonts for text, beside those that are shipped")] = ""
     max_inputs: Annotated[Count, _doc("Most different watermark files of a request")] = 64
 
+    explain_slots: Annotated[
+        Count, _doc("Children of the API that read headers for POST /explain")
+    ] = 2
+    explain_requests: Annotated[
+        Count, _doc("Most explanations under way at once in one API; further ones are answered 503")
+    ] = 16
+    explain_seconds: Annotated[Seconds, _doc("Seconds an explanation may take")] = 10.0
+    max_explain_bytes: Annotated[
+        Size, _doc("Most bytes that one POST /explain reads, of all its pictures together")
+    ] = 16 * 1024**2
+
     slots: Annotated[int, Meta(ge=0), _doc("Rendering children; 0 means one per core")] = 0
     render_seconds: Annotated[
         Seconds, _doc("Seconds a request may render for each of its jobs")
@@ -157,6 +168,12 @@ class Settings(Struct, frozen=True, kw_only=True):
 def variable(field: str) -> str:
     """Name the environment variable of a field."""
     return PREFIX + field.upper()
+
+
+def setting_of(limit: str) -> str:
+    """Name the field that sets a limit; `other` if there is none, for a child may say anything."""
+    name = limit.removeprefix(PREFIX).lower()
+    return name if name in Settings.__struct_fields__ else "other"
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from service import probes
 from service.callbacks import Sender, send_safely
+from service.children import make_sandbox
 from service.dispatcher import Dispatcher, Reconciler
 from service.heartbeat import Heartbeat
 from service.ids import new_process_id
@@ -21,9 +22,7 @@ from service.metrics import Metrics
 from service.middleware import METRICS, observe
 from service.process import Processor
 from service.queue import CALLBACK, RENDER, Queue, Worker, connect
-from service.sandbox.limits import SandboxLimits
-from service.sandbox.pool import Sandbox
-from service.sandbox.work import ChildExit, Reason
+from service.sandbox.pool import COMMAND, Sandbox
 from service.settings import Settings
 from service.storages import Storages, storage_limits
 from service.store import open_store
@@ -123,29 +122,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def _sandbox(settings: Settings, metrics: Metrics) -> AsyncIterator[Sandbox]:
-    def note(ended: ChildExit) -> None:
-        metrics.child_exits.labels(ended.reason.value).inc()
-        if ended.reason not in {Reason.RECYCLED, Reason.SHUTDOWN, Reason.CANCELLED}:
-            log.warning(
-                "child_ended", reason=ended.reason.value, words=ended.words, stderr=ended.stderr
-            )
-
-    async with Sandbox(
-        settings.slots or None, limits=_limits(settings), environ=os.environ, on_exit=note
-    ) as sandbox:
+    async with make_sandbox(settings, metrics, settings.slots, COMMAND) as sandbox:
         metrics.slots.set(sandbox.slots)
         yield sandbox
-
-
-def _limits(settings: Settings) -> SandboxLimits:
-    return SandboxLimits(
-        memory_bytes=settings.child_memory_bytes,
-        max_output_bytes=settings.max_output_bytes,
-        resident_bytes=settings.child_resident_bytes,
-        works_per_child=settings.child_works,
-        max_inputs=settings.max_inputs,
-        fonts=os.path.abspath(settings.fonts) if settings.fonts else "",
-    )
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from engine.errors import SourceCorrupt
 from service.errors import (
     BodyTooLarge,
     Forbidden,
@@ -11,6 +12,8 @@ from service.errors import (
     NotFound,
     RateLimited,
     RequestTimeout,
+    SourceNotFound,
+    StorageUnavailable,
     Unauthorized,
     Unavailable,
     UnsupportedMedia,
@@ -38,7 +41,8 @@ Transforms pictures in your storage, many at a time.
 `POST /request` names one source picture and up to {max_jobs} jobs. Each job is a list of
 transformations and a destination. The answer is a `process_id`: from then on the work is on
 disk and will be done. `GET /request/{{process_id}}` tells how it stands, and a `callback` URL
-is told when it ends. `POST /retry` runs again what failed.
+is told when it ends. `POST /retry` runs again what failed. `POST /explain` tells what a batch
+would do, and does nothing.
 
 Every request carries a bearer token. Every error has a `message` for people and a stable `code`
 for programs; an error about one field also has its `path`. Numbers may come as numeric strings.
@@ -69,6 +73,7 @@ def build_document(settings: Settings) -> Schema:
             "/request": {"post": _create(settings)},
             "/request/{process_id}": {"get": _status()},
             "/retry": {"post": _retry(settings)},
+            "/explain": {"post": _explain(settings)},
             "/openapi.json": {"get": _openapi()},
             "/docs": {"get": _docs()},
             "/docs/{asset}": {"get": _asset()},
@@ -168,6 +173,41 @@ def _retry(settings: Settings) -> Schema:
                 *_access(),
                 Forbidden("This token has no access to this service"),
                 *_bodies(settings),
+            ),
+        },
+    }
+
+
+def _explain(settings: Settings) -> Schema:
+    told = answer(
+        "What would be done, as data, as text or as a drawing; `Accept` chooses.",
+        ref("Explanation"),
+        {"several jobs": examples.explained()},
+        headers=["Vary"],
+    )
+    for kind in ("text/plain", "image/svg+xml"):
+        told["content"][kind] = {"schema": {"type": "string"}}
+    return {
+        "operationId": "explainBatch",
+        "tags": ["Processes"],
+        "summary": "Explain a batch",
+        "description": "Takes the body of `POST /request` and refuses what that refuses, but does "
+        "no work and records nothing: tells how each job would be done, or why it would fail. "
+        "Only the headers of the source and of the watermarks are read, at most "
+        f"{settings.max_explain_bytes} bytes of all of them together. What would end every job, "
+        "such as a source that is not there, is an error with the code that the jobs would have.",
+        "parameters": [parameter("X-Request-Id")],
+        "requestBody": body("CreateProcess", examples.CREATES),
+        "responses": {
+            "200": told,
+            **refusals(
+                examples.create_refusals(),
+                *_access(),
+                Forbidden("This token has no access to this service"),
+                SourceNotFound("nothing is stored under 'photos/shoe.jpg'"),
+                *_bodies(settings),
+                SourceCorrupt("the picture cannot be decoded: damaged or incomplete data"),
+                StorageUnavailable("the storage answered 503 SlowDown for 'photos/shoe.jpg'"),
             ),
         },
     }

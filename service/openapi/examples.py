@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from engine.errors import DarkroomError, InvalidRequest
+from engine.explain import Explanation, explain_facts
+from engine.facts import Facts, SourceFormat
 from engine.parse import DEFAULT_LIMITS, parse
 from service.schemas import (
     CallbackStatus,
@@ -193,6 +195,12 @@ def retry_refusals() -> list[Problem]:
         b'{"service_id": 1,',
     ]
     return [_refusal(body, RetryProcesses) for body in bodies]
+
+
+def explained() -> Explanation:
+    """Give what `POST /explain` answers to a request of several jobs."""
+    jobs = parse(msgspec.json.encode(CREATE_SEVERAL), CreateProcess).jobs
+    return explain_facts(Facts(format=SourceFormat.JPEG, width=1600, height=1200), jobs)
 
 
 def _refusal(body: bytes, kind: type) -> Problem:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from service.errors import HttpError
+from service.errors import DarkroomError, http_status
 from service.openapi.examples import problem
 from service.openapi.schemas import REF, Schema
 from service.schemas import Problem
@@ -24,7 +24,8 @@ WHY = {
     409: "The first request with this `Idempotency-Key` is still under way. Ask again.",
     413: "The body is larger than the limit.",
     415: "The body is compressed.",
-    422: "The `Idempotency-Key` was used before, with another body.",
+    422: "The `Idempotency-Key` was used before, with another body; or a picture or its storage "
+    "is such that every job would fail.",
     429: "More requests than the service's quota.",
     500: "An error on our side.",
     503: "The service cannot answer now. Ask again.",
@@ -42,6 +43,7 @@ HEADERS = {
     ),
     "Retry-After": _header("Seconds to wait before the next request.", "integer", minimum=1),
     "WWW-Authenticate": _header("The scheme to use.", const="Bearer"),
+    "Vary": _header("The answer depends on this header of the request.", const="Accept"),
     "ETag": _header("Changes when the document does."),
 }
 
@@ -112,11 +114,11 @@ def text(description: str, kind: str) -> Schema:
     }
 
 
-def refusals(invalid: Iterable[Problem], *errors: HttpError, unexpected: bool = True) -> Schema:
+def refusals(invalid: Iterable[Problem], *errors: DarkroomError, unexpected: bool = True) -> Schema:
     """Describe every error that an operation can answer, by its status."""
     found: dict[int, list[Problem]] = {400: list(invalid)}
     for error in errors:
-        found.setdefault(error.status, []).append(problem(error))
+        found.setdefault(http_status(error), []).append(problem(error))
     if unexpected:
         found[500] = [UNEXPECTED]
     return {

@@ -13,6 +13,9 @@ from typing import Annotated, Any, Union
 import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, Struct, defstruct
 
+from engine.explain import Explanation, JobExplanation, Refusal, Stage, Step
+from engine.facts import Facts, SourceFormat
+from engine.ir import Access, Frame, Locality
 from engine.options import Choice, Colour, Flag, Length, Number, option_schema
 from engine.saving import KINDS, Keep, Options
 from engine.transforms import (
@@ -27,6 +30,7 @@ from engine.transforms import (
     Priority,
     Words,
 )
+from engine.tree import TreeBranch, TreeSave, TreeStep
 from service.openapi.examples import TRANSFORMATIONS
 from service.openapi.words import meaning
 from service.schemas import (
@@ -51,8 +55,11 @@ REQUESTS: tuple[type[Struct], ...] = (
 )  # fmt: skip
 ANSWERS: tuple[type[Struct], ...] = (
     Created, RetryResult, Problem, ProcessStatus, JobStatus, JobError, CallbackStatus,
+    Explanation, JobExplanation, Refusal, Stage, Step, TreeBranch, TreeStep, TreeSave, Facts, Frame,
 )  # fmt: skip
-ENUMS: tuple[type[Enum], ...] = (Direction, FilterName, FitType, Format, Gravity, Priority)
+ENUMS: tuple[type[Enum], ...] = (
+    Direction, FilterName, FitType, Format, Gravity, Priority, SourceFormat, Locality, Access,
+)  # fmt: skip
 SECOND_SPELLINGS: dict[type[Enum], list[str]] = {
     Gravity: ["middle"],
     Format: [word for word, kind in ENDINGS.items() if word != kind.value],

@@ -10,7 +10,7 @@ from service.openapi.parts import JSON
 from service.reference import ASSETS, POLICY
 from service.settings import Settings
 from tests.integration.api_client import Answer, Api
-from tests.integration.tenants import Tenant
+from tests.integration.tenants import Tenant, job
 
 TYPES = {
     "docs.js": "javascript",
@@ -121,6 +121,33 @@ async def test_answers_of_a_retry_are_as_told(api: Api, tenant: Tenant, document
     assert held(document, "post", "/retry", answer) == 200
     assert [entry["status"] for entry in answer.words] == [409, 404]
     assert held(document, "post", "/retry", await api.retry(tenant)) == 400
+
+
+async def test_answers_of_an_explanation_are_as_told(
+    api: Api, tenant: Tenant, document: Any
+) -> None:
+    async def status(body: object, headers: Mapping[str, str] | None = None) -> int:
+        answer = await api.ask("POST", "/explain", tenant, body, headers)
+        told = document["paths"]["/explain"]["post"]["responses"]
+        kind = answer.headers["Content-Type"].partition(";")[0]
+        assert kind in told[str(answer.status)]["content"]
+        if kind != JSON:
+            return answer.status
+        return held(document, "post", "/explain", answer)
+
+    refused = job("b.png", {"type": "watermark", "source": "gone.png"})
+    looked = job("c.jpg", {"type": "ulb"})
+    good = {**tenant.body("a.png"), "jobs": [job("a.png"), refused, looked]}
+    tenant.put("empty", b"")
+    tenant.put("text", b"text")
+    assert await status(good) == 200
+    assert await status(good, {"Accept": "text/plain"}) == 200
+    assert await status(good, {"Accept": "image/svg+xml"}) == 200
+    assert await status({**good, "source": "gone.png"}) == 404
+    assert await status({**good, "source": "empty"}) == 422
+    assert await status({**good, "source": "text"}) == 400
+    assert await status({**good, "jobs": []}) == 400
+    assert await status(good, {"Authorization": "Bearer nobody's"}) == 401
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/openapi.json", "/docs", "/metrics"])

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import pytest
 
 from service.errors import StorageMisconfigured
-from service.storage import OnRequest, StorageLimits, StorageOptions
+from service.storage import OnRequest, Part, StorageLimits, StorageOptions
 from service.storage.protocol import ignore
 from service.storages import REMEMBER_SECONDS, Storages
 from service.store import Store
@@ -36,6 +36,9 @@ class Counted:
         self.closed += 1
 
     async def fetch(self, key: str, *, limit: int) -> BinaryIO:
+        raise NotImplementedError
+
+    async def read(self, key: str, *, start: int, count: int, limit: int) -> Part:
         raise NotImplementedError
 
     async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:

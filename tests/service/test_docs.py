@@ -11,14 +11,18 @@ import msgspec
 import pytest
 from msgspec import UNSET, Struct
 
+from engine.explain import Explanation, JobExplanation
 from engine.facts import SourceFormat
 from engine.formats import TRAITS
 from engine.options import Choice, Number
 from engine.parse import parse
+from engine.pieces import BLOCK
 from engine.saving import KINDS
 from engine.transforms import ENDINGS, TYPES, Format, Gravity, Job, Priority, Words
+from engine.tree import TreeBranch
 from engine.typefaces import ALIASES, TYPEFACES
 from service.callbacks import SCHEDULE, sign
+from service.handlers import FORMS
 from service.ids import new_webhook_secret
 from service.openapi.schemas import spelt
 from service.schemas import (
@@ -176,7 +180,26 @@ def test_every_transformation_has_an_example_of_its_own() -> None:
         assert json.loads(example)["type"] == name
 
 
-def test_the_five_calls_are_calls_of_this_api() -> None:
+def test_the_fields_of_an_explanation_are_told() -> None:
+    told = set(words(section("POST /explain")))
+    for kind in (Explanation, JobExplanation, TreeBranch):
+        assert {field.name for field in msgspec.structs.fields(kind)} <= told
+
+
+def test_the_forms_of_an_explanation_are_told() -> None:
+    told = rows(section("POST /explain"), "`Accept`")
+    assert [re.findall(r"`(\S+/\S+)`", f"`{name}`")[0] for name in told] == list(FORMS)
+
+
+def test_what_is_read_for_an_explanation_is_told_of_every_format() -> None:
+    told = rows(section("POST /explain"), "format")
+    assert {name.lower() for cell in told for name in cell.split(", ")} == {
+        each.value for each in SourceFormat
+    }
+    assert f"{BLOCK:,} bytes" in section("POST /explain")
+
+
+def test_the_calls_are_calls_of_this_api() -> None:
     seen = []
     for block in blocks("bash"):
         curl, url, *options = shlex.split(block)
@@ -187,7 +210,7 @@ def test_the_five_calls_are_calls_of_this_api() -> None:
         seen.append((url.removeprefix("$URL"), "Authorization: Bearer $TOKEN" in options))
     assert seen == [
         ("/request", True), ("/request/$ID", True), ("/retry", True), ("/request", True),
-        ("/openapi.json", False),
+        ("/openapi.json", False), ("/explain", True),
     ]  # fmt: skip
 
 

@@ -72,6 +72,18 @@ def test_the_status_of_an_error_is_the_one_told() -> None:
     assert set(told.values()) == {http_status(InvalidRequest("x"))}
 
 
+def test_the_status_of_what_ends_an_explanation_is_the_one_told() -> None:
+    told = {
+        code: int(status)
+        for status, row in rows(section("POST /explain"), "status").items()
+        for code in re.findall(r"`(\w+)`", row["codes"])
+    }
+    kinds = {kind.code: kind for kind in errors() if kind.code in told}
+    assert set(told) == set(kinds)
+    for code, kind in kinds.items():
+        assert told[code] == http_status(kind.__new__(kind)), code
+
+
 def test_whether_it_helps_to_try_again_is_told() -> None:
     retryable = {kind.code for kind in errors() if kind.retryable}
     assert retryable
@@ -105,6 +117,7 @@ def test_the_limits_are_those_of_the_settings() -> None:
 
 def test_the_times_in_the_text_are_those_of_the_settings() -> None:
     defaults = Settings(database_url="x", redis_url="x")
+    assert f"each may take {defaults.explain_seconds:g} seconds" in section("POST /explain")
     assert f"any 2xx within {defaults.callback_seconds:g} seconds" in section("Callbacks")
     assert f"remembered for {defaults.idempotency_hours} hours" in section("Idempotency")
     ports = defaults.callback_ports.replace(",", " and ")

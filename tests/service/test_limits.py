@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from engine.limits import EngineLimits
-from service.process import engine_limits
+from service.children import engine_limits
 from service.settings import Settings
 from service.storage import StorageLimits
 from service.storages import storage_limits
