@@ -73,13 +73,15 @@ def draw(explanation: Explanation) -> str:
 
 
 def _heading(explanation: Explanation) -> Iterator[str]:
-    decodes, held = len(explanation.trees), sum(map(_held_bytes, explanation.trees))
+    """Tell what the source is, how much is asked, and what all of it is predicted to take."""
+    held = sum(map(_held_bytes, explanation.trees))
     refused = sum(job.refusal is not None for job in explanation.jobs)
+    count = len(explanation.jobs)
     told = [
-        _count(len(explanation.jobs), "job"),
+        "1 job" if count == 1 else f"{count} jobs",
         f"{refused} refused" if refused else "",
-        _count(decodes, "decode"),
-        f"{_megabytes(held)} held at most" if held else "",
+        str(explanation.cost) if explanation.trees else "",
+        f"{_megabytes(held)} held" if held else "",
     ]
     yield _text(MARGIN, MARGIN + ROW - 3, str(explanation.facts), "title")
     yield _text(MARGIN, MARGIN + 2 * ROW + 2, " · ".join(filter(None, told)))
@@ -108,7 +110,7 @@ def _branch(
         else:
             yield _curve(middle, at, place, floor if isinstance(outlet, TreeSave) else at + FAN)
         if isinstance(outlet, TreeSave):
-            yield from _leaf(outlet, jobs[outlet.job].destination, place, floor)
+            yield from _leaf(outlet, jobs[outlet.job], place, floor)
         else:
             yield from _branch(outlet, jobs, left, at + FAN, floor)
         left += _columns(outlet) * COLUMN
@@ -174,11 +176,12 @@ def _step(step: TreeStep, middle: float, top: float) -> Iterator[str]:
     yield "</g>"
 
 
-def _leaf(save: TreeSave, destination: str, middle: float, top: float) -> Iterator[str]:
+def _leaf(save: TreeSave, job: JobExplanation, middle: float, top: float) -> Iterator[str]:
     rows = _rows(save.save)
-    end = destination[-MOST_LETTERS:]
-    short = end if end == destination else f"…{end[1:]}"
-    yield f"<g><title>{_spelt(f'{destination}: {save.save}')}</title>"
+    end = job.destination[-MOST_LETTERS:]
+    short = end if end == job.destination else f"…{end[1:]}"
+    alone = f"; alone {job.cost}" if job.cost else ""
+    yield f"<g><title>{_spelt(f'{job.destination}: {save.save}{alone}')}</title>"
     yield _rectangle(middle - BOX / 2, top, (BOX, _height(rows)), "save", 10)
     yield from _label(short, rows, middle - BOX / 2 + 13, top)
     yield "</g>"
@@ -264,10 +267,6 @@ def _text(left: float, base: float, words: str, kind: str = "", anchor: str = "s
 
 def _spelt(words: str) -> str:
     return escape(UNSPEAKABLE.sub("\ufffd", words))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _megabytes(count: int) -> str:

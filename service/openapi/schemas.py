@@ -13,6 +13,7 @@ from typing import Annotated, Any, Union
 import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, Struct, defstruct
 
+from engine.cost import Cost
 from engine.explain import Explanation, JobExplanation, Refusal, Stage, Step
 from engine.facts import Facts, SourceFormat
 from engine.ir import Access, Frame, Locality
@@ -56,6 +57,7 @@ REQUESTS: tuple[type[Struct], ...] = (
 ANSWERS: tuple[type[Struct], ...] = (
     Created, RetryResult, Problem, ProcessStatus, JobStatus, JobError, CallbackStatus,
     Explanation, JobExplanation, Refusal, Stage, Step, TreeBranch, TreeStep, TreeSave, Facts, Frame,
+    Cost,
 )  # fmt: skip
 ENUMS: tuple[type[Enum], ...] = (
     Direction, FilterName, FitType, Format, Gravity, Priority, SourceFormat, Locality, Access,

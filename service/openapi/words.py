@@ -141,6 +141,13 @@ MEANINGS = {
     "Explanation.facts": "What the source's header tells.",
     "Explanation.jobs": "The jobs, in the order of the request.",
     "Explanation.trees": "What the jobs share. Each tree decodes the source once.",
+    "Explanation.cost": "What all of it is predicted to take.",
+    "JobExplanation.cost": "What the job is predicted to take if it were alone.",
+    "Cost.peak_bytes": "Memory at its highest, in bytes, the source's own not counted: not less "
+    "than what it takes, and for photographs at most three times that.",
+    "Cost.pixels_touched": "Pixels that all steps make.",
+    "Cost.pixels_decoded": "Pixels that are decoded.",
+    "Cost.decode_passes": "How often the source is read from its start.",
     "JobExplanation.destination": "The destination, as the request spelt it.",
     "JobExplanation.save": "How the result would be written.",
     "JobExplanation.stages": "The plan as it was written down (`expand`), then after each pass "

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from msgspec import UNSET, Struct
 
+from engine.cost import Cost
 from engine.explain import Explanation, JobExplanation
 from engine.facts import SourceFormat
 from engine.formats import TRAITS
@@ -182,7 +183,7 @@ def test_every_transformation_has_an_example_of_its_own() -> None:
 
 def test_the_fields_of_an_explanation_are_told() -> None:
     told = set(words(section("POST /explain")))
-    for kind in (Explanation, JobExplanation, TreeBranch):
+    for kind in (Explanation, JobExplanation, TreeBranch, Cost):
         assert {field.name for field in msgspec.structs.fields(kind)} <= told
 
 
