@@ -50,7 +50,7 @@ def _blend(image: Image, layer: Image, seen: Box, frame: Frame) -> Image:
     if not layer.hasalpha():
         return inside.ifthenelse(spread(layer.addalpha() if frame.alpha else layer), image)
     image = hold(image)
-    over = in_bytes(image.composite2(spread(layer), "over"))
+    over = in_bytes(image.cast("float").composite2(spread(layer), "over"))
     return inside.ifthenelse(over, image)
 
 

@@ -61,8 +61,8 @@ def test_source_over() -> None:
         whole, 1e-9
     )
     made = marked(base, mark)
-    assert np.abs(made[..., 3:] - whole * 255).max() <= 1
-    assert np.abs((made[..., :3] - colours) * whole).max() <= 1
+    assert np.abs(made[..., 3:] - whole * 255).max() <= 0.51
+    assert np.abs((made[..., :3] - colours) * whole).max() <= 0.51
     on_rgb = marked(base[..., :3], mark)
     expected = mark[..., :3] * alpha + base[..., :3] * (1 - alpha)
     assert np.abs(on_rgb - expected).max() <= 0.51
