@@ -16,23 +16,28 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from tests.engine.pictures import Pixels, encoded, noise, smooth
+from tests.engine.uploads import animation, ycck
 
 WIDE, HIGH = 24, 18
 Ready = Callable[[bytes], Pixels]
 
 
 class Kind(Struct, frozen=True):
-    """A picture's file, and its upright pixels: height × width × 3 or 4, 8 bits."""
+    """A picture's file, and its upright pixels: height × width × 3 or 4, 8 bits.
+
+    Of an animation the pixels are those of the first frame.
+    """
 
     name: str
     data: bytes
     upright: NDArray[np.uint8]
     exact: bool = True
+    frames: int = 1
 
 
 def kinds() -> list[Kind]:
     """Make one of each."""
-    return [*_plain(), *_deep(), *_palettes(), *_profiles(), *_turned(), *_files(), *_strips()]
+    return [*_plain(), *_deep(), *_palettes(), *_profiles(), *_turned(), *_files(), *_moving(), *_strips()]
 
 
 def picture(width: int, height: int, bands: int) -> Pixels:
@@ -101,6 +106,8 @@ def _profiles() -> Iterator[Kind]:
     for name, options in (("CMYK", {}), ("CMYK with a profile", {"icc_profile": cmyk})):
         data = _saved(inks, "JPEG", quality=95, **options)
         yield Kind(name, data, _to_srgb(Image.open(io.BytesIO(data)), cmyk), exact=False)
+    data = ycck(rgba, quality=95)
+    yield Kind("YCCK", data, _to_srgb(Image.open(io.BytesIO(data)), cmyk), exact=False)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     yield Kind("RGB with sRGB's profile", encoded(rgb, icc_profile=srgb), rgb, exact=False)
     broken = encoded(grey, icc_profile=b"no profile at all" * 20)
@@ -137,8 +144,22 @@ def _files() -> Iterator[Kind]:
         "PNG interlaced": _interlaced(rgb),
         "WebP": encoded(rgb, "WEBP", lossless=True),
         "WebP+alpha": encoded(rgba, "WEBP", lossless=True, exact=True),
+        "GIF": encoded(rgb, "GIF"),
+        "TIFF": encoded(rgb, "TIFF"),
+        "TIFF+alpha": encoded(rgba, "TIFF"),
     }.items():
         yield Kind(name, data, _by_pillow(data, "RGBA" if "alpha" in name else "RGB"))
+
+
+    data = encoded(rgba, "AVIF", quality=95, subsampling="4:4:4")
+    yield Kind("AVIF+alpha", data, _by_pillow(data, "RGBA"), exact=False)
+
+
+def _moving() -> Iterator[Kind]:
+    pictures = [picture(WIDE, HIGH, 3), picture(WIDE, HIGH, 3)[::-1], 255 - picture(WIDE, HIGH, 3)]
+    for name in ("GIF", "WebP"):
+        data = animation(name.upper(), pictures, [50, 120, 80])
+        yield Kind(f"animated {name}", data, _by_pillow(data, "RGB"), False, len(pictures))
 
 
 def _interlaced(pixels: Pixels) -> bytes:

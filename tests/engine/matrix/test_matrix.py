@@ -61,6 +61,7 @@ def check(kind: Kind, wanted: list[tuple[Step, Format]]) -> None:
         where = f"{kind.name}, {step.name}, {format_.value}"
         high, wide = kind.upright.shape[:2]
         assert (one.width, one.height) == step.size(wide, high), where
+        assert one.frames == (kind.frames if TRAITS[format_].animated else 1), where
         mine, theirs = seen(one).astype(int), seen(other)
         assert mine.shape == theirs.shape, where
         apart = float(np.abs(mine - theirs).mean())
