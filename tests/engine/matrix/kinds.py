@@ -37,7 +37,16 @@ class Kind(Struct, frozen=True):
 
 def kinds() -> list[Kind]:
     """Make one of each."""
-    return [*_plain(), *_deep(), *_palettes(), *_profiles(), *_turned(), *_files(), *_moving(), *_strips()]
+    return [
+        *_plain(),
+        *_deep(),
+        *_palettes(),
+        *_profiles(),
+        *_turned(),
+        *_files(),
+        *_moving(),
+        *_strips(),
+    ]
 
 
 def picture(width: int, height: int, bands: int) -> Pixels:
@@ -149,7 +158,6 @@ def _files() -> Iterator[Kind]:
         "TIFF+alpha": encoded(rgba, "TIFF"),
     }.items():
         yield Kind(name, data, _by_pillow(data, "RGBA" if "alpha" in name else "RGB"))
-
 
     data = encoded(rgba, "AVIF", quality=95, subsampling="4:4:4")
     yield Kind("AVIF+alpha", data, _by_pillow(data, "RGBA"), exact=False)
