@@ -10,9 +10,9 @@ import re
 from fractions import Fraction
 from typing import Any, ClassVar, Self
 
-NUMERIC = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\s*")
-LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(px|%|h|w)?\s*", re.IGNORECASE)
-OFFSET = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(px|%)?\s*", re.IGNORECASE)
+NUMERIC = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\s*", re.ASCII)
+LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(px|%|h|w)?\s*", re.IGNORECASE | re.ASCII)
+OFFSET = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(px|%)?\s*", re.IGNORECASE | re.ASCII)
 COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 PLAIN_KEY = re.compile(
     r"/?(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}/){0,9}[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}"
