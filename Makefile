@@ -4,6 +4,7 @@ STORAGE ?= folder
 PORT ?= 8080
 ROUNDS ?= 7
 N ?= 10000
+AT_ONCE ?= 2
 RESULTS ?= bench/results
 UV := .venv/bin/uv
 RUN := .venv/bin
@@ -25,8 +26,8 @@ setup: .venv/.ready ## install everything into .venv, and do no more
 run: setup ## start everything, send one real batch, show the pictures (STORAGE=s3, PORT=0)
 	@exec $(RUN)/darkroom dev --storage $(STORAGE) --port $(PORT)
 
-test: setup lint bench-guard ## lint, the guard, then every test
-	@$(RUN)/pytest
+test: setup lint bench-guard ## lint, the guard, then every test (AT_ONCE=2 processes)
+	@$(RUN)/pytest -n $(AT_ONCE) --dist loadfile
 
 lint: setup ## ruff, mypy strict, import-linter
 	@$(RUN)/ruff check .

@@ -1,6 +1,7 @@
 """Animations: every frame is worked on as if it were alone; delays and loops are kept."""
 
 import io
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,9 @@ def alone(frame: Pixels, *words: Words) -> Pixels:
     return decoded(made.data)
 
 
-@pytest.mark.parametrize("step", [step for step in STEPS if step.type != "ulb"], ids=str)
+@pytest.mark.parametrize(
+    "step", [step for step in STEPS if step.type != "ulb"], ids=attrgetter("name")
+)
 def test_every_frame_is_made_as_if_it_were_alone(step: Step) -> None:
     made = moved(WEBP, *step.words)
     assert len(made) == len(MOVING)

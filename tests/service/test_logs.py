@@ -33,7 +33,7 @@ CANARIES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "secret"), CANARIES)
+@pytest.mark.parametrize(("text", "secret"), CANARIES, ids=range(len(CANARIES)))
 def test_a_secret_is_hidden_wherever_it_stands(text: str, secret: str) -> None:
     for value in (
         f"before {text} after",
