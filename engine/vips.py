@@ -6,7 +6,6 @@ gives the most pictures a second when there is a process for each core. What bea
 is fixed or removed, so that it comes out the same on every machine.
 """
 
-import ctypes
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ import pyvips
 
 from engine.errors import DarkroomError, SourceCorrupt, UnusableFonts
 from engine.facts import SourceFormat
+from engine.heap import keep_large_buffers
 from engine.pieces import PartialSource, Reader
 from engine.source import Source
 from engine.typefaces import TYPEFACES
@@ -60,25 +60,6 @@ def _require(version: tuple[int, int, int]) -> None:
 _require((pyvips.version(0), pyvips.version(1), pyvips.version(2)))
 LIBVIPS_VERSION = ".".join(str(pyvips.version(part)) for part in range(3))
 pyvips.cache_set_max(0)
-
-
-def keep_large_buffers() -> bool:
-    """Let glibc's allocator reuse the memory of large pictures; False on another allocator.
-
-    By default it maps fresh pages for each, and the kernel clears every one of them; and
-    each thread of libvips has a heap of its own, none of which gives way to another.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    wishes = ((M_MMAP_THRESHOLD, LARGEST_KEPT), (M_TRIM_THRESHOLD, KEPT), (M_ARENA_MAX, HEAPS))
-    return all(mallopt(parameter, value) for parameter, value in wishes)
-
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
-HEAPS = 1
-LARGEST_KEPT = 64 * 1024 * 1024
-KEPT = 128 * 1024 * 1024
 keep_large_buffers()
 pyvips.block_untrusted_set(True)
 
