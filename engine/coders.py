@@ -114,12 +114,12 @@ def _(options: PngOptions, quality: int, frame: Frame) -> _Pixel:
     raw = 3 + frame.alpha
     if options.palette:
         return _Pixel(6, 7, min(60 * frame.size.pixels, COLOURS_COUNTED))
-    return _Pixel(raw, 1.2 * raw) if options.progressive else _Pixel(0, 0)
+    return _Pixel(raw, 2 * raw) if options.progressive else _Pixel(0, 0)
 
 
 @_kept.register
 def _(options: GifOptions, quality: int, frame: Frame) -> _Pixel:
-    steps = ((3, 10, 0.2), (5, 36, 0.7), (7, 45, 0.9), (10, 58, 1.2))  # by effort
+    steps = ((3, 10, 0.2), (5, 36, 0.7), (7, 46, 1.0), (10, 58, 1.2))  # by effort
     each, share = next((each, share) for most, each, share in steps if options.effort <= most)
     counted = min(each * frame.size.pixels, round(share * COLOURS_COUNTED))
     return _Pixel(9, 15, counted)
@@ -134,7 +134,7 @@ def _(options: WebpOptions, quality: int, frame: Frame) -> _Pixel:
         return _Pixel(30, 68 + canvases, REPEATS)
     tokens = 4.5 * _lossy(quality)
     most = (42 if frame.alpha else 8) + tokens + 12 * bool(options.sharp) + canvases
-    return _Pixel(13 if frame.alpha else 4, most + 7.5 * (options.effort > 3))
+    return _Pixel(13 if frame.alpha else 4, most + 6.5 * (options.effort > 3))
 
 
 @_kept.register

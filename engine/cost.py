@@ -45,8 +45,8 @@ from engine.nodes import (
 )
 from engine.share import Branch
 
-ANY_PICTURE = 7_500_000  # bytes of libvips for the first picture, whatever it is
-FONTS = 8_000_000  # bytes that text takes the first time
+ANY_PICTURE = 8_000_000  # bytes of libvips for the first picture, whatever it is
+FONTS = 12_500_000  # bytes that text takes the first time
 BLURRING, BLURRING_ALPHA = 2_000_000, 2_000_000  # bytes that a blur begins with
 TURNING = 1_500_000  # bytes of the tiles that a rotation begins with
 PROFILES = 3_500_000  # bytes that a conversion through an ICC profile takes the first time
@@ -54,6 +54,8 @@ HEAP = 64 * 1024 * 1024  # bytes; a smaller picture leaves a gap when it is let 
 GAPS = 192 * 1024 * 1024  # bytes at most that earlier jobs leave in the heap, in small pieces
 CMYK = 4  # bands
 FULL = 16  # rows of a picture from which on a node keeps as many as it ever does
+ASKED, ASKED_DEEP, ASKED_ALPHA = 150, 420, 560  # rows more for each time that one scales down
+FREELY, WHOLLY = 2.5, 16  # times that cost nothing, and from which on blocks are averaged first
 TALL = 300  # the same for decoders and encoders
 READ, WRITTEN = 600, 550  # rows that these and their neighbours keep of a tall picture
 HELD_ROWS, HELD_TILES = 500, 900  # rows that `hold` keeps, and those of its tiles
@@ -253,7 +255,8 @@ class _Ledger:
     """Bytes while a run is followed.
 
     `kept`: to its end. `read`: the picture in memory that the stream begins at. `let_go`: the
-    one before that. `under_way`: rows of the stream so far. `peak`: the most at once.
+    one before that. `under_way`: rows of the stream so far. `asked`: how many more of them it
+    takes when many are asked for at once. `peak`: the most at once.
     """
 
     facts: Facts
@@ -261,6 +264,7 @@ class _Ledger:
     read: int = 0
     let_go: int = 0
     under_way: int = 0
+    asked: int = 0
     peak: int = 0
 
     def make_ready(self, layer: Layer | Letters) -> int:
@@ -279,15 +283,21 @@ class _Ledger:
         """Take a node in."""
         if stage.before is Before.MEMORY:
             self._put_into_memory(stage.given)
-        elif stage.before is Before.ROWS:
-            self.under_way += _rows(stage.given, HELD_ROWS)
-        elif stage.before is Before.TILES:
-            self.under_way += _rows(stage.given, HELD_TILES)
+        elif stage.before is not Before.NOTHING:
+            held = HELD_ROWS if stage.before is Before.ROWS else HELD_TILES
+            self.under_way += _rows(stage.given, held)
+            self.asked = ASKED
         match stage.node:
             case Decode(pages=pages):
                 self.under_way += decoder(self.facts, pages).most + _read(stage.made)
-            case ToSrgb(profile=profile) if profile or self.facts.bands == CMYK:
-                self.kept += PROFILES
+                self.asked = ASKED
+            case ToSrgb(profile=profile):
+                self.kept += PROFILES * (profile or self.facts.bands == CMYK)
+                self.asked += ASKED_DEEP * (self.facts.depth > 8)
+            case Premultiply():
+                self.asked += ASKED_ALPHA
+            case Resample():
+                self.under_way += _rows(stage.given, round(_beyond(stage) * self.asked), TALL)
             case Rotate():
                 self.kept += TURNING
             case Blur():
@@ -304,11 +314,17 @@ class _Ledger:
     def _put_into_memory(self, frame: Frame) -> None:
         self.finish(frame, frame.bytes)
         self.let_go = self.read if self.read < HEAP else 0
-        self.read, self.under_way = frame.bytes, 0
+        self.read, self.under_way, self.asked = frame.bytes, 0, 0
 
     def _reach(self, more: int) -> None:
         now = self.kept + self.let_go + self.read + self.under_way + more
         self.peak = max(self.peak, now)
+
+
+def _beyond(stage: Stage) -> float:
+    """Tell by how many times more than `FREELY` a picture is scaled down, row by row."""
+    times = stage.given.height / stage.made.height
+    return 2 if times >= WHOLLY else max(0, times - FREELY)
 
 
 def _read(frame: Frame) -> int:

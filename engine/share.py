@@ -10,12 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
+from engine.apart import Plans, set_apart
 from engine.ir import Frame, Node, Plan, Save, source_frame
 from engine.ladder import ladder
 from engine.levels import WORTH, decoded_at, first_scaling
 from engine.nodes import Decode, Resample
-
-Plans = Mapping[int, Plan]
 
 
 class Branch(Struct, frozen=True):
@@ -57,18 +56,24 @@ class Branch(Struct, frozen=True):
 def share(plans: Plans, most_held: int, to_the_letter: Collection[int] = ()) -> tuple[Branch, ...]:
     """Grow the trees for plans of one source, by their jobs' indexes.
 
+    Those that read so little that a decode of their own is cheaper have a tree of their own.
     `most_held` bytes of pixels are held at most. Where a tree would hold more, the plan that
-    needs the source largest is done alone, with a decode of its own. The jobs that are done
-    `to_the_letter` share only what is equal anyway.
+    needs the source largest is done alone, too. The jobs that are done `to_the_letter` share
+    only what is equal anyway.
     """
-    if not plans:
-        return ()
+    apart, rest = set_apart(plans)
+    groups = [group for group in (*apart, rest) if group]
+    return tuple(tree for group in groups for tree in _that_fit(group, most_held, to_the_letter))
+
+
+def _that_fit(plans: Plans, most_held: int, to_the_letter: Collection[int]) -> tuple[Branch, ...]:
+    """Grow trees that hold no more than so many bytes each."""
     tree = _grown(_brought_together(plans, to_the_letter))
     if len(plans) == 1 or tree.held_bytes <= most_held:
         return (tree,)
     alone = min(plans, key=lambda index: _shrink(plans[index]))
     rest = {index: plan for index, plan in plans.items() if index != alone}
-    return (_grown({alone: plans[alone]}), *share(rest, most_held, to_the_letter))
+    return (_grown({alone: plans[alone]}), *_that_fit(rest, most_held, to_the_letter))
 
 
 def _shrink(plan: Plan) -> int:
