@@ -15,6 +15,8 @@ UNTOLD = 100  # milliseconds of a frame that does not say how long it is shown
 COLOUR_BANDS = {"b-w": 1, "grey16": 1, "cmyk": 4}
 # Formats whose decoders make something up for what is missing at the end.
 CUT_SHORT = {SourceFormat.GIF: gif.is_cut_short, SourceFormat.TIFF: tiff.is_cut_short}
+# Formats whose header takes the whole file: frames are counted, and metadata is at the end.
+READ_WHOLE = {SourceFormat.GIF, SourceFormat.WEBP, SourceFormat.SVG}
 DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}
 
 
@@ -27,6 +29,8 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     """
     _check_bytes(source, limits)
     found = _format_of(source, limits)
+    if found in READ_WHOLE and isinstance(source, PartialSource):
+        source.content.require_all()
     if found in CUT_SHORT and CUT_SHORT[found](source.content):
         raise SourceCorrupt("the picture cannot be decoded: the file ends before its last pixels")
     facts = _facts_of(vips.open_image(source, found), found)

@@ -4,7 +4,7 @@ The header of a large file in a far place is read so: bytes are fetched as they 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import overload
 
 from msgspec import Struct
@@ -35,6 +35,7 @@ class Pieces:
         self._fd = fd
         self._size = size
         self._known = known
+        self._at_hand = Piece(0, 0), b""
 
     def __len__(self) -> int:
         return self._size
@@ -46,27 +47,36 @@ class Pieces:
     def __getitem__(self, place: int | slice, /) -> int | bytes:
         if isinstance(place, slice):
             start, end, _ = place.indices(self._size)
-            return self._whole(Piece(start, max(start, end)))
+            return b"".join(self._parts(start, end))
+        piece, data = self._at_hand
+        if piece.start <= place < piece.end:  # as a walk through a file asks, byte by byte
+            return data[place - piece.start]
         if not 0 <= place < self._size:
             raise IndexError(place)
-        return self._whole(Piece(place, place + 1))[0]
+        return next(self._parts(place, place + 1))[0]
 
-    def _whole(self, asked: Piece) -> bytes:
-        at = asked.start
-        while at < asked.end:
-            known = self.known_to(at)
-            if known == at:
-                raise MissingBytes(Piece(at, asked.end))
-            at = known
-        return self.read(asked)
+    def part(self, start: int, end: int) -> bytes:
+        """Give bytes from `start` on as far as they are at hand; none if the first is not."""
+        piece, data = self._at_hand
+        if not piece.start <= start < piece.end:
+            around = (each for each in self._known if each.start <= start < each.end)
+            piece = next(around, Piece(start, start))
+            data = os.pread(self._fd, piece.end - piece.start, piece.start)
+            self._at_hand = piece, data
+        return data[start - piece.start : end - piece.start]
 
-    def known_to(self, at: int) -> int:
-        """Tell up to where the bytes from a place on are at hand; the place itself if none is."""
-        return next((piece.end for piece in self._known if piece.start <= at < piece.end), at)
+    def require_all(self) -> None:
+        """Raise MissingBytes for all from the first hole on."""
+        for _ in self._parts(0, self._size):
+            pass
 
-    def read(self, piece: Piece) -> bytes:
-        """Give bytes that are at hand."""
-        return os.pread(self._fd, piece.end - piece.start, piece.start)
+    def _parts(self, start: int, end: int) -> Iterator[bytes]:
+        while start < end:
+            part = self.part(start, end)
+            if not part:
+                raise MissingBytes(Piece(start, end))
+            yield part
+            start += len(part)
 
 
 class PartialSource:
@@ -96,10 +106,11 @@ class Reader:
     def read(self, count: int) -> bytes | None:
         """Give up to so many bytes, or None at the end."""
         start, end = self._at, min(self._at + count, len(self._content))
-        self._at = min(end, self._content.known_to(start))
-        if start < end and self._at == start and self._missing is None:
+        part = self._content.part(start, end) if start < end else b""
+        if start < end and not part and self._missing is None:
             self._missing = Piece(start, end)
-        return self._content.read(Piece(start, self._at)) if self._at > start else None
+        self._at += len(part)
+        return part or None
 
     def seek(self, offset: int, whence: int) -> int:
         """Move as files do, and give the new place."""

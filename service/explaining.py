@@ -25,6 +25,8 @@ from service.schemas import CreateProcess
 from service.settings import Settings, setting_of
 from service.storages import Storages
 
+MOST_ANSWER_BYTES = 64 * 1024**2  # ten times what the longest batch takes
+
 log = structlog.get_logger(__name__)
 
 
@@ -154,7 +156,7 @@ def _read(outcome: Output | DarkroomError) -> Answer:
         raise outcome
     with outcome.file as file:
         try:
-            answer: Answer = msgspec.json.decode(file.read(), type=Answer)
+            answer: Answer = msgspec.json.decode(file.read(MOST_ANSWER_BYTES), type=Answer)
         except msgspec.DecodeError:
             raise RenderCrashed("the process that read the header gave no answer") from None
     return answer

@@ -1,7 +1,7 @@
 """A child that explains batches and has moods: the first destination's name tells which.
 
-`kill` kills it, `hang` never ends, `nonsense` answers what is no answer, `greedy` asks for
-what it was given.
+`kill` kills it, `hang` never ends, `nonsense` answers what is no answer, `huge` too long a one,
+`greedy` asks for what it was given.
 """
 
 import os
@@ -22,6 +22,7 @@ MOODS: dict[str, Callable[[], Answer | object]] = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": lambda: time.sleep(600),
     "nonsense": lambda: {"type": "Told", "explanation": {"facts": "all of them"}},
+    "huge": lambda: Wanting(None, {"x" * 65 * 1024**2: Piece(0, 10)}),
     "greedy": lambda: Wanting(Piece(0, 10), {}),
 }
 

@@ -1,6 +1,7 @@
 """`POST /explain`: what is told, what it costs, and that nothing else happens."""
 
 import asyncio
+import random
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,6 +19,7 @@ from engine.drawing import draw
 from engine.pieces import BLOCK
 from service.dev.stack import free_port
 from service.embedded import SeaweedFS
+from service.sandbox.work import Reason
 from service.settings import Settings
 from service.storage.folder import FolderStorage
 from service.storage.protocol import Part
@@ -25,6 +27,7 @@ from service.storage.s3 import S3Storage
 from service.store import Store
 from tests.engine.pictures import Words, encoded, noise
 from tests.engine.test_pieces import ALL, FILES
+from tests.engine.uploads import KINDS
 from tests.fonts import font_named
 from tests.integration.api_client import Answer, Api, serving
 from tests.integration.tenants import PICTURE, SMALL, Tenant, add_tenant, job
@@ -248,7 +251,25 @@ async def test_no_more_is_read_than_the_header(
     assert msgspec.convert(answer.words["facts"], engine.Facts) == facts
     assert sum(spy.read) <= (len(data) if most == ALL else most)
     assert spy.fetched == 0
-    assert len(spy.read) <= 6
+    assert len(spy.read) <= (2 if most == ALL else 6)
+
+
+async def test_spoiled_headers_have_an_answer_and_harm_nobody(api: Api, tenant: Tenant) -> None:
+    rng, statuses = random.Random(11), Counter[int]()
+    exits = [f'darkroom_child_exits_total{{reason="{each.value}"}}' for each in Reason]
+    before = [await api.metric(line) for line in exits]
+    for make in KINDS.values():
+        data = make()
+        for _ in range(3):
+            spoiled = bytearray(data[: rng.choice([len(data), len(data), len(data) // 2])])
+            for _ in range(rng.choice([1, 5, 30])):
+                spoiled[rng.randrange(len(spoiled))] = rng.randrange(256)
+            tenant.put("spoiled", bytes(spoiled))
+            answer = await explain(api, tenant, batch(tenant, source="spoiled"))
+            statuses[answer.status] += 1
+            assert answer.words
+    assert set(statuses) == {200, 400, 422}
+    assert [await api.metric(line) for line in exits] == before
 
 
 async def test_a_header_that_goes_on_too_far_is_told_with_the_setting(
@@ -319,6 +340,11 @@ async def test_what_is_wrong_with_a_storage_is_told(
 MOODY = (sys.executable, "-I", str(Path(__file__).with_name("moody_explainer.py")))
 
 
+MOODS = [
+    ("kill", "SIGKILL"), ("nonsense", "no answer"), ("huge", "no answer"), ("greedy", "it has"),
+]  # fmt: skip
+
+
 @pytest.fixture
 async def moody(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
     """An API with one child, of many moods, for two requests of a second at most."""
@@ -334,7 +360,7 @@ async def test_a_child_that_dies_or_lies_is_replaced_and_the_api_lives(
     moody: Api, tenant: Tenant
 ) -> None:
     with capture_logs() as logs:
-        for mood, words in (("kill", "SIGKILL"), ("nonsense", "no answer"), ("greedy", "it has")):
+        for mood, words in MOODS:
             answer = await explain(moody, tenant, tenant.body(f"{mood}.png"))
             assert refusal(answer) == (503, "render_crashed")
             assert words in answer.words["message"]
