@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from html import escape
+from string import Template
 
 from engine.explain import Explanation, JobExplanation
 from engine.ir import Access, Locality
@@ -30,23 +31,30 @@ LOOKS = {
 
 Outlet = TreeSave | TreeBranch
 
-STYLE = """
-svg{--paper:#fff;--ink:#1f2328;--quiet:#59636e;--line:#9aa4af;--box:#f6f8fa;--edge:#d1d9e0;
---held:#fff3c4;--kept:#b88700;--save:#dff3ea;--saved:#1a7f4b;--refused:#cf222e;
---pointwise:#2da44e;--neighbourhood:#8250df;--geometric:#0969da;--global:#bc4c00}
-@media(prefers-color-scheme:dark){
-svg{--paper:#0d1117;--ink:#e6edf3;--quiet:#9198a1;--line:#545d68;--box:#161b22;--edge:#3d444d;
---held:#3a2d0c;--kept:#d29922;--save:#0f2d20;--saved:#3fb950;--refused:#ff7b72;
---pointwise:#3fb950;--neighbourhood:#a371f7;--geometric:#4493f8;--global:#f0883e}}
-.paper{fill:var(--paper)}.box{fill:var(--box);stroke:var(--edge)}
-.held{fill:var(--held);stroke:var(--kept);stroke-dasharray:4 3}
-.save{fill:var(--save);stroke:var(--saved)}.line{fill:none;stroke:var(--line);stroke-width:1.5}
-text{font:12px ui-sans-serif,system-ui,sans-serif;fill:var(--ink)}.name{font-weight:600}
-.words{font:10.5px ui-monospace,monospace;fill:var(--quiet)}
-.frame{stroke:var(--paper);stroke-width:5;paint-order:stroke}.title{font-size:15px;font-weight:600}
-.ink{fill:var(--ink)}.refused{fill:var(--refused)}.pointwise{fill:var(--pointwise)}.geometric{fill:var(--geometric)}
-.neighbourhood{fill:var(--neighbourhood)}.global{fill:var(--global)}
+FONTS = """
+text{font:12px ui-sans-serif,system-ui,sans-serif}
+.title{font-size:15px;font-weight:600}.name{font-weight:600}
+.words{font:10.5px ui-monospace,monospace}.frame{stroke-width:5;paint-order:stroke}
+.line{fill:none;stroke-width:1.5}.held{stroke-dasharray:4 3}
 """
+COLOURS = Template("""
+.paper{fill:$paper}.box{fill:$box;stroke:$edge}.held{fill:$held;stroke:$kept}
+.save{fill:$save;stroke:$saved}.line{stroke:$line}.frame{stroke:$paper}
+text{fill:$ink}.words{fill:$quiet}.ink{fill:$ink}.refused{fill:$refused}
+.pointwise{fill:$pixel}.neighbourhood{fill:$near}.geometric{fill:$far}.global{fill:$all}
+""")
+LIGHT = {
+    "paper": "#fff", "ink": "#1f2328", "quiet": "#59636e", "line": "#9aa4af", "box": "#f6f8fa",
+    "edge": "#d1d9e0", "held": "#fff3c4", "kept": "#b88700", "save": "#dff3ea", "saved": "#1a7f4b",
+    "refused": "#cf222e", "pixel": "#2da44e", "near": "#8250df", "far": "#0969da", "all": "#bc4c00",
+}  # fmt: skip
+DARK = {
+    "paper": "#0d1117", "ink": "#e6edf3", "quiet": "#9198a1", "line": "#545d68", "box": "#161b22",
+    "edge": "#3d444d", "held": "#3a2d0c", "kept": "#d29922", "save": "#0f2d20", "saved": "#3fb950",
+    "refused": "#ff7b72", "pixel": "#3fb950", "near": "#a371f7", "far": "#4493f8", "all": "#f0883e",
+}  # fmt: skip
+DARKENED = f"@media(prefers-color-scheme:dark){{{COLOURS.substitute(DARK)}}}"
+STYLE = f"{FONTS}{COLOURS.substitute(LIGHT)}{DARKENED}"
 
 # What XML 1.0 has no place for, however it is spelt.
 UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -30,7 +30,7 @@ TRACEPARENT = re.compile(
 )
 JSON = "application/json"
 
-DATABASE_AWAY = (  # a handler opens nothing else, so that every OSError is Postgres's
+DATABASE_AWAY = (  # storages turn an OSError into their own; any other is Postgres's
     OSError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
