@@ -8,8 +8,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from engine.ir import Access, Frame, Locality, Node
-from engine.nodes import Overlay, Resample, Rotate
+from engine.nodes import Enhance, Overlay, Resample, Rotate, SelectiveBlur
 
+BRANCHING = (Enhance, SelectiveBlur)
+MOST_BRANCHING = 4  # one after the other in a stream; of ten, rows are made again and again
 SMALL = 32 * 1024 * 1024  # bytes
 
 
@@ -39,16 +41,18 @@ def stages(nodes: Iterable[Node], frame: Frame, in_memory: bool = False) -> Iter
     """Tell the stages of a run, from decoding on or from a picture that is in memory.
 
     The source is read in sequence. Before a node that jumps about, what was made so far is
-    put into memory, and so is a small picture before something is laid over it. Before a
-    node that reads a row more than once, rows that took work are held, and tiles of what was
-    rotated. The nodes before have cut the picture down as far as the plan does.
+    put into memory, and so is a small picture before something is laid over it, and any
+    picture in a long row of nodes that branch widely. Before a node that reads a row more
+    than once, rows that took work are held, and tiles of what was rotated. The nodes before
+    have cut the picture down as far as the plan does.
     """
-    rereadable, work = in_memory, Before.NOTHING
+    rereadable, work, branching = in_memory, Before.NOTHING, 0
     for node in nodes:
         before = Before.NOTHING
-        if _wants_memory(node, frame, rereadable):
+        branching += isinstance(node, BRANCHING)
+        if _wants_memory(node, frame, rereadable) or branching > MOST_BRANCHING:
             before = Before.NOTHING if in_memory else Before.MEMORY
-            rereadable, work = True, Before.NOTHING
+            rereadable, work, branching = True, Before.NOTHING, int(isinstance(node, BRANCHING))
         elif _reads_again(node) or (work is Before.TILES and isinstance(node, Overlay)):
             before, work = work, Before.NOTHING
         made = node.frame(frame)

@@ -8,12 +8,14 @@ from engine.ir import Frame, Node, source_frame
 from engine.nodes import (
     Convolve,
     Decode,
+    Enhance,
     Flatten,
     Letters,
     Overlay,
     Premultiply,
     Resample,
     Rotate,
+    SelectiveBlur,
     ToSrgb,
     Turn,
     Unpremultiply,
@@ -49,6 +51,14 @@ def kept(*nodes: Node, frame: Frame | None = None) -> list[tuple[int, Before]]:
 )
 def test_what_is_kept_on_the_way(nodes: tuple[Node, ...], expected: object) -> None:
     assert kept(*nodes) == expected
+
+
+def test_a_long_row_of_nodes_that_branch_is_cut() -> None:
+    rows, memory = Before.ROWS, Before.MEMORY
+    cut = [(3, rows), (4, rows), (5, rows), (6, memory), (7, rows)]
+    assert kept(*SOURCE, *[Enhance()] * 6) == cut
+    assert kept(*SOURCE, *[SelectiveBlur()] * 6) == cut
+    assert (6, memory) not in kept(*SOURCE, *[MASK] * 6)
 
 
 def test_what_is_in_memory_already_is_not_put_there_again() -> None:
