@@ -111,7 +111,7 @@ class Explainer:
             source=files.source.file,
             inputs={key: each.file for key, each in files.inputs.items()},
             jobs=(msgspec.json.encode(question),),
-            deadline=self._settings.explain_seconds,
+            deadline=2 * self._settings.explain_seconds,  # the request's own ends it before
             limits=engine_limits(self._settings),
         )
         async with (await self._children()).render(work) as rendering:

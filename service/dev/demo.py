@@ -106,22 +106,27 @@ def table(status: dict[str, Any]) -> str:
 
 def how_to_repeat(dev: Dev) -> str:
     """Give the curl lines that do it again, with another photo if you like."""
-    body = {"service_id": dev.service_id, "source": PHOTO, "jobs": JOBS[:2]}
-    post = shlex.join(
+    status = f"curl -s {dev.url}/request/PROCESS_ID -H 'Authorization: Bearer {dev.token}'"
+    return (
+        f"Do it again:\n\n{_how_to_post(dev, '/request', JOBS[:2])}\n\n"
+        f"See how it went:\n\n{status}\n\n"
+        f"See what would be done, without doing it:\n\n"
+        f"{_how_to_post(dev, '/explain', JOBS[:1])} -H 'Accept: text/plain'\n\n"
+        f"With a photo of your own, put it into the storage first and name it as the source:\n\n"
+        f"{_how_to_store(dev)}"
+    )
+
+
+def _how_to_post(dev: Dev, path: str, jobs: list[dict[str, Any]]) -> str:
+    body = {"service_id": dev.service_id, "source": PHOTO, "jobs": jobs}
+    return shlex.join(
         [
-            "curl", "-s", f"{dev.url}/request",
+            "curl", "-s", f"{dev.url}{path}",
             "-H", f"Authorization: Bearer {dev.token}",
             "-H", "Content-Type: application/json",
             "-d", json.dumps(body),
         ]
     )  # fmt: skip
-    status = f"curl -s {dev.url}/request/PROCESS_ID -H 'Authorization: Bearer {dev.token}'"
-    return (
-        f"Do it again:\n\n{post}\n\n"
-        f"See how it went:\n\n{status}\n\n"
-        f"With a photo of your own, put it into the storage first and name it as the source:\n\n"
-        f"{_how_to_store(dev)}"
-    )
 
 
 def _how_to_store(dev: Dev) -> str:

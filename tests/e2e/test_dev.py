@@ -101,9 +101,13 @@ def test_a_newcomer_sees_pictures_and_does_it_again(tmp_path: Path) -> None:
             assert f"demo/{name}" in stack.printed
             with Image.open(tmp_path / "d" / "storage" / "demo" / name) as picture:
                 picture.load()
-        curl = next(line for line in stack.printed.splitlines() if line.startswith("curl -s"))
-        arguments = shlex.split(curl)
-        answer = stack.post("/request", json.loads(arguments[arguments.index("-d") + 1]))
+        curls = [
+            shlex.split(line) for line in stack.printed.splitlines() if line.startswith("curl -s")
+        ]
+        asked = {curl[2]: json.loads(curl[curl.index("-d") + 1]) for curl in curls if "-d" in curl}
+        url = stack.dev["url"]
+        assert stack.post("/explain", asked[f"{url}/explain"])["facts"]["width"] == 451
+        answer = stack.post("/request", asked[f"{url}/request"])
         assert stack.finish(answer["process_id"])["status"] == "FINISHED"
 
         assert set(stack.dev["pids"]) == {"postgres", "valkey", "api", "worker"}
