@@ -13,7 +13,7 @@ from engine.vips import Image
 
 @dataclass
 class Grove:
-    """The trees of a batch, the pictures that are held, and the jobs that are still to do.
+    """The trees of a batch, the pictures that are held, and the jobs that need no more.
 
     `decoding` is told of each reading of the source from its start, by the frame that it gives.
     """

@@ -1,6 +1,6 @@
 """From a source and its jobs to encoded bytes: plan, lower, pull."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,19 +74,25 @@ def render(
     inputs: Inputs = NO_INPUTS,
     limits: EngineLimits = DEFAULT_LIMITS,
     stats: Stats | None = None,
+    wanted: Collection[int] | None = None,
 ) -> Iterator[Result]:
     """Make the jobs' pictures, one after the other, each given as soon as it is ready.
 
     `inputs` are the watermarks by key; one that cannot be had is given as its error, which
     ends only the jobs that ask for it. Gives the job's index with its output, or with the
     error that ended this job alone; an error of the source itself is given for every job.
+
+    `wanted` are the indexes of those that are to be made, all if it is left out. What a job
+    is made from depends on the jobs beside it, so a batch that is made in parts, each time
+    with all its jobs at hand, comes out byte for byte as if it were made at once.
     """
+    wanted = sorted(range(len(jobs)) if wanted is None else wanted)
     try:
         rendering = Rendering(source, inputs, limits, stats if stats is not None else Stats())
     except DarkroomError as error:
-        yield from ((index, error) for index in range(len(jobs)))
+        yield from ((index, error) for index in wanted)
         return
-    yield from rendering.outcomes(jobs)
+    yield from rendering.outcomes(jobs, wanted)
 
 
 def input_keys(jobs: Sequence[Job]) -> list[str]:
@@ -122,32 +128,44 @@ class Rendering:
         self.measured: dict[tuple[Node, ...], Box] = {}
         self.damaged: DarkroomError | None = None
 
-    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Result]:
-        """Do the jobs in their order; a job's error is a result like another.
+    def outcomes(self, jobs: Sequence[Job], wanted: Sequence[int]) -> Iterator[Result]:
+        """Do the wanted jobs in their order; a job's error is a result like another.
 
         What the header alone decides is planned first. What depends on pixels is planned
         when the first such job has its turn, and shares what it can with its own kind.
         """
         settled = [self._settled(job, looking=False) for job in jobs]
-        grove = Grove(self._shared(jobs, settled), self.facts, self.bench, self._count_decoding)
-        for index in range(len(jobs)):
+        grove = Grove(
+            self._shared(jobs, dict(enumerate(settled))),
+            self.facts,
+            self.bench,
+            self._count_decoding,
+            done=set(range(len(jobs))).difference(wanted),
+        )
+        for index in wanted:
             if _awaits(settled[index]):
-                looked = [
-                    self._settled(job, looking=True) if _awaits(made) else None
-                    for job, made in zip(jobs, settled, strict=True)
-                ]
+                looked = self._looked_at(jobs, settled, wanted)
                 grove.trees += self._shared(jobs, looked)
-                settled = [
-                    old if new is None else new for old, new in zip(settled, looked, strict=True)
-                ]
+                for other, made in looked.items():
+                    settled[other] = made
             yield index, self._outcome(index, settled[index], grove)
             grove.finish(index)
 
+    def _looked_at(
+        self, jobs: Sequence[Job], settled: Sequence[Plan | DarkroomError], wanted: Sequence[int]
+    ) -> dict[int, Plan | DarkroomError]:
+        """Plan on what awaits pixels; of jobs that are not wanted, what needs no further look."""
+        awaiting = [index for index, made in enumerate(settled) if _awaits(made)]
+        awaiting.sort(key=lambda index: index not in wanted)
+        return {index: self._settled(jobs[index], looking=index in wanted) for index in awaiting}
+
     def _settled(self, job: Job, looking: bool) -> Plan | DarkroomError:
-        """Plan a job to its end or, if not `looking` at pixels, to where it needs them."""
+        """Plan a job to its end or, if not `looking` at pixels, to where it needs new ones."""
         measured: dict[int, Box] = {}
         try:
-            while (made := self._plan(job, measured)).awaits is not None and looking:
+            while (made := self._plan(job, measured)).awaits is not None:
+                if not looking and made.nodes not in self.measured:
+                    break
                 measured[made.awaits] = self._measure(made)
         except DarkroomError as error:
             return error
@@ -167,13 +185,13 @@ class Rendering:
         return self.measured[made.nodes]
 
     def _shared(
-        self, jobs: Sequence[Job], settled: Sequence[Plan | DarkroomError | None]
+        self, jobs: Sequence[Job], settled: Mapping[int, Plan | DarkroomError]
     ) -> tuple[Branch, ...]:
         """Bring together all that was planned to its end."""
         began = self.stats.clock()
         plans = {
             index: made
-            for index, made in enumerate(settled)
+            for index, made in sorted(settled.items())
             if isinstance(made, Plan) and made.awaits is None and not _moves(made)
         }
         to_the_letter = {i for i in plans if mode_of(jobs[i], self.limits) is Mode.EXACT}

@@ -42,8 +42,8 @@ class Isolation:
             try:
                 async with self._sandbox.render(self._work_for(group)) as rendering:
                     async for result in rendering:
-                        left.remove(group[result.index])
-                        yield group[result.index], result.outcome
+                        left.remove(result.index)
+                        yield result.index, result.outcome
                     if rendering.summary is not None:
                         self._on_summary(rendering.summary)
             except (RenderCrashed, RenderTimeout) as error:

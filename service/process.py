@@ -46,11 +46,12 @@ log = structlog.get_logger(__name__)
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """What a claimed request still asks for; `jobs` by their position in it."""
+    """What was accepted: all its jobs, as read and as spelt, and which are still `pending`."""
 
     source: Key
-    jobs: Mapping[int, Job]
-    spelt: Mapping[int, bytes]
+    jobs: Sequence[Job]
+    spelt: tuple[bytes, ...]
+    pending: Sequence[int]
 
 
 class Files(Struct, frozen=True, kw_only=True):
@@ -153,15 +154,15 @@ class Processor:
                 source = stack.enter_context(await self._open(storage, order.source))
                 inputs: dict[str, BinaryIO] = {}
                 missing: dict[Key, DarkroomError] = {}
-                for key in {key for job in order.jobs.values() for key in inputs_of(job)}:
+                for key in {key for job in order.jobs for key in inputs_of(job)}:
                     try:
                         inputs[str(key)] = stack.enter_context(await self._open(storage, key))
                     except DarkroomError as error:
                         missing[key] = error
             failed = {
                 position: missing[key]
-                for position, job in order.jobs.items()
-                for key in inputs_of(job) & missing.keys()
+                for position in order.pending
+                for key in inputs_of(order.jobs[position]) & missing.keys()
             }
             failpoints.reach("worker.after_fetch")
             yield Files(source=source, inputs=inputs, failed=failed)
@@ -175,7 +176,7 @@ class Processor:
         """Give each pending job's output or error, as soon as it is there."""
         for position, error in files.failed.items():
             yield position, error
-        wanted = [position for position in order.jobs if position not in files.failed]
+        wanted = [position for position in order.pending if position not in files.failed]
         if not wanted:
             return
 
@@ -183,7 +184,8 @@ class Processor:
             return Work(
                 source=files.source,
                 inputs=files.inputs,
-                jobs=tuple(order.spelt[position] for position in positions),
+                jobs=order.spelt,
+                wanted=tuple(positions),
                 deadline=self._settings.render_seconds * len(positions),
                 limits=engine_limits(self._settings),
             )
@@ -297,13 +299,17 @@ class _Spelling(Struct):
 
 
 def read_order(claim: Claim) -> Order:
-    """Read again what was accepted, as far as it is still to be done."""
+    """Read again what was accepted.
+
+    Jobs that are done are read too: what the others are made from depends on them.
+    """
     request = parse(claim.request.encode(), CreateProcess, ACCEPTED)
     spelt = msgspec.json.decode(claim.request, type=_Spelling).jobs
     return Order(
         source=request.source,
-        jobs={position: request.jobs[position] for position in claim.pending},
-        spelt={position: bytes(spelt[position]) for position in claim.pending},
+        jobs=request.jobs,
+        spelt=tuple(map(bytes, spelt)),
+        pending=claim.pending,
     )
 
 

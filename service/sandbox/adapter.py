@@ -14,16 +14,18 @@ def render_order(order: Order) -> Answers:
         try:
             jobs[index] = parse(words, Job)
         except InvalidRequest as error:  # it was fine when it was accepted, by another version
-            yield index, error
+            if index in order.wanted:
+                yield index, error
     stats = Stats(clock=time.perf_counter)
+    indexes = tuple(jobs)
     outcomes = render(
         Source.from_fd(order.source),
         tuple(jobs.values()),
         inputs={key: Source.from_fd(fd) for key, fd in order.inputs.items()},
         limits=order.limits,
         stats=stats,
+        wanted=[place for place, index in enumerate(indexes) if index in order.wanted],
     )
-    indexes = tuple(jobs)
     for place, outcome in outcomes:
         yield indexes[place], _picture(outcome) if isinstance(outcome, Output) else outcome
     return _summary(stats)

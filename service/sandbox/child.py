@@ -103,7 +103,7 @@ class Desk:
         wire.send(self._channel, wire.Finished(summary, resident))
 
     def _answer_all(self, order: Order) -> Summary:
-        unanswered = set(range(len(order.jobs)))
+        unanswered = set(order.wanted)
         answers = self._render(order)
         while True:
             began = time.perf_counter()
@@ -175,6 +175,7 @@ def _order_in(descriptors: list[int]) -> Order:
         source=source,
         inputs=dict(zip(asked.inputs, inputs, strict=True)),
         jobs=asked.jobs,
+        wanted=asked.wanted,
         limits=asked.limits,
     )
 

@@ -98,7 +98,7 @@ class Child:
         self._process.forget_stderr()
         wire.send(self._socket, parcel.task, parcel.descriptors)
         self.works += 1
-        self._rendering = Rendering(parcel.jobs, self._taken)
+        self._rendering = Rendering(parcel.wanted, self._taken)
         self._deadline = parcel.task.deadline
         self._clock.start(self._deadline)
         return self._rendering

@@ -15,6 +15,7 @@ class Order(Struct, frozen=True, kw_only=True):
     source: int
     inputs: Mapping[str, int]
     jobs: tuple[bytes, ...]
+    wanted: tuple[int, ...]
     limits: EngineLimits
 
 

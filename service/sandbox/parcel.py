@@ -23,10 +23,10 @@ class Parcel:
                 len(work.inputs),
                 "files",
             )
-        self.jobs = len(work.jobs)
+        self.wanted = tuple(range(len(work.jobs))) if work.wanted is None else work.wanted
         self.task = wire.Task(work.deadline)
         self._descriptors: list[int] = []
-        payload = wire.Payload(work.jobs, tuple(work.inputs), work.limits)
+        payload = wire.Payload(work.jobs, self.wanted, tuple(work.inputs), work.limits)
         try:
             self._descriptors.append(wire.sealed_file("payload", msgspec.msgpack.encode(payload)))
             for file in (work.source, *work.inputs.values()):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 from engine.errors import DarkroomError
@@ -21,10 +21,10 @@ class Rendering:
     too, so the first is the one it was busy with.
     """
 
-    def __init__(self, jobs: int, on_taken: Callable[["Rendering"], None]) -> None:
+    def __init__(self, wanted: Iterable[int], on_taken: Callable[["Rendering"], None]) -> None:
         self.summary: Summary | None = None
         """The figures of the whole work, after the last result; None if they were lost."""
-        self._open = set(range(jobs))
+        self._open = set(wanted)
         self._waiting: deque[Result] = deque()
         self._on_taken = on_taken
         self._over = False

@@ -100,6 +100,7 @@ class Payload(Struct, frozen=True):
     """The part of a task that may be big: in a memory file of its own."""
 
     jobs: tuple[bytes, ...]
+    wanted: tuple[int, ...]
     inputs: tuple[str, ...]
     limits: EngineLimits
 

@@ -20,6 +20,8 @@ class Work(Struct, frozen=True, kw_only=True):
     source: BinaryIO
     jobs: tuple[bytes, ...]
     """Each job as JSON, an object of the API document."""
+    wanted: tuple[int, ...] | None = None
+    """The places of the jobs to make, all if it is None; the others are planned with them."""
     deadline: float
     """Seconds that the child may work, not counting waits for a slot or for the caller."""
     inputs: Mapping[str, BinaryIO] = field(default_factory=dict)

@@ -98,9 +98,9 @@ def test_a_layer_is_made_ready_once_a_batch() -> None:
     inputs = {"m": Source.from_bytes(encoded(noise(20, 20, 4)))}
     source = Source.from_bytes(encoded(WHITE))
     rendering = Rendering(source, inputs, EngineLimits(), Stats())
-    list(rendering.outcomes([job(*words)]))
+    list(rendering.outcomes([job(*words)], [0]))
     first = [id(ink) for ink in rendering.bench.layers.values()]
-    list(rendering.outcomes([job(*words)]))
+    list(rendering.outcomes([job(*words)], [0]))
     assert len(first) == 2
     assert [id(ink) for ink in rendering.bench.layers.values()] == first
 

@@ -1,5 +1,6 @@
 """Jobs that share make the same pictures as jobs that do not, with fewer decodes."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +16,7 @@ from engine.facts import Facts, SourceFormat
 from engine.grove import Grove
 from engine.ir import Frame
 from engine.lower import Bench
-from engine.render import plan
+from engine.render import Result, plan
 from engine.share import Branch, share
 from engine.transforms import Job
 from engine.tree import shown, tree_lines
@@ -101,6 +102,23 @@ def test_many_sizes_of_a_photo_are_the_same_to_the_eye(kind: str) -> None:
     assert (stats.decode_passes, slow.decode_passes) == (1, 1)
     for one, other in zip(quick, exact, strict=True):
         assert distance(one, other)[1] >= 40
+
+
+def test_a_batch_made_in_parts_is_the_same_byte_for_byte() -> None:
+    """As after a crash, when some of its results are there already."""
+    source = Source.from_bytes(camera()[0])
+    unbarred: Words = {"type": "ulb"}
+    lists = [*widths(1100, 800, 640), [unbarred, *widths(500)[0]], [unbarred, *widths(300)[0]]]
+    batch = jobs(*lists)
+    whole = outputs(render(source, batch))
+    for part in ([1], [2, 4], [0, 3]):
+        assert outputs(render(source, batch, wanted=part)) == {i: whole[i] for i in part}
+    ((_, alone),) = outputs(render(source, [batch[2]])).items()
+    assert alone != whole[2]  # or there would be nothing to see
+
+
+def outputs(results: Iterable[Result]) -> dict[int, bytes]:
+    return {index: made.data for index, made in results if isinstance(made, Output)}
 
 
 def test_one_decode_serves_eight_sizes() -> None:

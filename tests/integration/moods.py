@@ -21,7 +21,7 @@ class MoodySandbox(Sandbox):
             self.exits.append(ended)
             told(ended)
 
-        super().__init__(slots, command=MOODY, on_exit=note, **options)
+        super().__init__(slots, **{**options, "command": MOODY, "on_exit": note})
 
     def reasons(self) -> list[str]:
         """Give why children ended since this was asked last."""

@@ -21,16 +21,15 @@ STALL_SECONDS = 0.5
 def render(order: Order) -> Answers:
     names = [msgspec.json.decode(job)["destination"] for job in order.jobs]
     summary = Summary()
-    for index, name in enumerate(names):
-        act_out(name)
-        answers = render_order(msgspec.structs.replace(order, jobs=(order.jobs[index],)))
+    for index in order.wanted:
+        act_out(names[index])
+        answers = render_order(msgspec.structs.replace(order, wanted=(index,)))
         try:
             while True:
-                _, answer = next(answers)
-                yield index, answer
+                yield next(answers)
         except StopIteration as end:
             summary = end.value
-    if any("parting" in name for name in names):
+    if any("parting" in names[index] for index in order.wanted):
         die()
     return summary
 

@@ -23,9 +23,10 @@ from service.dev.stack import free_port
 from service.failpoints import ALL, Failpoint
 from service.settings import Settings
 from service.store import Store
+from tests.engine.pictures import encoded, noise
 from tests.integration.api_client import Api
-from tests.integration.tenants import Tenant
-from tests.integration.workers import WorkerProcess, ended, until, worker_process, working
+from tests.integration.tenants import Tenant, Words, job
+from tests.integration.workers import WorkerProcess, done_by, ended, until, worker_process, working
 
 IN_WORKER = [point for point in ALL if point.startswith(("worker.", "callback."))]
 
@@ -84,11 +85,33 @@ async def test_a_worker_that_dies_there_loses_and_repeats_nothing(
         await until(lambda: _delivered(shared_store, process_id))
     assert status["status"] == "FINISHED"
     assert tenant.files() == {"in.png", "a.png", "b.png"}
-    for job in status["jobs"]:
-        assert hashlib.sha256(tenant.read(job["destination"])).hexdigest() == job["sha256"]
+    for each in status["jobs"]:
+        assert hashlib.sha256(tenant.read(each["destination"])).hexdigest() == each["sha256"]
     assert len({name for name, _ in receiver.came}) == 1
     assert all(body == receiver.came[0][1] for _, body in receiver.came)
     assert await _left_behind(shared_store) == 0
+
+
+async def test_what_is_made_after_a_crash_is_what_would_have_been_made(
+    api: Api, settings: Settings, tenant: Tenant
+) -> None:
+    """Sizes are made from each other, so what is left of a batch is planned with what is done."""
+    tenant.put("photo.jpg", encoded(noise(1000, 700), "JPEG"))
+
+    def body(folder: str) -> Words:
+        jobs = [job(f"{folder}/{w}.png", {"type": "resize", "width": w}) for w in (600, 400, 200)]
+        return tenant.body() | {"source": "photo.jpg", "jobs": jobs}
+
+    async with worker_process(
+        msgspec.structs.replace(settings, failpoint="worker.between_jobs")
+    ) as victim:
+        interrupted = await api.create(tenant, body("interrupted"))
+        await dead(victim)
+    async with working(settings):
+        made = [await ended(api, tenant, interrupted), await done_by(api, tenant, body("whole"))]
+    assert [status["status"] for status in made] == ["FINISHED"] * 2
+    one, other = ([each["sha256"] for each in status["jobs"]] for status in made)
+    assert one == other
 
 
 async def dead(victim: WorkerProcess) -> None:

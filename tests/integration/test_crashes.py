@@ -42,7 +42,7 @@ async def sandboxes() -> AsyncIterator[list[MoodySandbox]]:
         return opened[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.worker.Sandbox", open_moody)
+        patch.setattr("service.children.Sandbox", open_moody)
         yield opened
 
 

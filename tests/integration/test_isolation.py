@@ -45,8 +45,12 @@ class Request:
 
     def work_for(self, positions: Sequence[int]) -> Work:
         self.groups.append(list(positions))
-        jobs = tuple(self.jobs[position] for position in positions)
-        return Work(source=self.source, jobs=jobs, deadline=self.seconds * len(jobs))
+        return Work(
+            source=self.source,
+            jobs=tuple(self.jobs),
+            wanted=tuple(positions),
+            deadline=self.seconds * len(positions),
+        )
 
     async def outcomes(self, sandbox: MoodySandbox) -> dict[int, str]:
         """Render everything: each position has one outcome."""

@@ -66,4 +66,4 @@ async def is_there(tenant: Tenant, name: str) -> bool:
 
 @pytest.fixture
 def moody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.worker.Sandbox", MoodySandbox)
+    monkeypatch.setattr("service.children.Sandbox", MoodySandbox)
