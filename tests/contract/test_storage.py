@@ -75,6 +75,8 @@ class Place:
             yield self.options
         finally:
             os.seteuid(os.getuid())
+            path.parent.chmod(0o755)
+            path.chmod(0o644)
 
 
 def _files(root: Path) -> list[str]:

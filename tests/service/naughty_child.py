@@ -60,6 +60,11 @@ def sleep(_: Order, seconds: float) -> object:
     return {"slept": seconds}
 
 
+def count_files(_: Order) -> object:
+    time.sleep(0.1)  # so that the next child is asked for the next count
+    return {"pid": os.getpid(), "files": sum(map(_is_open, range(1024)))}
+
+
 def refuse(_: Order) -> DarkroomError:
     return SourceTooLarge("the source is too large", "max_source_pixels", 10, 1e6, "pixels")
 
@@ -253,7 +258,7 @@ def start_thread(_: Order) -> object:
 
 ACTS: dict[str, Callable[..., object]] = {
     act.__name__: act for act in (
-        tell, make, sleep, refuse, refuse_all, fail, crash, segfault, leave,
+        tell, make, sleep, count_files, refuse, refuse_all, fail, crash, segfault, leave,
         leave_at_the_end, hang_up, eat, eat_shared, eat_like_glib, keep, spin, send_bytes,
         send_message, read_files, write_source, look_around, connect, connect_by_syscall,
         read, write, remove, run, run_in_place, fork, signal_parent, raise_limit,

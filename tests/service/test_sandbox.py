@@ -225,16 +225,18 @@ async def test_two_hundred_works_leave_nothing_behind(pair: Playground) -> None:
         answers = await pair.ask({"do": "tell", "text": "x" * 10_000}, {"do": "refuse"})
         assert len(answers) == 2
 
-    def belongings() -> tuple[int, int, int]:
+    async def belongings() -> tuple[int, int, dict[int, int]]:
+        counts = await asyncio.gather(*(pair.ask_one("count_files") for _ in pair.pids))
+        files = {count["pid"]: count["files"] for count in counts}
+        assert files.keys() == set(pair.pids)
         me = psutil.Process()
-        fds = sum(psutil.Process(pid).num_fds() for pid in pair.pids)
-        return me.num_fds(), len(me.children(recursive=True)), fds
+        return me.num_fds(), len(me.children(recursive=True)), files
 
-    await pair.ask({"do": "tell"})
-    before = belongings()
+    await belongings()
+    before = await belongings()
     for _ in range(50):
         await asyncio.gather(*(rummage() for _ in range(4)))
-    assert belongings() == before
+    assert await belongings() == before
 
 
 async def test_results_that_nobody_took_are_closed(pair: Playground) -> None:
