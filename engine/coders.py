@@ -11,6 +11,7 @@ from functools import singledispatch
 from typing import NamedTuple
 
 from engine.facts import Facts, SourceFormat
+from engine.heap import LARGEST_KEPT
 from engine.ir import Frame, Save
 from engine.saving import (
     KINDS,
@@ -24,9 +25,9 @@ from engine.saving import (
 )
 
 AV1_STARTS = 4_500_000  # bytes that libaom and dav1d take for any picture
+SEARCHED = 2_500_000  # bytes of libwebp's choice between ways, from effort 4 on
 REPEATS = 11_000_000  # bytes of libwebp's search for repeated pixels in alpha, at effort 6
 COLOURS_COUNTED = 100_000_000  # bytes at most in which a palette's colours are counted
-STRIP_KEPT = 64 * 1024 * 1024  # bytes of an animated WebP's frames that stay in the heap
 COPIES = 2  # of a file: libvips' own, and the one that is handed on
 
 
@@ -54,7 +55,7 @@ def decoder(facts: Facts, pages: int) -> Taken:
     if pages == 1 or facts.format is not SourceFormat.WEBP:
         return taken
     strip = facts.size.pixels * pages * (3 + facts.alpha)
-    return taken._replace(most=taken.most + min(strip, STRIP_KEPT))
+    return taken._replace(most=taken.most + min(strip, LARGEST_KEPT))
 
 
 def _decoded(facts: Facts) -> _Pixel:
@@ -134,7 +135,9 @@ def _(options: WebpOptions, quality: int, frame: Frame) -> _Pixel:
         return _Pixel(30, 68 + canvases, REPEATS)
     tokens = 4.5 * _lossy(quality)
     most = (42 if frame.alpha else 8) + tokens + 12 * bool(options.sharp) + canvases
-    return _Pixel(13 if frame.alpha else 4, most + 6.5 * (options.effort > 3))
+    if options.effort > 3:
+        return _Pixel(13 if frame.alpha else 4, most + 5.5, SEARCHED)
+    return _Pixel(13 if frame.alpha else 4, most)
 
 
 @_kept.register

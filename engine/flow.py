@@ -64,6 +64,11 @@ def stages(nodes: Iterable[Node], frame: Frame, in_memory: bool = False) -> Iter
             work = Before.ROWS
 
 
+def streams(nodes: Iterable[Node]) -> bool:
+    """Tell whether nothing is put into memory on the way, whatever the frames are."""
+    return not any(node.access is Access.RANDOM or isinstance(node, Overlay) for node in nodes)
+
+
 def _wants_memory(node: Node, frame: Frame, rereadable: bool) -> bool:
     jumps = node.access is Access.RANDOM
     return jumps or (isinstance(node, Overlay) and not rereadable and frame.bytes <= SMALL)

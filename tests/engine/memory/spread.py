@@ -123,6 +123,20 @@ CHAINS: dict[str, list[Words]] = {
     "rotate, watermark": [*TYPES["rotate"], *TYPES["watermark"]],
     "half, watermark, annotation": [*TYPES["half"], *TYPES["watermark"], *TYPES["annotation"]],
 }
+LONG_CHAINS: dict[str, list[Words]] = {
+    "twenty texts": [
+        {"type": "annotation", "text": f"Text {at}", "size": 20, "yoffset": 9 * at - 90}
+        for at in range(20)
+    ],
+    "eight watermarks": [
+        {"type": "watermark", "source": "mark", "xoffset": 30 * at} for at in range(8)
+    ],
+    "ten blurs": 10 * TYPES["fine blur"],
+    "twenty masks": 20 * TYPES["smooth"],
+    "three times enhanced": 3 * TYPES["enhance"],
+    "six turns": [{"type": "rotate", "degrees": 3 + at} for at in range(6)],
+    "all kinds": 4 * [*TYPES["blur"], *TYPES["edgedetect"], *TYPES["mirror"], *TYPES["watermark"]],
+}
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "jpeg": ("jpg", {}),
     "fine jpeg": ("jpg", {"quality": 95}),
@@ -188,6 +202,12 @@ class Spread:
             for source in (f"photo-{size}.jpg", f"veiled-{size}.png"):
                 for name, words in (TYPES | CHAINS).items():
                     yield Plan(f"{name} {source}", self.case(source, words))
+
+    def chains(self) -> Iterator[Plan]:
+        """Give jobs of many transformations."""
+        for source in ("photo-middle.jpg", "veiled-middle.png"):
+            for name, words in LONG_CHAINS.items():
+                yield Plan(f"{name} {source}", self.case(source, words))
 
     def formats(
         self, content: str = "photo", sizes: tuple[str, ...] = tuple(SIZES)
