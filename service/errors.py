@@ -128,6 +128,7 @@ class Unavailable(HttpError):
     status = 503
     code = "unavailable"
     retryable = True
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}  # about as long as a restart takes
 
 
 class StorageError(DarkroomError):

@@ -127,7 +127,7 @@ def refusals(invalid: Iterable[Problem], *errors: DarkroomError, unexpected: boo
 
 
 def _refusal(status: int, problems: Iterable[Problem]) -> Schema:
-    headers = {401: ["WWW-Authenticate"], 429: ["Retry-After"]}.get(status, [])
+    headers = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
     seen: Counter[str] = Counter()
     named = {}
     for words in problems:

@@ -89,6 +89,7 @@ async def test_without_postgres_it_says_so_and_recovers(settings: Settings, tmp_
                     assert (status, reason.partition(":")[0]) == (503, "database")
                     for answer in await asked(api, tenant, process_id):
                         assert (answer.status, answer.words["code"]) == (503, "unavailable")
+                        assert answer.headers["Retry-After"] == "2"
                         assert "sock" not in answer.words["message"]
                 assert (await api.ask("GET", "/livez")).status == 200
                 await server.start()
