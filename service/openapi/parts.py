@@ -127,7 +127,8 @@ def refusals(invalid: Iterable[Problem], *errors: DarkroomError, unexpected: boo
 
 
 def _refusal(status: int, problems: Iterable[Problem]) -> Schema:
-    headers = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
+    wait = ["Retry-After"]
+    headers = {401: ["WWW-Authenticate"], 429: wait, 503: wait}.get(status, [])
     seen: Counter[str] = Counter()
     named = {}
     for words in problems:
