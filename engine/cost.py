@@ -24,6 +24,7 @@ from engine.nodes import Layer, Letters
 from engine.share import Branch
 
 ANY_PICTURE = 8_000_000  # bytes of libvips for the first picture, whatever it is
+CERTAIN_A_PIXEL = 70  # bytes that are certain at most: two pictures, a decoder, an encoder
 GAPS = 192 * 1024 * 1024  # bytes at most that earlier jobs leave in the heap, in small pieces
 
 
@@ -67,16 +68,24 @@ def check_memory(plan: Plan, limits: EngineLimits) -> None:
 
     The predicted peak may be three times of what is taken, so nothing is refused by it.
     """
-    allowed, certain = limits.max_memory_bytes, certain_bytes(plan)
-    if certain > allowed:
+    allowed = limits.max_memory_bytes
+    if may_take(plan, allowed) and (certain := certain_bytes(plan)) > allowed:
         what = f"{plan.facts.size} to {plan.save.format.value} takes too much memory"
         raise NeedsTooMuchMemory(what, "max_memory_bytes", allowed, certain, "bytes at least")
 
 
 def room_to_hold(plans: Iterable[Plan], limits: EngineLimits) -> int:
     """Give the bytes of pixels that plans may share beside what the greatest of them takes."""
-    greatest = max(map(certain_bytes, plans), default=0)
+    room = limits.max_memory_bytes - limits.max_held_bytes
+    greatest = max((certain_bytes(plan) for plan in plans if may_take(plan, room)), default=0)
     return min(limits.max_held_bytes, limits.max_memory_bytes - greatest)
+
+
+def may_take(plan: Plan, size: int) -> bool:
+    """Tell at a glance whether a plan may take more than so many bytes for certain."""
+    pixels = max(frame.width * frame.height for frame in plan.frames)
+    pixels = max(pixels * plan.frames[0].pages, plan.facts.width * plan.facts.height)
+    return pixels * CERTAIN_A_PIXEL > size
 
 
 def certain_bytes(plan: Plan) -> int:

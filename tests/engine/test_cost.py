@@ -3,14 +3,17 @@
 That the bytes are right is measured in `tests.engine.memory`.
 """
 
+from itertools import product
+
 import pytest
 
 from engine import EngineLimits, Facts, Output, Source, Stats, explain, read_facts, render
-from engine.cost import Cost, certain_bytes, cost_of, cost_of_batch, room_to_hold
+from engine.cost import Cost, certain_bytes, cost_of, cost_of_batch, may_take, room_to_hold
 from engine.errors import NeedsTooMuchMemory
 from engine.facts import SourceFormat
 from engine.render import plan
 from engine.share import share
+from tests.engine.memory.spread import FORMATS
 from tests.engine.pictures import Words, encoded, job, jobs, noise
 from tests.engine.uploads import DELAYS, animation
 
@@ -21,6 +24,7 @@ UPSIDE_DOWN: Words = {"type": "flip", "direction": "y"}
 SMALL: Words = {"type": "resize", "width": 9, "height": 9}
 TILTED: Words = {"type": "rotate", "degrees": 20}
 ULB: Words = {"type": "ulb"}
+WAYS: list[list[Words]] = [[], [TILTED, TILTED], [SMALL], [{"type": "resize", "width": "200%"}]]
 MEGABYTES = 1_000_000
 
 
@@ -121,6 +125,14 @@ def test_what_is_certain_counts_coders_and_frames(
     limits = EngineLimits(max_memory_bytes=allowed * MEGABYTES)
     with pytest.raises(NeedsTooMuchMemory):
         plan(job(*words, destination=ending), source, limits)
+
+
+@pytest.mark.parametrize("source", SourceFormat)
+def test_the_glance_never_tells_less_than_the_count(source: SourceFormat) -> None:
+    facts = Facts(format=source, width=700, height=500, alpha=True, depth=16, interlaced=True)
+    for words, (found, options) in product(WAYS, FORMATS.values()):
+        made = plan(job(*words, destination=f"out.{found}", **options), facts)
+        assert may_take(made, certain_bytes(made) - 1)
 
 
 def test_what_is_shared_leaves_room_for_the_job_that_takes_most() -> None:
