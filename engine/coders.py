@@ -6,7 +6,6 @@ that is written. The figures are bytes a pixel, measured with libvips 8.18 on fl
 and on noise; `docs/decisions/0113` tells how.
 """
 
-import math
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -200,4 +199,4 @@ def _lossy(quality: int) -> float:
     """Give the bytes a pixel of grain at 4:2:0; quality costs most near its end."""
     usual = min(1.0, max(0, quality - 70) / 20)
     high = max(0, quality - 90) / 10
-    return 0.3 + 0.3 * usual + 1.15 * high * math.sqrt(high)
+    return 0.3 + 0.3 * usual + 1.35 * high * high

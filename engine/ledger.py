@@ -39,7 +39,7 @@ FONTS = 13_500_000  # by text
 PROFILES = 3_500_000  # by a conversion through an ICC profile
 BLURRING, BLURRING_ALPHA = 2_000_000, 2_000_000  # by a blur, and more with alpha
 BLENDING = 1_500_000  # by a layer
-TURNING = 1_500_000  # by the tiles that a rotation begins with
+TURNING = 4_500_000  # by the tiles that a rotation begins with
 
 # Rows that are kept, of a picture that has as many as it takes:
 READ, WRITTEN = 600, 550  # by a decoder and an encoder with their neighbours
