@@ -3,8 +3,8 @@
 Nothing is opened or measured here: the same nodes always give the same numbers. The peak is
 that of a process that carries out this work alone, beyond what it took before, the source's
 own bytes not counted: what libvips takes for any picture at all, what jobs share, and what
-`engine.ledger` finds while it follows each run of nodes. It is meant to be no less than
-what is measured, and for photographs at most three times that; `docs/decisions/0113` has the figures.
+`engine.ledger` finds while it follows each run of nodes. It is meant to be no less than what
+is measured, and for photographs at most three times that; `docs/decisions/0113` has figures.
 """
 
 from collections.abc import Iterable, Mapping
