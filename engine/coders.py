@@ -199,4 +199,4 @@ def _lossy(quality: int) -> float:
     """Give the bytes a pixel of grain at 4:2:0; quality costs most near its end."""
     usual = min(1.0, max(0, quality - 70) / 20)
     high = max(0, quality - 90) / 10
-    return 0.3 + 0.3 * usual + 1.35 * high * high
+    return 0.3 + 0.3 * usual + 1.27 * high * high
