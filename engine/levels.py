@@ -1,8 +1,8 @@
 """How far a picture may be reduced before its first scaling, and plans at reduced scales.
 
-A reduced picture is 1/2, 1/4 or 1/8 of the whole, each side rounded up. Scaling it down to
-the end gives nearly the picture that scaling the whole would give, as long as it has ample
-pixels and its rounded sides do not shift what is seen.
+A reduced picture is 1/2, 1/4 or 1/8 of the whole, each side rounded down. Scaling it down
+to the end gives nearly the picture that scaling the whole would give, as long as it has ample
+pixels and what the rounding leaves out does not shift what is seen.
 """
 
 from engine.geometry import Box, Size
@@ -10,7 +10,7 @@ from engine.ir import Node, Plan, source_frame
 from engine.nodes import Crop, Decode, Premultiply, Resample, ToSrgb
 
 AMPLE = (5, 4)  # a side that is scaled down, to the side that is wanted
-MOST_SHIFT = (1, 8)  # of a pixel of what is wanted
+MOST_SHIFT = (1, 16)  # of a pixel of what is wanted
 DEEPEST = 8  # of what JPEG decoders make for less than a whole picture
 WORTH = 500_000  # pixels, below which nothing is gained by being less than exact
 
@@ -49,14 +49,14 @@ def _reducible(whole: Size, boxes: list[Box], goal: Size, factor: int) -> bool:
         return False
     seen = boxes[0].size if boxes else whole
     return all(
-        ample(-(-side // factor), wanted) and _steady(side, wanted, factor)
+        ample(side // factor, wanted) and _steady(side, wanted, factor)
         for side, wanted in zip(seen, goal, strict=True)
     )
 
 
 def _steady(side: int, wanted: int, factor: int) -> bool:
-    added = -side % factor
-    return added * wanted * MOST_SHIFT[1] <= side * MOST_SHIFT[0]
+    left_out = side % factor
+    return left_out * wanted * MOST_SHIFT[1] <= side * MOST_SHIFT[0]
 
 
 def decoded_at(plan: Plan, factor: int) -> Plan:

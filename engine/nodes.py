@@ -17,7 +17,9 @@ Mask = tuple[int, int, int, int, int, int, int, int, int]
 
 
 class Decode(Node, frozen=True):
-    """Read the source, each side divided by `shrink` (1, 2, 4 or 8) and rounded up.
+    """Read the source, each side divided by `shrink` (1, 2, 4 or 8) and rounded down.
+
+    libvips leaves out the last rows and columns that fill no whole block of `shrink` pixels.
 
     Of an animation the first `pages` frames are read; every further node works on each of
     them by itself.
@@ -27,7 +29,7 @@ class Decode(Node, frozen=True):
     pages: int = 1
 
     def frame(self, given: Frame) -> Frame:
-        wide, high = (-(-side // self.shrink) for side in given.size)
+        wide, high = (side // self.shrink for side in given.size)
         return replace(given, width=wide, height=high, pages=self.pages)
 
     @property

@@ -6,16 +6,17 @@ from msgspec.structs import replace
 from PIL import Image
 
 from engine import Source, read_facts
+from engine.codecs import load
 from engine.expand import expand
 from engine.facts import SourceFormat
 from engine.geometry import Box
-from engine.ir import Node
+from engine.ir import Node, source_frame
 from engine.nodes import Blur, Crop, Decode, Enhance, Resample
 from engine.passes import PASSES, Bounded
 from engine.passes.drop_idle import drop_idle
 from engine.passes.shrink_on_load import shrink_on_load
 from tests.engine.passes.plans import RGB, plan_of
-from tests.engine.pictures import PHOTOS, Words, carried_out, distance, encoded, job
+from tests.engine.pictures import PHOTOS, Words, carried_out, distance, encoded, job, noise
 
 PHOTO = replace(RGB, format=SourceFormat.JPEG, width=4000, height=3000)
 
@@ -67,9 +68,29 @@ def test_only_jpegs_and_only_large_ones() -> None:
 
 
 def test_sides_that_do_not_divide_are_not_shifted() -> None:
-    """4001 pixels at 1/8 become 501, which stand for 4008."""
-    plan = plan_of(Resample(400, 300), facts=replace(PHOTO, width=4001))
-    assert shrink_on_load(plan).nodes[0] != Decode(8)
+    """4007 pixels at 1/8 become 500, which stand for 4000."""
+    plan = plan_of(Resample(400, 300), facts=replace(PHOTO, width=4007))
+    assert shrink_on_load(plan).nodes[0] == Decode(1)
+    plan = plan_of(Resample(30, 20), facts=replace(PHOTO, width=4007))
+    assert shrink_on_load(plan).nodes[0] == Decode(8)
+
+
+@pytest.mark.parametrize("shrink", [1, 2, 4, 8])
+@pytest.mark.parametrize("height", [96, 97, 100, 102, 103])
+def test_a_reduced_picture_is_as_large_as_planned(shrink: int, height: int) -> None:
+    source = Source.from_bytes(encoded(noise(160, height), "JPEG"))
+    made = load(source, SourceFormat.JPEG, shrink)
+    given = source_frame(read_facts(source))
+    assert Decode(shrink).frame(given).size == (made.width, made.height)
+
+
+@pytest.mark.parametrize(("size", "wanted"), [((935, 1055), 40), ((1352, 903), 131)])
+def test_odd_sides_are_shown_where_they_are(size: tuple[int, int], wanted: int) -> None:
+    photo = Image.open(PHOTOS / "astronaut.png").convert("RGB").resize(size)
+    source = Source.from_bytes(encoded(np.asarray(photo), "JPEG", quality=90))
+    plain = drop_idle(expand(job({"type": "resize", "width": wanted}), read_facts(source)))
+    made = (carried_out(plan, source) for plan in (plain, shrink_on_load(plain)))
+    assert distance(*made)[1] >= 40
 
 
 @pytest.mark.parametrize(
