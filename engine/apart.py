@@ -25,7 +25,7 @@ def set_apart(plans: Plans) -> tuple[list[Plans], Plans]:
 
     The plans of a group begin with the same part of the source.
     """
-    groups = sorted(_by_part(plans), key=_rows_of) if len(plans) > 1 else []
+    groups = sorted(_by_part(plans), key=_least_rows_first) if len(plans) > 1 else []
     ways = [(groups[:count], _without(plans, groups[:count])) for count in range(len(groups) + 1)]
     return min(ways, key=_time)
 
@@ -57,8 +57,10 @@ def _rows(plan: Plan) -> float:
     return 1
 
 
-def _rows_of(group: Plans) -> float:
-    return _rows(next(iter(group.values())))
+def _least_rows_first(group: Plans) -> tuple[float, str]:
+    """Order groups by what they read, whatever the order of their jobs is."""
+    plan = next(iter(group.values()))
+    return _rows(plan), repr(plan.nodes[:3])
 
 
 def _time(way: tuple[list[Plans], Plans]) -> float:

@@ -18,8 +18,16 @@ from engine.header import read_facts
 from engine.ir import Frame, Node, Plan, lines
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.passes import optimise
-from engine.render import NO_INPUTS, Inputs, facts_of_input, mode_of, plan
-from engine.share import share
+from engine.render import (
+    NO_INPUTS,
+    Inputs,
+    facts_of_input,
+    kin,
+    mode_of,
+    plan,
+    those_that_hold,
+)
+from engine.share import Branch, share
 from engine.source import Source
 from engine.transforms import Job, Mode
 from engine.tree import TreeBranch, shown, tree_lines
@@ -114,25 +122,23 @@ def explain_facts(
     """Explain what would be done with a source of which only the facts are at hand."""
     explained: list[JobExplanation] = []
     plans: dict[int, Plan] = {}
-    guessed: dict[int, Plan] = {}
-    moving: list[dict[int, Plan]] = []  # animations are done one by one
+    known_at_once: dict[int, Plan] = {}
     looks: dict[tuple[Node, ...], Plan] = {}
     for index, job in enumerate(jobs):
         words, made, looked = _explain_job(job, facts, limits, known)
         explained.append(words)
         looks |= {look.nodes: look for look in looked}
-        if made is not None and made.frames[0].pages > 1:
-            moving.append({index: made})
-        elif made is not None:
-            (guessed if words.assumptions else plans)[index] = made
+        if made is not None:
+            plans[index] = made
+            known_at_once[index] = looked[0] if looked else made
     to_the_letter = {i for i, job in enumerate(jobs) if mode_of(job, limits) is Mode.EXACT}
-    trees = [
-        tree
-        for some in (plans, guessed, *moving)
-        for tree in share(some, room_to_hold(some.values(), limits), to_the_letter)
-    ]
-    done = plans | guessed | {index: made for each in moving for index, made in each.items()}
-    cost = sum_of([*map(cost_of, looks.values()), cost_of_batch(done, trees)])
+    groups = kin(jobs, known_at_once)
+    trees: list[Branch] = []
+    for group in groups:
+        some = {index: plans[index] for index in group}
+        room = room_to_hold(some.values(), limits) // those_that_hold(groups)
+        trees += share(some, room, to_the_letter)
+    cost = sum_of([*map(cost_of, looks.values()), cost_of_batch(plans, trees)])
     return Explanation(facts, tuple(explained), tuple(map(shown, trees)), cost)
 
 

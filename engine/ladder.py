@@ -18,15 +18,15 @@ def ladder(top: Size, goals: Iterable[Size]) -> dict[Size, tuple[Size, ...]]:
     others serves is made from the top, by way of none.
     """
     ways: dict[Size, tuple[Size, ...]] = {}
-    for goal in sorted(set(goals), key=_pixels, reverse=True):
+    for goal in sorted(set(goals), key=_by_pixels, reverse=True):
         steps = [size for size in ways if _is_smaller(size, top) and _serves(size, goal)]
-        nearest = min(steps, key=_pixels, default=None)
+        nearest = min(steps, key=_by_pixels, default=None)
         ways[goal] = () if nearest is None else (*ways[nearest], nearest)
     return ways
 
 
-def _pixels(size: Size) -> int:
-    return size.pixels
+def _by_pixels(size: Size) -> tuple[int, Size]:
+    return size.pixels, size
 
 
 def _is_smaller(size: Size, top: Size) -> bool:

@@ -26,7 +26,7 @@ from engine.pieces import PartialSource
 from engine.rights import rights_only
 from engine.share import Branch, share
 from engine.source import Source
-from engine.transforms import Format, Job, Mode, Watermark
+from engine.transforms import Format, Job, Mode, Ulb, Watermark
 
 
 class Output(Struct, frozen=True):
@@ -64,6 +64,7 @@ class Stats:
 
 Result = tuple[int, Output | DarkroomError]
 Inputs = Mapping[str, Source | DarkroomError]
+Groups = Sequence[Sequence[int]]
 NO_INPUTS: Inputs = {}
 
 
@@ -110,6 +111,26 @@ def plan(
     return made
 
 
+def kin(jobs: Sequence[Job], plans: Mapping[int, Plan]) -> Groups:
+    """Group the jobs that may share, by the plans that the header alone allows.
+
+    Those that look at pixels share with those that look once, at the same; so who is in a
+    group is known before anything is looked at, whichever of its jobs are done.
+    """
+    groups: dict[object, list[int]] = {}
+    for index, made in plans.items():
+        alone = (
+            _moves(made) or sum(isinstance(word, Ulb) for word in jobs[index].transformations) > 1
+        )
+        groups.setdefault(index if alone else made.awaits is None or made.nodes, []).append(index)
+    return list(groups.values())
+
+
+def those_that_hold(groups: Groups) -> int:
+    """Count the groups that may hold pixels at the same time, at least 1."""
+    return max(1, sum(len(group) > 1 for group in groups))
+
+
 def mode_of(job: Job, limits: EngineLimits) -> Mode:
     """Tell how near to the letter a job is done."""
     return limits.mode if job.mode is UNSET else job.mode
@@ -132,40 +153,31 @@ class Rendering:
         """Do the wanted jobs in their order; a job's error is a result like another.
 
         What the header alone decides is planned first. What depends on pixels is planned
-        when the first such job has its turn, and shares what it can with its own kind.
+        when the first such job has its turn, and shares what it can with its own kin.
         """
         settled = [self._settled(job, looking=False) for job in jobs]
-        grove = Grove(
-            self._shared(jobs, dict(enumerate(settled))),
-            self.facts,
-            self.bench,
-            self._count_decoding,
-            done=set(range(len(jobs))).difference(wanted),
-        )
+        plans = {index: made for index, made in enumerate(settled) if isinstance(made, Plan)}
+        groups = kin(jobs, plans)
+        grove = Grove((), self.facts, self.bench, self._count_decoding)
+        grove.done.update(set(range(len(jobs))).difference(wanted))
+        for group in groups:
+            if plans[group[0]].awaits is None:
+                grove.trees += self._shared(jobs, {i: plans[i] for i in group}, groups)
         for index in wanted:
             if _awaits(settled[index]):
-                looked = self._looked_at(jobs, settled, wanted)
-                grove.trees += self._shared(jobs, looked)
+                group = next(group for group in groups if index in group)
+                looked = {other: self._settled(jobs[other], looking=True) for other in group}
+                grove.trees += self._shared(jobs, looked, groups)
                 for other, made in looked.items():
                     settled[other] = made
             yield index, self._outcome(index, settled[index], grove)
             grove.finish(index)
 
-    def _looked_at(
-        self, jobs: Sequence[Job], settled: Sequence[Plan | DarkroomError], wanted: Sequence[int]
-    ) -> dict[int, Plan | DarkroomError]:
-        """Plan on what awaits pixels; of jobs that are not wanted, what needs no further look."""
-        awaiting = [index for index, made in enumerate(settled) if _awaits(made)]
-        awaiting.sort(key=lambda index: index not in wanted)
-        return {index: self._settled(jobs[index], looking=index in wanted) for index in awaiting}
-
     def _settled(self, job: Job, looking: bool) -> Plan | DarkroomError:
-        """Plan a job to its end or, if not `looking` at pixels, to where it needs new ones."""
+        """Plan a job to its end or, if not `looking` at pixels, to where it needs them."""
         measured: dict[int, Box] = {}
         try:
-            while (made := self._plan(job, measured)).awaits is not None:
-                if not looking and made.nodes not in self.measured:
-                    break
+            while (made := self._plan(job, measured)).awaits is not None and looking:
                 measured[made.awaits] = self._measure(made)
         except DarkroomError as error:
             return error
@@ -185,17 +197,18 @@ class Rendering:
         return self.measured[made.nodes]
 
     def _shared(
-        self, jobs: Sequence[Job], settled: Mapping[int, Plan | DarkroomError]
+        self, jobs: Sequence[Job], settled: Mapping[int, Plan | DarkroomError], groups: Groups
     ) -> tuple[Branch, ...]:
-        """Bring together all that was planned to its end."""
+        """Bring together what was planned to its end, of one of the groups that share."""
         began = self.stats.clock()
         plans = {
             index: made
-            for index, made in sorted(settled.items())
-            if isinstance(made, Plan) and made.awaits is None and not _moves(made)
+            for index, made in settled.items()
+            if isinstance(made, Plan) and not _moves(made)
         }
         to_the_letter = {i for i in plans if mode_of(jobs[i], self.limits) is Mode.EXACT}
-        trees = share(plans, room_to_hold(plans.values(), self.limits), to_the_letter)
+        room = room_to_hold(plans.values(), self.limits) // those_that_hold(groups)
+        trees = share(plans, room, to_the_letter)
         self.stats.plan_seconds += self.stats.clock() - began
         return trees
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from msgspec import Struct
 
 from engine.apart import Plans, set_apart
+from engine.geometry import Size
 from engine.ir import Frame, Node, Plan, Save, source_frame
 from engine.ladder import ladder
 from engine.levels import WORTH, decoded_at, first_scaling
@@ -59,11 +60,12 @@ def share(plans: Plans, most_held: int, to_the_letter: Collection[int] = ()) -> 
     Those that read so little that a decode of their own is cheaper have a tree of their own.
     `most_held` bytes of pixels are held at most. Where a tree would hold more, the plan that
     needs the source largest is done alone, too. The jobs that are done `to_the_letter` share
-    only what is equal anyway.
+    only what is equal anyway. The order of the jobs makes no difference to what they share.
     """
     apart, rest = set_apart(plans)
     groups = [group for group in (*apart, rest) if group]
-    return tuple(tree for group in groups for tree in _that_fit(group, most_held, to_the_letter))
+    each = most_held // max(1, sum(len(group) > 1 for group in groups))
+    return tuple(tree for group in groups for tree in _that_fit(group, each, to_the_letter))
 
 
 def _that_fit(plans: Plans, most_held: int, to_the_letter: Collection[int]) -> tuple[Branch, ...]:
@@ -71,9 +73,22 @@ def _that_fit(plans: Plans, most_held: int, to_the_letter: Collection[int]) -> t
     tree = _grown(_brought_together(plans, to_the_letter))
     if len(plans) == 1 or tree.held_bytes <= most_held:
         return (tree,)
-    alone = min(plans, key=lambda index: _shrink(plans[index]))
-    rest = {index: plan for index, plan in plans.items() if index != alone}
-    return (_grown({alone: plans[alone]}), *_that_fit(rest, most_held, to_the_letter))
+    largest = _largest(plans)
+    rest = {index: plan for index, plan in plans.items() if index not in largest}
+    alone = (_grown({index: plans[index]}) for index in largest)
+    return (*alone, *(_that_fit(rest, most_held, to_the_letter) if rest else ()))
+
+
+def _largest(plans: Plans) -> set[int]:
+    """Find the plan that needs the source largest, with those that make the same picture."""
+
+    def need(plan: Plan) -> tuple[int, int, Size]:
+        return -_shrink(plan), max(frame.bytes for frame in plan.frames), plan.frame.size
+
+    most = max(map(need, plans.values()))
+    nodes = {plan.nodes for plan in plans.values() if need(plan) == most}
+    chosen = min(nodes, key=repr) if len(nodes) > 1 else next(iter(nodes))
+    return {index for index, plan in plans.items() if plan.nodes == chosen}
 
 
 def _shrink(plan: Plan) -> int:

@@ -32,6 +32,11 @@ def test_what_is_enlarged_serves_nobody() -> None:
     assert ladder(TOP, [enlarged, goal])[goal] == ()
 
 
+def test_sizes_of_as_many_pixels_are_told_apart() -> None:
+    goals = [Size(100, 200), Size(200, 100), Size(50, 50)]
+    assert ladder(TOP, goals) == ladder(TOP, goals[::-1])
+
+
 @given(st.lists(SIZES, max_size=8))
 def test_every_way_leads_down_and_starts_at_the_top(goals: list[Size]) -> None:
     ways = ladder(TOP, goals)

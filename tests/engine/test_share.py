@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine import EngineLimits, Output, Source, Stats, read_facts, render
+from engine import EngineLimits, Output, Source, Stats, explain, read_facts, render
 from engine.errors import SourceCorrupt
 from engine.expand import expand
 from engine.facts import Facts, SourceFormat
@@ -115,6 +115,57 @@ def test_a_batch_made_in_parts_is_the_same_byte_for_byte() -> None:
         assert outputs(render(source, batch, wanted=part)) == {i: whole[i] for i in part}
     ((_, alone),) = outputs(render(source, [batch[2]])).items()
     assert alone != whole[2]  # or there would be nothing to see
+
+
+UNBARRED: Words = {"type": "ulb"}
+BRIGHTER: Words = {"type": "brightness", "bright_level": 9}
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [[UNBARRED, *words] for words in widths(100, 90)] + [[BRIGHTER, UNBARRED, *widths(100)[0]]],
+        [
+            [UNBARRED, *widths(700)[0]],
+            [UNBARRED, *widths(500)[0], UNBARRED],
+            [UNBARRED, *widths(300)[0], UNBARRED, *widths(100)[0]],
+        ],
+    ],
+)
+def test_what_is_looked_at_for_others_makes_no_difference(lists: list[list[Words]]) -> None:
+    """Jobs that look at other pixels decode at other scales; they may not be there to tell."""
+    source = Source.from_bytes(camera()[0])
+    batch = jobs(*lists)
+    whole = outputs(render(source, batch))
+    for index in range(len(batch)):
+        assert outputs(render(source, batch, wanted=[index])) == {index: whole[index]}
+
+
+@pytest.mark.parametrize(
+    ("lists", "held"),
+    [
+        (widths(1500, 1501, 1100, 700), 9_000_000),
+        ([*widths(1500, 1100, 700), [BRIGHTER, *widths(1500)[0]]], 6_000_000),
+    ],
+)
+def test_the_order_of_jobs_makes_no_difference(lists: list[list[Words]], held: int) -> None:
+    source, limits = Source.from_bytes(camera()[0]), EngineLimits(max_held_bytes=held)
+    one, other = (
+        list(outputs(render(source, jobs(*each), limits=limits)).values())
+        for each in (lists, lists[::-1])
+    )
+    assert one == other[::-1]
+
+
+def test_groups_of_jobs_divide_what_may_be_held() -> None:
+    """Each group of four holds what was looked at; together they hold no more than one may."""
+    pairs = [[{"type": "brightness", "bright_level": level}, UNBARRED] for level in (9, 8, 7)]
+    lists = [[*pair, *words] for words in widths(1500, 1400) for pair in pairs]
+    limits = EngineLimits(max_held_bytes=20_000_000)
+    trees = explain(Source.from_bytes(camera()[0]), jobs(*lists), limits=limits).trees
+    assert sum(tree.held_bytes for tree in trees) <= 20_000_000
+    assert len(trees) == 6
+    assert len(explain(Source.from_bytes(camera()[0]), jobs(*lists)).trees) == 3
 
 
 def outputs(results: Iterable[Result]) -> dict[int, bytes]:
