@@ -65,6 +65,7 @@ class Stats:
 Result = tuple[int, Output | DarkroomError]
 Inputs = Mapping[str, Source | DarkroomError]
 Groups = Sequence[Sequence[int]]
+AT_ONCE = ()  # no nodes that would have to be made and looked at
 NO_INPUTS: Inputs = {}
 
 
@@ -117,12 +118,13 @@ def kin(jobs: Sequence[Job], plans: Mapping[int, Plan]) -> Groups:
     Those that look at pixels share with those that look once, at the same; so who is in a
     group is known before anything is looked at, whichever of its jobs are done.
     """
-    groups: dict[object, list[int]] = {}
+    groups: dict[int | tuple[Node, ...], list[int]] = {}
     for index, made in plans.items():
         alone = (
             _moves(made) or sum(isinstance(word, Ulb) for word in jobs[index].transformations) > 1
         )
-        groups.setdefault(index if alone else made.awaits is None or made.nodes, []).append(index)
+        key = index if alone else AT_ONCE if made.awaits is None else made.nodes
+        groups.setdefault(key, []).append(index)
     return list(groups.values())
 
 

@@ -137,8 +137,15 @@ def test_what_is_looked_at_for_others_makes_no_difference(lists: list[list[Words
     source = Source.from_bytes(camera()[0])
     batch = jobs(*lists)
     whole = outputs(render(source, batch))
+    assert len(whole) == len(batch)
     for index in range(len(batch)):
         assert outputs(render(source, batch, wanted=[index])) == {index: whole[index]}
+
+
+def test_a_job_that_looks_twice_is_done_to_its_end() -> None:
+    batch = jobs(widths(9)[0], [UNBARRED, UNBARRED, *widths(7)[0]])
+    results = render(Source.from_bytes(encoded(noise(20, 10))), batch)
+    assert [made.width for _, made in results if isinstance(made, Output)] == [9, 7]
 
 
 @pytest.mark.parametrize(
