@@ -13,6 +13,8 @@ from engine.nodes import Enhance, Overlay, Resample, Rotate, SelectiveBlur
 BRANCHING = (Enhance, SelectiveBlur)
 MOST_BRANCHING = 4  # one after the other in a stream; of ten, rows are made again and again
 SMALL = 32 * 1024 * 1024  # bytes
+PLACES = 64  # in a pixel, that libvips' scaling tells apart
+AVERAGED = 16  # times that one scales down, from which on blocks are averaged first
 
 
 class Before(Enum):
@@ -67,6 +69,23 @@ def stages(nodes: Iterable[Node], frame: Frame, in_memory: bool = False) -> Iter
 def streams(nodes: Iterable[Node]) -> bool:
     """Tell whether nothing is put into memory on the way, whatever the frames are."""
     return not any(node.access is Access.RANDOM or isinstance(node, Overlay) for node in nodes)
+
+
+def held_as_rows(given: Frame, made: Frame) -> bool:
+    """Tell whether what a scaling makes is held at once, as whole rows.
+
+    libvips finds the place of each pixel by adding up from where a row was begun, and takes
+    the nearest of 64 in a pixel. Where one falls between two of these, what is added up
+    decides: the picture would depend on which parts of it are asked for. So whole rows are.
+    From `AVERAGED` times on blocks are averaged first, and any place may be such a one.
+    """
+    between = _twos(made.width) == PLACES * _twos(given.width)
+    return between or given.width >= AVERAGED * made.width
+
+
+def _twos(side: int) -> int:
+    """Give the largest power of two that divides a side."""
+    return side & -side
 
 
 def _wants_memory(node: Node, frame: Frame, rereadable: bool) -> bool:

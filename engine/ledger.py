@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from engine.coders import decoder
 from engine.facts import Facts
-from engine.flow import Before, Stage, stages
+from engine.flow import AVERAGED, Before, Stage, held_as_rows, stages
 from engine.heap import LARGEST_KEPT
 from engine.ir import Frame, Node, source_frame
 from engine.nodes import (
@@ -51,7 +51,7 @@ ENLARGED = 1_000  # by a greatly blurred picture while it is enlarged
 # Scaling down asks for many rows at once, the more the further it scales:
 ASKED, ASKED_DEEP, ASKED_ALPHA = 150, 420, 560  # rows a time, with 16 bits or alpha before it
 FREELY = 2.5  # times that one may scale down without asking for more
-AVERAGED, AS_IF = 16, 3  # times from which on blocks are averaged first, and how that counts
+AS_IF = 3  # times, where so many that blocks are averaged first
 
 CMYK = 4  # bands
 
@@ -205,7 +205,8 @@ def rows_under_way(node: Node, stage: Stage) -> int:
 
 @rows_under_way.register
 def _(node: Resample, stage: Stage) -> int:
-    return _rows(stage.given, 1_250) + _rows(stage.made, 300)
+    held = HELD_ROWS if held_as_rows(stage.given, stage.made) else 0
+    return _rows(stage.given, 1_250) + _rows(stage.made, 300 + held)
 
 
 @rows_under_way.register

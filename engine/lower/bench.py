@@ -31,13 +31,14 @@ class Bench:
 
 @dataclass(frozen=True)
 class Work:
-    """Where a node stands: the bench, the file's facts, and the frame to come to.
+    """Where a node stands: the bench, the file's facts, the frames that it is given and makes.
 
     `rereadable` tells that the image comes from memory, not straight from the source.
     """
 
     bench: Bench
     facts: Facts
+    given: Frame
     frame: Frame
     rereadable: bool = False
 
@@ -63,6 +64,6 @@ def run(
             image = hold(image)
         elif stage.before is Before.TILES:
             image = hold_tiles(image)
-        work = Work(bench, facts, stage.made, stage.rereadable)
+        work = Work(bench, facts, stage.given, stage.made, stage.rereadable)
         image = lower_node(stage.node, image, work)
     return image

@@ -7,9 +7,10 @@ so both go through `affine` with explicit displacements.
 from math import cos, radians, sin
 
 from engine.codecs import load
+from engine.flow import held_as_rows
 from engine.lower.bench import Work, lower_node
 from engine.nodes import Canvas, Crop, Decode, Resample, Rotate, Turn
-from engine.vips import Image, interpolator
+from engine.vips import Image, hold, interpolator
 
 
 @lower_node.register
@@ -38,7 +39,7 @@ def _resample(node: Resample, image: Image, work: Work) -> Image:
         image = image.resize(min(across, 1), vscale=min(down, 1), kernel="lanczos3", gap=8)
     if max(across, down) > 1:
         image = _enlarge(image, max(across, 1), max(down, 1), work)
-    return image
+    return hold(image) if held_as_rows(work.given, work.frame) else image
 
 
 def _enlarge(image: Image, across: float, down: float, work: Work) -> Image:

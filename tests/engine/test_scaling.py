@@ -73,3 +73,15 @@ def test_clear_pixels_lend_no_colour_to_what_is_enlarged() -> None:
     made = pixels_of(encoded(picture), {"type": "resize", "width": 60})
     seen = made[made[..., 3] > 100]
     assert np.abs(seen[:, :3] - np.array([90, 40, 10])).max() <= 8
+
+
+@pytest.mark.parametrize(("side", "wanted"), [(1503, 320), (2999, 180)])
+def test_what_is_asked_for_makes_no_difference(side: int, wanted: int) -> None:
+    """Pixels that fall between two of libvips' places are the same whatever is asked for."""
+    pixels = noise(side, 40)
+    scaling = {"type": "resize", "width": wanted, "height": 30}
+    turned = {"type": "rotate", "degrees": 180}
+    whole = pixels_of(encoded(pixels), scaling)
+    assert np.array_equal(pixels_of(encoded(pixels[::-1, ::-1]), turned, scaling), whole)
+    window = {"type": "crop", "width": wanted - 7, "height": 30, "fit": False, "gravity": "east"}
+    assert np.array_equal(pixels_of(encoded(pixels), scaling, window), whole[:, 7:])
