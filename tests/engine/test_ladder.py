@@ -27,13 +27,18 @@ def test_both_sides_have_to_be_ample() -> None:
     assert ladder(TOP, [wide, high]) == {wide: (), high: ()}
 
 
+def test_a_small_picture_is_no_step() -> None:
+    middle, small, tiny = Size(100, 75), Size(64, 48), Size(40, 30)
+    assert ladder(TOP, [middle, small, tiny]) == {middle: (), small: (middle,), tiny: (middle,)}
+
+
 def test_what_is_enlarged_serves_nobody() -> None:
     enlarged, goal = Size(5000, 2000), Size(500, 200)
     assert ladder(TOP, [enlarged, goal])[goal] == ()
 
 
 def test_sizes_of_as_many_pixels_are_told_apart() -> None:
-    goals = [Size(100, 200), Size(200, 100), Size(50, 50)]
+    goals = [Size(100, 200), Size(200, 100), Size(70, 70)]
     assert ladder(TOP, goals) == ladder(TOP, goals[::-1])
 
 

@@ -104,6 +104,14 @@ def test_many_sizes_of_a_photo_are_the_same_to_the_eye(kind: str) -> None:
         assert distance(one, other)[1] >= 40
 
 
+def test_many_small_steps_do_not_add_up() -> None:
+    """From 1600 pixels to 2 by 4/5 each, 28 sizes, each made from others where it can be."""
+    lists = widths(*(round(1600 * 0.8**step) for step in range(29)))
+    data, _ = camera()
+    quick, exact = (made(data, jobs(*lists, mode=mode))[0] for mode in ("balanced", "exact"))
+    assert min(distance(*pair)[1] for pair in zip(quick, exact, strict=True)) >= 40
+
+
 def test_a_batch_made_in_parts_is_the_same_byte_for_byte() -> None:
     """As after a crash, when some of its results are there already."""
     source = Source.from_bytes(camera()[0])
