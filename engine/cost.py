@@ -172,7 +172,7 @@ class _Batch:
     def _grown(self, tree: Branch, index: int, plan: Plan) -> Cost:
         """Do what is left to do on the way to a job."""
         ending, more, cost = encoder(plan.save, plan.frame).most, 0, Cost()
-        for branch in tree.path(index):
+        for branch in tree.left_of_path(index, self.held):
             if id(branch) in self.held:
                 continue
             given = None if branch is tree else branch.given
@@ -187,7 +187,7 @@ class _Batch:
         return _alone(cost)
 
     def _let_go(self, branch: Branch) -> None:
-        if branch.jobs <= self.done:
+        if not branch.is_awaited(self.done, self.held):
             self.held.pop(id(branch), None)
         for each in branch.branches:
             self._let_go(each)

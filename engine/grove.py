@@ -31,7 +31,7 @@ class Grove:
     def image(self, job: int) -> Image:
         """Build the pipeline of a job on what is held already; what others need is held."""
         image: Image = None
-        for branch in self._left_to_do(job):
+        for branch in self._tree_of(job).left_of_path(job, self.held):
             if id(branch) in self.held:
                 image = self.held[id(branch)]
                 continue
@@ -42,20 +42,17 @@ class Grove:
                 image = self.held[id(branch)] = image.copy_memory()
         return image
 
+    def _tree_of(self, job: int) -> Branch:
+        return next(tree for tree in self.trees if job in tree.jobs)
+
     def finish(self, job: int) -> None:
-        """Let go of what only this job and those before it were served by."""
+        """Let go of what nobody reads any more."""
         self.done.add(job)
         for tree in self.trees:
             self._release(tree)
 
     def _release(self, branch: Branch) -> None:
-        if id(branch) in self.held and branch.jobs <= self.done:
+        if id(branch) in self.held and not branch.is_awaited(self.done, self.held):
             del self.held[id(branch)]
         for each in branch.branches:
             self._release(each)
-
-    def _left_to_do(self, job: int) -> list[Branch]:
-        """Give the branches that lead to a job, from the last that is held on."""
-        path = list(next(tree for tree in self.trees if job in tree.jobs).path(job))
-        at = max((at for at, branch in enumerate(path) if id(branch) in self.held), default=0)
-        return path[at:]

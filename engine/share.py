@@ -6,7 +6,7 @@ plans are brought together: one decode at the largest scale that serves all, and
 scaled down further starts from a picture that another job has scaled down already.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -46,6 +46,21 @@ class Branch(Struct, frozen=True):
         for each in self.branches:
             if job in each.jobs:
                 yield from each.path(job)
+
+    def left_of_path(self, job: int, held: Container[int]) -> "list[Branch]":
+        """Give the branches that lead to a job, from the last whose picture is `held` on."""
+        path = list(self.path(job))
+        at = max((at for at, branch in enumerate(path) if id(branch) in held), default=0)
+        return path[at:]
+
+    def is_awaited(self, done: Collection[int], held: Container[int]) -> bool:
+        """Whether somebody is still to read it: a job, or a branch that is not `held` itself.
+
+        `done` are jobs, `held` the ids of the branches whose pictures are in memory.
+        """
+        return any(job not in done for job in self.saves) or any(
+            id(each) not in held and each.is_awaited(done, held) for each in self.branches
+        )
 
     @property
     def held_bytes(self) -> int:

@@ -83,8 +83,8 @@ def test_the_beginning_of_a_job_with_ulb_awaits_its_pixels() -> None:
     assert expand(job(*words), FACTS, known=Known(measured=both)).awaits is None
 
 
-def test_decoding_small_rounds_up() -> None:
-    assert Decode(8).frame(Plan(FACTS, (), expand(job(), FACTS).save).frame).size == (50, 38)
+def test_decoding_small_rounds_down() -> None:
+    assert Decode(8).frame(Plan(FACTS, (), expand(job(), FACTS).save).frame).size == (50, 37)
 
 
 def test_a_plan_can_be_read() -> None:

@@ -238,10 +238,18 @@ def test_what_does_not_fit_is_decoded_again() -> None:
     assert [sorted(tree.jobs) for tree in grown(*small, budget=0)] == [[0], [1]]
 
 
-def test_pixels_are_let_go_of_with_their_last_reader() -> None:
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        ([*widths(1100, 700, 640), []], [2, 2, 2, 1]),
+        (widths(1100, 800, 640, 500), [1, 2, 2, 1]),  # each is needed until the next is there
+    ],
+)
+def test_pixels_are_let_go_of_with_their_last_reader(
+    lists: list[list[Words]], expected: list[int]
+) -> None:
     source = Source.from_bytes(camera()[0])
     facts = read_facts(source)
-    lists = [*widths(1100, 700, 640), []]
     plans = {index: plan(each, facts) for index, each in enumerate(jobs(*lists))}
     decodings: list[Frame] = []
     grove = Grove(share(plans, BUDGET), facts, Bench(source), decodings.append)
@@ -250,7 +258,7 @@ def test_pixels_are_let_go_of_with_their_last_reader() -> None:
         grove.image(index)
         held.append(len(grove.held))
         grove.finish(index)
-    assert held == [2, 2, 2, 1]
+    assert held == expected
     assert (len(decodings), grove.held) == (1, {})
 
 
