@@ -2,7 +2,8 @@
 
 Scaling and blurring round to 8 bits in a fixed order, and libvips places the pixels of a
 scaled picture to 1/64, with ties to one side: so a turn before them differs from one after
-by a few levels. All else here is exact.
+by a few levels. Where alpha has hard edges both ways, what is cut off at 0 and 255 between rows
+and columns makes it many. All else here is exact.
 """
 
 from msgspec.structs import replace
@@ -48,7 +49,8 @@ def _before(turn: Turn, node: Node, given: Frame, to_the_letter: bool) -> Node |
             return Crop(unturned(node.box, turn, given.size))
         case Resample():
             shrinks = node.width <= given.width and node.height <= given.height
-            if to_the_letter or not shrinks:
+            hard_edged = given.alpha and turn.quarters % 2 == 1
+            if to_the_letter or hard_edged or not shrinks:
                 return None
             return Resample(*turn.frame(node.frame(given)).size)
         case Convolve():

@@ -9,7 +9,7 @@ from engine import Source, read_facts
 from engine.expand import expand
 from engine.geometry import Box
 from engine.ir import Node
-from engine.nodes import Blur, Crop, Resample, Rotate, Turn
+from engine.nodes import Blur, Crop, Premultiply, Resample, Rotate, Turn, Unpremultiply
 from engine.passes import PASSES, Bounded
 from engine.passes.sink_past_scaling import sink_past_scaling
 from tests.engine.passes.plans import RGB, plan_of
@@ -25,6 +25,7 @@ from tests.engine.pictures import (
 )
 
 LARGE = replace(RGB, width=1000, height=700)
+ALPHA = (Premultiply(), Resample(15, 21), Unpremultiply())
 RIGHT, OVER, ASLANT = Turn(quarters=1), Turn(quarters=2), Turn(True, 1)
 
 
@@ -48,6 +49,14 @@ def test_what_quarters_move_past(nodes: tuple[Node, ...], sunk: tuple[Node, ...]
     assert sink_past_scaling(made) is made
 
 
+def test_quarter_turns_stay_before_the_scaling_of_alpha() -> None:
+    """Which direction is scaled first tells where edges are hard, as in cut-outs."""
+    clear = plan_of(RIGHT, *ALPHA, facts=replace(LARGE, alpha=True))
+    assert sink_past_scaling(clear).nodes[-2:] == ALPHA[1:]
+    over = plan_of(OVER, *ALPHA, facts=replace(LARGE, alpha=True))
+    assert sink_past_scaling(over).nodes[-1] == OVER
+
+
 @pytest.mark.parametrize("after", [Resample(1400, 2000), Resample(15, 1001), Rotate(5, 33, 44)])
 def test_what_they_do_not(after: Node) -> None:
     plan = plan_of(RIGHT, after, facts=LARGE)
@@ -63,7 +72,12 @@ def photo() -> Pixels:
     return np.asarray(Image.open(PHOTOS / "astronaut.png").convert("RGB").resize((800, 700)))
 
 
-@pytest.mark.parametrize("picture", [photo(), noise(1000, 500), noise(700, 720, 4)])
+def cut_out() -> Pixels:
+    down, across = np.mgrid[0:700, 0:800]
+    return np.dstack([photo(), (down // 29 + across // 37) % 2 * 255]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("picture", [photo(), noise(1000, 500), noise(700, 720, 4), cut_out()])
 @pytest.mark.parametrize(
     "words",
     [
