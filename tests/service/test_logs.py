@@ -70,7 +70,7 @@ logging.getLogger("asyncio").info("unseen")
 logging.getLogger("asyncio").warning("lost %s", "redis://:c4nary@r/0")
 for tell in (log.exception, logging.getLogger("aiohttp.server").exception):
     try:
-        raise ConnectionError("no postgresql://u:" + "c4nary@db/x with " + sys.argv[3])
+        raise ConnectionError("no postgresql://u:c4n" + "ary@db/x with " + sys.argv[3])
     except ConnectionError:
         tell("broke")
 """
