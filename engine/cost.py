@@ -26,6 +26,7 @@ from engine.share import Branch
 ANY_PICTURE = 8_000_000  # bytes of libvips for the first picture, whatever it is
 CERTAIN_A_PIXEL = 70  # bytes that are certain at most: two pictures, a decoder, an encoder
 GAPS = 192 * 1024 * 1024  # bytes at most that earlier jobs leave in the heap, in small pieces
+IN_NO_TREE = -1
 
 
 class Cost(Struct, frozen=True):
@@ -128,14 +129,18 @@ def _alone(cost: Cost) -> Cost:
     return replace(cost, peak_bytes=ANY_PICTURE + cost.peak_bytes)
 
 
-def cost_of_batch(plans: Mapping[int, Plan], trees: Iterable[Branch]) -> Cost:
+def cost_of_batch(
+    plans: Mapping[int, Plan], trees: Iterable[Branch], looks: Iterable[Plan] = ()
+) -> Cost:
     """Predict what a batch takes: its jobs one after the other, on the trees that they share.
 
     Pixels are held from their first reader to their last, a file until the next one is made.
-    A plan that is in no tree is carried out alone.
+    A plan that is in no tree is carried out alone, and so are `looks`, which measure pixels and
+    leave gaps in the heap as jobs do.
     """
     batch = _Batch(tuple(trees))
-    return sum_of(batch.add(index, plans[index]) for index in sorted(plans))
+    looked = [batch.add(IN_NO_TREE, look) for look in looks]
+    return sum_of([*looked, *(batch.add(index, plans[index]) for index in sorted(plans))])
 
 
 @dataclass

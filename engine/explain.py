@@ -138,7 +138,7 @@ def explain_facts(
         some = {index: plans[index] for index in group}
         room = room_to_hold(some.values(), limits) // those_that_hold(groups)
         trees += share(some, room, to_the_letter)
-    cost = sum_of([*map(cost_of, looks.values()), cost_of_batch(plans, trees)])
+    cost = cost_of_batch(plans, trees, looks.values())
     return Explanation(facts, tuple(explained), tuple(map(shown, trees)), cost)
 
 
