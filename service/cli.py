@@ -101,6 +101,11 @@ def explained() -> Iterator[None]:
     """Tell a person why nothing can be started, rather than where we noticed."""
     try:
         yield
+    except ConnectionError as error:  # Redis may be away at a start, so it is Postgres
+        click.echo(
+            f"The database cannot be reached: {error}; see {variable('database_url')}", err=True
+        )
+        sys.exit(1)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         click.echo(f"It cannot start: {type(error).__name__}: {error}", err=True)
         sys.exit(1)

@@ -4,6 +4,7 @@ Every setting is a field: its variable is ``DARKROOM_`` and the name in capitals
 and its meaning stand beside it. All mistakes are reported at once.
 """
 
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -182,7 +183,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     fields = {variable(f.name): f for f in msgspec.structs.fields(Settings)}
     hints = get_type_hints(Settings, include_extras=True)
     values: dict[str, Any] = {}
-    wrong = [f"{name}: no such setting" for name in _strangers(environ, set(fields))]
+    wrong = [
+        f"{name}: no such setting{_nearest(name, list(fields))}"
+        for name in _strangers(environ, set(fields))
+    ]
     for name, field in fields.items():
         if name not in environ:
             if field.required:
@@ -191,7 +195,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         try:
             values[field.name] = msgspec.convert(environ[name], hints[field.name], strict=False)
         except msgspec.ValidationError as error:
-            words = str(error)[0].lower() + str(error)[1:]
+            words = (str(error)[0].lower() + str(error)[1:]).removesuffix(", got `str`")
             wrong.append(f"{name}: {words}, got {environ[name]!r}")
     if wrong:
         raise SettingsError("\n".join(wrong))
@@ -209,6 +213,11 @@ def as_environment(settings: Mapping[str, object]) -> dict[str, str]:
 
 def _strangers(environ: Mapping[str, str], known: set[str]) -> list[str]:
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def describe_settings() -> str:

@@ -38,19 +38,25 @@ class _Jobs(Struct):
 @click.argument("source")
 @click.argument("jobs", type=click.File("rb"))
 @takes_fonts
-@click.option("--root", type=READABLE, default=".", help="Folder of the source and watermarks.")
+@click.option(
+    "--root", type=READABLE, default=".", show_default=True,
+    help="Folder of the source and watermarks.",
+)  # fmt: skip
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True,
     help="Folder that destinations are written under.",
 )  # fmt: skip
 def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
-    """Do the JOBS (a request's body, or its jobs array, as JSON) on SOURCE.
+    """Do the JOBS (a request's body, or its jobs array, as JSON) on SOURCE, a path in --root.
 
     Prints a JSON array with one result for each job. Exit status: 0 if all jobs were done,
     1 if one failed, 2 if the arguments make no sense.
     """
     batch = _read_batch(source, jobs.read())
-    results = _do(batch, root, out)
+    try:
+        results = _do(batch, root, out)
+    except OSError as error:
+        _refuse(f"{error.filename or out}: {error.strerror or error}")
     click.echo(msgspec.json.format(msgspec.json.encode(results)).decode())
     sys.exit(any(result.status == "FAILED" for result in results))
 
@@ -59,13 +65,19 @@ def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
 @click.argument("source")
 @click.argument("jobs", type=click.File("rb"))
 @takes_fonts
-@click.option("--root", type=READABLE, default=".", help="Folder of the source.")
+@click.option(
+    "--root", type=READABLE, default=".", show_default=True,
+    help="Folder of the source and watermarks.",
+)  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True,
     help="As text, as data, or as a drawing.",
 )  # fmt: skip
 def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
-    """Show what the engine would do with JOBS on SOURCE, from the source's header alone."""
+    """Show what the engine would do with JOBS on SOURCE, from the source's header alone.
+
+    SOURCE is a path in --root, JOBS a request's body, or its jobs array, as JSON.
+    """
     batch = _read_batch(source, jobs.read())
     try:
         explanation = engine.explain(
@@ -79,14 +91,16 @@ def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
 
 def _read_batch(source: str, body: bytes) -> engine.Batch:
     try:
-        jobs = (
-            body if body.lstrip()[:1] == b"[" else bytes(msgspec.json.decode(body, type=_Jobs).jobs)
-        )
-        spelt = {"source": source, "jobs": Raw(jobs)}
+        msgspec.json.decode(body)  # whole, so that a mistake is told by its place in the file
+        array = body.lstrip()[:1] == b"["
+        jobs = Raw(body) if array else msgspec.json.decode(body, type=_Jobs).jobs
+        spelt = {"source": source, "jobs": jobs}
         batch = engine.parse_batch(msgspec.json.encode(spelt))
     except engine.InvalidRequest as error:
         _refuse(error.message)
-    except msgspec.DecodeError as error:
+    except RecursionError:
+        _refuse("JOBS: expected a request's body or its jobs array as JSON: nested too deep")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         _refuse(f"JOBS: expected a request's body or its jobs array as JSON: {error}")
     return batch
 
@@ -142,7 +156,7 @@ def _failed(job: engine.Job, why: engine.DarkroomError) -> JobStatus:
 def _open(root: Path, key: Key) -> engine.Source:
     path = root / key
     if not path.is_file():
-        _refuse(f"{path}: no such file")
+        _refuse(f"{key}: no such file in {root.resolve()}, which is --root")
     return engine.Source.from_path(path)
 
 

@@ -100,7 +100,41 @@ def test_a_watermark_is_read_under_the_root_and_a_missing_one_fails_its_job(
 def test_process_refuses_a_source_that_is_not_there(tmp_path: Path) -> None:
     status, _, errors = process(tmp_path, JOBS, source="nowhere.jpg")
     assert status == 2
-    assert "nowhere.jpg: no such file" in errors
+    assert f"nowhere.jpg: no such file in {PHOTOS.resolve()}, which is --root" in errors
+
+
+@pytest.mark.parametrize(
+    "body", ['[\n {"destination": }]', '{"jobs": [\n {}]', "service_id=1", "[", "[" * 100_000]
+)
+def test_jobs_that_are_no_json_are_told_by_their_place_in_the_file(
+    tmp_path: Path, body: str
+) -> None:
+    file = tmp_path / "jobs.json"
+    file.write_text(body)
+    ended = darkroom("process", "chelsea.png", str(file), "--out", str(tmp_path / "out"))
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("JOBS: expected a request's body or its jobs array as JSON: ")
+    for place in re.findall(r"byte (\d+)", ended.stderr):
+        assert int(place) < len(body)
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "small").write_text("in the way of small/a.jpg")
+    status, results, errors = process(tmp_path, JOBS)
+    assert (status, results) == (2, None)
+    assert str(tmp_path / "out" / "small") in errors
+    assert "Traceback" not in errors
+
+
+def test_a_database_that_is_away_is_named(tmp_path: Path) -> None:
+    away = {"database_url": "postgresql://u@127.0.0.1:1/x", "redis_url": "redis://127.0.0.1:1"}
+    for command in ("migrate", "serve", "worker"):
+        ended = darkroom(command, port=0, metrics_port=0, **away)
+        assert ended.returncode == 1
+        assert ended.stderr.splitlines()[-1].startswith("The database cannot be reached: ")
+        assert "DARKROOM_DATABASE_URL" in ended.stderr
 
 
 def test_explain_shows_the_plan_as_text_data_and_drawing(tmp_path: Path) -> None:

@@ -60,7 +60,14 @@ def test_every_mistake_is_told_at_once() -> None:
 
 
 def test_an_unknown_variable_of_ours_is_a_mistake() -> None:
-    assert complaints(LEASE_SECOND="3") == ["DARKROOM_LEASE_SECOND: no such setting"]
+    assert complaints(LEASE_SECOND="3") == [
+        "DARKROOM_LEASE_SECOND: no such setting; did you mean DARKROOM_LEASE_SECONDS?"
+    ]
+    assert complaints(SHOE_SIZE="43") == ["DARKROOM_SHOE_SIZE: no such setting"]
+
+
+def test_a_word_for_a_number_is_told_plainly() -> None:
+    assert complaints(PORT="abc") == ["DARKROOM_PORT: expected `int`, got 'abc'"]
 
 
 @pytest.mark.parametrize(
