@@ -74,7 +74,7 @@ SAVERS = {
 @singledispatch
 def settings_of(options: SaveOptions, quality: int) -> dict[str, Any]:
     """Give the saver's arguments for a format's options."""
-    raise NotImplementedError(type(options).__name__)
+    raise TypeError(f"no saver takes {type(options).__name__}")
 
 
 @settings_of.register

@@ -99,7 +99,7 @@ def file_bytes(save: Save, frame: Frame) -> int:
 @singledispatch
 def _kept(options: SaveOptions, quality: int, frame: Frame) -> _Pixel:
     """Tell what an encoder keeps of each pixel beside the file."""
-    raise NotImplementedError(type(options).__name__)
+    raise TypeError(f"no encoder takes {type(options).__name__}")
 
 
 @_kept.register

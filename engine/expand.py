@@ -125,7 +125,7 @@ def _check_format(draft: Draft, wanted: Format) -> None:
 @singledispatch
 def write(words: Words, draft: Draft) -> None:
     """Write the nodes of one transformation."""
-    raise NotImplementedError(type(words).__name__)
+    raise TypeError(f"no nodes are written for {type(words).__name__}")
 
 
 @write.register

@@ -46,7 +46,7 @@ class Work:
 @singledispatch
 def lower_node(node: Node, image: Image, work: Work) -> Image:
     """Append one node to a pipeline; decoding is given no image."""
-    raise NotImplementedError(type(node).__name__)
+    raise TypeError(f"nothing lowers {type(node).__name__}")
 
 
 def run(

@@ -68,7 +68,7 @@ def _made_ready(layer: Layer | Letters, bench: Bench) -> Ink | None:
 @singledispatch
 def make_ready(layer: object, bench: Bench) -> Ink | None:
     """Make a layer in memory, RGB or RGBA; None if there is nothing to see."""
-    raise NotImplementedError(type(layer).__name__)
+    raise TypeError(f"nothing makes {type(layer).__name__} ready")
 
 
 @make_ready.register

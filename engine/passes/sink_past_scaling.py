@@ -10,7 +10,10 @@ from engine.turns import carried_down
 
 
 def sink_past_scaling(plan: Plan) -> Plan:
-    """Carry each turn past what scales down, and past blurs, in large pictures."""
+    """Carry each turn past what scales down, and past blurs, in large pictures.
+
+    Quarter turns stay before the scaling of what has alpha: at hard edges it would show.
+    """
     if plan.facts.size.pixels < WORTH:
         return plan
     return carried_down(plan, to_the_letter=False)

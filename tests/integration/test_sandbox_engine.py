@@ -109,8 +109,8 @@ async def test_the_bytes_are_the_engine_s(service: Service, photo: str) -> None:
     with Image.open(PHOTOS / photo) as picture:
         assert summary.source_pixels == picture.width * picture.height
     assert summary.source_format == {".jpg": "jpeg", ".png": "png"}[Path(photo).suffix]
-    assert 1 <= summary.decode_passes <= len(jobs)
-    assert summary.pixels_decoded > 0
+    assert summary.decode_passes == 1  # the three share it
+    assert summary.pixels_decoded == summary.source_pixels
     assert 0 < summary.plan_seconds < summary.render_seconds
     assert 10 * MIB < summary.peak_memory_bytes < 500 * MIB
 

@@ -1,0 +1,46 @@
+"""Whatever is chosen by type knows every type that there is."""
+
+from collections.abc import Iterable
+from inspect import signature
+from typing import Any, get_args
+
+import pytest
+
+import engine.lower.overlay
+from engine import codecs, coders, expand
+from engine.ir import Node
+from engine.lower import bench
+from engine.nodes import Layer, Letters
+from engine.saving import KINDS
+from engine.transforms import Transformation
+
+CHOICES: list[tuple[Any, Iterable[type]]] = [
+    (expand.write, get_args(Transformation)),
+    (bench.lower_node, Node.__subclasses__()),
+    (engine.lower.overlay.make_ready, (Layer, Letters)),
+    (codecs.settings_of, KINDS.values()),
+    (coders._kept, KINDS.values()),
+]
+NAMES = [choose.__name__ for choose, _ in CHOICES]
+
+
+each_choice = pytest.mark.parametrize(("choose", "types"), CHOICES, ids=NAMES)
+
+
+@each_choice
+def test_every_type_has_its_way(choose: Any, types: Iterable[type]) -> None:
+    otherwise = choose.dispatch(object)
+    known = list(types)
+    assert known
+    assert [each.__name__ for each in known if choose.dispatch(each) is otherwise] == []
+
+
+@each_choice
+def test_another_is_named(choose: Any, types: Iterable[type]) -> None:
+    others = len(signature(choose).parameters) - 1
+    with pytest.raises(TypeError, match="Unheard"):
+        choose(Unheard(), *[None] * others)
+
+
+class Unheard:
+    """Nothing that any of them knows."""
