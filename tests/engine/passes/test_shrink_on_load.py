@@ -12,10 +12,9 @@ from engine.facts import SourceFormat
 from engine.geometry import Box
 from engine.ir import Node, source_frame
 from engine.nodes import Blur, Crop, Decode, Enhance, Resample
-from engine.passes import PASSES, Bounded
 from engine.passes.drop_idle import drop_idle
 from engine.passes.shrink_on_load import shrink_on_load
-from tests.engine.passes.plans import RGB, plan_of
+from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
 from tests.engine.pictures import PHOTOS, Words, carried_out, distance, encoded, job, noise
 
 PHOTO = replace(RGB, format=SourceFormat.JPEG, width=4000, height=3000)
@@ -102,13 +101,7 @@ def test_odd_sides_are_shown_where_they_are(size: tuple[int, int], wanted: int) 
     ],
 )
 def test_the_difference_is_as_declared(words: list[Words]) -> None:
-    (declared,) = (entry.fidelity for entry in PASSES if entry.run is shrink_on_load)
-    assert isinstance(declared, Bounded)
     photo = Image.open(PHOTOS / "astronaut.png").convert("RGB").resize((1600, 1200))
     source = Source.from_bytes(encoded(np.asarray(photo), "JPEG", quality=90))
     plain = drop_idle(expand(job(*words), read_facts(source)))
-    reduced = shrink_on_load(plain)
-    assert reduced is not plain
-    levels, psnr = distance(*(carried_out(plan, source) for plan in (plain, reduced)))
-    assert levels <= declared.levels
-    assert psnr >= declared.psnr
+    assert_as_declared(shrink_on_load, plain, source)

@@ -10,15 +10,12 @@ from engine.expand import expand
 from engine.geometry import Box
 from engine.ir import Node
 from engine.nodes import Blur, Crop, Premultiply, Resample, Rotate, Turn, Unpremultiply
-from engine.passes import PASSES, Bounded
 from engine.passes.sink_past_scaling import sink_past_scaling
-from tests.engine.passes.plans import RGB, plan_of
+from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
 from tests.engine.pictures import (
     PHOTOS,
     Pixels,
     Words,
-    carried_out,
-    distance,
     encoded,
     job,
     noise,
@@ -88,12 +85,6 @@ def cut_out() -> Pixels:
     ],
 )
 def test_the_difference_is_as_declared(picture: Pixels, words: list[Words]) -> None:
-    (declared,) = (entry.fidelity for entry in PASSES if entry.run is sink_past_scaling)
-    assert isinstance(declared, Bounded)
     source = Source.from_bytes(encoded(picture))
     plain = expand(job(*words), read_facts(source))
-    sunk = sink_past_scaling(plain)
-    assert sunk is not plain
-    levels, psnr = distance(*(carried_out(plan, source) for plan in (plain, sunk)))
-    assert levels <= declared.levels
-    assert psnr >= declared.psnr
+    assert_as_declared(sink_past_scaling, plain, source)
