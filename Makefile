@@ -29,11 +29,12 @@ run: setup ## start everything, send one real batch, show the pictures (STORAGE=
 test: setup lint bench-guard ## lint, the guard, then every test (AT_ONCE=2 processes)
 	@$(RUN)/pytest -n $(AT_ONCE) --dist loadfile
 
-lint: setup ## ruff, mypy strict, import-linter
+lint: setup ## ruff, mypy strict, import-linter, deptry
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+	@$(RUN)/deptry engine service
 
 bench: setup ## measure the engine beside its rivals (ROUNDS=7, ONLY=W1,W5, CONTENDERS=sharp,…)
 	@$(RUN)/python -m bench.run --rounds $(ROUNDS) --only "$(ONLY)" --contenders "$(CONTENDERS)" --results $(RESULTS)
@@ -62,8 +63,8 @@ memory: setup ## predicted memory against measured: every type, format and sourc
 gallery: setup ## draw every transformation and option, before and after, into docs/gallery
 	@$(RUN)/python -m gallery
 
-plans: setup ## write the plans of tests/engine/plans and the README's drawing anew
-	@$(RUN)/python -m tests.engine.test_plans
+plans: setup ## write the plans of tests/engine/explain/plans and the README's drawing anew
+	@$(RUN)/python -m tests.engine.explain.test_plans
 
 format: setup ## let ruff rewrite what it can
 	@$(RUN)/ruff check --fix .

@@ -29,9 +29,10 @@ import uvloop
 from aiohttp import web
 from PIL import Image
 
-from service.dev.stack import Dev, free_port, run_stack
-from service.sandbox.pool import Sandbox
-from service.sandbox.work import Output, Work
+from service.dev import run_stack
+from service.dev.stack import Dev, free_port
+from service.sandbox.parent import Sandbox
+from service.sandbox.protocol import Output, Work
 
 RESULTS = Path(__file__).parent / "results"
 PHOTO = Path(__file__).parent.parent / "tests/data/photos/coffee.png"

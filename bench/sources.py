@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 SOURCES = HERE / "sources"
 PHOTO = ROOT / "tests/data/photos/coffee.png"
-FONT = ROOT / "engine/fonts/LiberationSans-Regular.ttf"
+FONT = ROOT / "engine/fonts/shipped/LiberationSans-Regular.ttf"
 
 GRAIN = 3.4  # standard deviation in levels
 STRIP = 500  # rows a time, so that 200 megapixels fit into memory

@@ -6,15 +6,13 @@ for index, result in render(source, batch.jobs): …
 """
 
 from engine.errors import DarkroomError, InvalidRequest, PictureError
+from engine.execute import Output, Result, Stats, input_keys, plan, render
 from engine.explain import Explanation, explain
-from engine.facts import Facts
-from engine.header import read_facts
+from engine.fonts import add_fonts
 from engine.limits import EngineLimits
-from engine.parse import Limits, parse, parse_batch
-from engine.render import Output, Result, Stats, input_keys, plan, render
-from engine.source import Source
-from engine.transforms import Batch, Format, Job
-from engine.typefaces import add_fonts
+from engine.schema import Batch, Format, Job, Limits, parse, parse_batch
+from engine.sources import Facts, Source
+from engine.vips import read_facts
 
 __all__ = [
     "Batch",

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from engine.transforms import Mode
+from engine.schema import Mode
 
 
 class EngineLimits(Struct, frozen=True, kw_only=True):
@@ -38,3 +38,4 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
 
 
 DEFAULT_LIMITS = EngineLimits()
+LARGEST_KEPT_BUFFER = 64 * 1024 * 1024  # bytes of a buffer that the allocator reuses

@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.formats import TRAITS
-from engine.transforms import Direction, FilterName, FitType, Gravity, Mode
+from engine.schema import Direction, FilterName, FitType, Gravity, Mode
+from engine.sources import TRAITS
 
 Words = dict[str, Any]
 

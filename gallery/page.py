@@ -6,7 +6,7 @@ from html import escape
 
 from msgspec import Struct
 
-from engine.transforms import TYPES
+from engine.schema import TYPES
 from gallery.examples import Panel, Words
 
 INTRODUCTIONS = {

@@ -12,12 +12,9 @@ import click
 import uvloop
 
 from engine.errors import UnusableFonts
-from engine.fontfiles import read_folder
+from engine.fonts import read_folder
 from service import failpoints
-from service.commands.dev import dev
-from service.commands.engine import explain, process
-from service.commands.fonts import fonts
-from service.commands.services import services
+from service.commands import dev, explain, fonts, process, services
 from service.logs import configure_logs
 from service.settings import Settings, SettingsError, describe_settings, read_settings, variable
 from service.version import version
@@ -36,7 +33,7 @@ def main() -> None:
 @main.command()
 def serve() -> None:
     """Serve the HTTP API until SIGTERM."""
-    from service.server import run_server  # noqa: PLC0415 - other commands start faster
+    from service.api import run_server  # noqa: PLC0415 - only what a command needs
 
     settings = _settings()
     _run(run_server(settings))
@@ -45,7 +42,7 @@ def serve() -> None:
 @main.command()
 def worker() -> None:
     """Render what is queued, and send callbacks, until SIGTERM."""
-    from service.worker import run_worker  # noqa: PLC0415
+    from service.worker import run_worker  # noqa: PLC0415 - only what a command needs
 
     settings = _settings()
     _check_fonts(settings)
@@ -55,7 +52,7 @@ def worker() -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database's tables up to date; safe to run twice, or twice at once."""
-    from service.store.migrate import migrate as apply  # noqa: PLC0415
+    from service.store import migrate as apply  # noqa: PLC0415 - only what a command needs
 
     with explained():
         applied = asyncio.run(apply(_settings().database_url))

@@ -1,7 +1,7 @@
 """Places where a process kills itself when it is told to, as a power cut would.
 
 They stand at every point where dying could lose or repeat something; the tests of
-`tests/integration/test_crash_points.py` die at each of them and look at what is left.
+`tests/service/worker/test_crash_points.py` die at each of them and look at what is left.
 Nothing happens unless `DARKROOM_FAILPOINT` names one.
 """
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.limits import DEFAULT_LIMITS
-from engine.transforms import Mode
+from engine.schema import Mode
 from service import failpoints
 
 PREFIX = "DARKROOM_"

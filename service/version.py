@@ -3,7 +3,7 @@
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
-from engine import vips
+from engine.vips import binding
 
 
 def version() -> str:
@@ -16,4 +16,4 @@ def version() -> str:
 
 def libvips_version() -> str:
     """The version of the libvips that the engine uses."""
-    return vips.LIBVIPS_VERSION
+    return binding.LIBVIPS_VERSION

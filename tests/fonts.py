@@ -7,7 +7,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables.TupleVariation import TupleVariation
 
-from engine.typefaces import FOLDER
+from engine.fonts import FOLDER
 
 
 def font_named(folder: Path, family: str, source: str = "LiberationMono-Regular.ttf") -> Path:

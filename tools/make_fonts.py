@@ -1,8 +1,8 @@
-"""Make the fonts of engine/fonts that are parts of larger ones, and the strut.
+"""Make the fonts of engine/fonts/shipped that are parts of larger ones, and the strut.
 
     python -m tools.make_fonts NotoSansCJK-Regular.ttc DejaVuSans.ttf
 
-The arguments are the fonts as their makers publish them; engine/fonts/README.md tells the
+The arguments are the fonts as their makers publish them; engine/fonts/shipped/README.md tells the
 versions. The parts hold what text needs and the other fonts of the house have not.
 """
 
@@ -15,7 +15,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 
-FOLDER = Path(__file__).parents[1] / "engine" / "fonts"
+FOLDER = Path(__file__).parents[1] / "engine" / "fonts" / "shipped"
 STRUT = FOLDER.parent / "strut.ttf"
 EM, STRUT_ASCENT = 1000, 8000
 SIMPLIFIED_CHINESE = 2  # place of the SC face in the collection

@@ -4,7 +4,7 @@ import json
 
 from bench.contenders.protocol import Batch, serve
 from engine import Job, Output, Source, Stats, input_keys, parse, render
-from engine.vips import LIBVIPS_VERSION
+from engine.vips.binding import LIBVIPS_VERSION
 
 
 def jobs_of(batch: Batch) -> list[Job]:

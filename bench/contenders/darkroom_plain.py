@@ -5,11 +5,11 @@ This is the reference: what every other contender's pictures are compared with.
 
 from bench.contenders.darkroom import inputs_of, jobs_of
 from bench.contenders.protocol import Batch, serve
-from engine import Source, codecs, read_facts
-from engine.draft import Known
-from engine.expand import expand
+from engine import Source, read_facts
+from engine.expand import Known, expand
 from engine.lower import Bench, lower
-from engine.vips import LIBVIPS_VERSION
+from engine.vips import codecs
+from engine.vips.binding import LIBVIPS_VERSION
 
 
 def perform(batch: Batch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.contenders.protocol import Cannot, Step
 
-FONT = str(Path(__file__).parents[2] / "engine/fonts/LiberationSans-Regular.ttf")
+FONT = str(Path(__file__).parents[2] / "engine/fonts/shipped/LiberationSans-Regular.ttf")
 Size = tuple[int, int]
 Place = tuple[int, int]
 

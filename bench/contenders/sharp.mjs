@@ -20,7 +20,7 @@ try {
 sharp.concurrency(1)
 sharp.cache(false)
 
-const FONT = new URL('../../engine/fonts/LiberationSans-Regular.ttf', import.meta.url).pathname
+const FONT = new URL('../../engine/fonts/shipped/LiberationSans-Regular.ttf', import.meta.url).pathname
 const LUMA = Array(3).fill([0.299, 0.587, 0.114])
 const [SHAPE, BLUR, RECOMB, COMPOSITE, LINEAR, NEGATE] = [0, 1, 2, 3, 4, 5]
 

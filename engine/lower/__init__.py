@@ -1,30 +1,9 @@
-"""From a plan to a libvips pipeline: each node as libvips does it, in the order of the plan.
+"""Lowering: one node, one libvips idiom.
 
-One node, one idiom. Nothing here asks whether another order would be better. The modules
-register how their nodes are lowered when they are imported.
+Knows nothing of why a plan is in this order.
 """
 
-from collections.abc import Iterator
+from engine.lower.context import Bench, run
+from engine.lower.pipeline import lower
 
-from engine.ir import Plan
-from engine.lower import blur, colour, filters, overlay, shape
-from engine.lower.bench import Bench, run
-from engine.vips import Image
-
-__all__ = ["Bench", "blur", "colour", "filters", "lower", "overlay", "run", "shape"]
-
-
-def lower(plan: Plan, bench: Bench) -> Iterator[Image]:
-    """Build the pipeline of each frame, to be pulled once and before the next is asked for.
-
-    libvips puts the frames of an animation below each other. Each is taken out of that into
-    memory, so that no node sees another frame's pixels.
-    """
-    frame = plan.frames[0]
-    if frame.pages == 1:
-        yield run(plan.nodes, plan.facts, bench)
-        return
-    strip = run(plan.nodes[:1], plan.facts, bench)
-    for page in range(frame.pages):
-        still = strip.crop(0, page * frame.height, *frame.size).copy_memory()
-        yield run(plan.nodes[1:], plan.facts, bench, still, frame)
+__all__ = ["Bench", "lower", "run"]

@@ -3,9 +3,9 @@
 from math import ceil, floor, log2
 from typing import NamedTuple
 
-from engine.kernels import Kernel, coarsened, folded, in_whole_numbers
-from engine.lower.bench import Work, lower_node
-from engine.nodes import Blur
+from engine.ir import Blur
+from engine.lower.context import Work, lower_node
+from engine.lower.kernels import Kernel, coarsened, folded, in_whole_numbers
 from engine.vips import Image, hold, in_bytes, mask_image
 
 FEWEST = 16  # blocks that a side must keep when the picture is made smaller

@@ -5,18 +5,8 @@
 
 from functools import lru_cache
 
-from engine.lower.bench import Work, lower_node
-from engine.nodes import (
-    Clamp,
-    Flatten,
-    Luma,
-    Premultiply,
-    Table,
-    Tint,
-    Toned,
-    ToSrgb,
-    Unpremultiply,
-)
+from engine.ir import Clamp, Flatten, Luma, Premultiply, Table, Tint, Toned, ToSrgb, Unpremultiply
+from engine.lower.context import Work, lower_node
 from engine.vips import (
     Image,
     bare_srgb,

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from engine.geometry import Size
-from engine.lower.bench import Work, lower_node
-from engine.nodes import Convolve, Enhance, SelectiveBlur
+from engine.ir import Convolve, Enhance, SelectiveBlur
+from engine.lower.context import Work, lower_node
 from engine.vips import Image, hold, image_from_numbers, in_bytes, mask_image
 
 MARGIN = 0.001  # above what floats lose, below what a step of the sum is worth

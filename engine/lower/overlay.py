@@ -3,11 +3,10 @@
 from functools import singledispatch
 
 from engine.geometry import Box
-from engine.ir import Frame
-from engine.lettering import draw
-from engine.lower.bench import Bench, Work, lower_node, run
-from engine.lower.kept import KEPT, key_of
-from engine.nodes import Layer, Letters, Overlay
+from engine.ir import Frame, Layer, Letters, Overlay
+from engine.lower.context import Bench, Work, lower_node, run
+from engine.lower.layer_cache import KEPT, key_of
+from engine.text import draw
 from engine.vips import Image, Ink, black, hold, in_bytes
 
 

@@ -6,11 +6,9 @@ so both go through `affine` with explicit displacements.
 
 from math import cos, radians, sin
 
-from engine.codecs import load
-from engine.flow import held_as_rows
-from engine.lower.bench import Work, lower_node
-from engine.nodes import Canvas, Crop, Decode, Resample, Rotate, Turn
-from engine.vips import Image, hold, interpolator
+from engine.ir import Canvas, Crop, Decode, Resample, Rotate, Turn, held_as_rows
+from engine.lower.context import Work, lower_node
+from engine.vips import Image, hold, interpolator, load
 
 
 @lower_node.register

@@ -4,8 +4,7 @@ Dividing by alpha and multiplying again gives back what was there, but for what 
 drew beyond alpha: that is cut off. So the two are one comparison, bit for bit.
 """
 
-from engine.ir import Node, Plan
-from engine.nodes import Clamp, Premultiply, Unpremultiply
+from engine.ir import Clamp, Node, Plan, Premultiply, Unpremultiply
 
 
 def clamp_alpha(plan: Plan) -> Plan:

@@ -1,9 +1,7 @@
 """Drop nodes that change nothing."""
 
-from engine.curves import IDENTITY
 from engine.geometry import Box
-from engine.ir import Frame, Node, Plan, source_frame
-from engine.nodes import Crop, Resample, Table, Turn
+from engine.ir import IDENTITY, Crop, Frame, Node, Plan, Resample, Table, Turn, source_frame
 
 
 def drop_idle(plan: Plan) -> Plan:

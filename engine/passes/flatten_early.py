@@ -7,9 +7,8 @@ alpha band. Small pictures stay exact: it is their edges that differ.
 
 from msgspec.structs import replace
 
-from engine.ir import Node, Plan
-from engine.levels import WORTH
-from engine.nodes import Flatten, Rotate, Unpremultiply
+from engine.ir import Flatten, Node, Plan, Rotate, Unpremultiply
+from engine.passes.algebra import WORTH
 
 
 def flatten_early(plan: Plan) -> Plan:

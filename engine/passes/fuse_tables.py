@@ -4,9 +4,7 @@ A table after a table is one table. After the first luma everything is a functio
 value, so whatever pointwise follows it is one tint.
 """
 
-from engine.curves import IDENTITY, Curve, luma
-from engine.ir import Node, Plan
-from engine.nodes import Luma, Table, Tint
+from engine.ir import IDENTITY, Curve, Luma, Node, Plan, Table, Tint, luma
 
 Curves = tuple[Curve, ...]
 

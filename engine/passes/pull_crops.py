@@ -7,8 +7,18 @@ pixels. Past a neighbourhood it leaves a margin, which is trimmed where the crop
 from msgspec.structs import replace
 
 from engine.geometry import Box, Size
-from engine.ir import Frame, Locality, Node, Plan, frames_of, source_frame
-from engine.nodes import Canvas, Crop, Decode, Overlay
+from engine.ir import (
+    Canvas,
+    Crop,
+    Decode,
+    Frame,
+    Locality,
+    Node,
+    Overlay,
+    Plan,
+    frames_of,
+    source_frame,
+)
 
 
 def pull_crops(plan: Plan) -> Plan:

@@ -6,8 +6,7 @@ twentieth of that, and a smaller picture takes the same time whatever σ is.
 
 from math import log2
 
-from engine.ir import Frame, Node, Plan
-from engine.nodes import Blur
+from engine.ir import Blur, Frame, Node, Plan
 
 SHARP = 1  # σ below which 8-bit weights are too coarse
 GREAT = 24  # spread from which the smaller picture is the faster way

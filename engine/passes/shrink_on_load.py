@@ -4,10 +4,9 @@ A JPEG decoder makes a smaller picture for less than a whole one. The whole of a
 geometry up to its first scaling tells how small it may be.
 """
 
-from engine.facts import SourceFormat
-from engine.ir import Plan
-from engine.levels import decoded_at, deepest
-from engine.nodes import Decode
+from engine.ir import Decode, Plan
+from engine.passes.algebra import decoded_at, deepest
+from engine.sources import SourceFormat
 
 WHOLE = Decode()
 

@@ -5,8 +5,7 @@ held at full size and could not be decoded any smaller.
 """
 
 from engine.ir import Plan
-from engine.levels import WORTH
-from engine.turns import carried_down
+from engine.passes.algebra import WORTH, carried_down
 
 
 def sink_past_scaling(plan: Plan) -> Plan:

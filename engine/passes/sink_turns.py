@@ -6,7 +6,7 @@ the file joins the turns that the client asked for.
 """
 
 from engine.ir import Plan
-from engine.turns import carried_down
+from engine.passes.algebra import carried_down
 
 
 def sink_turns(plan: Plan) -> Plan:

@@ -8,10 +8,8 @@ without steep places.
 from functools import lru_cache
 from itertools import pairwise
 
-from engine.curves import IDENTITY, Curve
-from engine.ir import Frame, Node, Plan
-from engine.levels import WORTH
-from engine.nodes import Luma, Table, Tint, Toned
+from engine.ir import IDENTITY, Curve, Frame, Luma, Node, Plan, Table, Tint, Toned
+from engine.passes.algebra import WORTH
 
 STEEPEST = 2  # levels from one grey to the next
 

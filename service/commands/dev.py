@@ -58,8 +58,7 @@ async def _until_stopped(storage: str, port: int, data: Path, once: bool) -> int
 
 
 async def _show(storage: str, port: int, data: Path, once: bool) -> int:
-    from service.dev import demo  # noqa: PLC0415 - --help needs none of it
-    from service.dev.stack import first_death, run_stack  # noqa: PLC0415
+    from service.dev import demo, first_death, run_stack  # noqa: PLC0415 - --help needs none of it
     from service.errors import EmbeddedError  # noqa: PLC0415
 
     began = perf_counter()

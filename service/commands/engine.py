@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 import engine
-from engine.drawing import draw
-from engine.options import Key
+from engine.explain import draw
+from engine.schema import Key
 from service.commands.fonts import takes_fonts
 from service.errors import SourceNotFound
-from service.schemas import JobError, JobStatus, inputs_of
+from service.http import JobError, JobStatus, inputs_of
 
 READABLE = click.Path(exists=True, file_okay=False, path_type=Path)
 

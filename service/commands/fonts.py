@@ -10,9 +10,7 @@ import click
 import msgspec
 
 import engine
-from engine.fontfiles import Face, Style
-from engine.scripts import SAMPLES, scripts_of
-from engine.typefaces import TYPEFACES
+from engine.fonts import SAMPLES, TYPEFACES, Face, Style, scripts_of
 from service.settings import variable
 
 PIXEL = base64.b64decode(

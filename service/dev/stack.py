@@ -15,14 +15,12 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from service.embedded import Postgres, SeaweedFS, Valkey
-from service.embedded.processes import EmbeddedServer
+from service.embedded import EmbeddedServer, Postgres, SeaweedFS, Valkey
 from service.errors import EmbeddedError
 from service.ids import new_token, new_webhook_secret, token_hash
 from service.settings import PREFIX, as_environment
 from service.storage import StorageOptions
-from service.store import Store, open_store
-from service.store.migrate import migrate
+from service.store import Store, migrate, open_store
 
 HOST = "127.0.0.1"
 SERVICE = "demo"

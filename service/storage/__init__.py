@@ -1,7 +1,19 @@
-"""The customer's storage: a folder or S3, behind one Protocol."""
+"""The customer's storage: a folder or S3, behind one Protocol.
 
-from service.storage.options import StorageLimits, StorageOptions
-from service.storage.protocol import OnRequest, Part, Storage
+Knows nothing of HTTP, SQL or arq.
+"""
+
+from service.storage.options import StorageOptions
+from service.storage.protocol import Part, Storage, shown
+from service.storage.registry import Storages, storage_limits
 from service.storage.urls import open_storage
 
-__all__ = ["OnRequest", "Part", "Storage", "StorageLimits", "StorageOptions", "open_storage"]
+__all__ = [
+    "Part",
+    "Storage",
+    "StorageOptions",
+    "Storages",
+    "open_storage",
+    "shown",
+    "storage_limits",
+]

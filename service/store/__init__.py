@@ -1,55 +1,30 @@
-"""Records in Postgres: the truth. SQL lives in `sql/`, the tables in `migrations/`."""
+"""Records in Postgres: the truth. SQL is in `sql/`, the tables are in `migrations/`.
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+Knows nothing of HTTP, arq, storage or images.
+"""
 
-import asyncpg
+from service.store.deliveries import Delivery, Due, NewDelivery
+from service.store.leases import Claim, Leases, Made
+from service.store.migrator import migrate, pending
+from service.store.processes import DeliveryRow, JobRow, NewProcess, ProcessRow
+from service.store.services import Holder, Services
+from service.store.store import Store, open_store
 
-from service.store.deliveries import Deliveries
-from service.store.leases import Leases
-from service.store.postgres import Connection, Pool
-from service.store.processes import Processes
-from service.store.services import Services
-
-__all__ = ["Deliveries", "Leases", "Processes", "Services", "Store", "open_store"]
-
-
-class Store:
-    """Everything that is recorded, by what it is about."""
-
-    def __init__(self, pool: Pool) -> None:
-        self.pool = pool
-        self.services = Services(pool)
-        self.processes = Processes(pool)
-        self.leases = Leases(pool)
-        self.deliveries = Deliveries(pool)
-
-    @property
-    def in_use(self) -> int:
-        """How many connections are lent out now."""
-        return self.pool.get_size() - self.pool.get_idle_size()
-
-    async def ping(self) -> None:
-        """Ask Postgres for one number; raises what asyncpg raises when it is away."""
-        await self.pool.fetchval("SELECT 1", timeout=2)
-
-
-@asynccontextmanager
-async def open_store(dsn: str, *, size: int = 10, seconds: float = 30) -> AsyncIterator[Store]:
-    """Open a pool of at most `size` connections, and close it at the end.
-
-    A statement that takes longer than `seconds` is a TimeoutError.
-    """
-    async with asyncpg.create_pool(
-        dsn,
-        min_size=1,
-        max_size=size,
-        command_timeout=seconds,
-        reset=_leave_as_it_is,
-        server_settings={"jit": "off"},
-    ) as pool:
-        yield Store(pool)
-
-
-async def _leave_as_it_is(_connection: Connection) -> None:
-    """Save the round trip that would reset session state: no statement of ours makes any."""
+__all__ = [
+    "Claim",
+    "Delivery",
+    "DeliveryRow",
+    "Due",
+    "Holder",
+    "JobRow",
+    "Leases",
+    "Made",
+    "NewDelivery",
+    "NewProcess",
+    "ProcessRow",
+    "Services",
+    "Store",
+    "migrate",
+    "open_store",
+    "pending",
+]

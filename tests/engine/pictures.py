@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine import EngineLimits, Job, Output, Source, Stats, parse_batch, render
+from engine.execute.renderer import Rendering
 from engine.ir import Plan
-from engine.render import Rendering
 
 Pixels = NDArray[np.uint8]
 Words = dict[str, Any]

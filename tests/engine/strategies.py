@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.transforms import Direction, FilterName, FitType, Gravity
+from engine.schema import Direction, FilterName, FitType, Gravity
 from tests.engine.pictures import Pixels, Words, noise
 
 GRAVITIES = st.sampled_from([*(gravity.value for gravity in Gravity), "middle"])

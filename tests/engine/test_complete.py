@@ -7,19 +7,20 @@ from typing import Any, get_args
 import pytest
 
 import engine.lower.overlay
-from engine import codecs, coders, expand
-from engine.ir import Node
-from engine.lower import bench
-from engine.nodes import Layer, Letters
-from engine.saving import KINDS
-from engine.transforms import Transformation
+from engine.cost import codec_memory
+from engine.expand import expansion
+from engine.ir import Layer, Letters, Node
+from engine.lower import context
+from engine.schema import KINDS
+from engine.schema.transforms import Transformation
+from engine.vips import codecs
 
 CHOICES: list[tuple[Any, Iterable[type]]] = [
-    (expand.write, get_args(Transformation)),
-    (bench.lower_node, Node.__subclasses__()),
+    (expansion.write, get_args(Transformation)),
+    (context.lower_node, Node.__subclasses__()),
     (engine.lower.overlay.make_ready, (Layer, Letters)),
     (codecs.settings_of, KINDS.values()),
-    (coders._kept, KINDS.values()),
+    (codec_memory._kept, KINDS.values()),
 ]
 NAMES = [choose.__name__ for choose, _ in CHOICES]
 

@@ -13,8 +13,8 @@ import msgspec
 
 from engine.errors import DarkroomError
 from engine.limits import EngineLimits
-from service.sandbox.pool import Sandbox
-from service.sandbox.work import ChildExit, Output, Reason, Work
+from service.sandbox.parent import Sandbox
+from service.sandbox.protocol import ChildExit, Output, Reason, Work
 from tests.engine.pictures import encoded, smooth
 from tests.fuzz.mutate import Case, case
 

@@ -15,9 +15,8 @@ import msgspec
 import pytest
 from PIL import Image
 
-from engine.formats import TRAITS
-from engine.options import Flag, Length
-from engine.transforms import TYPES, Format, Job
+from engine.schema import TYPES, Flag, Format, Job, Length
+from engine.sources import TRAITS
 from gallery.build import build
 from gallery.examples import CHAINS, GALLERY, SAVING, Panel
 from gallery.page import shown

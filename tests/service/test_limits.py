@@ -4,10 +4,10 @@ import pytest
 from msgspec import structs
 
 from engine.limits import EngineLimits
-from service.children import engine_limits
+from service.sandbox.setup import engine_limits
 from service.settings import Settings
-from service.storage import StorageLimits
-from service.storages import storage_limits
+from service.storage import storage_limits
+from service.storage.options import StorageLimits
 
 PLAIN = Settings(database_url="postgresql://", redis_url="redis://")
 

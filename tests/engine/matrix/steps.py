@@ -9,7 +9,7 @@ from math import cos, floor, radians, sin
 
 from msgspec import Struct
 
-from engine.transforms import FilterName
+from engine.schema import FilterName
 from tests.engine.pictures import Words
 
 Sizing = Callable[[int, int], tuple[int, int]]

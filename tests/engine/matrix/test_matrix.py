@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from engine import Format, Job, Output, Source, render
-from engine.formats import TRAITS
-from engine.saving import KINDS as KINDS_OF_SAVING
-from engine.transforms import TYPES
+from engine.schema import KINDS as KINDS_OF_SAVING
+from engine.schema import TYPES
+from engine.sources import TRAITS
 from tests.engine.matrix.kinds import Kind, kinds, picture
 from tests.engine.matrix.steps import STEPS, Step
 from tests.engine.pictures import Pixels, encoded, job

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from engine import Batch, Output, Source, input_keys, parse_batch, render
-from service.sandbox.memory import Memory
+from service.sandbox.child.memory import Memory
 
 ROOT = Path(__file__).parents[3]
 ONE_THREAD = {"VIPS_CONCURRENCY": "1"}

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 import pytest
 
 from engine import Source, explain, read_facts
-from engine.cost import certain_bytes
-from engine.draft import Known
+from engine.cost.estimate import certain_bytes
+from engine.execute import plan
+from engine.expand import Known
 from engine.limits import EngineLimits
-from engine.render import plan
-from engine.transforms import TYPES as KNOWN_TYPES
+from engine.schema import TYPES as KNOWN_TYPES
 from tests.engine.memory.measure import Case, measure
 from tests.engine.memory.spread import TYPES, Pictures, Plan, Spread
 

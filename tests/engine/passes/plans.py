@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 from engine import Source
-from engine.facts import Facts, SourceFormat
-from engine.ir import Node, Plan, Save
-from engine.nodes import Decode, ToSrgb
-from engine.passes import PASSES, Bounded
-from engine.transforms import Format
+from engine.ir import Decode, Node, Plan, Save, ToSrgb
+from engine.passes.order import PASSES, Bounded
+from engine.schema import Format
+from engine.sources import Facts, SourceFormat
 from tests.engine.pictures import carried_out, distance
 
 START = (Decode(), ToSrgb())

@@ -7,7 +7,7 @@ import pytest
 
 from engine import Source, read_facts
 from engine.expand import expand
-from engine.nodes import Clamp, Crop, Premultiply, Resample, Table, Unpremultiply
+from engine.ir import Clamp, Crop, Premultiply, Resample, Table, Unpremultiply
 from engine.passes.clamp_alpha import clamp_alpha
 from tests.engine.passes.plans import RGBA, plan_of
 from tests.engine.pictures import Words, carried_out, encoded, job, noise

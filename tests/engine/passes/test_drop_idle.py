@@ -1,12 +1,23 @@
 """drop_idle: what changes nothing goes, what changes something stays."""
 
-from engine.curves import IDENTITY, NEGATIVE
-from engine.facts import Facts, SourceFormat
 from engine.geometry import Box
-from engine.ir import Node, Plan, Save
-from engine.nodes import Canvas, Crop, Decode, Resample, Table, ToSrgb, Turn
+from engine.ir import (
+    IDENTITY,
+    Canvas,
+    Crop,
+    Decode,
+    Node,
+    Plan,
+    Resample,
+    Save,
+    Table,
+    ToSrgb,
+    Turn,
+)
+from engine.ir.curves import NEGATIVE
 from engine.passes.drop_idle import drop_idle
-from engine.transforms import Format
+from engine.schema import Format
+from engine.sources import Facts, SourceFormat
 
 FACTS = Facts(format=SourceFormat.PNG, width=40, height=30)
 

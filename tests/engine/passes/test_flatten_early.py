@@ -5,10 +5,9 @@ import pytest
 
 from engine import Source, read_facts
 from engine.expand import expand
-from engine.ir import Plan, Save
-from engine.nodes import Crop, Flatten, Resample, Rotate, Unpremultiply
+from engine.ir import Crop, Flatten, Plan, Resample, Rotate, Save, Unpremultiply
 from engine.passes.flatten_early import flatten_early
-from engine.transforms import Format
+from engine.schema import Format
 from tests.engine.passes.plans import assert_as_declared
 from tests.engine.pictures import (
     Pixels,

@@ -2,9 +2,8 @@
 
 import pytest
 
-from engine.curves import IDENTITY, NEGATIVE, add, luma, threshold
-from engine.ir import Node
-from engine.nodes import Luma, Resample, Table, Tint
+from engine.ir import IDENTITY, Luma, Node, Resample, Table, Tint, luma
+from engine.ir.curves import NEGATIVE, add, threshold
 from engine.passes.fuse_tables import fuse_tables
 from tests.engine.passes.plans import plan_of
 

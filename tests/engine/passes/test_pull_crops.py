@@ -3,8 +3,7 @@
 import pytest
 
 from engine.geometry import Box
-from engine.ir import Node, Plan
-from engine.nodes import (
+from engine.ir import (
     Blur,
     Canvas,
     Crop,
@@ -12,7 +11,9 @@ from engine.nodes import (
     Enhance,
     Letters,
     Luma,
+    Node,
     Overlay,
+    Plan,
     Resample,
     Rotate,
     Tint,

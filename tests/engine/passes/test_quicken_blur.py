@@ -5,12 +5,11 @@ import pytest
 
 from engine import Source, read_facts
 from engine.expand import expand
-from engine.facts import Facts, SourceFormat
-from engine.ir import Plan, Save
-from engine.nodes import Blur, Decode, ToSrgb
-from engine.passes import PASSES, Bounded
+from engine.ir import Blur, Decode, Plan, Save, ToSrgb
+from engine.passes.order import PASSES, Bounded
 from engine.passes.quicken_blur import quicken_blur
-from engine.transforms import Format
+from engine.schema import Format
+from engine.sources import Facts, SourceFormat
 from tests.engine.pictures import Pixels, carried_out, distance, encoded, job, noise, smooth
 
 FACTS = Facts(format=SourceFormat.PNG, width=400, height=90)

@@ -6,14 +6,13 @@ from msgspec.structs import replace
 from PIL import Image
 
 from engine import Source, read_facts
-from engine.codecs import load
 from engine.expand import expand
-from engine.facts import SourceFormat
 from engine.geometry import Box
-from engine.ir import Node, source_frame
-from engine.nodes import Blur, Crop, Decode, Enhance, Resample
+from engine.ir import Blur, Crop, Decode, Enhance, Node, Resample, source_frame
 from engine.passes.drop_idle import drop_idle
 from engine.passes.shrink_on_load import shrink_on_load
+from engine.sources import SourceFormat
+from engine.vips import load
 from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
 from tests.engine.pictures import PHOTOS, Words, carried_out, distance, encoded, job, noise
 

@@ -8,8 +8,7 @@ from PIL import Image
 from engine import Source, read_facts
 from engine.expand import expand
 from engine.geometry import Box
-from engine.ir import Node
-from engine.nodes import Blur, Crop, Premultiply, Resample, Rotate, Turn, Unpremultiply
+from engine.ir import Blur, Crop, Node, Premultiply, Resample, Rotate, Turn, Unpremultiply
 from engine.passes.sink_past_scaling import sink_past_scaling
 from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
 from tests.engine.pictures import (

@@ -3,8 +3,7 @@
 import pytest
 
 from engine.geometry import Box
-from engine.ir import Node
-from engine.nodes import (
+from engine.ir import (
     Blur,
     Canvas,
     Convolve,
@@ -12,6 +11,7 @@ from engine.nodes import (
     Enhance,
     Letters,
     Luma,
+    Node,
     Overlay,
     Resample,
     Rotate,

@@ -5,10 +5,9 @@ import pytest
 from msgspec.structs import replace
 
 from engine import Source, read_facts
-from engine.curves import IDENTITY, add, threshold
 from engine.expand import expand
-from engine.ir import Node
-from engine.nodes import Luma, Resample, Table, Tint, Toned
+from engine.ir import IDENTITY, Luma, Node, Resample, Table, Tint, Toned
+from engine.ir.curves import add, threshold
 from engine.passes.tone import tone
 from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
 from tests.engine.pictures import Pixels, Words, carried_out, encoded, job, noise

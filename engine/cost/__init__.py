@@ -1,0 +1,8 @@
+"""Cost model: peak memory, pixels and decode passes, predicted from nodes.
+
+Knows no pixels.
+"""
+
+from engine.cost.estimate import Cost, check_memory, cost_of, cost_of_batch, room_to_hold, sum_of
+
+__all__ = ["Cost", "check_memory", "cost_of", "cost_of_batch", "room_to_hold", "sum_of"]

@@ -1,0 +1,9 @@
+"""Expansion: from request schema and facts to a plan, one node list per job.
+
+Knows nothing of why or how plans are optimised.
+"""
+
+from engine.expand.builder import NOTHING_MORE, Known
+from engine.expand.expansion import expand
+
+__all__ = ["NOTHING_MORE", "Known", "expand"]

@@ -1,0 +1,72 @@
+"""From lengths, gravity and offsets of a request to sizes and windows in pixels."""
+
+from fractions import Fraction
+
+from msgspec import UNSET, UnsetType
+
+from engine.geometry import Box, Size, rnd
+from engine.schema import Gravity, Height, Length, Offset, Width
+
+
+def resolve(length: Length, along: int, across: int) -> Fraction:
+    """Turn a length into pixels, unrounded.
+
+    `along` is the side that the length runs along, `across` the other one.
+    """
+    base = {"px": 100, "%": along, "h": across, "w": across}[length.unit]
+    return length.amount * base / 100
+
+
+def resolve_size(
+    width: Width | UnsetType, height: Height | UnsetType, image: Size, ruler: Size | None = None
+) -> Size:
+    """Give the size that a width and a height ask for on an image, both at least 1.
+
+    A side that is not given follows the image's shape from the other, already rounded, one.
+    With neither, it is the image's own size. Relative units are measured on `ruler`, which
+    is the image unless told otherwise.
+    """
+    ruler = ruler or image
+    wide, high = _side(width, *ruler), _side(height, *ruler.turned)
+    if wide is None and high is None:
+        return image
+    if wide is None:
+        wide = max(1, rnd(Fraction(image.width * (high or 1), image.height)))
+    if high is None:
+        high = max(1, rnd(Fraction(image.height * wide, image.width)))
+    return Size(wide, high)
+
+
+def _side(length: Length | UnsetType, along: int, across: int) -> int | None:
+    return None if length is UNSET else max(1, rnd(resolve(length, along, across)))
+
+
+def place(thing: Size, area: Size, gravity: Gravity, xoffset: Offset, yoffset: Offset) -> Box:
+    """Put a thing into an area; offsets lead away from the edge that gravity holds it to."""
+    dx, dy = rnd(resolve(xoffset, *area)), rnd(resolve(yoffset, *area.turned))
+    left = _anchor(area.width - thing.width, dx, "west", "east", gravity)
+    top = _anchor(area.height - thing.height, dy, "north", "south", gravity)
+    return Box(left, top, thing.width, thing.height)
+
+
+def _anchor(room: int, offset: int, near: str, far: str, gravity: Gravity) -> int:
+    if near in gravity.value:
+        return offset
+    return room - offset if far in gravity.value else room // 2 + offset
+
+
+def scale_to_cover(image: Size, box: Size) -> Size:
+    """Give the size at which an image just covers a box, its shape kept."""
+    scale = max(Fraction(box.width, image.width), Fraction(box.height, image.height))
+    return Size(
+        max(box.width, rnd(image.width * scale)), max(box.height, rnd(image.height * scale))
+    )
+
+
+def scale_to_fit(image: Size, box: Size) -> Size:
+    """Give the size at which an image just fits into a box, its shape kept."""
+    scale = min(Fraction(box.width, image.width), Fraction(box.height, image.height))
+    return Size(
+        min(box.width, max(1, rnd(image.width * scale))),
+        min(box.height, max(1, rnd(image.height * scale))),
+    )

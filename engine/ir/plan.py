@@ -1,0 +1,187 @@
+"""The machine's words: what is done to a picture, node by node.
+
+A plan is the facts of its source, a list of nodes and how the result is saved. A node is a
+value: frozen, hashable, equal to another with the same content. It holds numbers only, so
+equal beginnings of two plans compare equal and a plan can be written as JSON. Each node
+tells the frame that it makes of a frame, how far it looks (its locality) and in which
+order it reads (its access). The nodes are in `engine.nodes`, what is legal is written in
+`engine.spec`.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from functools import cached_property
+from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from engine.geometry import Size
+from engine.schema import Format, SaveOptions
+from engine.sources import Facts
+
+
+class Locality(Enum):
+    """What a node must see to make one pixel."""
+
+    POINTWISE = "pointwise"  # that pixel
+    NEIGHBOURHOOD = "neighbourhood"  # what lies within its halo
+    GEOMETRIC = "geometric"  # pixels elsewhere, known in advance
+    GLOBAL = "global"  # the whole picture
+
+
+class Access(Enum):
+    """In which order a node reads its input when its output is read from top to bottom."""
+
+    SEQUENTIAL = "sequential"
+    RANDOM = "random"
+
+
+class Frame(Struct, frozen=True):
+    """The shape of a picture between two nodes.
+
+    `bands` counts colours (1, 3, or 4 for CMYK), `depth` is in bits. `premultiplied` tells
+    whether colours are multiplied by alpha. `pages` counts the frames of an animation, which
+    all have this shape.
+    """
+
+    width: int
+    height: int
+    bands: int = 3
+    alpha: bool = False
+    premultiplied: bool = False
+    depth: int = 8
+    pages: int = 1
+
+    @property
+    def size(self) -> Size:
+        """Width and height."""
+        return Size(self.width, self.height)
+
+    @property
+    def bytes(self) -> int:
+        """How much memory such a picture takes."""
+        return self.size.pixels * (self.bands + self.alpha) * (self.depth // 8)
+
+    def sized(self, width: int, height: int) -> "Frame":
+        """The same kind of picture at another size."""
+        return replace(self, width=width, height=height)
+
+    @property
+    def kind(self) -> str:
+        """Bands and depth in a word, such as ``RGBA`` or ``RGBA*`` when premultiplied."""
+        name = {1: "grey", 3: "RGB", 4: "CMYK"}[self.bands]
+        deep = "" if self.depth == 8 else str(self.depth)
+        return f"{name}{'A' if self.alpha else ''}{'*' if self.premultiplied else ''}{deep}"
+
+    def __str__(self) -> str:
+        pages = f"{self.pages} × " if self.pages > 1 else ""
+        return f"{pages}{self.size} {self.kind}"
+
+
+class Node(Struct, frozen=True, tag_field="node", tag=str.lower):
+    """One step; the defaults are those of a pointwise node that changes no shape."""
+
+    locality: ClassVar[Locality] = Locality.POINTWISE
+
+    @property
+    def access(self) -> Access:
+        """Sequential, unless the node says otherwise."""
+        return Access.SEQUENTIAL
+
+    @property
+    def halo(self) -> int:
+        """How many pixels around one that it reads, for neighbourhood nodes."""
+        return 0
+
+    def frame(self, given: Frame) -> Frame:
+        """Tell the frame that comes out, for a frame that goes in."""
+        return given
+
+    @property
+    def words(self) -> str:
+        """Its content in a few words."""
+        return ""
+
+
+class Save(Struct, frozen=True):
+    """How the result is written.
+
+    `quality` is 1 to 100 and matters only where something is lost. `options` are those of
+    the format; None stands for its defaults. `rights` tells whether the source's artist and
+    copyright are kept.
+    """
+
+    format: Format
+    quality: int
+    options: SaveOptions | None = None
+    rights: bool = False
+
+    def __str__(self) -> str:
+        changed = f", {self.options}" if self.options and str(self.options) else ""
+        kept = ", artist and copyright kept" if self.rights else ""
+        return f"{self.format.value} quality {self.quality}{changed}{kept}"
+
+
+class Plan(Struct, frozen=True, dict=True):
+    """One job: the source's facts, the nodes from decoding on, and how it is saved.
+
+    `awaits` is the transformation, by its index, that depends on the pixels which these
+    nodes make; the rest of the job can be planned once they were looked at.
+    """
+
+    facts: Facts
+    nodes: tuple[Node, ...]
+    save: Save
+    awaits: int | None = None
+
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """The frame after each node."""
+        return frames_of(self.facts, self.nodes)
+
+    @property
+    def frame(self) -> Frame:
+        """The frame that is saved."""
+        return self.frames[-1] if self.frames else source_frame(self.facts)
+
+    def with_nodes(self, nodes: tuple[Node, ...]) -> "Plan":
+        """Give the same plan with other nodes; the very same object if they are equal."""
+        return self if nodes == self.nodes else replace(self, nodes=nodes)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [f"    source        {self.facts}", *lines(self), f"    save          {self.save}"]
+        )
+
+
+def source_frame(facts: Facts) -> Frame:
+    """Give the frame that a file holds, which the first node is given."""
+    return Frame(facts.width, facts.height, facts.bands, facts.alpha, depth=facts.depth)
+
+
+def frames_of(facts: Facts, nodes: Iterable[Node]) -> tuple[Frame, ...]:
+    """Give the frame after each of some nodes that begin with decoding."""
+    frames, frame = [], source_frame(facts)
+    for node in nodes:
+        frame = node.frame(frame)
+        frames.append(frame)
+    return tuple(frames)
+
+
+def lines(plan: Plan) -> list[str]:
+    """Write each node on a line: what it does, what comes out, how it looks and reads."""
+    rows = [
+        (type(node).__name__.lower(), node.words, str(frame.size), frame.kind, _manner(node))
+        for node, frame in zip(plan.nodes, plan.frames, strict=True)
+    ]
+    wide = max((len(row[1]) for row in rows), default=0)
+    return [
+        f"{index:>3} {name:<13} {words:<{wide}}  {size:>11}  {kind:<6} {manner}"
+        for index, (name, words, size, kind, manner) in enumerate(rows)
+    ]
+
+
+def _manner(node: Node) -> str:
+    halo = f" {node.halo}" if node.halo else ""
+    return f"{node.locality.value}{halo}, {node.access.value}"

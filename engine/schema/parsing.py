@@ -1,0 +1,187 @@
+"""JSON in, the client's words out; or an error that says what, where, and what came."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+from engine.errors import InvalidRequest, LimitExceeded
+from engine.schema.scalars import Misplaced, decode_option, shown
+from engine.schema.transforms import TYPES, Batch, Job
+
+T = TypeVar("T")
+
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+JSON_NAMES = {
+    "str": "a string", "int": "a whole number", "float": "a number", "bool": "true or false",
+    "array": "an array", "object": "an object", "null": "null",
+}  # fmt: skip
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much one request may ask for; each is refused before any work."""
+
+    max_jobs: int = 64
+    max_transformations: int = 64
+    max_depth: int = 32
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def parse_batch(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Batch:
+    """Read a batch: an object with ``source`` and ``jobs``."""
+    return parse(body, Batch, limits)
+
+
+def parse(body: bytes, kind: type[T], limits: Limits = DEFAULT_LIMITS) -> T:
+    """Read JSON as `kind`, a struct of the client's words; raises InvalidRequest."""
+    _check_depth(body, limits.max_depth)
+    try:
+        words = msgspec.json.decode(body, type=kind, dec_hook=decode_option)
+    except msgspec.ValidationError as error:
+        raise _complaint(error, body, kind) from None
+    except NOT_JSON as error:
+        raise _not_json(error) from None
+    _check_counts(getattr(words, "jobs", ()), limits)
+    return words
+
+
+def _check_depth(body: bytes, most: int) -> None:
+    if body.count(b"[") + body.count(b"{") <= most:
+        return
+    depth = 0
+    for bracket in re.findall(rb"[\[\]{}]", STRING.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > most:
+            raise InvalidRequest(
+                f"expected JSON nested at most {most} deep, got deeper", code="too_deep"
+            )
+
+
+def _check_counts(jobs: tuple[Job, ...], limits: Limits) -> None:
+    if len(jobs) > limits.max_jobs:
+        raise _too_many("jobs", "jobs", limits.max_jobs, len(jobs))
+    for index, job in enumerate(jobs):
+        count = len(job.transformations)
+        if count > limits.max_transformations:
+            path = f"jobs[{index}].transformations"
+            raise _too_many(path, "transformations", limits.max_transformations, count)
+
+
+def _too_many(path: str, things: str, most: int, got: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"{path}: expected at most {most} {things}, got {got}", path, code=LimitExceeded.code
+    )
+
+
+def _complaint(error: msgspec.ValidationError, body: bytes, kind: type) -> InvalidRequest:
+    """Turn msgspec's words into ours: the path in the client's spelling, and what came."""
+    words, _, place = str(error).partition(" - at `$")
+    path = place.removesuffix("`").removeprefix(".")
+    if isinstance(cause := error.__cause__, Misplaced):
+        return _invalid(_join(path, cause.place), words, cause.code)
+    raw = _value_at(_plain(body), path)
+    for pattern, explain in _COMPLAINTS.items():
+        if found := re.fullmatch(pattern, words, re.DOTALL):
+            return explain(found, path, raw, kind)
+    return _invalid(path, words)
+
+
+def _plain(body: bytes) -> Any:
+    """Read JSON as it is; the typed reading may have stopped before a later mistake."""
+    try:
+        return msgspec.json.decode(body)
+    except NOT_JSON as error:
+        raise _not_json(error) from None
+
+
+def _not_json(error: Exception) -> InvalidRequest:
+    return InvalidRequest(f"expected JSON: {error}", code="invalid_json")
+
+
+def _unknown_field(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
+    name = found[1]
+    known = _field_names(_struct_at(path, raw, kind))
+    return _invalid(
+        _join(path, name), f"unknown field {name!r}{_nearest(name, known)}", "unknown_field"
+    )
+
+
+def _missing_field(found: re.Match[str], path: str, _raw: Any, _kind: type) -> InvalidRequest:
+    return _invalid(_join(path, found[1]), "expected a value, got nothing", "missing_field")
+
+
+def _unknown_word(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
+    if path.endswith(".type"):
+        hint = _nearest(str(raw), list(TYPES))
+        what = f"unknown transformation {shown(raw)}{hint}"
+        return _invalid(path, what, "unknown_transformation")
+    known = _enum_words(path, kind)
+    what = f"expected one of {', '.join(known)}, got {shown(raw)}{_nearest(str(raw), known)}"
+    return _invalid(path, what)
+
+
+def _wrong_type(found: re.Match[str], path: str, raw: Any, _kind: type) -> InvalidRequest:
+    names = [JSON_NAMES.get(name.strip(), name) for name in found[1].split("|")]
+    return _invalid(path, f"expected {' or '.join(names)}{found[2] or ''}, got {shown(raw)}")
+
+
+_COMPLAINTS = {
+    r"Object contains unknown field `(.*)`": _unknown_field,
+    r"Object missing required field `(.*)`": _missing_field,
+    r"Invalid (?:enum )?value (.*)": _unknown_word,
+    r"Expected `([^`]*)`(?:, got `[^`]*`)?( of length [<>=]+ \d+)?": _wrong_type,
+}
+
+
+def _invalid(path: str, words: str, code: str | None = None) -> InvalidRequest:
+    return InvalidRequest(f"{path}: {words}" if path else words, path, code)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word.lower(), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _steps(path: str) -> Iterator[str | int]:
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        yield int(index) if index else name
+
+
+def _value_at(value: Any, path: str) -> Any:
+    for step in _steps(path):
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _struct_at(path: str, raw: Any, kind: type) -> type:
+    """Find which struct the client was filling in: a transformation, a job, the body."""
+    if re.search(r"transformations\[\d+\]$", path):
+        return TYPES.get(str(raw.get("type")), Job) if isinstance(raw, Mapping) else Job
+    return Job if re.search(r"jobs\[\d+\]$", path) else kind
+
+
+def _field_names(kind: type) -> list[str]:
+    return [item.encode_name for item in msgspec.structs.fields(kind)]
+
+
+def _enum_words(path: str, kind: type) -> list[str]:
+    field = path.rsplit(".", 1)[-1]
+    for struct in (kind, Job, *TYPES.values()):
+        hint = get_type_hints(struct).get(field)
+        for part in (hint, *get_args(hint)):
+            if isinstance(part, type) and issubclass(part, Enum):
+                return [str(member.value) for member in part]
+    return []

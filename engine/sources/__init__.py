@@ -1,0 +1,38 @@
+"""Source files: their bytes, formats by first bytes, header facts, copyright metadata.
+
+Knows nothing of libvips.
+"""
+
+from engine.sources.copyright_metadata import EXIF, IPTC, XMP, rights_only
+from engine.sources.facts import Facts, SourceFormat
+from engine.sources.formats import ANIMATED, HEAD, TRAITS, describe, sniff
+from engine.sources.partial_source import (
+    BLOCK,
+    MissingBytes,
+    PartialSource,
+    Piece,
+    Reader,
+    to_fetch,
+)
+from engine.sources.source import Source
+
+__all__ = [
+    "ANIMATED",
+    "BLOCK",
+    "EXIF",
+    "HEAD",
+    "IPTC",
+    "TRAITS",
+    "XMP",
+    "Facts",
+    "MissingBytes",
+    "PartialSource",
+    "Piece",
+    "Reader",
+    "Source",
+    "SourceFormat",
+    "describe",
+    "rights_only",
+    "sniff",
+    "to_fetch",
+]

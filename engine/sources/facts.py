@@ -1,0 +1,69 @@
+"""What a picture's header alone tells."""
+
+from enum import Enum
+
+from msgspec import Struct
+
+from engine.geometry import Size
+
+
+class SourceFormat(Enum):
+    """The formats that are told apart by their first bytes."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    GIF = "gif"
+    AVIF = "avif"
+    TIFF = "tiff"
+    HEIC = "heic"
+    SVG = "svg"
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """A picture as it lies in its file.
+
+    `width` and `height` are those of one frame before its orientation is applied.
+    `bands` counts colours (1 grey, 3 RGB, 4 CMYK), `depth` the bits of each (8, 16 or 32).
+    `orientation` is EXIF's, 1 to 8. `delays` are the milliseconds that each frame of an
+    animation is shown, `loop` how often all of them are, 0 for ever. `profile` tells whether
+    an ICC profile is embedded, `interlaced` whether the file must be read whole before its
+    first row is known.
+    """
+
+    format: SourceFormat
+    width: int
+    height: int
+    bands: int = 3
+    alpha: bool = False
+    depth: int = 8
+    orientation: int = 1
+    frames: int = 1
+    delays: tuple[int, ...] = ()
+    loop: int = 0
+    profile: bool = False
+    interlaced: bool = False
+
+    @property
+    def size(self) -> Size:
+        """One frame, as it lies in the file."""
+        return Size(self.width, self.height)
+
+    @property
+    def decoded_at_once(self) -> bool:
+        """Whether the decoder makes the whole image before it gives the first row."""
+        whole = {SourceFormat.WEBP, SourceFormat.GIF, SourceFormat.AVIF, SourceFormat.HEIC}
+        return self.format in whole or (
+            self.interlaced and self.format in {SourceFormat.JPEG, SourceFormat.PNG}
+        )
+
+    def __str__(self) -> str:
+        kind = {1: "grey", 3: "RGB", 4: "CMYK"}[self.bands] + ("A" if self.alpha else "")
+        notes = [
+            f"{self.depth} bit",
+            f"orientation {self.orientation}" if self.orientation != 1 else "",
+            f"{self.frames} frames" if self.frames != 1 else "",
+            "ICC profile" if self.profile else "",
+            "interlaced" if self.interlaced else "",
+        ]
+        return ", ".join(filter(None, [f"{self.format.value} {self.size} {kind}", *notes]))

@@ -1,0 +1,97 @@
+"""What is known of each picture format without opening a file."""
+
+import re
+from typing import NamedTuple
+
+from engine.schema import Format
+from engine.sources.facts import SourceFormat
+
+HEAD = 1024  # bytes that tell any format, and an SVG behind a long comment
+
+
+class Traits(NamedTuple):
+    """What a format that is written can hold.
+
+    `max_side` is in pixels, for width and height alike, as far as its encoder here goes.
+    """
+
+    content_type: str
+    alpha: bool
+    max_side: int
+    animated: bool = False
+
+
+TRAITS: dict[Format, Traits] = {
+    Format.JPEG: Traits("image/jpeg", alpha=False, max_side=65_500),
+    Format.PNG: Traits("image/png", alpha=True, max_side=2**31 - 1),
+    Format.WEBP: Traits("image/webp", alpha=True, max_side=16_383, animated=True),
+    Format.GIF: Traits("image/gif", alpha=True, max_side=65_535, animated=True),
+    Format.AVIF: Traits("image/avif", alpha=True, max_side=16_384),
+    Format.TIFF: Traits("image/tiff", alpha=True, max_side=2**31 - 1),
+}
+
+# Formats of sources whose frames follow each other in time; pages of others are not read.
+ANIMATED = {SourceFormat.GIF, SourceFormat.WEBP}
+
+_BRANDS = {
+    SourceFormat.AVIF: {b"avif", b"avis"},
+    SourceFormat.HEIC: {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"},
+}
+_BEGINNINGS = [
+    (SourceFormat.JPEG, re.compile(rb"\xff\xd8\xff")),
+    (SourceFormat.PNG, re.compile(rb"\x89PNG\r\n\x1a\n")),
+    (SourceFormat.WEBP, re.compile(rb"RIFF.{4}WEBP", re.DOTALL)),
+    (SourceFormat.GIF, re.compile(rb"GIF8[79]a")),
+    (SourceFormat.TIFF, re.compile(rb"II[*+]\0|MM\0[*+]")),
+    (
+        SourceFormat.SVG,  # behind any declaration, comments and document type
+        re.compile(
+            rb"(?:\xef\xbb\xbf)?(?:\s|<\?xml[^>]*>|<!--.*?-->|<!doctype[^>\[]*(?:\[.*?\]\s*)?>)*"
+            rb"<(?:\w+:)?svg[\s>/]",
+            re.DOTALL | re.IGNORECASE,
+        ),
+    ),
+]
+
+# What is refused, by its name; only for messages.
+_STRANGERS: list[tuple[bytes, str]] = [
+    (rb"BM.{4}\0\0\0\0", "a BMP picture"),
+    (rb"\0\0[\x01\x02]\0[^\0]", "an ICO picture"),
+    (rb"8BPS", "a Photoshop document"),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document"),
+    (rb"%PDF", "a PDF document"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (rb"P[1-7][\s#]", "a PNM picture"),
+    (rb"\x76\x2f\x31\x01", "an OpenEXR picture"),
+    (rb"#\?RADIANCE|#\?RGBE", "a Radiance HDR picture"),
+    (rb"\x1f\x8b", "a gzip archive"),
+    (rb"PK\x03\x04", "a zip archive"),
+    (rb".{4}ftypm[is][fa][1f]", "a HEIF picture that is neither AVIF nor HEIC"),
+    (rb".{4}ftyp", "a video"),
+    (rb"\x1aE\xdf\xa3|RIFF.{4}AVI ", "a video"),
+    (rb"(?i:\s*(<!doctype html|<html))", "an HTML page"),
+    (rb"\s*<\?xml", "an XML document that is no SVG"),
+    (rb"\s*[\[{]", "a JSON document"),
+]
+
+
+def sniff(head: bytes) -> SourceFormat | None:
+    """Tell a format by a file's first `HEAD` bytes; None for one that is not known here."""
+    if head[4:8] == b"ftyp":
+        return _by_brand(head)
+    return next((found for found, known in _BEGINNINGS if known.match(head)), None)
+
+
+def _by_brand(head: bytes) -> SourceFormat | None:
+    """Tell AVIF and HEIC: by the major brand, or by one of those that it is compatible with."""
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))]
+    found = (kind for brand in brands for kind, known in _BRANDS.items() if brand in known)
+    return next(found, None)
+
+
+def describe(head: bytes) -> str:
+    """Say in words what a file is that no format here fits."""
+    names = (words for known, words in _STRANGERS if re.match(known, head, re.DOTALL))
+    return next(names, f"a file that begins with {head[:8]!r}")

@@ -1,0 +1,44 @@
+"""libvips: the only import of pyvips, headers, codecs, and idioms on images.
+
+Knows nothing of passes, batches or why a plan looks as it does.
+"""
+
+from engine.vips.binding import Image
+from engine.vips.codecs import load
+from engine.vips.glyphs import LONGEST_INK, Font, Ink, TooLargeToDraw, ink_of
+from engine.vips.header import read_facts
+from engine.vips.images import (
+    bare_srgb,
+    black,
+    hold,
+    hold_tiles,
+    image_from_numbers,
+    image_from_table,
+    image_from_words,
+    in_bytes,
+    interpolator,
+    mask_image,
+    through_profile,
+)
+
+__all__ = [
+    "LONGEST_INK",
+    "Font",
+    "Image",
+    "Ink",
+    "TooLargeToDraw",
+    "bare_srgb",
+    "black",
+    "hold",
+    "hold_tiles",
+    "image_from_numbers",
+    "image_from_table",
+    "image_from_words",
+    "in_bytes",
+    "ink_of",
+    "interpolator",
+    "load",
+    "mask_image",
+    "read_facts",
+    "through_profile",
+]

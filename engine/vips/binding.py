@@ -1,0 +1,196 @@
+"""libvips: the only import of pyvips, how sources are opened, and what its errors mean here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import engine.vips.environment  # noqa: F401  # isort: skip - libvips reads it when it is loaded
+import pyvips
+
+from engine.errors import DarkroomError, SourceCorrupt, UnusableFonts
+from engine.fonts import TYPEFACES
+from engine.sources import PartialSource, Reader, Source, SourceFormat
+from engine.vips.allocator import keep_large_buffers
+
+Image: TypeAlias = pyvips.Image
+VipsError: TypeAlias = pyvips.Error
+GValue: TypeAlias = pyvips.GValue
+Interpolate: TypeAlias = pyvips.Interpolate
+OLDEST = (8, 18, 5)
+NO_MEMORY = ("out of memory", "insufficient memory", "cannot allocate memory")
+
+LOADERS = {
+    SourceFormat.JPEG: Image.jpegload_source,
+    SourceFormat.PNG: Image.pngload_source,
+    SourceFormat.WEBP: Image.webpload_source,
+    SourceFormat.GIF: Image.gifload_source,
+    SourceFormat.AVIF: Image.heifload_source,
+    SourceFormat.TIFF: Image.tiffload_source,
+    SourceFormat.HEIC: Image.heifload_source,
+    SourceFormat.SVG: Image.svgload_source,
+}
+
+
+def _require(version: tuple[int, int, int]) -> None:
+    """Refuse a libvips with known holes; ImportError names both versions."""
+    if version < OLDEST:
+        found, wanted = ".".join(map(str, version)), ".".join(map(str, OLDEST))
+        raise ImportError(f"expected libvips {wanted} or newer, found {found}")
+
+
+_require((pyvips.version(0), pyvips.version(1), pyvips.version(2)))
+LIBVIPS_VERSION = ".".join(str(pyvips.version(part)) for part in range(3))
+pyvips.cache_set_max(0)
+keep_large_buffers()
+pyvips.block_untrusted_set(True)
+
+
+class Counter:
+    """How many libvips operations this process has built."""
+
+    def __init__(self) -> None:
+        self.operations = 0
+
+    def watch(self) -> None:
+        """Count every operation from now on; pyvips has one door for all of them."""
+        call = pyvips.Operation.call
+
+        def counted(name: str, *args: Any, **options: Any) -> Any:
+            self.operations += 1
+            return call(name, *args, **options)
+
+        pyvips.Operation.call = staticmethod(counted)
+
+
+COUNTER = Counter()
+COUNTER.watch()
+
+
+def open_image(
+    source: Source | PartialSource, picture_format: SourceFormat, **options: Any
+) -> Image:
+    """Open a picture with the loader of its format, to be read once from top to bottom.
+
+    `options` are the loader's own. Raises SourceCorrupt if the header cannot be read; a
+    fault further on comes to light when pixels are pulled. Of a partial source only the
+    header is there, or MissingBytes is raised.
+    """
+    with _stream(source) as stream, _header_errors(), _let_through(picture_format):
+        image: Image = LOADERS[picture_format](
+            stream,
+            access="sequential",
+            fail_on="truncated",
+            **options,
+        )
+    return image
+
+
+@contextmanager
+def _stream(source: Source | PartialSource) -> Iterator[pyvips.Source]:
+    """Give a source as libvips reads it; a hole that it meets is told when it is done."""
+    if isinstance(source, Source):
+        yield pyvips.Source.new_from_memory(source.data)
+        return
+    reader, stream = Reader(source), pyvips.SourceCustom()
+    stream.on_read(reader.read)
+    stream.on_seek(reader.seek)
+    try:
+        yield stream
+    finally:
+        reader.check()
+
+
+@cache
+def decodes_hevc() -> bool:
+    """Tell whether this libvips has a decoder for HEIC: it reads one of 8 × 8 pixels."""
+    sample = Source.from_path(Path(__file__).parent / "samples" / "hevc.heic")
+    try:
+        drain(open_image(sample, SourceFormat.HEIC))
+    except SourceCorrupt:
+        return False
+    return True
+
+
+@contextmanager
+def _let_through(picture_format: SourceFormat) -> Iterator[None]:
+    """Lift libvips' own block on SVG while a picture is opened that is known to be one.
+
+    Its text may ask for any font, so all are there, whatever was drawn before.
+    """
+    if picture_format is not SourceFormat.SVG:
+        yield
+        return
+    for face in TYPEFACES.faces:
+        load_font(face.path)
+    pyvips.operation_block_set("VipsForeignLoadSvg", False)
+    try:
+        yield
+    finally:
+        pyvips.operation_block_set("VipsForeignLoadSvg", True)
+
+
+@contextmanager
+def _header_errors() -> Iterator[None]:
+    """Turn libvips' errors into SourceCorrupt while only a header is read.
+
+    That takes no memory to speak of: libtiff is out of it when a field claims to be huge.
+    """
+    try:
+        yield
+    except pyvips.Error as error:
+        raise SourceCorrupt(f"the picture cannot be decoded: {reason(error)}") from error
+
+
+@contextmanager
+def source_errors() -> Iterator[None]:
+    """Turn libvips' errors into SourceCorrupt, for calls that only read a source."""
+    try:
+        yield
+    except pyvips.Error as error:
+        _check_memory(error)
+        raise SourceCorrupt(f"the picture cannot be decoded: {reason(error)}") from error
+
+
+@contextmanager
+def render_errors() -> Iterator[None]:
+    """Turn libvips' errors into the root error, for calls that evaluate a pipeline."""
+    try:
+        yield
+    except pyvips.Error as error:
+        _check_memory(error)
+        raise DarkroomError(f"the picture could not be made: {reason(error)}") from error
+
+
+def _check_memory(error: pyvips.Error) -> None:
+    """Raise MemoryError if the process has no more of it, for which no picture is to blame."""
+    words = str(error.detail or "").lower()
+    if any(known in words for known in NO_MEMORY):
+        raise MemoryError(reason(error)) from error
+
+
+def reason(error: pyvips.Error) -> str:
+    """Give libvips' own words in one line, which may be none at all."""
+    lines = [line.strip() for line in str(error.detail or "").splitlines() if line.strip()]
+    return "; ".join(dict.fromkeys(lines))[:300] or "damaged or incomplete data"
+
+
+@cache
+def load_font(path: str) -> None:
+    """Let fontconfig know a font from now on; libvips does that on the way to drawing.
+
+    Raises UnusableFonts if the file is gone, which libvips would pass over.
+    """
+    try:
+        Path(path).open("rb").close()
+    except OSError as error:
+        raise UnusableFonts(f"{path}: cannot be read: {error.strerror}") from error
+    with suppress(pyvips.Error):
+        Image.text("|", fontfile=path, dpi=72)
+
+
+def drain(image: Image) -> None:
+    """Decode a whole picture and keep nothing; SourceCorrupt if it cannot be."""
+    with source_errors():
+        image.avg()

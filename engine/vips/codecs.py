@@ -1,0 +1,145 @@
+"""Reading and writing each format: libvips' options, one function per format.
+
+The pixels are upright sRGB by then, and carry nothing of the source's metadata.
+"""
+
+from collections.abc import Mapping
+from functools import singledispatch
+from types import MappingProxyType
+from typing import Any
+
+from engine.ir import Save
+from engine.schema import (
+    KINDS,
+    AvifOptions,
+    Format,
+    GifOptions,
+    JpegOptions,
+    PngOptions,
+    SaveOptions,
+    TiffOptions,
+    WebpOptions,
+)
+from engine.sources import EXIF, IPTC, XMP, Source, SourceFormat
+from engine.vips.binding import Image, open_image
+from engine.vips.images import labelled
+
+SUBSAMPLING = {"auto": "auto", "4:2:0": "on", "4:4:4": "off"}
+FILTERS = {"average": "avg"}
+NO_LABELS: Mapping[str, bytes] = MappingProxyType({})
+LOSSLESS_EFFORT = 75  # what lossless WebP takes quality for
+
+
+def load(source: Source, picture_format: SourceFormat, shrink: int = 1, pages: int = 1) -> Image:
+    """Open a source at full size, or a JPEG at 1/2, 1/4 or 1/8 of it.
+
+    Frames of an animation are given below each other.
+    """
+    options = {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
+    return open_image(source, picture_format, **options)
+
+
+def encode(image: Image, save: Save, labels: Mapping[str, bytes] = NO_LABELS) -> bytes:
+    """Pull an image through its pipeline and write it; pyvips.Error if that fails.
+
+    `labels` are the only metadata that is written, by their names in libvips.
+    """
+    options = save.options or KINDS[save.format.value]()
+    settings = settings_of(options, save.quality)
+    labels = {name: labels[name] for name in PLACES[save.format] & labels.keys()}
+    keep = "exif|xmp|iptc" if labels else "none"
+    return bytes(SAVERS[save.format](labelled(image, labels), keep=keep, **settings))
+
+
+# Where libvips has a place for labels; of TIFF's IPTC it writes a quarter.
+PLACES: dict[Format, set[str]] = {
+    Format.JPEG: {EXIF, XMP, IPTC},
+    Format.PNG: {EXIF, XMP},
+    Format.WEBP: {EXIF, XMP},
+    Format.GIF: set(),
+    Format.AVIF: {EXIF, XMP},
+    Format.TIFF: {XMP},
+}
+SAVERS = {
+    Format.JPEG: Image.jpegsave_buffer,
+    Format.PNG: Image.pngsave_buffer,
+    Format.WEBP: Image.webpsave_buffer,
+    Format.GIF: Image.gifsave_buffer,
+    Format.AVIF: Image.heifsave_buffer,
+    Format.TIFF: Image.tiffsave_buffer,
+}
+
+
+@singledispatch
+def settings_of(options: SaveOptions, quality: int) -> dict[str, Any]:
+    """Give the saver's arguments for a format's options."""
+    raise TypeError(f"no saver takes {type(options).__name__}")
+
+
+@settings_of.register
+def _jpeg(options: JpegOptions, quality: int) -> dict[str, Any]:
+    return {
+        "Q": quality,
+        "interlace": bool(options.progressive),
+        "optimize_coding": bool(options.optimize),
+        "trellis_quant": bool(options.trellis),
+        "subsample_mode": SUBSAMPLING[options.subsampling],
+    }
+
+
+@settings_of.register
+def _png(options: PngOptions, quality: int) -> dict[str, Any]:
+    settings = {
+        "compression": int(options.compression),
+        "filter": FILTERS.get(options.filter, str(options.filter)),
+        "interlace": bool(options.progressive),
+    }
+    if options.palette:
+        palette = {"palette": True, "Q": quality, "bitdepth": int(options.bits)}
+        settings |= palette | {"dither": float(options.dither)}
+    return settings
+
+
+@settings_of.register
+def _webp(options: WebpOptions, quality: int) -> dict[str, Any]:
+    return {
+        "Q": LOSSLESS_EFFORT if options.lossless else quality,
+        "effort": int(options.effort),
+        "lossless": bool(options.lossless),
+        "near_lossless": bool(options.near_lossless),
+        "alpha_q": int(options.alpha_quality),
+        "smart_subsample": bool(options.sharp),
+    }
+
+
+@settings_of.register
+def _gif(options: GifOptions, quality: int) -> dict[str, Any]:
+    return {
+        "effort": int(options.effort),
+        "bitdepth": int(options.bits),
+        "dither": float(options.dither),
+        "interlace": bool(options.progressive),
+        "keep_duplicate_frames": True,
+    }
+
+
+@settings_of.register
+def _avif(options: AvifOptions, quality: int) -> dict[str, Any]:
+    return {
+        "compression": "av1",
+        "Q": quality,
+        "effort": int(options.effort),
+        "lossless": bool(options.lossless),
+        "subsample_mode": SUBSAMPLING[options.subsampling],
+        "bitdepth": int(options.bits),
+    }
+
+
+@settings_of.register
+def _tiff(options: TiffOptions, quality: int) -> dict[str, Any]:
+    return {
+        "compression": str(options.compression),
+        "predictor": "horizontal" if options.predictor else "none",
+        "tile": bool(options.tile),
+        "Q": quality,
+    }

@@ -1,0 +1,123 @@
+"""Reading a picture's header: its facts, and every limit on it, before any pixel."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from engine.errors import SourceCorrupt, SourceEmpty, SourceTooLarge, UnsupportedFormat
+from engine.limits import DEFAULT_LIMITS, EngineLimits
+from engine.sources import (
+    ANIMATED,
+    HEAD,
+    Facts,
+    PartialSource,
+    Source,
+    SourceFormat,
+    describe,
+    gif,
+    sniff,
+    tiff,
+)
+from engine.vips import binding
+
+UNTOLD = 100  # milliseconds of a frame that does not say how long it is shown
+COLOUR_BANDS = {"b-w": 1, "grey16": 1, "cmyk": 4}
+# Formats whose decoders make something up for what is missing at the end.
+CUT_SHORT = {SourceFormat.GIF: gif.is_cut_short, SourceFormat.TIFF: tiff.is_cut_short}
+# Formats whose header takes the whole file: frames are counted, and metadata is at the end.
+READ_WHOLE = {SourceFormat.GIF, SourceFormat.WEBP, SourceFormat.SVG}
+DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}
+
+
+def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LIMITS) -> Facts:
+    """Read a picture's header.
+
+    Raises SourceEmpty, UnsupportedFormat for what is no picture of a format that is read,
+    SourceCorrupt for a header that its decoder rejects, and SourceTooLarge. Of a partial
+    source also MissingBytes, which tells what more to fetch.
+    """
+    _check_bytes(source, limits)
+    found = _format_of(source, limits)
+    if found in READ_WHOLE and isinstance(source, PartialSource):
+        source.content.require_all()
+    if found in CUT_SHORT and CUT_SHORT[found](source.content):
+        raise SourceCorrupt("the picture cannot be decoded: the file ends before its last pixels")
+    facts = _facts_of(binding.open_image(source, found), found)
+    _check_pixels(facts, limits)
+    return facts
+
+
+def formats_read(limits: EngineLimits = DEFAULT_LIMITS) -> Iterator[SourceFormat]:
+    """List what is read here: HEIC if libvips has a decoder for it, SVG if it is allowed."""
+    for known in SourceFormat:
+        if (known is not SourceFormat.HEIC or binding.decodes_hevc()) and (
+            known is not SourceFormat.SVG or limits.allow_svg
+        ):
+            yield known
+
+
+def _format_of(source: Source | PartialSource, limits: EngineLimits) -> SourceFormat:
+    """Tell the format by the first bytes, never by what libvips would guess."""
+    head = source.head(HEAD)
+    found = sniff(head)
+    if found is not None and found in set(formats_read(limits)):
+        return found
+    reasons = {
+        SourceFormat.HEIC: "HEIC, for which this build of libvips has no decoder",
+        SourceFormat.SVG: "SVG, which is not allowed here (allow_svg)",
+    }
+    came = reasons[found] if found else describe(head)
+    known = ", ".join(name.value.upper() for name in formats_read(limits))
+    raise UnsupportedFormat(f"expected a picture in {known}, got {came}")
+
+
+def _check_bytes(source: Source | PartialSource, limits: EngineLimits) -> None:
+    if source.size == 0:
+        raise SourceEmpty("the source has no bytes")
+    if source.size > limits.max_source_bytes:
+        raise SourceTooLarge(
+            "the source is too long",
+            "max_source_bytes",
+            limits.max_source_bytes,
+            source.size,
+            "bytes",
+        )
+
+
+def _check_pixels(facts: Facts, limits: EngineLimits) -> None:
+    found = facts.size.pixels * facts.frames
+    if found > limits.max_source_pixels:
+        frames = f" with {facts.frames} frames" if facts.frames > 1 else ""
+        raise SourceTooLarge(
+            f"the source is too large ({facts.size}{frames})",
+            "max_source_pixels",
+            limits.max_source_pixels,
+            found,
+            "pixels",
+        )
+
+
+def _facts_of(image: binding.Image, picture_format: SourceFormat) -> Facts:
+    fields = set(image.get_fields())
+    bands = COLOUR_BANDS.get(image.interpretation, 3 if image.bands >= 3 else 1)
+
+    def number(name: str, default: int) -> int:
+        value: Any = image.get(name) if name in fields else default
+        return value if isinstance(value, int) else default
+
+    orientation = number("orientation", 1)
+    frames = number("n-pages", 1) if picture_format in ANIMATED else 1
+    delays: list[int] = image.get("delay") if "delay" in fields and frames > 1 else []
+    return Facts(
+        format=picture_format,
+        width=image.width,
+        height=number("page-height", image.height),
+        bands=bands,
+        alpha=image.bands > bands,
+        depth=DEPTHS.get(image.format, 32),
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        frames=frames,
+        delays=(*delays, *(UNTOLD,) * frames)[:frames] if frames > 1 else (),
+        loop=number("loop", 0) if frames > 1 else 0,
+        profile="icc-profile-data" in fields,
+        interlaced=bool(number("interlaced", 0) or number("jpeg-multiscan", 0)),
+    )

@@ -1,0 +1,8 @@
+"""The HTTP API: decode, validate, record, dispatch, answer.
+
+Knows nothing of how work is done.
+"""
+
+from service.api.server import run_server
+
+__all__ = ["run_server"]

@@ -1,0 +1,65 @@
+"""The API as an aiohttp application: what is opened for it, and closed after it."""
+
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+from service.api import handlers
+from service.api.auth import Authenticator, RateLimiter
+from service.api.explain import Explainer
+from service.api.intake import Intake
+from service.api.reference import add_reference
+from service.dispatch import RENDER, Dispatcher, Queue, connect
+from service.http import METRICS, observe, probes
+from service.metrics import Metrics
+from service.settings import Settings
+from service.storage import Storages, storage_limits
+from service.store import open_store
+from service.version import libvips_version, version
+
+
+def build_app(settings: Settings) -> web.Application:
+    """Build the API; it opens Postgres and Redis when it starts."""
+    app = web.Application(middlewares=[observe], client_max_size=settings.max_body_bytes)
+    app[handlers.SETTINGS] = settings
+    app[METRICS] = Metrics(version=version(), libvips=libvips_version())
+    app.add_routes(handlers.routes)
+    app.add_routes(probes.routes)
+    add_reference(app, settings)
+    app.cleanup_ctx.append(_open(settings))
+    app.on_shutdown.append(_stop_being_ready)
+    return app
+
+
+def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def opened(app: web.Application) -> AsyncIterator[None]:
+        redis = connect(settings.redis_url)
+        async with open_store(
+            settings.database_url,
+            size=settings.database_pool,
+            seconds=settings.database_seconds,
+        ) as store:
+            dispatcher = Dispatcher(Queue(redis, RENDER))
+            app[handlers.STORE] = store
+            app[METRICS].watch_pool(lambda: store.in_use)
+            app[handlers.AUTHENTICATOR] = Authenticator(
+                store.services, settings.token_cache_seconds
+            )
+            app[handlers.RATE_LIMITER] = RateLimiter()
+            app[handlers.INTAKE] = Intake(store, dispatcher, settings, app[METRICS])
+            storages = Storages(
+                store.services.get, storage_limits(settings), app[METRICS].storage_request
+            )
+            app[handlers.EXPLAINER] = Explainer(storages, settings, app[METRICS])
+            app[probes.READINESS] = probes.Readiness(store)
+            yield
+            await app[handlers.EXPLAINER].close()
+            await storages.close()
+            await dispatcher.close()
+        await redis.aclose()
+
+    return opened
+
+
+async def _stop_being_ready(app: web.Application) -> None:
+    app[probes.READINESS].draining = True

@@ -1,0 +1,119 @@
+"""The routes: decode, call, encode."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from engine.explain import Explanation, draw
+from service.api.auth import Authenticator, RateLimiter
+from service.api.content_negotiation import preferred
+from service.api.explain import Explainer
+from service.api.intake import Intake, check_key
+from service.errors import BodyTooLarge, ClientGone, NotFound, RequestTimeout, UnsupportedMedia
+from service.http import JSON, METRICS, Created, json_response, show_process, traceparent
+from service.ids import is_process_id
+from service.metrics import Metrics
+from service.settings import Settings
+from service.store import Holder, Store
+
+SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
+STORE: web.AppKey[Store] = web.AppKey("store", Store)
+INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
+EXPLAINER: web.AppKey[Explainer] = web.AppKey("explainer", Explainer)
+AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator", Authenticator)
+RATE_LIMITER: web.AppKey[RateLimiter] = web.AppKey("rate_limiter", RateLimiter)
+
+# In which forms an explanation can be had; the first is the one for who does not say.
+FORMS: dict[str, Callable[[Explanation], bytes]] = {
+    JSON: msgspec.json.encode,
+    "text/plain": lambda explanation: f"{explanation}\n".encode(),
+    "image/svg+xml": lambda explanation: draw(explanation).encode(),
+}
+# Headers for what has a client's words in it, so that a browser that shows it does no more.
+SHOWN_ONLY = {
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+}
+
+routes = web.RouteTableDef()
+
+
+@routes.post("/request")
+async def create_process(request: web.Request) -> web.Response:
+    """Record a process and answer with its id."""
+    holder = await _authenticate(request)
+    key = check_key(request.headers.get("Idempotency-Key"))
+    body = await _body(request)
+    accepted = await request.app[INTAKE].accept(
+        body, holder, key=key, traceparent=traceparent(request)
+    )
+    response = json_response(Created(process_id=accepted.process_id))
+    if accepted.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+@routes.get("/request/{process_id}")
+async def get_process(request: web.Request) -> web.Response:
+    """Tell how a process stands."""
+    holder = await _authenticate(request)
+    process_id = request.match_info["process_id"]
+    found = None
+    if is_process_id(process_id):
+        found = await request.app[STORE].processes.get(process_id, holder.service_id)
+    if found is None:
+        raise NotFound("Process not found")
+    return json_response(show_process(found))
+
+
+@routes.post("/retry")
+async def retry_processes(request: web.Request) -> web.Response:
+    """Queue ended processes again."""
+    holder = await _authenticate(request)
+    body = await _body(request)
+    return json_response(await request.app[INTAKE].retry(body, holder))
+
+
+@routes.post("/explain")
+async def explain_batch(request: web.Request) -> web.Response:
+    """Tell what would be done with a batch, as data, text or a drawing."""
+    holder = await _authenticate(request)
+    body = await _body(request)
+    batch = request.app[INTAKE].read(body, holder)
+    explanation = await request.app[EXPLAINER].explain(batch, body)
+    kind = preferred(request.headers.get("Accept", ""), list(FORMS))
+    told = await asyncio.to_thread(FORMS[kind], explanation)  # of a great batch it takes 0.1 s
+    charset = None if kind == JSON else "utf-8"
+    return web.Response(body=told, content_type=kind, charset=charset, headers=SHOWN_ONLY)
+
+
+async def _authenticate(request: web.Request) -> Holder:
+    holder = await request.app[AUTHENTICATOR].holder(request.headers.get("Authorization"))
+    request.app[RATE_LIMITER].check(holder)
+    return holder
+
+
+async def _body(request: web.Request) -> bytes:
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMedia("Compressed bodies are not accepted")
+    settings = request.app[SETTINGS]
+    limit, seconds = settings.max_body_bytes, settings.body_seconds
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit, request.app[METRICS])
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large(limit, request.app[METRICS]) from None
+    except TimeoutError:
+        raise RequestTimeout(f"The body did not arrive within {seconds:g} s") from None
+    except ConnectionError:
+        raise ClientGone("The connection was closed before the body was complete") from None
+
+
+def _too_large(limit: int, metrics: Metrics) -> BodyTooLarge:
+    metrics.limits_rejected.labels("max_body_bytes").inc()
+    return BodyTooLarge(f"Request body is over the limit of {limit} bytes")

@@ -1,0 +1,165 @@
+"""The first story: a request comes in, is recorded, is dispatched, is answered."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from engine.errors import LimitExceeded
+from engine.schema import Limits, Priority, parse
+from service import failpoints
+from service.dispatch import Batcher, Dispatch, Dispatcher
+from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, InvalidRequest
+from service.http import CreateProcess, RetryProcesses, RetryResult
+from service.ids import is_process_id, new_process_id
+from service.metrics import Metrics
+from service.settings import Settings
+from service.store import Holder, NewProcess, Store
+
+PRIORITIES = {Priority.LOW: -1, Priority.NORMAL: 0, Priority.HIGH: 1}
+LONGEST_KEY = 255
+
+log = structlog.get_logger(__name__)
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The process that answers a request; `replayed` if an earlier request made it."""
+
+    process_id: str
+    replayed: bool = False
+
+
+class Intake:
+    """Takes requests in. A process id it gives is on disk."""
+
+    def __init__(
+        self, store: Store, dispatcher: Dispatcher, settings: Settings, metrics: Metrics
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._metrics = metrics
+        self._limits = Limits(
+            max_jobs=settings.max_jobs,
+            max_transformations=settings.max_transformations,
+            max_depth=settings.max_json_depth,
+        )
+        self._grace = timedelta(seconds=settings.dispatch_grace_seconds)
+        self._recorder = Batcher(self._record)
+        self._in_flight: set[tuple[int, str]] = set()
+
+    async def accept(
+        self, body: bytes, holder: Holder, *, key: str | None, traceparent: str | None
+    ) -> Accepted:
+        """Take one batch: decode, validate, record, dispatch."""
+        request = self.read(body, holder)
+        process = NewProcess(
+            id=new_process_id(),
+            service_id=holder.service_id,
+            priority=PRIORITIES[request.priority],
+            request=body.decode(),
+            destinations=[job.destination.written for job in request.jobs],
+            traceparent=traceparent,
+            idempotency_key=key,
+            body_hash=hashlib.sha256(body).digest() if key else b"",
+        )
+        if key is not None and (earlier := await self._record_once(process, key)):
+            return Accepted(earlier, replayed=True)
+        if key is None:
+            await self._recorder.submit(process)
+        self._metrics.accepted.labels(request.priority.value).inc()
+        # the answer does not wait for Redis: the row is the outbox
+        self._dispatcher.dispatch(Dispatch(process.id, 0, process.priority))
+        return Accepted(process.id)
+
+    async def retry(self, body: bytes, holder: Holder) -> list[RetryResult]:
+        """Queue ended processes again, one answer per id in the order asked."""
+        request = parse(body, RetryProcesses, self._limits)
+        _own(request.service_id, holder)
+        self._check_ids(request.process_ids)
+        known = [id_ for id_ in request.process_ids if is_process_id(id_)]
+        found, retried = await self._store.processes.retry(
+            known, holder.service_id, everything=bool(request.all), grace=self._grace
+        )
+        for process in retried:
+            self._dispatcher.dispatch(
+                Dispatch(process.id, process.run, process.priority, process.queued)
+            )
+        attempts = {process.id: process.attempt for process in retried}
+        return [_retry_result(id_, id_ in found, attempts) for id_ in request.process_ids]
+
+    def read(self, body: bytes, holder: Holder) -> CreateProcess:
+        """Decode and validate a batch; raises InvalidRequest and Forbidden."""
+        request = parse(body, CreateProcess, self._limits)
+        _own(request.service_id, holder)
+        self._check_inputs(request)
+        return request
+
+    async def _record_once(self, process: NewProcess, key: str) -> str | None:
+        """Record under an idempotency key; gives the process that was first, if any."""
+        mine = (process.service_id, key)
+        if mine in self._in_flight:
+            raise IdempotencyInFlight("The first request with this key is not answered yet")
+        self._in_flight.add(mine)
+        try:
+            if await self._recorder.submit(process):
+                return None
+            first = await self._store.processes.first_answer(*mine)
+        finally:
+            self._in_flight.discard(mine)
+        if first is None or first[0] != process.body_hash:
+            raise IdempotencyMismatch("This Idempotency-Key was used with another body")
+        self._metrics.idempotent_replays.inc()
+        return first[1]
+
+    async def _record(self, processes: Sequence[NewProcess]) -> Sequence[bool]:
+        remember = timedelta(hours=self._settings.idempotency_hours)
+        failpoints.reach("intake.before_commit")
+        recorded = await self._store.processes.record(
+            processes, grace=self._grace, remember=remember
+        )
+        failpoints.reach("intake.after_commit")
+        return [process.id in recorded for process in processes]
+
+    def _check_inputs(self, request: CreateProcess) -> None:
+        count, most = len(request.inputs), self._settings.max_inputs
+        if count > most:
+            raise InvalidRequest(
+                f"jobs: expected at most {most} different watermarks, got {count}",
+                "jobs",
+                code=LimitExceeded.code,
+            )
+
+    def _check_ids(self, ids: Sequence[str]) -> None:
+        if len(ids) > (most := self._settings.max_retry_ids):
+            raise InvalidRequest(
+                f"process_ids: expected at most {most} ids, got {len(ids)}",
+                "process_ids",
+                code=LimitExceeded.code,
+            )
+
+
+def check_key(key: str | None) -> str | None:
+    """Check an Idempotency-Key header; raises InvalidRequest."""
+    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+        raise InvalidRequest(
+            f"Idempotency-Key: expected 1 to {LONGEST_KEY} printable characters, got {len(key)}"
+        )
+    return key
+
+
+def _own(service_id: int, holder: Holder) -> None:
+    if service_id != holder.service_id:
+        raise Forbidden("This token has no access to this service")
+
+
+def _retry_result(process_id: str, found: bool, attempts: dict[str, int]) -> RetryResult:
+    if process_id in attempts:
+        words = f"Reprocessing process, attempt: {attempts[process_id]}"
+        return RetryResult(status=200, process_id=process_id, description=words)
+    if found:
+        words = "Process is still queued or running"
+        return RetryResult(status=409, process_id=process_id, description=words)
+    return RetryResult(status=404, process_id=process_id, description="Process not found")

@@ -1,0 +1,217 @@
+"""Examples of the reference: the API document's own requests, and answers made by our types.
+
+Refusals are not written down: each is what the code says to a body that is wrong.
+"""
+
+from typing import Any
+
+import msgspec
+
+from engine.errors import DarkroomError, InvalidRequest
+from engine.explain import Explanation, explain_facts
+from engine.schema import DEFAULT_LIMITS, parse
+from engine.sources import Facts, SourceFormat
+from service.http import (
+    CallbackStatus,
+    Created,
+    CreateProcess,
+    JobError,
+    JobStatus,
+    Problem,
+    ProcessStatus,
+    RetryProcesses,
+    RetryResult,
+)
+
+TRANSFORMATIONS: dict[str, dict[str, Any]] = {
+    "annotation": {
+        "type": "annotation", "font": "Arial", "color": "#000000", "text": "Test text",
+        "size": 10, "gravity": "center",
+    },
+    "blur": {"type": "blur", "sigma": 218, "radius": 465},
+    "brightness": {"type": "brightness", "bright_level": 230},
+    "colorize": {"type": "colorize", "red": 200, "green": 120, "blue": 150},
+    "contrast": {"type": "contrast", "level": 55},
+    "crop": {
+        "type": "crop", "gravity": "center", "width": "750", "height": "500",
+        "yoffset": "300", "xoffset": "500", "fit": True,
+    },
+    "enhance": {"type": "enhance"},
+    "filter": {"type": "filter", "filter": "sepia"},
+    "fitmethod": {
+        "type": "fitmethod", "color": "#000000", "fit_type": "cropbox", "gravity": "center",
+        "width": 550, "height": 300, "opacity": 0,
+    },
+    "flip": {"type": "flip", "direction": "y"},
+    "resize": {"type": "resize", "width": 500, "height": 300},
+    "rotate": {"type": "rotate", "degrees": 20},
+    "ulb": {"type": "ulb"},
+    "watermark": {
+        "type": "watermark", "gravity": "middle", "width": 200, "height": 200,
+        "source": "watermark.png", "yoffset": 0, "xoffset": 0,
+    },
+    "zoom": {"type": "zoom", "width": "200", "height": "200", "level": 0},
+}  # fmt: skip
+
+CREATE_DOCUMENTED: dict[str, Any] = {
+    "service_id": 1,
+    "source": "/480x360/1.jpg",
+    "jobs": [
+        {
+            "destination": "/480x360/transformed/1.jpg",
+            "quality": 70,
+            "transformations": [TRANSFORMATIONS["annotation"]],
+        }
+    ],
+}
+CREATE_SEVERAL: dict[str, Any] = {
+    "service_id": 1,
+    "source": "/photos/shoe.jpg",
+    "callback": "https://shop.example/pictures",
+    "priority": "high",
+    "jobs": [
+        {
+            "destination": "/photos/shoe-800.webp",
+            "quality": 80,
+            "transformations": [{"type": "resize", "width": 800}],
+        },
+        {
+            "destination": "/photos/shoe-square.jpg",
+            "transformations": [
+                {"type": "crop", "width": 400, "height": 400, "gravity": "north"},
+                {"type": "filter", "filter": "grayscale"},
+            ],
+        },
+        {
+            "destination": "/photos/shoe-original",
+            "format": "png",
+            "transformations": [],
+        },
+    ],
+}
+CREATES = {"one job": CREATE_DOCUMENTED, "several jobs": CREATE_SEVERAL}
+
+RETRY: dict[str, Any] = {
+    "service_id": 1,
+    "process_ids": ["1mQhK6J7azYy9LKo7Rbxp", "eeTP9A-jMrljQiDS1_K2S", "krLSWSF0gp6tpWPk3Okrl"],
+}
+RETRIES = {"what failed": RETRY, "everything": {**RETRY, "all": True}}
+
+CREATED = Created(process_id="Fcl_b6psriLi7lBYAshhp")
+RETRIED = [
+    RetryResult(
+        status=200,
+        process_id="1mQhK6J7azYy9LKo7Rbxp",
+        description="Reprocessing process, attempt: 1",
+    ),
+    RetryResult(
+        status=409,
+        process_id="eeTP9A-jMrljQiDS1_K2S",
+        description="Process is still queued or running",
+    ),
+    RetryResult(
+        status=404,
+        process_id="krLSWSF0gp6tpWPk3Okrl",
+        description="Process not found",
+    ),
+]
+
+_DONE = JobStatus(
+    destination="/photos/shoe-800.webp",
+    status="DONE",
+    format="webp",
+    width=800,
+    height=600,
+    bytes=48211,
+    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    milliseconds=41,
+)
+_LOST = JobStatus(
+    destination="/photos/shoe-square.jpg",
+    status="FAILED",
+    error=JobError(code="timeout", message="rendering took longer than 60 s"),
+)
+_QUEUED = ProcessStatus(
+    process_id=CREATED.process_id,
+    status="QUEUED",
+    attempt=0,
+    created_at="2024-01-01 08:00:00",
+    updated_at="2024-01-01 08:00:00",
+    jobs=[
+        JobStatus(destination=_DONE.destination, status="QUEUED"),
+        JobStatus(destination=_LOST.destination, status="QUEUED"),
+    ],
+)
+_FINISHED = msgspec.structs.replace(
+    _QUEUED,
+    status="FINISHED",
+    updated_at="2024-01-01 08:00:01",
+    jobs=[_DONE],
+    callbacks=[
+        CallbackStatus(
+            id="msg_2mVbQ1cGq0d5rJ7nX8yZw",
+            attempt=0,
+            status="DELIVERED",
+            tries=1,
+            last_status=204,
+            last_error=None,
+            next_try_at=None,
+        )
+    ],
+)
+_FAILED = msgspec.structs.replace(
+    _QUEUED, status="FAILED", updated_at="2024-01-01 08:01:00", jobs=[_DONE, _LOST]
+)
+STATUSES = {"queued": _QUEUED, "finished": _FINISHED, "failed": _FAILED}
+
+
+def _creating(*transformations: dict[str, Any], destination: str = "/480x360/2.jpg") -> bytes:
+    job = {"destination": destination, "transformations": transformations}
+    return msgspec.json.encode({**CREATE_DOCUMENTED, "jobs": [job]})
+
+
+def create_refusals() -> list[Problem]:
+    """Give what `POST /request` answers to bodies that are wrong, one for each code."""
+    bodies = [
+        _creating({"type": "blur", "sigma": -1}),
+        _creating({"type": "resize"}),
+        _creating({"type": "rotate"}),
+        _creating({"type": "resize", "widht": 500, "height": 300}),
+        _creating({"type": "resise", "width": 500}),
+        _creating(destination="/480x360/2.psd"),
+        _creating(*[TRANSFORMATIONS["enhance"]] * (DEFAULT_LIMITS.max_transformations + 1)),
+        b"[" * (DEFAULT_LIMITS.max_depth + 1),
+        b'{"service_id": 1,',
+    ]
+    return [_refusal(body, CreateProcess) for body in bodies]
+
+
+def retry_refusals() -> list[Problem]:
+    """Give what `POST /retry` answers to bodies that are wrong, one for each code."""
+    bodies = [
+        msgspec.json.encode({**RETRY, "process_ids": []}),
+        msgspec.json.encode({"service_id": 1}),
+        msgspec.json.encode({**RETRY, "force": True}),
+        b'{"service_id": 1,',
+    ]
+    return [_refusal(body, RetryProcesses) for body in bodies]
+
+
+def explained() -> Explanation:
+    """Give what `POST /explain` answers to a request of several jobs."""
+    jobs = parse(msgspec.json.encode(CREATE_SEVERAL), CreateProcess).jobs
+    return explain_facts(Facts(format=SourceFormat.JPEG, width=1600, height=1200), jobs)
+
+
+def _refusal(body: bytes, kind: type) -> Problem:
+    try:
+        parse(body, kind)
+    except InvalidRequest as error:
+        return problem(error)
+    raise AssertionError(body)
+
+
+def problem(error: DarkroomError) -> Problem:
+    """Show an error as its answer's body does."""
+    path = error.path if isinstance(error, InvalidRequest) else ""
+    return Problem(message=error.message, code=error.code, path=path)

@@ -1,0 +1,210 @@
+"""JSON Schemas of all that travels, made from the very types that read and write it.
+
+msgspec does the work. What it cannot know is added here: defaults as JSON spells them, the
+words that a client may use beside an enum's own, options of which one at least must be
+there, and what each field means.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from types import GenericAlias
+from typing import Annotated, Any, Union
+
+import msgspec
+from msgspec import NODEFAULT, UNSET, Meta, Struct, defstruct
+
+from engine.cost import Cost
+from engine.explain import (
+    Explanation,
+    JobExplanation,
+    Refusal,
+    Stage,
+    Step,
+    TreeBranch,
+    TreeSave,
+    TreeStep,
+)
+from engine.ir import Access, Frame, Locality
+from engine.schema import (
+    ENDINGS,
+    KINDS,
+    TYPES,
+    Choice,
+    Colour,
+    Direction,
+    FilterName,
+    FitType,
+    Flag,
+    Format,
+    Gravity,
+    Job,
+    Keep,
+    Length,
+    Number,
+    Options,
+    Priority,
+    Words,
+    option_schema,
+)
+from engine.sources import Facts, SourceFormat
+from service.api.openapi.descriptions import meaning
+from service.api.openapi.examples import TRANSFORMATIONS
+from service.http import (
+    CallbackStatus,
+    Created,
+    CreateProcess,
+    JobError,
+    JobStatus,
+    Problem,
+    ProcessStatus,
+    RetryProcesses,
+    RetryResult,
+)
+from service.settings import Settings
+
+Schema = dict[str, Any]
+
+REF = "#/components/schemas/{name}"
+SAVING = tuple(KINDS.values())
+REQUESTS: tuple[type[Struct], ...] = (
+    CreateProcess, RetryProcesses, Job, *TYPES.values(), *SAVING,
+)  # fmt: skip
+ANSWERS: tuple[type[Struct], ...] = (
+    Created, RetryResult, Problem, ProcessStatus, JobStatus, JobError, CallbackStatus,
+    Explanation, JobExplanation, Refusal, Stage, Step, TreeBranch, TreeStep, TreeSave, Facts, Frame,
+    Cost,
+)  # fmt: skip
+ENUMS: tuple[type[Enum], ...] = (
+    Direction, FilterName, FitType, Format, Gravity, Priority, SourceFormat, Locality, Access,
+)  # fmt: skip
+SECOND_SPELLINGS: dict[type[Enum], list[str]] = {
+    Gravity: ["middle"],
+    Format: [word for word, kind in ENDINGS.items() if word != kind.value],
+}
+ONE_OF_THESE = {
+    "Blur": {"anyOf": ("sigma", "radius")},
+    "Crop": {"anyOf": ("width", "height")},
+    "FitMethod": {"anyOf": ("width", "height")},
+    "Resize": {"anyOf": ("width", "height")},
+    "Zoom": {"anyOf": ("width", "height")},
+    "Watermark": {"oneOf": ("source", "Source")},
+}
+
+
+def build_schemas(settings: Settings) -> dict[str, Schema]:
+    """Give the JSON Schema of every type by its name, with the limits of these settings."""
+    _, schemas = msgspec.json.schema_components(
+        (*_requests(settings), *ANSWERS), schema_hook=option_schema, ref_template=REF
+    )
+    for kind in (*REQUESTS, *ANSWERS):
+        _complete_struct(schemas[kind.__name__], kind)
+    for kind in ANSWERS:
+        _complete_answer(schemas[kind.__name__], kind)
+    for words in ENUMS:
+        _complete_enum(schemas[words.__name__], words)
+    _name_the_union(schemas)
+    _name_the_options(schemas)
+    return dict(sorted(schemas.items()))
+
+
+def spelt(default: Any) -> Any:
+    """Spell a default as a client would write it in JSON."""
+    spell = next((SPELLINGS[kind] for kind in SPELLINGS if isinstance(default, kind)), None)
+    return spell(default) if spell else msgspec.to_builtins(default)
+
+
+SPELLINGS: dict[type, Callable[[Any], Any]] = {
+    Number: lambda number: int(number) if number.is_integer() else float(number),
+    Length: lambda length: int(length.amount) if length.unit == "px" else repr(length),
+    Colour: lambda colour: "#" + bytes(colour[: 3 if colour[3] == 255 else 4]).hex(),
+    Flag: bool,
+    Choice: str,
+    Options: lambda options: dict(options.given),
+    Keep: lambda keep: list(keep.words),
+}
+
+
+def _requests(settings: Settings) -> tuple[Any, ...]:
+    """Give the types of what is sent, with defaults and limits that can be shown."""
+    transformation: Any = Union[tuple(_shown(kind) for kind in TYPES.values())]  # noqa: UP007
+    steps = _list_of(transformation, most=settings.max_transformations)
+    jobs = _list_of(_shown(Job, transformations=steps), least=1, most=settings.max_jobs)
+    ids = _list_of(str, least=1, most=settings.max_retry_ids)
+    bodies = _shown(CreateProcess, jobs=jobs), _shown(RetryProcesses, process_ids=ids)
+    return *bodies, *map(_shown, SAVING)
+
+
+def _list_of(kind: Any, *, most: int, least: int | None = None) -> Any:
+    limits = Meta(min_length=least, max_length=most)
+    hint: Any = Annotated[GenericAlias(tuple, (kind, ...)), limits]
+    return hint
+
+
+def _shown(kind: type[Struct], **hints: Any) -> Any:
+    """Give a struct like `kind` that msgspec can show: our defaults are not JSON's."""
+    defaults = [
+        (field.name, field.type, spelt(field.default))
+        for field in msgspec.structs.fields(kind)
+        if field.name not in hints and field.default not in (NODEFAULT, UNSET)
+    ]
+    return defstruct(
+        kind.__name__,
+        [*hints.items(), *defaults],
+        bases=(kind,),
+        namespace={"__doc__": kind.__doc__},
+        kw_only=True,
+    )
+
+
+def _complete_struct(schema: Schema, kind: type[Struct]) -> None:
+    """Say what each field means, in the order of the struct, and which must be there."""
+    name, properties = kind.__name__, schema["properties"]
+    order = [field.encode_name for field in msgspec.structs.fields(kind)]
+    described = {field: _describe(properties[field], meaning(name, field)) for field in order}
+    if issubclass(kind, Words):
+        tag = name.lower()
+        described = {"type": {"type": "string", "const": tag}, **described}
+        schema["examples"] = [TRANSFORMATIONS[tag]]
+    schema["properties"] = described
+    for keyword, names in ONE_OF_THESE.get(name, {}).items():
+        schema[keyword] = [{"title": f"with {field}", "required": [field]} for field in names]
+
+
+def _describe(schema: Schema, words: str) -> Schema:
+    if "enum" in schema and "type" not in schema:
+        kinds = {str: "string", int: "integer"}
+        schema["type"] = kinds[type(schema["enum"][0])]
+    takes = schema.get("description")
+    return {**schema, "description": f"{words} Takes {takes}." if takes else words}
+
+
+def _complete_answer(schema: Schema, kind: type[Struct]) -> None:
+    """Say what is always there: an answer leaves its empty fields out, or it has none."""
+    omits = kind.__struct_config__.omit_defaults
+    if not omits:
+        schema["required"] = list(schema["properties"])
+    for field in schema["properties"].values():
+        field.pop("default", None)
+        if omits and {"type": "null"} in field.get("anyOf", ()):
+            field.update(field.pop("anyOf")[0])
+
+
+def _complete_enum(schema: Schema, words: type[Enum]) -> None:
+    own = [member.value for member in words]
+    schema.update(type="string", enum=[*own, *SECOND_SPELLINGS.get(words, ())])
+
+
+def _name_the_union(schemas: dict[str, Schema]) -> None:
+    items = schemas["Job"]["properties"]["transformations"]
+    schemas["Transformation"] = {
+        "title": "Transformation",
+        "description": "One step, told from the others by its `type`.",
+        **items["items"],
+    }
+    items["items"] = {"$ref": REF.format(name="Transformation")}
+
+
+def _name_the_options(schemas: dict[str, Schema]) -> None:
+    """Say what `options` may hold, by the format that is written."""
+    options = schemas["Job"]["properties"]["options"]
+    options["anyOf"] = [{"$ref": REF.format(name=kind.__name__)} for kind in SAVING]

@@ -1,0 +1,83 @@
+"""The reference over HTTP: the OpenAPI document, and a page that renders it.
+
+Neither needs a token, for neither holds a secret. The page loads nothing from other hosts and
+its Content-Security-Policy forbids it to.
+"""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+from aiohttp import ETag, web
+
+from service.api.openapi import build_document
+from service.errors import NotFound
+from service.http import JSON
+from service.settings import Settings
+
+STATIC = Path(__file__).parent / "static"
+ASSETS = {
+    "docs.js": STATIC / "docs.js",
+    "swagger-ui.css": STATIC / "swagger-ui" / "swagger-ui.css",
+    "swagger-ui-bundle.js": STATIC / "swagger-ui" / "swagger-ui-bundle.js",
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Cache-Control": "no-cache",  # keep it, but ask each time whether it is still the same
+    "X-Content-Type-Options": "nosniff",
+}
+
+DOCUMENT: web.AppKey["Document"] = web.AppKey("document")
+
+routes = web.RouteTableDef()
+
+
+class Document:
+    """The OpenAPI document as bytes, made once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.body = msgspec.json.encode(build_document(settings))
+        self.etag = ETag(hashlib.sha256(self.body).hexdigest()[:32])
+
+
+def add_reference(app: web.Application, settings: Settings) -> None:
+    """Add the reference of an API with these settings to its application."""
+    app[DOCUMENT] = Document(settings)
+    app.add_routes(routes)
+
+
+@routes.get("/openapi.json")
+async def openapi(request: web.Request) -> web.Response:
+    """Give the OpenAPI document, or 304 to a client that has it."""
+    document = request.app[DOCUMENT]
+    if _has(request, document.etag):
+        response = web.Response(status=304, headers=HEADERS)
+    else:
+        response = web.Response(body=document.body, headers=HEADERS, content_type=JSON)
+    response.etag = document.etag
+    return response
+
+
+@routes.get("/docs")
+async def docs(_: web.Request) -> web.FileResponse:
+    """Give the page that renders the document."""
+    guarded = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+    return web.FileResponse(STATIC / "docs.html", headers=HEADERS | guarded)
+
+
+@routes.get("/docs/{asset}")
+async def asset(request: web.Request) -> web.FileResponse:
+    """Give a script or style sheet of that page."""
+    path = ASSETS.get(request.match_info["asset"])
+    if path is None:
+        raise NotFound("No such file")
+    return web.FileResponse(path, headers=HEADERS)
+
+
+def _has(request: web.Request, etag: ETag) -> bool:
+    named = request.if_none_match or ()
+    return any(one.value in {etag.value, "*"} for one in named)

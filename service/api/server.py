@@ -1,0 +1,51 @@
+"""Runs the API: one process, one port, until it is told to stop."""
+
+import asyncio
+import signal
+
+import structlog
+from aiohttp import web
+
+from service.api.app import build_app
+from service.http import probes
+from service.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+async def run_server(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then answer what is under way, within the grace."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    app = build_app(settings)
+    runner = make_runner(app, settings)
+    await runner.setup()
+    try:
+        site = web.TCPSite(
+            runner, settings.host, settings.port, backlog=1024, reuse_port=settings.port != 0
+        )
+        await site.start()
+        log.info("serving", url=f"http://{settings.host}:{_port(runner)}")
+        await stop.wait()
+        app[probes.READINESS].draining = True
+    finally:
+        await runner.cleanup()
+    log.info("stopped")
+
+
+def make_runner(app: web.Application, settings: Settings) -> web.AppRunner:
+    """Say how connections are treated; one that brings no request is closed after a while."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=settings.drain_seconds,
+        keepalive_timeout=75,
+        lingering_time=5,
+    )
+
+
+def _port(runner: web.AppRunner) -> int:
+    address = runner.addresses[0]
+    return int(address[1])

@@ -1,0 +1,21 @@
+"""Dispatch: ids through arq, and keeping Redis in step with Postgres.
+
+Knows nothing of HTTP or images.
+"""
+
+from service.dispatch.batching import Batcher
+from service.dispatch.dispatcher import Dispatcher
+from service.dispatch.queue import CALLBACK, RENDER, Dispatch, Queue, Worker, connect
+from service.dispatch.reconciler import Reconciler
+
+__all__ = [
+    "CALLBACK",
+    "RENDER",
+    "Batcher",
+    "Dispatch",
+    "Dispatcher",
+    "Queue",
+    "Reconciler",
+    "Worker",
+    "connect",
+]

@@ -1,0 +1,35 @@
+"""Hands what was just recorded to Redis, many dispatches in one round trip."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from redis.exceptions import RedisError
+
+from service import failpoints
+from service.dispatch.batching import Batcher
+from service.dispatch.queue import Dispatch, Queue
+
+MOST = 1000  # dispatches in a round trip
+LINGER_SECONDS = 0.002  # a round trip to Redis costs more than the wait for company
+
+
+class Dispatcher:
+    """Sends names to a queue, many in one round trip."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._batcher = Batcher(self._send, most=MOST, linger=LINGER_SECONDS)
+
+    def dispatch(self, dispatch: Dispatch) -> None:
+        """Dispatch soon, or leave it to the reconciler when Redis is away."""
+        self._batcher.submit(dispatch)
+
+    async def close(self) -> None:
+        """Wait for the dispatches under way."""
+        await self._batcher.close()
+
+    async def _send(self, dispatches: Sequence[Dispatch]) -> Sequence[None]:
+        with suppress(RedisError, OSError):
+            await self._queue.dispatch(dispatches)
+        failpoints.reach("dispatch.after")
+        return [None] * len(dispatches)

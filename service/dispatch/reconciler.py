@@ -1,0 +1,106 @@
+"""Keeps Redis in step with Postgres: finds what nobody dispatched, what Redis lost, and what dead
+workers held.
+
+Any number of reconcilers may run at once: each row is taken by one.
+"""
+
+import asyncio
+from datetime import timedelta
+from time import monotonic
+
+import asyncpg
+import structlog
+from redis.exceptions import RedisError
+
+from service.dispatch.queue import Dispatch, Queue
+from service.metrics import Metrics
+from service.settings import Settings
+from service.store import Store
+
+MOST = 1000  # rows taken at once
+SWEEP_SECONDS = 3600.0
+
+UNAVAILABLE = (RedisError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+log = structlog.get_logger(__name__)
+
+
+class Reconciler:
+    """Looks into Postgres every second for what is not where it should be."""
+
+    def __init__(
+        self,
+        store: Store,
+        renders: Queue,
+        callbacks: Queue,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._renders = renders
+        self._callbacks = callbacks
+        self._settings = settings
+        self._metrics = metrics
+        self._reap_from = 0.0
+        self._again = timedelta(seconds=settings.redispatch_seconds)
+
+    async def run(self) -> None:
+        """Reconcile for ever; Postgres or Redis being away is logged and waited out."""
+        until_sweep = 0.0
+        while True:
+            try:
+                await self.reconcile()
+                if until_sweep <= 0:
+                    await self.sweep()
+                    until_sweep = SWEEP_SECONDS
+            except UNAVAILABLE as error:
+                log.warning("reconcile_failed", error=repr(error))
+                self._spare_leases()
+            await asyncio.sleep(self._settings.reconcile_seconds)
+            until_sweep -= self._settings.reconcile_seconds
+
+    def _spare_leases(self) -> None:
+        """Reap nothing until every worker had a chance to renew: Postgres was away for all."""
+        self._reap_from = monotonic() + self._settings.lease_seconds
+
+    async def reconcile(self) -> None:
+        """Take back, dispatch again, and count, once."""
+        await self._reap()
+        await self._dispatch_processes()
+        await self._dispatch_callbacks()
+        await self._count()
+
+    async def sweep(self) -> None:
+        """Forget the idempotency keys and the ended processes whose time is over."""
+        await self._store.processes.forget_keys(timedelta(hours=self._settings.idempotency_hours))
+        if self._settings.retention_days:
+            kept = timedelta(days=self._settings.retention_days)
+            while await self._store.processes.purge(kept, MOST) == MOST:
+                pass
+
+    async def _reap(self) -> None:
+        if monotonic() < self._reap_from:
+            return
+        for process_id in await self._store.leases.reap(MOST):
+            log.warning("lease_expired", process_id=process_id)
+            self._metrics.leases_expired.inc()
+
+    async def _dispatch_processes(self) -> None:
+        due = await self._store.processes.take_due(MOST, self._again)
+        if due:
+            await self._renders.dispatch([Dispatch(p.id, p.run, p.priority, p.queued) for p in due])
+            self._metrics.reconciled.labels("process").inc(len(due))
+
+    async def _dispatch_callbacks(self) -> None:
+        due = await self._store.deliveries.take_due(MOST, self._again)
+        if due:
+            await self._callbacks.dispatch([Dispatch(d.id, d.tries) for d in due])
+            self._metrics.reconciled.labels("callback").inc(len(due))
+
+    async def _count(self) -> None:
+        depth = {row.status: row for row in await self._store.processes.depth()}
+        for state in ("QUEUED", "PROCESSING"):
+            row = depth.get(state)
+            self._metrics.queue_depth.labels(state).set(row.depth if row else 0)
+            self._metrics.queue_oldest.labels(state).set(row.oldest if row else 0)
+        self._metrics.callback_pending.set(await self._store.deliveries.pending())

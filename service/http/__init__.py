@@ -1,0 +1,38 @@
+"""What the API and a worker's probe port share of HTTP: schemas, middleware, probes.
+
+Knows nothing of how requests are handled.
+"""
+
+from service.http.middleware import JSON, METRICS, json_response, observe, traceparent
+from service.http.schemas import (
+    CallbackStatus,
+    Created,
+    CreateProcess,
+    JobError,
+    JobStatus,
+    Problem,
+    ProcessStatus,
+    RetryProcesses,
+    RetryResult,
+    inputs_of,
+    show_process,
+)
+
+__all__ = [
+    "JSON",
+    "METRICS",
+    "CallbackStatus",
+    "CreateProcess",
+    "Created",
+    "JobError",
+    "JobStatus",
+    "Problem",
+    "ProcessStatus",
+    "RetryProcesses",
+    "RetryResult",
+    "inputs_of",
+    "json_response",
+    "observe",
+    "show_process",
+    "traceparent",
+]

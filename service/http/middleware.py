@@ -1,0 +1,119 @@
+"""Around every request: its id, its trace, its metrics, and errors turned into answers."""
+
+import random
+import re
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+
+import asyncpg
+import msgspec
+import structlog
+from aiohttp import web
+
+from service.errors import (
+    BodyTooLarge,
+    DarkroomError,
+    HttpError,
+    InvalidRequest,
+    RateLimited,
+    Unavailable,
+    http_status,
+)
+from service.http.schemas import Problem
+from service.metrics import Metrics
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+JSON = "application/json"
+
+DATABASE_AWAY = (  # storages turn an OSError into their own; any other is Postgres's
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
+
+log = structlog.get_logger(__name__)
+
+
+def json_response(words: object, status: int = 200, **headers: str) -> web.Response:
+    """Answer with a struct as JSON; header names are spelt with underscores."""
+    spelt = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = msgspec.json.encode(words)
+    return web.Response(body=body, status=status, headers=spelt, content_type=JSON)
+
+
+def traceparent(request: web.Request) -> str | None:
+    """Give the caller's W3C trace context, if it is one."""
+    came = request.headers.get("traceparent", "")
+    return came if TRACEPARENT.fullmatch(came) else None
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Name, time and count a request, and answer every error in the API's words."""
+    began = perf_counter()
+    came = request.headers.get("X-Request-Id", "")
+    name = came if REQUEST_ID.fullmatch(came) else f"{random.getrandbits(96):024x}"
+    try:
+        response = await handler(request)
+    except Exception as error:
+        response = _answer(error, request, name)
+    response.headers["X-Request-Id"] = name
+    _count(request, response.status, perf_counter() - began)
+    return response
+
+
+def _answer(error: Exception, request: web.Request, name: str) -> web.Response:
+    if isinstance(error, web.HTTPException):
+        return _aiohttp_answer(error)
+    error = _translated(error)
+    if not isinstance(error, DarkroomError):
+        log.error("unexpected_error", request_id=name, route=_route(request), exc_info=error)
+        problem = Problem(message="Unexpected error on our end", code="internal")
+        return json_response(problem, 500)
+    path = error.path if isinstance(error, InvalidRequest) else ""
+    problem = Problem(message=error.message, code=error.code, path=path)
+    response = json_response(problem, http_status(error))
+    if isinstance(error, HttpError):
+        response.headers.update(error.headers)
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(error.retry_after)
+        request.app[METRICS].rate_limited.labels("quota").inc()
+    return response
+
+
+def _translated(error: Exception) -> Exception:
+    if isinstance(error, DATABASE_AWAY):
+        log.error("database_away", error=repr(error))
+        return Unavailable("The service's database cannot be reached; try again")
+    return error
+
+
+def _aiohttp_answer(error: web.HTTPException) -> web.Response:
+    if error.status == 413:
+        problem = Problem(message="Request body is over the limit", code=BodyTooLarge.code)
+    else:
+        problem = Problem(message=error.reason, code=error.reason.lower().replace(" ", "_"))
+    kept = {name: value for name, value in error.headers.items() if name in {"Allow", "Location"}}
+    response = json_response(problem, error.status)
+    response.headers.update(kept)
+    return response
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "none"
+
+
+def _count(request: web.Request, status: int, seconds: float) -> None:
+    metrics = request.app[METRICS]
+    method = request.method if request.method in {"GET", "HEAD", "POST"} else "other"
+    metrics.http_answered(method, _route(request), status, seconds)

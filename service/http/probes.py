@@ -1,0 +1,61 @@
+"""What machines ask of a process: is it alive, is it ready, what are its numbers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from service.http.middleware import METRICS, json_response
+from service.store import Store, pending
+
+Check = Callable[[], Awaitable[str | None]]
+
+READINESS: web.AppKey["Readiness"] = web.AppKey("readiness")
+
+routes = web.RouteTableDef()
+
+
+class Readiness:
+    """Whether this process can do its work: Postgres, migrations, not draining.
+
+    Redis is not asked: without it requests are still accepted, and dispatched later.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.draining = False
+
+    async def reason(self) -> str | None:
+        """Give the reason why not, or None."""
+        if self.draining:
+            return "draining"
+        try:
+            async with asyncio.timeout(3):
+                await self._store.ping()
+                missing = await pending(self._store.pool)
+        except Exception as error:
+            return f"database: {type(error).__name__}"
+        return f"migrations missing: {', '.join(missing)}" if missing else None
+
+
+@routes.get("/livez")
+async def livez(_: web.Request) -> web.Response:
+    """Answer, which shows that the event loop runs."""
+    return json_response({"status": "alive"})
+
+
+@routes.get("/readyz")
+async def readyz(request: web.Request) -> web.Response:
+    """Answer 200 if work can be done here, else 503 and why."""
+    reason = await request.app[READINESS].reason()
+    if reason is not None:
+        return json_response({"status": "not ready", "reason": reason}, 503)
+    return json_response({"status": "ready"})
+
+
+@routes.get("/metrics")
+async def metrics(request: web.Request) -> web.Response:
+    """Give the numbers in Prometheus' text format."""
+    body = request.app[METRICS].expose()
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

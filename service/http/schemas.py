@@ -1,0 +1,193 @@
+"""What travels over HTTP, in both directions. The engine's words are inside."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from engine.schema import Batch, Flag, Job, Key, Priority, Watermark, shown
+from service.store import DeliveryRow, JobRow, ProcessRow
+
+TIME = "%Y-%m-%d %H:%M:%S"
+
+
+class ServiceId(int):
+    """A service's number; a string that spells it will do."""
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a whole number above 0."""
+        text = str(raw).strip() if isinstance(raw, int | str) else ""
+        if isinstance(raw, bool) or not text.isdecimal() or not 0 < int(text[:20]) < 2**63:
+            raise ValueError(f"expected a service's number, got {shown(raw)}")
+        return cls(text)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Give the JSON Schema of what is accepted."""
+        return {"type": ["integer", "string"], "minimum": 1, "pattern": r"^\s*[0-9]{1,19}\s*$"}
+
+
+class CallbackUrl(str):
+    """Where the final status is POSTed; which hosts are allowed is settled when it is sent."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read an http or https URL with a host and without a password."""
+        words = "expected an http or https URL without user or fragment"
+        try:
+            parts = urlsplit(raw if isinstance(raw, str) else "")
+            good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            raise ValueError(f"{words}, got {shown(raw)}") from None
+        text = str(raw)
+        odd = any(ord(c) <= 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text)
+        if not good or odd or "@" in parts.netloc or parts.fragment or len(text) > 2048:
+            raise ValueError(f"{words}, got {shown(raw)}")
+        return cls(text)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Give the JSON Schema of what is accepted."""
+        return {
+            "type": "string",
+            "format": "uri",
+            "pattern": "^[hH][tT][tT][pP][sS]?://",
+            "maxLength": 2048,
+        }
+
+
+class CreateProcess(Batch, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /request``."""
+
+    service_id: ServiceId
+    callback: CallbackUrl | UnsetType = UNSET
+    priority: Priority = Priority.NORMAL
+
+    @property
+    def inputs(self) -> set[Key]:
+        """Give the files that its jobs name beside the source."""
+        return {key for job in self.jobs for key in inputs_of(job)}
+
+
+def inputs_of(job: Job) -> set[Key]:
+    """Give the files that a job names beside the source: its watermarks."""
+    return {words.key for words in job.transformations if isinstance(words, Watermark)}
+
+
+class Created(Struct, frozen=True, kw_only=True):
+    """The answer: the process is on disk."""
+
+    status: Literal["SUCCESS"] = "SUCCESS"
+    process_id: str
+
+
+class RetryProcesses(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /retry``; `all` runs again what is done, too."""
+
+    service_id: ServiceId
+    process_ids: Annotated[tuple[str, ...], Meta(min_length=1)]
+    all: Flag = Flag(False)
+
+
+class RetryResult(Struct, frozen=True, kw_only=True):
+    """What became of one process id of a retry."""
+
+    status: Literal[200, 404, 409]
+    process_id: str
+    description: str
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of every error; `path` is the place in the request's body."""
+
+    message: str
+    code: str
+    path: str = ""
+
+
+class JobError(Struct, frozen=True, kw_only=True):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class JobStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one job stands."""
+
+    destination: str
+    status: Literal["QUEUED", "DONE", "FAILED"]
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    milliseconds: int | None = None
+    error: JobError | None = None
+
+
+class CallbackStatus(Struct, frozen=True, kw_only=True):
+    """How sending one callback goes; `next_try_at` is set while it is pending."""
+
+    id: str
+    attempt: int
+    status: Literal["PENDING", "DELIVERED", "FAILED"]
+    tries: int
+    last_status: int | None
+    last_error: str | None
+    next_try_at: str | None
+
+
+class ProcessStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer of ``GET /request/{process_id}`` and the body of a callback. Times are UTC."""
+
+    process_id: str
+    status: Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
+    attempt: int
+    created_at: str
+    updated_at: str
+    jobs: list[JobStatus]
+    callbacks: list[CallbackStatus] = []
+
+
+def show_process(row: ProcessRow) -> ProcessStatus:
+    """Show a recorded process to its client."""
+    return ProcessStatus(
+        process_id=row.id,
+        status=row.status,
+        attempt=row.attempt,
+        created_at=_time(row.created_at),
+        updated_at=_time(row.updated_at),
+        jobs=[_show_job(job) for job in row.jobs],
+        callbacks=[_show_callback(delivery) for delivery in row.deliveries],
+    )
+
+
+def _show_job(row: JobRow) -> JobStatus:
+    error = row.error_code and JobError(code=row.error_code, message=row.error_message or "")
+    fields = {name: getattr(row, name) for name in _SHARED_FIELDS}
+    return JobStatus(**fields, error=error or None)
+
+
+_SHARED_FIELDS = [f.name for f in msgspec.structs.fields(JobStatus) if f.name != "error"]
+
+
+def _show_callback(row: DeliveryRow) -> CallbackStatus:
+    return CallbackStatus(
+        id=row.id,
+        attempt=row.attempt,
+        status=row.status,
+        tries=row.tries,
+        last_status=row.last_status,
+        last_error=row.last_error,
+        next_try_at=_time(row.due_at) if row.status == "PENDING" else None,
+    )
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime(TIME)

@@ -1,5 +1,0 @@
-"""The API's reference: an OpenAPI 3.1 document made from the types that do the work."""
-
-from service.openapi.document import build_document
-
-__all__ = ["build_document"]

@@ -1,0 +1,183 @@
+"""The rendering child: takes works from its socket, one after the other, and answers them.
+
+It is started with the number of its socket and the process id of its worker. It knows the
+engine and the messages, and nothing of asyncio, storage, records or settings.
+"""
+
+import contextlib
+import errno
+import faulthandler
+import hashlib
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import NoReturn, cast
+
+import msgspec
+
+from engine.errors import DarkroomError, OutputTooLarge
+from engine.fonts import add_fonts
+from service.sandbox.child.confine import confine, die_with_parent
+from service.sandbox.child.memory import Memory
+from service.sandbox.child.order import Order, Picture, Renderer
+from service.sandbox.child.rlimits import allow_cpu_seconds, limit_resources
+from service.sandbox.protocol import SandboxLimits, Summary, to_fault, wire
+
+_payload = msgspec.msgpack.Decoder(wire.Payload)
+
+
+def main(render: Renderer) -> None:
+    """Be a child until the worker closes the connection, or dies."""
+    connection, parent = int(sys.argv[1]), int(sys.argv[2])
+    die_with_parent(parent)
+    faulthandler.enable()
+    for signum in (signal.SIGINT, signal.SIGTERM):  # the worker decides when it is over
+        signal.signal(signum, signal.SIG_IGN)
+    with socket.socket(fileno=connection) as channel, contextlib.suppress(EOFError):
+        setup, _ = wire.receive(channel, wire.TO_CHILD, 0)
+        if not isinstance(setup, wire.Setup):
+            raise wire.ProtocolError(f"expected Setup first, got {type(setup).__name__}")
+        limit_resources(setup.limits)
+        memory = Memory()
+        wire.send(channel, wire.Ready(_settle(setup.limits)))
+        Desk(channel, render, setup.limits, memory).work()
+
+
+def _settle(limits: SandboxLimits) -> tuple[str, ...]:
+    """Get to know the operator's fonts, then give up all that rendering does not need."""
+    if not limits.fonts:
+        return confine(limits.readable)
+    add_fonts(Path(limits.fonts))
+    return confine((*limits.readable, limits.fonts))
+
+
+class Desk:
+    """Where works come in and answers go out, one work at a time."""
+
+    def __init__(
+        self, channel: socket.socket, render: Renderer, limits: SandboxLimits, memory: Memory
+    ) -> None:
+        self._channel = channel
+        self._render = render
+        self._limits = limits
+        self._memory = memory
+        self._untaken = 0
+
+    def work(self) -> None:
+        """Work until the connection ends (EOFError), or a work goes wrong in an unknown way."""
+        while True:
+            message, descriptors = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
+            match message:
+                case wire.Taken():  # of the work before, which is over
+                    continue
+                case wire.Task(deadline):
+                    self._carry_out(deadline, descriptors)
+                case _:
+                    raise wire.ProtocolError(f"expected Task, got {type(message).__name__}")
+
+    def _carry_out(self, deadline: float, descriptors: list[int]) -> None:
+        """Answer every job of a work, then tell what it cost."""
+        self._untaken = 0
+        self._memory.reset_peak()
+        allow_cpu_seconds(deadline)
+        started = time.perf_counter()
+        try:
+            summary = self._answer_all(_order_in(descriptors))
+        except (EOFError, ConnectionError):
+            raise EOFError from None
+        except Exception as error:
+            self._give_up(error)
+        finally:
+            wire.close_all(descriptors)
+        peak, resident = self._memory.measure()
+        summary = msgspec.structs.replace(
+            summary, render_seconds=time.perf_counter() - started, peak_memory_bytes=peak
+        )
+        wire.send(self._channel, wire.Finished(summary, resident))
+
+    def _answer_all(self, order: Order) -> Summary:
+        unanswered = set(order.wanted)
+        answers = self._render(order)
+        while True:
+            began = time.perf_counter()
+            try:
+                index, answer = next(answers)
+            except StopIteration as end:
+                return cast("Summary", end.value)
+            except DarkroomError as error:
+                for index in sorted(unanswered):
+                    self._refuse(index, error)
+                return Summary()
+            self._answer(index, answer, 1000 * (time.perf_counter() - began))
+            unanswered.remove(index)
+            if unanswered:
+                self._await_room()
+
+    def _answer(self, index: int, answer: Picture | DarkroomError, milliseconds: float) -> None:
+        if isinstance(answer, DarkroomError):
+            self._refuse(index, answer)
+        elif len(answer.data) > self._limits.max_output_bytes:
+            self._refuse(index, _too_long(len(answer.data), self._limits))
+        else:
+            self._hand_over(index, answer, milliseconds)
+
+    def _hand_over(self, index: int, picture: Picture, milliseconds: float) -> None:
+        made = wire.Made(
+            index=index,
+            size=len(picture.data),
+            format=picture.format,
+            width=picture.width,
+            height=picture.height,
+            frames=picture.frames,
+            content_type=picture.content_type,
+            sha256=hashlib.sha256(picture.data).hexdigest(),
+            milliseconds=milliseconds,
+        )
+        file = wire.sealed_file("output", picture.data)
+        try:
+            wire.send(self._channel, made, (file,))
+        finally:
+            os.close(file)
+        self._untaken += 1
+
+    def _refuse(self, index: int, error: DarkroomError) -> None:
+        wire.send(self._channel, wire.Refused(index, to_fault(error)))
+        self._untaken += 1
+
+    def _await_room(self) -> None:
+        """Wait until the caller has taken enough of what was sent."""
+        while self._untaken >= self._limits.results_ahead:
+            message, _ = wire.receive(self._channel, wire.TO_CHILD, 0)
+            if not isinstance(message, wire.Taken):
+                raise wire.ProtocolError(f"expected Taken, got {type(message).__name__}")
+            self._untaken -= 1
+
+    def _give_up(self, error: Exception) -> NoReturn:
+        """Say why, to the worker and to standard error, and end: the heap may be in ruins."""
+        traceback.print_exception(error)
+        starved = isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM
+        words = "ran out of memory" if starved else f"failed with {type(error).__name__}"
+        wire.send(self._channel, wire.Broken(words, starved))
+        sys.exit(1)
+
+
+def _order_in(descriptors: list[int]) -> Order:
+    payload, source, *inputs = descriptors
+    asked = _payload.decode(os.pread(payload, os.fstat(payload).st_size, 0))
+    return Order(
+        source=source,
+        inputs=dict(zip(asked.inputs, inputs, strict=True)),
+        jobs=asked.jobs,
+        wanted=asked.wanted,
+        limits=asked.limits,
+    )
+
+
+def _too_long(size: int, limits: SandboxLimits) -> OutputTooLarge:
+    return OutputTooLarge(
+        "the output is too long", "max_output_bytes", limits.max_output_bytes, size, "bytes"
+    )

@@ -1,0 +1,87 @@
+"""A child that explains batches: it reads headers and plans, and makes no picture.
+
+It is asked and answers as a rendering child does: each work has one job, which is a
+`Question`, and the output is an `Answer`, both in JSON. Of the files only pieces are at hand;
+when a header goes on elsewhere, the answer is what more to fetch.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from engine.errors import DarkroomError
+from engine.execute import facts_of_input
+from engine.expand import Known
+from engine.explain import Refusal, explain_facts
+from engine.schema import Job, parse
+from engine.sources import Facts, MissingBytes, PartialSource, Piece
+from engine.vips import read_facts
+from service.sandbox.child.child import main
+from service.sandbox.child.order import Answers, Order, Picture
+from service.sandbox.protocol import Answer, Gathered, Question, Summary, Told, Wanting
+
+T = TypeVar("T")
+
+
+_question = msgspec.json.Decoder(Question)
+
+
+class Refused(DarkroomError):
+    """An error that was met elsewhere, of which only the public words are known."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.code = refusal.code  # type: ignore[misc]  # narrower than the class's
+
+
+def explain_order(order: Order) -> Answers:
+    """Answer the one question of an order."""
+    (words,) = order.jobs
+    answer = _answer(_question.decode(words), order)
+    yield (
+        0,
+        Picture(
+            data=msgspec.json.encode(answer),
+            format="json",
+            width=0,
+            height=0,
+            frames=0,
+            content_type="application/json",
+        ),
+    )
+    return Summary()
+
+
+def _answer(asked: Question, order: Order) -> Answer:
+    facts = _unless_missing(lambda: read_facts(_of(asked.source, order.source), order.limits))
+    inputs: dict[str, Facts | DarkroomError | Piece] = {
+        key: _unless_missing(
+            partial(facts_of_input, key, _of(there, order.inputs[key]), order.limits)
+        )
+        for key, there in asked.inputs.items()
+    }
+    wanted = {key: found for key, found in inputs.items() if isinstance(found, Piece)}
+    if isinstance(facts, Piece) or wanted:
+        return Wanting(facts if isinstance(facts, Piece) else None, wanted)
+    known = {key: found for key, found in inputs.items() if not isinstance(found, Piece)}
+    known |= {key: Refused(refusal) for key, refusal in asked.refused.items()}
+    jobs = [parse(bytes(words), Job) for words in asked.jobs]
+    return Told(explain_facts(facts, jobs, Known(known), order.limits))
+
+
+def _of(there: Gathered, fd: int) -> PartialSource:
+    return PartialSource(fd, there.size, there.pieces)
+
+
+def _unless_missing(read: Callable[[], T]) -> T | Piece:
+    """Give what is read, or what is missing for it."""
+    try:
+        return read()
+    except MissingBytes as missing:
+        return missing.piece
+
+
+if __name__ == "__main__":
+    main(explain_order)

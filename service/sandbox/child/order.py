@@ -1,0 +1,39 @@
+"""What the child asks of a renderer, which is the engine or a stand-in of the tests."""
+
+from collections.abc import Callable, Generator, Mapping
+
+from msgspec import Struct
+
+from engine.errors import DarkroomError
+from engine.limits import EngineLimits
+from service.sandbox.protocol import Summary
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """One work; the descriptors stay the child's to close."""
+
+    source: int
+    inputs: Mapping[str, int]
+    jobs: tuple[bytes, ...]
+    wanted: tuple[int, ...]
+    limits: EngineLimits
+
+
+class Picture(Struct, frozen=True, kw_only=True):
+    """One encoded output, still in the child's own memory."""
+
+    data: bytes
+    format: str
+    width: int
+    height: int
+    frames: int
+    content_type: str
+
+
+Answers = Generator[tuple[int, Picture | DarkroomError], None, Summary]
+
+Renderer = Callable[[Order], Answers]
+"""Gives each job's index and answer as soon as it is ready, then the work's figures.
+
+A DarkroomError that it raises is the answer to all jobs that have none yet.
+"""

@@ -1,0 +1,36 @@
+"""The kernel's limits on a child.
+
+RLIMIT_NPROC is left alone: it counts all processes of the user, on the whole machine, so
+a figure that fits one host stops another. The child cannot start processes anyway.
+"""
+
+import math
+import resource
+
+from service.sandbox.protocol import SandboxLimits
+
+DESCRIPTORS = 1024
+CPU_PER_SECOND = 2  # a child has one rendering thread, and some that read or write for it
+
+
+def limit_resources(limits: SandboxLimits) -> None:
+    """Set the limits that hold for the child's whole life; it cannot raise them again."""
+    address_space = limits.memory_bytes + limits.address_slack_bytes
+    for kind, most in (
+        (resource.RLIMIT_DATA, limits.memory_bytes),
+        (resource.RLIMIT_AS, address_space),
+        (resource.RLIMIT_FSIZE, limits.max_output_bytes),
+        (resource.RLIMIT_NOFILE, DESCRIPTORS),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (allowed, allowed))
+
+
+def allow_cpu_seconds(deadline: float) -> None:
+    """Let the process use so much more CPU time, should its worker not see to its deadline."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = math.ceil(used.ru_utime + used.ru_stime + CPU_PER_SECOND * deadline) + 1
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, hard))

@@ -1,0 +1,8 @@
+"""The parent's side of the sandbox: a pool of child processes, their deadlines and results.
+
+Knows nothing of storage, SQL or HTTP.
+"""
+
+from service.sandbox.parent.pool import Sandbox
+
+__all__ = ["Sandbox"]

@@ -1,0 +1,258 @@
+"""One rendering child as the worker sees it: started, given work, watched, replaced."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from engine.errors import DarkroomError
+from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
+from service.sandbox.parent.clock import Clock
+from service.sandbox.parent.parcel import Parcel
+from service.sandbox.parent.process import ChildProcess
+from service.sandbox.parent.rendering import Rendering
+from service.sandbox.protocol import ChildExit, ProtocolError, Reason, SandboxLimits, wire
+
+DYING_SECONDS = 0.5  # between the end of the connection and the end of an honest child
+ALLOCATION_FAILED = ("failed to allocate", "MemoryError", "bad_alloc", "out of memory")
+
+
+class StartFailed(Exception):
+    """A child could not be started, or ended before it was ready."""
+
+    def __init__(self, end: ChildExit) -> None:
+        super().__init__(f"it {': '.join([end.words, *end.stderr.splitlines()[-1:]])}")
+        self.exit = end
+
+
+class Child:
+    """A process and the connection to it.
+
+    `on_idle` is called whenever a work is over and another can be given. `ended` is done
+    as soon as the child is condemned or known to be gone; whoever awaits that buries it.
+    """
+
+    def __init__(
+        self,
+        process: ChildProcess,
+        connection: socket.socket,
+        limits: SandboxLimits,
+        on_idle: Callable[["Child"], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.protections: tuple[str, ...] = ()
+        self.works = 0
+        self._process = process
+        self._socket = connection
+        self._limits = limits
+        self._on_idle = on_idle
+        self._rendering: Rendering | None = None
+        self._deadline = 0.0
+        self._clock = Clock(self._overrun)
+        self._verdict: tuple[Reason, str] | None = None
+        connection.setblocking(False)
+        loop.add_reader(connection, self._receive)
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        limits: SandboxLimits,
+        on_idle: Callable[["Child"], None],
+    ) -> "Child":
+        """Start a child and wait until it is ready; StartFailed says why it is not."""
+        ours, theirs = wire.channel()
+        with theirs:
+            try:
+                process = ChildProcess(command, environ, theirs.fileno())
+            except OSError as error:
+                ours.close()
+                words = f"could not be run ({command[0]}: {error.strerror})"
+                raise StartFailed(ChildExit(reason=Reason.START_FAILED, words=words)) from error
+        child = cls(process, ours, limits, on_idle)
+        try:
+            await child._settle_in()
+        except BaseException:
+            child.close()
+            raise
+        return child
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def begin(self, parcel: Parcel) -> Rendering:
+        """Give it work; ConnectionError if it is gone."""
+        if self.ended.done():
+            raise BrokenPipeError
+        self._process.forget_stderr()
+        wire.send(self._socket, parcel.task, parcel.descriptors)
+        self.works += 1
+        self._rendering = Rendering(parcel.wanted, self._taken)
+        self._deadline = parcel.task.deadline
+        self._clock.start(self._deadline)
+        return self._rendering
+
+    def condemn(self, reason: Reason, words: str) -> None:
+        """Kill it, unless it is on its way out already."""
+        if not self.ended.done():
+            self._stop_listening((reason, words))
+            self._process.kill()
+
+    async def bury(self) -> ChildExit:
+        """Wait for its end, tell whoever waits for its results, and close everything."""
+        try:
+            status = await self._status()
+            stderr = self._process.last_words()
+        finally:
+            self.close()
+        reason, words = self._verdict or _cause_of_death(status, stderr)
+        if self._rendering is not None:
+            self._rendering.fail(_public(reason, words))
+        return ChildExit(pid=self.pid, reason=reason, words=words, works=self.works, stderr=stderr)
+
+    def close(self) -> None:
+        """Kill it if it lives, wait for its end, and close everything."""
+        self._stop_listening(None)
+        self._socket.close()
+        self._process.close()
+
+    async def _settle_in(self) -> None:
+        """Wait for its first words."""
+        with contextlib.suppress(ConnectionError):  # its end is read from the socket
+            wire.send(self._socket, wire.Setup(self._limits))
+        seconds = self._limits.start_seconds
+        await asyncio.wait(
+            [self.ready, self.ended], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not self.ready.done():
+            self.condemn(Reason.START_FAILED, f"was not ready after {seconds:g} s")
+            end = await self.bury()
+            raise StartFailed(msgspec.structs.replace(end, reason=Reason.START_FAILED))
+
+    def _receive(self) -> bool:
+        """Read one message and act on it; False when there was none."""
+        try:
+            message, descriptors = wire.receive(self._socket, wire.FROM_CHILD, 1)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:  # told once, and what it had sent can still be read
+            self._receive_all()
+            return False
+        except (EOFError, OSError):
+            self._stop_listening(None)
+            return False
+        except ProtocolError as error:
+            self.condemn(Reason.PROTOCOL, f"broke the protocol: {error}")
+            return False
+        try:
+            self._act_on(message, descriptors)
+        except (ProtocolError, OSError) as error:
+            self.condemn(Reason.PROTOCOL, f"broke the protocol: {error}")
+        finally:
+            wire.close_all(descriptors)
+        return not self.ended.done()
+
+    def _receive_all(self) -> None:
+        while self._receive():
+            pass
+
+    def _act_on(self, message: wire.FromChild, descriptors: list[int]) -> None:
+        match message, self._rendering:
+            case wire.Ready(protections), None if not self.ready.done():
+                self.protections = protections
+                self.ready.set_result(None)
+            case wire.Broken(words, out_of_memory), _:
+                self.condemn(Reason.OUT_OF_MEMORY if out_of_memory else Reason.CRASHED, words)
+            case wire.Made() | wire.Refused(), Rendering() as rendering:
+                rendering.add(message, descriptors)
+                if self._waits_for_caller(rendering):
+                    self._clock.pause()
+            case wire.Finished(summary, resident), Rendering() as rendering:
+                rendering.finish(summary)
+                self._rest(resident)
+            case _:
+                raise ProtocolError(f"{type(message).__name__} out of turn")
+
+    def _taken(self, rendering: Rendering) -> None:
+        """Let the child know that the caller took a result, and count its time again."""
+        if rendering is self._rendering and not self.ended.done():
+            with contextlib.suppress(OSError):  # its end is read from the socket
+                wire.send(self._socket, wire.Taken())
+            self._clock.resume()
+
+    def _rest(self, resident_bytes: int) -> None:
+        """Be free for other work, or be replaced when this was enough for one life."""
+        self._clock.pause()
+        self._rendering = None
+        if self.works >= self._limits.works_per_child:
+            self.condemn(Reason.RECYCLED, f"replaced after {self.works} works")
+        elif resident_bytes > self._limits.resident_bytes:
+            self.condemn(Reason.RECYCLED, f"replaced when it kept {resident_bytes:,} bytes")
+        else:
+            self._on_idle(self)
+
+    def _overrun(self) -> None:
+        """Condemn it, unless the end of its work lies in the socket already."""
+        working = self._rendering
+        self._receive_all()
+        if working is None or working is not self._rendering:
+            return
+        if not self._waits_for_caller(working):
+            self.condemn(Reason.TIMEOUT, f"took longer than its deadline of {self._deadline:g} s")
+
+    def _waits_for_caller(self, rendering: Rendering) -> bool:
+        return rendering.untaken >= self._limits.results_ahead and bool(rendering.unfinished)
+
+    def _stop_listening(self, verdict: tuple[Reason, str] | None) -> None:
+        if not self.ended.done():
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._clock.pause()
+            self._verdict = verdict
+            self.ended.set_result(None)
+
+    async def _status(self) -> int:
+        """Wait for its end; one that closed its connection and lives on is killed."""
+        try:
+            async with asyncio.timeout(DYING_SECONDS):
+                return await self._process.exited()
+        except TimeoutError:
+            self._verdict = self._verdict or (Reason.PROTOCOL, "closed its connection")
+            self._process.kill()
+            return await self._process.exited()
+
+
+def _cause_of_death(status: int, last_words: str) -> tuple[Reason, str]:
+    """Read an exit status, or the negative number of a signal."""
+    how = f"exited with status {status}" if status >= 0 else f"died of {_signal_name(-status)}"
+    if status == -signal.SIGXCPU:
+        return Reason.TIMEOUT, "used up its CPU time"
+    starved = any(words in last_words for words in ALLOCATION_FAILED)
+    if status == -signal.SIGKILL or starved:
+        return Reason.OUT_OF_MEMORY, f"ran out of memory and {how}"
+    return Reason.CRASHED, how
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the real-time signals
+        return f"signal {number}"
+
+
+def _public(reason: Reason, words: str) -> DarkroomError:
+    """Give the error that the caller sees."""
+    if reason is Reason.TIMEOUT:
+        return RenderTimeout(f"the rendering process {words}")
+    if reason is Reason.SHUTDOWN:
+        return RenderUnavailable("the worker is shutting down")
+    if reason is Reason.PROTOCOL:
+        return RenderCrashed("the rendering process broke its protocol")
+    return RenderCrashed(f"the rendering process {words}")

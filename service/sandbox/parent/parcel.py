@@ -1,0 +1,50 @@
+"""A work made ready for its child: one small message and the descriptors that go with it."""
+
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from engine.errors import LimitExceeded
+from service.sandbox.protocol import SandboxLimits, Work, wire
+
+
+class Parcel:
+    """A context that holds the descriptors: payload, source, then the inputs."""
+
+    def __init__(self, work: Work, limits: SandboxLimits) -> None:
+        if len(work.inputs) > limits.max_inputs:
+            raise LimitExceeded(
+                "too many files beside the source",
+                "max_inputs",
+                limits.max_inputs,
+                len(work.inputs),
+                "files",
+            )
+        self.wanted = tuple(range(len(work.jobs))) if work.wanted is None else work.wanted
+        self.task = wire.Task(work.deadline)
+        self._descriptors: list[int] = []
+        payload = wire.Payload(work.jobs, self.wanted, tuple(work.inputs), work.limits)
+        try:
+            self._descriptors.append(wire.sealed_file("payload", msgspec.msgpack.encode(payload)))
+            for file in (work.source, *work.inputs.values()):
+                self._descriptors.append(wire.reopened(file.fileno()))
+        except BaseException:
+            wire.close_all(self._descriptors)
+            raise
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What goes with the task; they stay this object's to close."""
+        return tuple(self._descriptors)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        wire.close_all(self._descriptors)

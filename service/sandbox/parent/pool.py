@@ -1,0 +1,215 @@
+"""The sandbox: slots that each hold one rendering child, and who waits for them."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from service.errors import RenderUnavailable
+from service.sandbox.parent import commands
+from service.sandbox.parent.child_handle import Child, StartFailed
+from service.sandbox.parent.parcel import Parcel
+from service.sandbox.parent.rendering import Rendering
+from service.sandbox.protocol import DEFAULT_LIMITS, ChildExit, Reason, SandboxLimits, Work
+
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "PATH": os.defpath,
+    "VIPS_CONCURRENCY": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
+INHERITED = ("LD_LIBRARY_PATH", "LD_PRELOAD")  # where libraries are, and which allocator
+
+PROVEN_SECONDS = 1.0  # a child that lived so long, or was given work, was no failed start
+
+
+class Sandbox:
+    """Rendering children, started in advance, one for each slot.
+
+        async with Sandbox(slots=2) as sandbox:
+            async with sandbox.render(work) as rendering:
+                async for result in rendering:
+                    ...
+
+    A child that crashes, hangs, breaks the protocol or is left by its caller is killed
+    and replaced; the other slots do not notice. `environ` is where the child's few
+    variables are taken from (INHERITED); everything else stays out. `on_exit` is told of
+    every child that ended.
+    """
+
+    def __init__(
+        self,
+        slots: int | None = None,
+        *,
+        limits: SandboxLimits = DEFAULT_LIMITS,
+        environ: Mapping[str, str] = MappingProxyType({}),
+        on_exit: Callable[[ChildExit], None] = lambda _: None,
+        command: Sequence[str] = commands.RENDER,
+    ) -> None:
+        self.slots = slots or len(os.sched_getaffinity(0))
+        self._limits = limits
+        self._environ = child_environment(environ)
+        self._on_exit = on_exit
+        self._command = command
+        self._children: dict[int, Child | StartFailed] = {}
+        self._idle: deque[Child] = deque()
+        self._turns: deque[asyncio.Future[Child]] = deque()
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Start a child in every slot; RenderUnavailable says why that cannot be done."""
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._close_children)
+            await asyncio.gather(*(self._start(slot) for slot in range(self.slots)))
+            if self._troubles:
+                raise self._unavailable()
+            undo.pop_all()
+        self._keepers = [asyncio.create_task(self._keep(slot)) for slot in range(self.slots)]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Kill all children; work that is under way ends with RenderUnavailable."""
+        await self._close()
+
+    @contextlib.asynccontextmanager
+    async def render(self, work: Work) -> AsyncIterator[Rendering]:
+        """Wait for a free child, first come first served, and give it the work.
+
+        The body takes the results and closes their files. Leaving it before all jobs are
+        answered kills the child. Raises RenderUnavailable while no child can be started, and
+        LimitExceeded for too many inputs.
+        """
+        with Parcel(work, self._limits) as parcel:
+            child, rendering = await self._begin(parcel)
+        try:
+            yield rendering
+        finally:
+            if rendering.unfinished and not rendering.over:
+                child.condemn(Reason.CANCELLED, "was stopped when its caller left")
+            rendering.discard()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of the children that live now."""
+        return tuple(child.pid for child in self._living)
+
+    @property
+    def protections(self) -> frozenset[str]:
+        """What is in force in every child: names of `confine`."""
+        each = [frozenset(child.protections) for child in self._living]
+        return frozenset.intersection(*each) if each else frozenset()
+
+    @property
+    def _living(self) -> list[Child]:
+        children = (child for child in self._children.values() if isinstance(child, Child))
+        return [child for child in children if not child.ended.done()]
+
+    @property
+    def _troubles(self) -> list[StartFailed]:
+        return [child for child in self._children.values() if isinstance(child, StartFailed)]
+
+    async def _begin(self, parcel: Parcel) -> tuple[Child, Rendering]:
+        while True:
+            child = await self._acquire()
+            try:
+                return child, child.begin(parcel)
+            except ConnectionError:
+                child.condemn(Reason.CRASHED, "was gone when its work came")
+            except BaseException:
+                self._offer(child)
+                raise
+
+    async def _acquire(self) -> Child:
+        if self._idle:
+            return self._idle.popleft()
+        if len(self._troubles) == self.slots:
+            raise self._unavailable()
+        turn: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._offer(turn.result())
+            raise
+
+    def _offer(self, child: Child) -> None:
+        """Give a free child to whoever has waited longest."""
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(child)
+                return
+        self._idle.append(child)
+
+    async def _keep(self, slot: int) -> None:
+        """Hold a slot for ever: offer its child, bury it, start the next."""
+        pause = 0.0
+        while True:
+            child = self._children[slot]
+            proven = isinstance(child, Child) and await self._employ(child)
+            pause = 0.0 if proven else self._limits.next_pause(pause)
+            await asyncio.sleep(pause)
+            await self._start(slot)
+
+    async def _employ(self, child: Child) -> bool:
+        """Offer a child until it ends, and bury it; tells whether it was any good."""
+        began = time.monotonic()
+        self._offer(child)
+        try:
+            await asyncio.wait([child.ended])  # unlike a bare await, leaves it uncancelled
+        finally:
+            child.condemn(Reason.SHUTDOWN, "was stopped with its worker")
+            if child in self._idle:
+                self._idle.remove(child)
+            self._on_exit(await child.bury())
+        return child.works > 0 or time.monotonic() - began > PROVEN_SECONDS
+
+    async def _start(self, slot: int) -> None:
+        """Put a new child into a slot, or the reason why there is none."""
+        try:
+            self._children[slot] = await Child.start(
+                self._command, self._environ, self._limits, self._offer
+            )
+        except StartFailed as error:
+            self._children[slot] = error
+            self._on_exit(error.exit)
+            if len(self._troubles) == self.slots:
+                self._turn_away()
+
+    def _turn_away(self) -> None:
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_exception(self._unavailable())
+
+    def _unavailable(self) -> RenderUnavailable:
+        why = next((str(error) for error in self._troubles), "the worker is shutting down")
+        return RenderUnavailable(f"no rendering process: {why}")
+
+    def _close_children(self) -> None:
+        for child in self._living:
+            child.close()
+
+    async def _close(self) -> None:
+        for keeper in self._keepers:
+            keeper.cancel()
+        ends = await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._turn_away()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the whole environment of a child: constants, and what may pass of `environ`."""
+    return ENVIRONMENT | {name: environ[name] for name in INHERITED if name in environ}

@@ -1,0 +1,136 @@
+"""One work under way: its results, one by one, while the child makes them."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Self
+
+from engine.errors import DarkroomError
+from service.sandbox.protocol import (
+    Made,
+    Output,
+    ProtocolError,
+    Refused,
+    Result,
+    Summary,
+    check_sealed,
+    close_all,
+    reopened,
+    to_error,
+)
+
+
+class Rendering:
+    """An asynchronous iterator of results, in the order in which the child makes them.
+
+    It ends after the last result, or raises what ended the work early: RenderTimeout,
+    RenderCrashed or RenderUnavailable. What was given out before stands. `unfinished`
+    tells then which jobs have no result, in their order; the child works in this order
+    too, so the first is the one it was busy with.
+    """
+
+    def __init__(self, wanted: Iterable[int], on_taken: Callable[["Rendering"], None]) -> None:
+        self.summary: Summary | None = None
+        """The figures of the whole work, after the last result; None if they were lost."""
+        self._open = set(wanted)
+        self._waiting: deque[Result] = deque()
+        self._on_taken = on_taken
+        self._over = False
+        self._error: DarkroomError | None = None
+        self._news: asyncio.Future[None] | None = None
+
+    @property
+    def unfinished(self) -> tuple[int, ...]:
+        """The places of the jobs that the child has not answered."""
+        return tuple(sorted(self._open))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come from the child."""
+        return self._over
+
+    @property
+    def untaken(self) -> int:
+        """How many results wait to be taken."""
+        return len(self._waiting)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Result:
+        while not self._waiting:
+            if self._over:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        result = self._waiting.popleft()
+        self._on_taken(self)
+        return result
+
+    def add(self, message: Made | Refused, descriptors: list[int]) -> None:
+        """Take in an answer of the child; ProtocolError if it makes no sense."""
+        if message.index not in self._open:
+            raise ProtocolError(f"an answer to job {message.index}, which is not open")
+        outcome = (
+            _output_of(message, descriptors)
+            if isinstance(message, Made)
+            else to_error(message.fault)
+        )
+        self._open.remove(message.index)
+        self._waiting.append(Result(message.index, outcome))
+        self._wake()
+
+    def finish(self, summary: Summary) -> None:
+        """Note that the child has done all; ProtocolError if it has not."""
+        if self._open:
+            raise ProtocolError(f"finished with {len(self._open)} jobs left open")
+        self.summary = summary
+        self._end()
+
+    def fail(self, error: DarkroomError) -> None:
+        """End early: the results that wait are given out first, then the error, if any is left.
+
+        A child that dies after its last answer takes nothing back; only the summary is lost.
+        """
+        if self._open:
+            self._error = error
+        self._end()
+
+    def discard(self) -> None:
+        """Close what nobody has taken."""
+        while self._waiting:
+            outcome = self._waiting.popleft().outcome
+            if isinstance(outcome, Output):
+                outcome.file.close()
+
+    def _end(self) -> None:
+        self._over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+
+def _output_of(made: Made, descriptors: list[int]) -> Output:
+    try:
+        if len(descriptors) != 1:
+            raise ProtocolError(f"an output with {len(descriptors)} descriptors")
+        check_sealed(descriptors[0], made.size)
+        file = os.fdopen(reopened(descriptors[0]), "rb")
+    finally:
+        close_all(descriptors)
+    return Output(
+        file=file,
+        size=made.size,
+        format=made.format,
+        width=made.width,
+        height=made.height,
+        frames=made.frames,
+        content_type=made.content_type,
+        sha256=made.sha256,
+        milliseconds=made.milliseconds,
+    )

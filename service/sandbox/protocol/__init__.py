@@ -1,0 +1,41 @@
+"""What parent and child exchange: messages, descriptors, errors, limits.
+
+Knows neither side.
+"""
+
+from service.sandbox.protocol.explanation import Answer, Gathered, Question, Told, Wanting
+from service.sandbox.protocol.faults import to_error, to_fault
+from service.sandbox.protocol.limits import DEFAULT_LIMITS, SandboxLimits
+from service.sandbox.protocol.wire import (
+    Made,
+    ProtocolError,
+    Refused,
+    check_sealed,
+    close_all,
+    reopened,
+)
+from service.sandbox.protocol.work import ChildExit, Output, Reason, Result, Summary, Work
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Answer",
+    "ChildExit",
+    "Gathered",
+    "Made",
+    "Output",
+    "ProtocolError",
+    "Question",
+    "Reason",
+    "Refused",
+    "Result",
+    "SandboxLimits",
+    "Summary",
+    "Told",
+    "Wanting",
+    "Work",
+    "check_sealed",
+    "close_all",
+    "reopened",
+    "to_error",
+    "to_fault",
+]

@@ -1,0 +1,194 @@
+"""Messages and open files between the worker and a child, over a Unix socket pair.
+
+The socket keeps packets apart (SOCK_SEQPACKET): one packet is one msgpack message with
+the descriptors that belong to it. Whatever may be big, such as jobs and outputs, travels
+as the descriptor of a sealed memory file and never through the socket.
+
+    worker                                   child
+    Setup ─────────────────────────────────▶
+          ◀───────────────────────────────── Ready
+    Task + payload, source, inputs ────────▶
+          ◀───────────────────────────────── Made + output, or Refused   for each job
+    Taken ─────────────────────────────────▶                             for each of them
+          ◀───────────────────────────────── Finished; or Broken, and it exits
+"""
+
+import array
+import fcntl
+import os
+import socket
+import stat
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from engine.limits import EngineLimits
+from service.sandbox import linux
+from service.sandbox.protocol.faults import Fault
+from service.sandbox.protocol.limits import SandboxLimits
+from service.sandbox.protocol.work import Summary
+
+MOST_BYTES = 64 * 1024
+MOST_DESCRIPTORS = 253  # SCM_MAX_FD of the kernel
+
+T = TypeVar("T")
+
+
+class ProtocolError(Exception):
+    """The other side sent what nobody of ours would send."""
+
+
+class Setup(Struct, frozen=True, tag=True):
+    """The first message: what the child may use."""
+
+    limits: SandboxLimits
+
+
+class Task(Struct, frozen=True, tag=True):
+    """Work, with the descriptors of its payload, its source and its inputs."""
+
+    deadline: float
+
+
+class Taken(Struct, frozen=True, tag=True):
+    """One more result was taken, so one more may be sent."""
+
+
+class Ready(Struct, frozen=True, tag=True):
+    """The child can be given work; which protections are in force."""
+
+    protections: tuple[str, ...]
+
+
+class Made(Struct, frozen=True, tag=True, kw_only=True):
+    """A job is done, with the descriptor of its output."""
+
+    index: int
+    size: int
+    format: str
+    width: int
+    height: int
+    frames: int
+    content_type: str
+    sha256: str
+    milliseconds: float
+
+
+class Refused(Struct, frozen=True, tag=True):
+    """A job cannot be done."""
+
+    index: int
+    fault: Fault
+
+
+class Finished(Struct, frozen=True, tag=True):
+    """All jobs of the work have had their answer."""
+
+    summary: Summary
+    resident_bytes: int
+
+
+class Broken(Struct, frozen=True, tag=True):
+    """The child met what it should not have, and ends."""
+
+    words: str
+    out_of_memory: bool
+
+
+class Payload(Struct, frozen=True):
+    """The part of a task that may be big: in a memory file of its own."""
+
+    jobs: tuple[bytes, ...]
+    wanted: tuple[int, ...]
+    inputs: tuple[str, ...]
+    limits: EngineLimits
+
+
+ToChild = Setup | Task | Taken
+FromChild = Ready | Made | Refused | Finished | Broken
+
+TO_CHILD = msgspec.msgpack.Decoder(ToChild)
+FROM_CHILD = msgspec.msgpack.Decoder(FromChild)
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def channel() -> tuple[socket.socket, socket.socket]:
+    """Open the two ends of a connection."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def send(sock: socket.socket, message: Struct, descriptors: tuple[int, ...] = ()) -> None:
+    """Send one message; the descriptors stay the caller's to close."""
+    rights = array.array("i", descriptors)
+    control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if descriptors else []
+    sock.sendmsg([_encode(message)], control)
+
+
+def receive(
+    sock: socket.socket, decoder: msgspec.msgpack.Decoder[T], most_descriptors: int
+) -> tuple[T, list[int]]:
+    """Receive one message and its descriptors, which the caller closes.
+
+    Raises EOFError when the other side is gone, ProtocolError for what is no message.
+    """
+    room = socket.CMSG_SPACE(most_descriptors * array.array("i").itemsize)
+    data, control, flags, _ = sock.recvmsg(MOST_BYTES, room, socket.MSG_CMSG_CLOEXEC)
+    descriptors = _descriptors_in(control)
+    if not data and not descriptors:
+        raise EOFError
+    fault = "a packet with too much in it"
+    if not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        try:
+            return decoder.decode(data), descriptors
+        except msgspec.MsgspecError as error:
+            fault = f"no message: {error}"
+    close_all(descriptors)
+    raise ProtocolError(fault)
+
+
+def _descriptors_in(control: list[tuple[int, int, bytes]]) -> list[int]:
+    found = array.array("i")
+    for level, kind, data in control:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return found.tolist()
+
+
+def close_all(descriptors: list[int]) -> None:
+    """Close descriptors, and forget them."""
+    while descriptors:
+        os.close(descriptors.pop())
+
+
+def sealed_file(name: str, data: bytes | memoryview) -> int:
+    """Put bytes into a memory file that nobody can change any more; give its descriptor."""
+    fd = linux.memory_file(name)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(fd, left) :]
+        fcntl.fcntl(fd, linux.F_ADD_SEALS, linux.SEALED)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def check_sealed(fd: int, size: int) -> None:
+    """Raise ProtocolError unless this is a sealed memory file of `size` bytes."""
+    status = os.fstat(fd)
+    try:
+        seals = fcntl.fcntl(fd, linux.F_GET_SEALS)
+    except OSError:
+        seals = 0
+    if not stat.S_ISREG(status.st_mode) or seals != linux.SEALED:
+        raise ProtocolError("an output that is no sealed memory file")
+    if status.st_size != size:
+        raise ProtocolError(f"an output of {status.st_size} bytes, said to have {size}")
+
+
+def reopened(fd: int) -> int:
+    """Open the same file once more, to be read only and with a position of its own."""
+    return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)

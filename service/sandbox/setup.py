@@ -1,0 +1,58 @@
+"""Rendering children as the settings want them, and how their ends are noted."""
+
+import os
+from collections.abc import Sequence
+
+import structlog
+
+from engine.limits import EngineLimits
+from service.metrics import Metrics
+from service.sandbox.parent import Sandbox
+from service.sandbox.protocol import ChildExit, Reason, SandboxLimits
+from service.settings import Settings
+
+EXPECTED = {Reason.RECYCLED, Reason.SHUTDOWN, Reason.CANCELLED}
+
+log = structlog.get_logger(__name__)
+
+
+def make_sandbox(
+    settings: Settings,
+    metrics: Metrics,
+    slots: int,
+    command: Sequence[str],
+) -> Sandbox:
+    """Make a sandbox of so many children, one for each core if 0; it is still to be entered."""
+
+    def note(ended: ChildExit) -> None:
+        metrics.child_exits.labels(ended.reason.value).inc()
+        if ended.reason not in EXPECTED:
+            log.warning(
+                "child_ended", reason=ended.reason.value, words=ended.words, stderr=ended.stderr
+            )
+
+    return Sandbox(
+        slots or None,
+        limits=sandbox_limits(settings),
+        environ=os.environ,
+        on_exit=note,
+        command=command,
+    )
+
+
+def sandbox_limits(settings: Settings) -> SandboxLimits:
+    """Give the part of the settings that the sandbox sees to."""
+    return SandboxLimits(
+        memory_bytes=settings.child_memory_bytes,
+        max_output_bytes=settings.max_output_bytes,
+        resident_bytes=settings.child_resident_bytes,
+        works_per_child=settings.child_works,
+        max_inputs=settings.max_inputs,
+        fonts=os.path.abspath(settings.fonts) if settings.fonts else "",
+    )
+
+
+def engine_limits(settings: Settings) -> EngineLimits:
+    """Give the part of the settings that the engine checks."""
+    names = EngineLimits.__struct_fields__
+    return EngineLimits(**{name: getattr(settings, name) for name in names})

@@ -1,0 +1,8 @@
+"""A worker: claim, fetch, render, publish, settle, queue the callback.
+
+Knows nothing of the API.
+"""
+
+from service.worker.worker import run_worker
+
+__all__ = ["run_worker"]

@@ -1,0 +1,142 @@
+"""A worker: takes processes from the queue, renders them, sends callbacks, minds the rest."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from aiohttp import web
+
+from service.callbacks import Sender, send_safely
+from service.dispatch import CALLBACK, RENDER, Dispatcher, Queue, Reconciler, Worker, connect
+from service.http import METRICS, observe, probes
+from service.ids import new_process_id
+from service.metrics import Metrics
+from service.sandbox.parent import Sandbox, commands
+from service.sandbox.setup import make_sandbox
+from service.settings import Settings
+from service.storage import Storages, storage_limits
+from service.store import open_store
+from service.tasks import stop
+from service.version import libvips_version, version
+from service.worker.heartbeat import Heartbeat
+from service.worker.processor import Processor
+
+AHEAD = 2  # processes in hand for each slot: one renders while another is fetched or published
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then finish what runs, within the grace."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with open_worker(settings) as running:
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, *running.loops], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        log.info("draining", processes=running.renderer.job_counter)
+        running.readiness.draining = True
+        await running.drain(settings.drain_seconds)
+    log.info("stopped")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A worker at work; its loops end only when it is closed, or by an error."""
+
+    renderer: Worker
+    caller: Worker
+    readiness: probes.Readiness
+    loops: Sequence["asyncio.Task[None]"]
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more; let what runs finish for so long, then give it back."""
+        await asyncio.gather(self.renderer.drain(seconds), self.caller.drain(min(2, seconds)))
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator[Running]:
+    """Open all that a worker needs and start it; closing it stops everything.
+
+    A loop that has ended by an error raises it when the worker is closed.
+    """
+    metrics = Metrics(version=version(), libvips=libvips_version())
+    name = f"{socket.gethostname()}:{os.getpid()}:{new_process_id()[:6]}"
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(
+            open_store(
+                settings.database_url,
+                size=settings.database_pool,
+                seconds=settings.database_seconds,
+            )
+        )
+        metrics.watch_pool(lambda: store.in_use)
+        redis = connect(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        readiness = probes.Readiness(store)
+        storages = Storages(store.services.get, storage_limits(settings), metrics.storage_request)
+        stack.push_async_callback(storages.close)
+        sandbox = await stack.enter_async_context(_sandbox(settings, metrics))
+        renders, callbacks = Queue(redis, RENDER), Queue(redis, CALLBACK)
+        heartbeat = Heartbeat(store.leases, settings.lease_seconds, metrics)
+        dispatcher = Dispatcher(callbacks)
+        stack.push_async_callback(dispatcher.close)
+        processor = Processor(
+            name=name,
+            store=store,
+            storages=storages,
+            sandbox=sandbox,
+            heartbeat=heartbeat,
+            callbacks=dispatcher,
+            settings=settings,
+            metrics=metrics,
+        )
+        sender = Sender(store, settings, metrics)
+        stack.push_async_callback(sender.close)
+        renderer = Worker(
+            redis, RENDER, processor.work,
+            slots=AHEAD * sandbox.slots, poll_seconds=settings.poll_seconds,
+        )  # fmt: skip
+        caller = Worker(
+            redis, CALLBACK, partial(send_safely, sender),
+            slots=settings.callback_concurrency, poll_seconds=settings.poll_seconds,
+        )  # fmt: skip
+        reconciler = Reconciler(store, renders, callbacks, settings, metrics)
+        await stack.enter_async_context(_serve_probes(settings, metrics, readiness))
+        loops = [renderer.main(), caller.main(), reconciler.run(), heartbeat.run()]
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        for task in tasks:
+            stack.push_async_callback(stop, task)
+        log.info("working", name=name, slots=sandbox.slots, protections=sorted(sandbox.protections))
+        yield Running(renderer, caller, readiness, tasks)
+
+
+@asynccontextmanager
+async def _sandbox(settings: Settings, metrics: Metrics) -> AsyncIterator[Sandbox]:
+    async with make_sandbox(settings, metrics, settings.slots, commands.RENDER) as sandbox:
+        metrics.slots.set(sandbox.slots)
+        yield sandbox
+
+
+@asynccontextmanager
+async def _serve_probes(
+    settings: Settings, metrics: Metrics, readiness: probes.Readiness
+) -> AsyncIterator[None]:
+    app = web.Application(middlewares=[observe])
+    app[METRICS] = metrics
+    app[probes.READINESS] = readiness
+    app.add_routes(probes.routes)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, settings.metrics_host, settings.metrics_port).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,244 @@
+"""docs/api.md against the code, both ways: what a client may write, and what is shown."""
+
+import json
+import re
+import shlex
+import time
+from enum import Enum
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import UNSET, Struct
+
+from engine.cost import Cost
+from engine.explain import Explanation, JobExplanation, TreeBranch
+from engine.fonts import TYPEFACES
+from engine.fonts.typefaces import ALIASES
+from engine.schema import (
+    ENDINGS,
+    KINDS,
+    TYPES,
+    Choice,
+    Format,
+    Gravity,
+    Job,
+    Number,
+    Priority,
+    Words,
+    parse,
+)
+from engine.sources import BLOCK, TRAITS, SourceFormat
+from service.api.handlers import FORMS
+from service.api.openapi.schemas import spelt
+from service.callbacks.back_off import SCHEDULE
+from service.callbacks.signature import sign
+from service.http import Created, CreateProcess, Problem, ProcessStatus, RetryProcesses, RetryResult
+from service.ids import new_webhook_secret
+from tests.docs.pages import API, Row, blocks, rows, section, tables
+
+READERS: dict[frozenset[str], Any] = {
+    frozenset({"service_id", "source", "jobs"}): CreateProcess,
+    frozenset({"service_id", "process_ids"}): RetryProcesses,
+    frozenset({"type"}): Words,
+    frozenset({"process_id", "jobs", "attempt"}): ProcessStatus,
+    frozenset({"message", "code"}): Problem,
+    frozenset({"status", "process_id"}): Created,
+}
+
+
+def words(text: str) -> list[str]:
+    """Give what stands between backticks."""
+    return re.findall(r"`(\w+)`", text)
+
+
+def read(shown: Any) -> Any:
+    """Read an example as what it is of; fails for one that is nothing we know."""
+    if isinstance(shown, list):
+        return msgspec.convert(shown, list[RetryResult])
+    kind = next(kind for keys, kind in READERS.items() if keys <= shown.keys())
+    if kind is Words:
+        job = {"destination": "b.png", "transformations": [shown]}
+        return parse(json.dumps(job).encode(), Job)
+    body = json.dumps(shown).encode()
+    if kind in {CreateProcess, RetryProcesses}:
+        return parse(body, kind)
+    assert shown.keys() <= {field.name for field in msgspec.structs.fields(kind)}
+    return msgspec.json.decode(body, type=kind)
+
+
+def compare(kind: type[Struct], table: dict[str, Row]) -> None:
+    """Hold a table of fields to the struct: names, defaults, ranges, words."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    assert set(table) == set(fields)
+    for name, field in fields.items():
+        default, takes = table[name]["default"].strip("`"), table[name]["takes"]
+        if field.required:
+            assert default == "required", name
+        elif field.default is UNSET:
+            assert default == "–", name
+        else:
+            assert json.loads(default) == spelt(field.default), name
+        for part in _types_in(field.type):
+            if issubclass(part, Number):
+                assert part.expected().removeprefix("a ") in takes, name
+            elif issubclass(part, Enum) and part is not Gravity:
+                assert set(words(takes)) >= {each.value for each in part}, name
+
+
+def _types_in(hint: Any) -> list[type]:
+    return [part for part in getattr(hint, "__args__", (hint,)) if isinstance(part, type)]
+
+
+def test_every_transformation_has_its_section_and_nothing_else_has() -> None:
+    titles = re.findall(r"^### (.+)$", section("Transformations"), re.MULTILINE)
+    assert titles == list(TYPES)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_option_is_told_with_its_range_and_default(name: str) -> None:
+    compare(TYPES[name], rows(section(name), "option"))
+
+
+def test_the_fields_of_a_request_are_told() -> None:
+    batch, job = (
+        {row["field"].strip("`"): row for row in table}
+        for table in tables(section("POST /request"))
+        if "field" in table[0]
+    )
+    compare(CreateProcess, batch)
+    compare(Job, job)
+    assert set(words(job["format"]["takes"])) == set(ENDINGS)
+    assert words(batch["priority"]["takes"]) == [each.value for each in Priority]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_options_of_each_format_are_told(name: str) -> None:
+    titles = {title.lower(): title for title in re.findall(r"^#{5} (.+)$", API, re.MULTILINE)}
+    table = rows(section(titles[name]), "option")
+    compare(KINDS[name], table)
+    for field in msgspec.structs.fields(KINDS[name]):
+        if issubclass(field.type, Choice):
+            told = re.findall(r"`([^`]+)`", table[field.name]["takes"])
+            assert tuple(told) == field.type.choices
+
+
+def test_the_fields_of_a_retry_are_told() -> None:
+    compare(RetryProcesses, rows(section("POST /retry"), "field"))
+
+
+def test_the_fields_of_a_status_are_told() -> None:
+    told = set(words(section("GET /request/{process_id}")))
+    assert {field.name for field in msgspec.structs.fields(ProcessStatus)} <= told
+
+
+def test_every_gravity_is_told() -> None:
+    told = words(section("Gravity"))
+    assert {Gravity(word) for word in told} == set(Gravity)
+    assert set(told) == {each.value for each in Gravity} | {"middle"}
+
+
+def test_every_filter_and_every_way_to_fit_is_explained() -> None:
+    for name, option, column in (("filter", "filter", "name"), ("fitmethod", "fit_type", "way")):
+        takes = rows(section(name), "option")[option]["takes"]
+        assert set(rows(section(name), column)) == set(words(takes))
+
+
+def test_the_fonts_are_told_with_their_styles_and_what_they_stand_for() -> None:
+    told = {
+        name: row
+        for cell, row in rows(section("Fonts"), "name").items()
+        for name in re.findall(r"[A-Z][\w ]+", cell)
+    }
+    assert set(told) == set(ALIASES)
+    for name, row in told.items():
+        assert row["what it is"].startswith(ALIASES[name])
+        for style in row["styles"].split(", "):
+            assert TYPEFACES.find(f"{name} {style}").style.value == style
+
+
+def test_the_formats_of_this_version_are_told() -> None:
+    told = {name.lower(): row for name, row in rows(section("Formats"), "format").items()}
+    assert set(told) == {each.value for each in SourceFormat}
+    written = {name for name, row in told.items() if row["written"] == "yes"}
+    assert written == {each.value for each in TRAITS} == {each.value for each in Format}
+    clear = {name for name in written if row_has_alpha(told[name])}
+    assert clear == {each.value for each, traits in TRAITS.items() if traits.alpha}
+
+
+def row_has_alpha(row: Row) -> bool:
+    """Tell whether a format keeps anything of transparency."""
+    return row["transparency"] != "laid on white"
+
+
+@pytest.mark.parametrize("example", blocks("json"))
+def test_every_json_example_is_what_it_says(example: str) -> None:
+    assert read(json.loads(example)) is not None
+
+
+def test_every_transformation_has_an_example_of_its_own() -> None:
+    for name in TYPES:
+        [example] = blocks("json", section(name))
+        assert json.loads(example)["type"] == name
+
+
+def test_the_fields_of_an_explanation_are_told() -> None:
+    told = set(words(section("POST /explain")))
+    for kind in (Explanation, JobExplanation, TreeBranch, Cost):
+        assert {field.name for field in msgspec.structs.fields(kind)} <= told
+
+
+def test_the_forms_of_an_explanation_are_told() -> None:
+    told = rows(section("POST /explain"), "`Accept`")
+    assert [re.findall(r"`(\S+/\S+)`", f"`{name}`")[0] for name in told] == list(FORMS)
+
+
+def test_what_is_read_for_an_explanation_is_told_of_every_format() -> None:
+    told = rows(section("POST /explain"), "format")
+    assert {name.lower() for cell in told for name in cell.split(", ")} == {
+        each.value for each in SourceFormat
+    }
+    assert f"{BLOCK:,} bytes" in section("POST /explain")
+
+
+def test_the_calls_are_calls_of_this_api() -> None:
+    seen = []
+    for block in blocks("bash"):
+        curl, url, *options = shlex.split(block)
+        assert curl == "curl"
+        told = dict(zip(options[::2], options[1::2], strict=True))
+        if body := told.get("-d"):
+            assert read(json.loads(body)) is not None
+        seen.append((url.removeprefix("$URL"), "Authorization: Bearer $TOKEN" in options))
+    assert seen == [
+        ("/request", True), ("/request/$ID", True), ("/retry", True), ("/request", True),
+        ("/openapi.json", False), ("/explain", True),
+    ]  # fmt: skip
+
+
+def test_the_code_that_checks_a_callback_checks_it() -> None:
+    [code] = blocks("python")
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/api.md", "exec"), names)
+    secret, now, body = new_webhook_secret(), int(time.time()), b'{"status": "FINISHED"}'
+    headers = {
+        "Webhook-Id": "msg_1",
+        "Webhook-Timestamp": str(now),
+        "Webhook-Signature": sign([new_webhook_secret(), secret], "msg_1", now, body),
+    }
+    assert names["read_callback"](secret, headers, body) == {"status": "FINISHED"}
+    assert names["read_callback"](secret, headers, body + b" ") is None
+    assert names["read_callback"](new_webhook_secret(), headers, body) is None
+
+
+def test_the_schedule_of_the_callbacks_is_told() -> None:
+    [told] = re.findall(r"we try again: (.*?), each", section("Callbacks"), re.DOTALL)
+    units = {"s": 1, "min": 60, "h": 3600}
+    waits = [int(count) * units[unit] for count, unit in re.findall(r"(\d+) (s|min|h)\b", told)]
+    assert tuple(waits) == SCHEDULE
+
+
+def test_every_link_within_the_page_leads_somewhere() -> None:
+    titles = re.findall(r"^#+ (.+)$", API, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert set(re.findall(r"\]\(#([^)]+)\)", API)) <= anchors

@@ -1,0 +1,167 @@
+"""What is predicted of work, and what is refused because of it.
+
+That the bytes are right is measured in `tests.engine.memory`.
+"""
+
+from itertools import product
+
+import pytest
+
+from engine import EngineLimits, Facts, Output, Source, Stats, explain, read_facts, render
+from engine.batch import share
+from engine.cost import Cost, cost_of, cost_of_batch, room_to_hold
+from engine.cost.estimate import certain_bytes, may_take
+from engine.errors import NeedsTooMuchMemory
+from engine.execute import plan
+from engine.sources import SourceFormat
+from tests.engine.memory.spread import FORMATS
+from tests.engine.pictures import Words, encoded, job, jobs, noise
+from tests.engine.uploads import DELAYS, animation
+
+PHOTO = Facts(format=SourceFormat.JPEG, width=4000, height=3000)
+STILL = encoded(noise(40, 30))
+MOVING = animation("WEBP", [noise(24, 18, seed=seed) for seed in range(3)], DELAYS)
+UPSIDE_DOWN: Words = {"type": "flip", "direction": "y"}
+SMALL: Words = {"type": "resize", "width": 9, "height": 9}
+TILTED: Words = {"type": "rotate", "degrees": 20}
+ULB: Words = {"type": "ulb"}
+WAYS: list[list[Words]] = [[], [TILTED, TILTED], [SMALL], [{"type": "resize", "width": "200%"}]]
+MEGABYTES = 1_000_000
+
+
+@pytest.mark.parametrize("picture", [STILL, MOVING], ids=["still", "moving"])
+@pytest.mark.parametrize("held", [0, 2**20])
+@pytest.mark.parametrize("ending", ["out.webp", "out.png"])
+def test_decodes_and_pixels_are_those_that_are_counted(
+    picture: bytes, held: int, ending: str
+) -> None:
+    source, stats, limits = Source.from_bytes(picture), Stats(), EngineLimits(max_held_bytes=held)
+    batch = jobs([SMALL], [SMALL, UPSIDE_DOWN], [], [SMALL], destination=ending)
+    cost = explain(source, batch, limits=limits).cost
+    assert all(
+        isinstance(made, Output) for _, made in render(source, batch, limits=limits, stats=stats)
+    )
+    counted = (stats.decode_passes, stats.pixels_decoded)
+    assert (cost.decode_passes, cost.pixels_decoded) == counted
+
+
+def test_a_look_for_bars_is_a_pass_of_its_own() -> None:
+    source, stats = Source.from_bytes(STILL), Stats()
+    batch = jobs([ULB, SMALL], [ULB], [SMALL])
+    explained = explain(source, batch)
+    list(render(source, batch, stats=stats))
+    assert explained.cost.decode_passes == stats.decode_passes == 3
+    assert [each.cost and each.cost.decode_passes for each in explained.jobs] == [2, 2, 1]
+
+
+def test_pixels_are_those_that_every_node_makes() -> None:
+    made = plan(job({"type": "crop", "width": 100, "height": 50, "fit": False}), PHOTO)
+    assert [frame.size.pixels for frame in made.frames] == [12_000_000, 5_000, 5_000]
+    assert cost_of(made).pixels_touched == 12_010_000
+
+
+def test_a_tree_is_done_once_and_holds_what_is_read_again() -> None:
+    plans = {i: plan(each, PHOTO) for i, each in enumerate(jobs([UPSIDE_DOWN], [UPSIDE_DOWN]))}
+    alone = cost_of(plans[0])
+    (tree,) = share(plans, 2**30)
+    together = cost_of_batch(plans, [tree])
+    assert (together.decode_passes, together.pixels_touched) == (1, alone.pixels_touched)
+    assert alone.peak_bytes + 30 * MEGABYTES < together.peak_bytes < 3 * alone.peak_bytes
+    apart = cost_of_batch(plans, share(plans, 0))
+    assert (apart.decode_passes, apart.pixels_touched) == (2, 2 * alone.pixels_touched)
+
+
+def test_pictures_that_were_looked_at_leave_gaps() -> None:
+    """Measured: two looks at 12 MP take 79 MB, one takes 43."""
+    looks = [
+        plan(each, PHOTO)
+        for each in jobs(
+            [{"type": "brightness", "bright_level": 5}, {"type": "ulb"}],
+            [{"type": "brightness", "bright_level": 6}, {"type": "ulb"}],
+        )
+    ]
+    one, two = (cost_of_batch({}, [], looks[:count]).peak_bytes for count in (1, 2))
+    assert one == cost_of(looks[0]).peak_bytes
+    assert one + 18 * MEGABYTES < two < 2 * one
+
+
+def test_what_is_streamed_takes_no_more_as_height_grows() -> None:
+    heights = (3000, 6000, 12_000)
+    costs = [
+        cost_of(
+            plan(job(SMALL, mode="exact"), Facts(format=SourceFormat.PNG, width=400, height=high))
+        )
+        for high in heights
+    ]
+    assert len({cost.peak_bytes for cost in costs}) == 1
+
+
+def test_what_takes_too_much_is_refused_before_any_work() -> None:
+    stats, source = Stats(), Source.from_bytes(STILL)
+    batch = jobs([UPSIDE_DOWN], [], [ULB, UPSIDE_DOWN])
+    certain = certain_bytes(plan(batch[0], read_facts(source)))
+    assert certain == 40 * 30 * 3
+    limits = EngineLimits(max_memory_bytes=certain - 1)
+    results = [made for _, made in render(source, batch, limits=limits, stats=stats)]
+    message = (
+        "40×30 to png takes too much memory: "
+        "3,600 bytes at least, the limit is 3,599 (max_memory_bytes)"
+    )
+    assert isinstance(results[0], NeedsTooMuchMemory)
+    assert (results[0].message, results[0].code) == (message, "too_much_memory")
+    assert isinstance(results[1], Output)
+    assert isinstance(results[2], NeedsTooMuchMemory)
+    assert stats.decode_passes == 2  # of the second job, and of the third for its bars
+    explained = explain(source, batch, limits=limits)
+    assert [each.refusal and each.refusal.code for each in explained.jobs] == [
+        "too_much_memory",
+        None,
+        "too_much_memory",
+    ]
+    enough = EngineLimits(max_memory_bytes=certain)
+    assert all(isinstance(made, Output) for _, made in render(source, batch, limits=enough))
+
+
+@pytest.mark.parametrize(
+    ("words", "ending", "facts", "allowed"),
+    [
+        ([], "out.jpg", {"format": SourceFormat.WEBP}, 160),
+        ([], "out.avif", {}, 150),
+        ([], "out.webp", {"format": SourceFormat.WEBP, "frames": 4}, 300),
+        ([TILTED, TILTED], "out.jpg", {}, 80),
+    ],
+    ids=["decoder", "encoder", "animation", "two pictures"],
+)
+def test_what_is_certain_counts_coders_and_frames(
+    words: list[Words], ending: str, facts: dict[str, object], allowed: int
+) -> None:
+    about: dict[str, object] = {"format": SourceFormat.JPEG, "width": 4000, "height": 3000}
+    source = Facts(**about | facts)  # type: ignore[arg-type]  # of each field's own type
+    limits = EngineLimits(max_memory_bytes=allowed * MEGABYTES)
+    with pytest.raises(NeedsTooMuchMemory):
+        plan(job(*words, destination=ending), source, limits)
+
+
+@pytest.mark.parametrize("source", SourceFormat)
+def test_the_glance_never_tells_less_than_the_count(source: SourceFormat) -> None:
+    facts = Facts(format=source, width=700, height=500, alpha=True, depth=16, interlaced=True)
+    for words, (found, options) in product(WAYS, FORMATS.values()):
+        made = plan(job(*words, destination=f"out.{found}", **options), facts)
+        assert may_take(made, certain_bytes(made) - 1)
+
+
+def test_what_is_shared_leaves_room_for_the_job_that_takes_most() -> None:
+    batch = jobs([UPSIDE_DOWN], [{"type": "resize", "width": 3000}])
+    plans = [plan(each, PHOTO) for each in batch]
+    assert max(map(certain_bytes, plans)) == 36 * MEGABYTES
+    limits = EngineLimits(max_memory_bytes=40 * MEGABYTES)
+    assert room_to_hold(plans, limits) == 4 * MEGABYTES
+    assert room_to_hold(plans, EngineLimits(max_held_bytes=7)) == 7
+
+
+def test_costs_add_up_but_for_the_peak() -> None:
+    one, other = Cost(5, 10, 20, 1), Cost(7, 1, 2, 2)
+    assert one.then(other) == Cost(7, 11, 22, 3)
+    assert str(Cost(31_400_000, 9_800_000, 3_100_000, 1)) == (
+        "at most 31 MB, 9.8 Mpx touched, 3.1 Mpx decoded in 1 pass"
+    )

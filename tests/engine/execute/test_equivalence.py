@@ -1,0 +1,157 @@
+"""A plan makes the same picture with its passes as without."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import DarkroomError, Facts, Output, Source, read_facts, render
+from engine.expand import Known, expand
+from engine.geometry import Box
+from engine.ir import Plan, verify
+from engine.passes import optimise
+from engine.passes.order import EXACT, PASSES, Bounded, Pass
+from engine.sources import SourceFormat
+from tests.engine.pictures import (
+    Pixels,
+    Words,
+    carried_out,
+    decoded,
+    distance,
+    encoded,
+    job,
+    jobs,
+    noise,
+)
+from tests.engine.strategies import (
+    MOVES,
+    NEIGHBOURS,
+    OVERLAYS,
+    POINTWISE,
+    pictures,
+    transformations,
+)
+
+MARK = Source.from_bytes(encoded(noise(23, 9, 4)))
+MARK_FACTS = read_facts(MARK)
+EXACT_PASSES = [rewriting for rewriting in PASSES if rewriting.fidelity == EXACT]
+ANY_WORDS = (
+    transformations()
+    | transformations(*MOVES, *NEIGHBOURS)
+    | transformations(*MOVES, *POINTWISE, *OVERLAYS)
+)
+
+ENDINGS = st.lists(ANY_WORDS, min_size=1, max_size=3)
+
+
+def expanded(words: list[Words], facts: Facts, ending: str = "png") -> Plan | None:
+    """Expand as if no picture had bars; None if the job is refused."""
+    measured: dict[int, Box] = {}
+    wanted = job(*words, destination=f"out.{ending}")
+    try:
+        while True:
+            plan = expand(wanted, facts, known=Known({"mark": MARK_FACTS}, measured))
+            if plan.awaits is None:
+                return plan
+            measured[plan.awaits] = Box(0, 0, *plan.frame.size)
+    except DarkroomError:
+        return None
+
+
+@pytest.mark.parametrize("rewriting", EXACT_PASSES, ids=lambda rewriting: rewriting.name)
+@settings(max_examples=80, deadline=None)
+@given(picture=pictures(), words=ANY_WORDS)
+def test_exact_passes_keep_every_bit(rewriting: Pass, picture: Pixels, words: list[Words]) -> None:
+    source = Source.from_bytes(encoded(picture))
+    plain = expanded(words, read_facts(source))
+    if plain is None:
+        return
+    made = optimise(plain, passes=(rewriting,))
+    if made is not plain:
+        one, other = (carried_out(plan, source, mark=MARK) for plan in (made, plain))
+        assert np.array_equal(one, other)
+
+
+@settings(max_examples=60, deadline=None)
+@given(picture=pictures(), beginning=transformations(longest=2), endings=ENDINGS)
+def test_an_exact_batch_is_made_to_the_letter(
+    picture: Pixels, beginning: list[Words], endings: list[list[Words]]
+) -> None:
+    """Every pass that runs, and sharing, against plans that are carried out as expanded."""
+    source = Source.from_bytes(encoded(picture))
+    lists = [[*beginning, *ending] for ending in endings]
+    results = render(source, jobs(*lists, mode="exact"), inputs={"mark": MARK})
+    for words, (_, result) in zip(lists, results, strict=True):
+        if any(step["type"] == "ulb" for step in words):
+            continue  # what is expanded here finds no bars
+        plain = expanded(words, read_facts(source))
+        assert isinstance(result, Output) == (plain is not None)
+        if plain is not None and isinstance(result, Output):
+            assert np.array_equal(decoded(result.data), carried_out(plain, source, mark=MARK))
+
+
+@settings(max_examples=60, deadline=None)
+@given(picture=pictures(), words=transformations(*NEIGHBOURS, longest=2))
+def test_all_passes_together_keep_to_what_they_declare(picture: Pixels, words: list[Words]) -> None:
+    """One blur differs by its pass's levels; what follows may spread a difference."""
+    blurs = [step for step in words if step["type"] == "blur"]
+    if len(blurs) > 1 or (blurs and words[-1] is not blurs[0]):
+        return
+    source = Source.from_bytes(encoded(picture))
+    plain = expanded(words, read_facts(source))
+    assert plain is not None
+    levels, _ = distance(*(carried_out(plan, source) for plan in (optimise(plain), plain)))
+    declared = [entry.fidelity for entry in PASSES if isinstance(entry.fidelity, Bounded)]
+    assert levels <= sum(fidelity.levels for fidelity in declared)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    words=transformations(longest=8) | transformations(*NEIGHBOURS),
+    facts=st.builds(
+        Facts,
+        format=st.just(SourceFormat.PNG),
+        width=st.integers(1, 5000),
+        height=st.integers(1, 5000),
+        alpha=st.booleans(),
+        orientation=st.integers(1, 8),
+    ),
+    ending=st.sampled_from(["png", "jpg", "webp"]),
+)
+def test_every_job_has_a_legal_plan_or_a_refusal(
+    words: list[Words], facts: Facts, ending: str
+) -> None:
+    plain = expanded(words, facts, ending)
+    if plain is not None:
+        verify(plain)
+        assert optimise(plain).frame == plain.frame
+
+
+@settings(max_examples=80, deadline=None)
+@given(picture=pictures(), words=ANY_WORDS)
+def test_what_comes_out_has_the_planned_size(picture: Pixels, words: list[Words]) -> None:
+    source = Source.from_bytes(encoded(picture))
+    plain = expanded(words, read_facts(source))
+    if plain is not None:
+        made = carried_out(plain, source, mark=MARK)
+        bands = 4 if plain.frame.alpha else 3
+        assert made.shape == (plain.frame.height, plain.frame.width, bands)
+
+
+def test_the_gateway_skips_observes_and_verifies() -> None:
+    plain = expanded([{"type": "rotate", "degrees": 360}], MARK_FACTS)
+    assert plain is not None
+    seen: list[tuple[str, int, int]] = []
+
+    def observe(name: str, before: Plan, after: Plan) -> None:
+        seen.append((name, len(before.nodes), len(after.nodes)))
+
+    assert len(optimise(plain, observer=observe).nodes) == 2
+    assert seen[0] == ("drop_idle", 4, 2)
+    assert optimise(plain, switched_off={rewriting.name for rewriting in PASSES}) is plain
+
+    def break_it(plan: Plan) -> Plan:
+        return plan.with_nodes(plan.nodes[1:])
+
+    with pytest.raises(DarkroomError, match="begins with decode"):
+        optimise(plain, passes=(Pass(break_it, EXACT),))

@@ -1,0 +1,112 @@
+"""Nodes are values, turns are a group, and a plan is worth reading."""
+
+from itertools import product
+
+import msgspec
+import numpy as np
+import pytest
+
+from engine import Facts, plan
+from engine.expand import Known, expand
+from engine.geometry import Box
+from engine.ir import Crop, Decode, Plan, Resample, Table, ToSrgb, Turn
+from engine.sources import SourceFormat
+from tests.engine.pictures import Words, decoded, encoded, job, make, noise
+
+FACTS = Facts(format=SourceFormat.JPEG, width=400, height=300)
+TURNS = [Turn(mirror, quarters) for mirror in (False, True) for quarters in range(4)]
+
+
+def test_equal_jobs_have_equal_plans() -> None:
+    words: list[Words] = [
+        {"type": "resize", "width": 100},
+        {"type": "brightness", "bright_level": 5},
+    ]
+    one, other = (expand(job(*words), FACTS) for _ in range(2))
+    assert one == other
+    assert hash(one) == hash(other)
+    longer = expand(job(*words, {"type": "flip", "direction": "x"}), FACTS)
+    assert longer != one
+    assert longer.nodes[: len(one.nodes)] == one.nodes
+
+
+def test_nodes_of_different_types_differ() -> None:
+    table = Table((bytes(256),) * 3)
+    assert table != Table((bytes(256),))
+    assert len({table, Table((bytes(256),) * 3), Turn(), Crop(Box(0, 0, 1, 1))}) == 3
+    with pytest.raises(AttributeError):
+        table.tables = ()  # type: ignore[misc]
+
+
+def turned(pixels: np.ndarray, turn: Turn) -> np.ndarray:
+    mirrored = np.fliplr(pixels) if turn.mirror else pixels
+    return np.rot90(mirrored, -turn.quarters)
+
+
+@pytest.mark.parametrize(("first", "second"), list(product(TURNS, TURNS)))
+def test_two_turns_are_one(first: Turn, second: Turn) -> None:
+    pixels = noise(3, 2)
+    expected = turned(turned(pixels, first), second)
+    assert np.array_equal(turned(pixels, first.then(second)), expected)
+
+
+def test_every_orientation_is_another_turn() -> None:
+    assert {Turn.of_orientation(number) for number in range(1, 9)} == set(TURNS)
+
+
+def test_frames_follow_the_nodes() -> None:
+    words: list[Words] = [
+        {"type": "resize", "width": 200},
+        {"type": "rotate", "degrees": 90},
+        {"type": "filter", "filter": "sepia"},
+        {"type": "rotate", "degrees": 45},
+    ]
+    made = expand(job(*words), FACTS)
+    seen = [str(frame) for frame in made.frames]
+    assert seen[-7:] == [
+        "400×300 RGB", "200×150 RGB", "150×200 RGB", "150×200 grey", "150×200 RGB",
+        "247×247 RGBA*", "247×247 RGBA",
+    ]  # fmt: skip
+    assert made.frame == made.frames[-1]
+
+
+def test_the_beginning_of_a_job_with_ulb_awaits_its_pixels() -> None:
+    words: list[Words] = [{"type": "resize", "width": 200}, {"type": "ulb"}, {"type": "ulb"}]
+    first = expand(job(*words), FACTS)
+    assert (first.awaits, first.frame.size) == (1, (200, 150))
+    second = expand(job(*words), FACTS, known=Known(measured={1: Box(0, 20, 200, 100)}))
+    assert (second.awaits, second.frame.size) == (2, (200, 100))
+    assert second.nodes[: len(first.nodes)] == first.nodes
+    both = {1: Box(0, 20, 200, 100), 2: Box(0, 0, 200, 100)}
+    assert expand(job(*words), FACTS, known=Known(measured=both)).awaits is None
+
+
+def test_decoding_small_rounds_down() -> None:
+    assert Decode(8).frame(Plan(FACTS, (), expand(job(), FACTS).save).frame).size == (50, 37)
+
+
+def test_a_plan_can_be_read() -> None:
+    words: list[Words] = [{"type": "resize", "width": 200}, {"type": "flip", "direction": "y"}]
+    assert str(plan(job(*words, destination="out.jpg"), FACTS)).splitlines() == [
+        "    source        jpeg 400×300 RGB, 8 bit",
+        "  0 decode                         400×300  RGB    pointwise, sequential",
+        "  1 tosrgb                         400×300  RGB    pointwise, sequential",
+        "  2 resample      to 200×150       200×150  RGB    geometric, sequential",
+        "  3 turn          mirror 180°      200×150  RGB    geometric, random",
+        "    save          jpeg quality 70",
+    ]
+
+
+def test_a_plan_is_data() -> None:
+    nodes = msgspec.json.decode(msgspec.json.encode((Resample(2, 3), ToSrgb())))
+    assert nodes == [
+        {"node": "resample", "width": 2, "height": 3},
+        {"node": "tosrgb", "profile": False},
+    ]
+
+
+def test_turns_in_pictures_are_turns_in_words() -> None:
+    pixels = noise(7, 4)
+    for degrees, turns in ((90, -1), (180, 2), (270, 1)):
+        made = decoded(make(encoded(pixels), {"type": "rotate", "degrees": degrees}).data)
+        assert np.array_equal(made, np.rot90(pixels, turns))

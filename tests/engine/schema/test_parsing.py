@@ -1,0 +1,175 @@
+"""Every complaint about the client's words: what was expected, where, and what came."""
+
+import json
+import posixpath
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import InvalidRequest, Limits, parse_batch
+from engine.schema import Key, Width
+
+GOOD: dict[str, Any] = {
+    "source": "a.jpg",
+    "jobs": [{"destination": "b.jpg", "transformations": [{"type": "resize", "width": 10}]}],
+}
+
+
+def with_words(**words: Any) -> dict[str, Any]:
+    return {**GOOD, "jobs": [{"destination": "b.jpg", "transformations": [words]}]}
+
+
+def with_job(**fields: Any) -> dict[str, Any]:
+    return {**GOOD, "jobs": [{**GOOD["jobs"][0], **fields}]}
+
+
+def complaint(body: Any, limits: Limits | None = None) -> InvalidRequest:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with pytest.raises(InvalidRequest) as caught:
+        parse_batch(raw, limits or Limits())
+    return caught.value
+
+
+AT = "jobs[0].transformations[0]"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "path", "words"),
+    [
+        (with_words(type="resize", widht=1, width=2), "unknown_field", f"{AT}.widht", "'width'"),
+        (with_words(type="resise", width=2), "unknown_transformation", f"{AT}.type", "'resize'"),
+        (with_words(width=2), "missing_field", f"{AT}.type", "expected a value"),
+        (with_words(type="rotate"), "missing_field", f"{AT}.degrees", "expected a value"),
+        (with_words(type="blur", sigma=True), "invalid_request", f"{AT}.sigma", "got true"),
+        (with_words(type="blur", sigma=None), "invalid_request", f"{AT}.sigma", "got null"),
+        (with_words(type="blur", sigma="nan"), "invalid_request", f"{AT}.sigma", '"nan"'),
+        (with_words(type="blur", sigma="1e999"), "invalid_request", f"{AT}.sigma", '"1e999"'),
+        (with_words(type="contrast", level="ten"), "invalid_request", f"{AT}.level", "-100 to 100"),
+        (with_words(type="resize", width="5 em"), "invalid_request", f"{AT}.width", '"5 em"'),
+        (with_words(type="resize", width="５０"), "invalid_request", f"{AT}.width", "50%"),
+        (with_words(type="crop", width=1, xoffset="٥"), "invalid_request", f"{AT}.xoffset", "٥"),
+        (with_words(type="contrast", level="٥"), "invalid_request", f"{AT}.level", "-100 to 100"),
+        (with_words(type="resize", height="50h"), "invalid_request", f"{AT}.height", "50w"),
+        (with_words(type="flip", direction="up"), "invalid_request", f"{AT}.direction", "one of x"),
+        (with_words(type="crop", width=1, fit="yes"), "invalid_request", f"{AT}.fit", '"yes"'),
+        (with_words(type="crop", width=1, gravity=3), "invalid_request", f"{AT}.gravity", "got 3"),
+        (with_words(type="resize"), "invalid_request", AT, "'width' and 'height'"),
+        (with_words(type="watermark"), "invalid_request", AT, "exactly once"),
+        (
+            with_words(type="watermark", source="a", Source="b"),
+            "invalid_request",
+            AT,
+            "exactly once",
+        ),
+        (with_job(quality=101), "invalid_request", "jobs[0].quality", "from 0 to 100"),
+        (with_job(destination="b.doc"), "unsupported_format", "jobs[0].destination", "b.doc"),
+        (with_job(destination="b"), "unsupported_format", "jobs[0].destination", "'format'"),
+        (with_job(format="bmp"), "invalid_request", "jobs[0].format", "jpeg"),
+        (with_job(destination="../b.jpg"), "invalid_request", "jobs[0].destination", '".."'),
+        (with_job(nonsense=1), "unknown_field", "jobs[0].nonsense", "unknown"),
+        ({**GOOD, "jobs": GOOD["jobs"] * 2}, "invalid_request", "jobs[1].destination", "again"),
+        ({**GOOD, "jobs": []}, "invalid_request", "jobs", "length"),
+        ({**GOOD, "source": 4}, "invalid_request", "source", "got 4"),
+        ({"jobs": GOOD["jobs"]}, "missing_field", "source", "expected a value"),
+        ([], "invalid_request", "", "an object"),
+        (b'{"source": 1, x', "invalid_json", "", "expected JSON"),
+        (b"{", "invalid_json", "", "expected JSON"),
+        (b'{"source": "\xff"}', "invalid_json", "", "expected JSON"),
+        (b"", "invalid_json", "", "expected JSON"),
+        (b"[" * 5000, "too_deep", "", "at most 32"),
+    ],
+)
+def test_complaint(body: Any, code: str, path: str, words: str) -> None:
+    error = complaint(body)
+    assert (error.code, error.path) == (code, path)
+    assert words in error.message
+
+
+def test_too_many_jobs() -> None:
+    jobs = [{"destination": f"{n}.png", "transformations": []} for n in range(3)]
+    error = complaint({**GOOD, "jobs": jobs}, Limits(max_jobs=2))
+    assert (error.code, error.path) == ("limit_exceeded", "jobs")
+    assert "at most 2" in error.message
+    assert "got 3" in error.message
+
+
+def test_too_many_transformations() -> None:
+    error = complaint(
+        with_job(transformations=[{"type": "ulb"}] * 3), Limits(max_transformations=2)
+    )
+    assert (error.code, error.path) == ("limit_exceeded", "jobs[0].transformations")
+
+
+def test_brackets_inside_strings_are_not_depth() -> None:
+    body = with_words(type="annotation", text="[[[[[[[[[[[[{{{{{{{{" * 5)
+    assert parse_batch(json.dumps(body).encode()).source == "a.jpg"
+
+
+def test_numeric_strings_mean_numbers() -> None:
+    text = with_job(
+        quality="70",
+        transformations=[
+            {"type": "brightness", "bright_level": "230"},
+            {"type": "resize", "width": "750"},
+            {"type": "crop", "width": "10px", "fit": "false"},
+        ],
+    )
+    numbers = with_job(
+        quality=70,
+        transformations=[
+            {"type": "brightness", "bright_level": 230},
+            {"type": "resize", "width": 750},
+            {"type": "crop", "width": 10, "fit": False},
+        ],
+    )
+    assert parse_batch(json.dumps(text).encode()) == parse_batch(json.dumps(numbers).encode())
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(
+        ["type", "width", "level", "source", "text", "filter", "sigma"]) | st.text(), inner),
+    max_leaves=8,
+))  # fmt: skip
+def test_any_json_is_parsed_or_refused_in_our_words(words: Any) -> None:
+    for body in (
+        words,
+        {**GOOD, "jobs": words},
+        with_job(transformations=words),
+        with_words(a=words),
+    ):
+        try:
+            parse_batch(json.dumps(body).encode())
+        except InvalidRequest:
+            continue
+
+
+NASTY = st.lists(
+    st.sampled_from(
+        ["..", ".", "/", "//", "\\", "%2e%2e", "%2f", "%252e", "%00", "\0", " ", "\n", "a", "ü",
+         "\u2024", "\uff0e", "~", "C:", "\ud800", "a" * 300]
+    ) | st.text(max_size=4),
+    max_size=8,
+).map("".join)  # fmt: skip
+
+
+@given(NASTY)
+def test_no_accepted_key_leaves_its_prefix(raw: str) -> None:
+    try:
+        key = Key.parse(raw)
+    except ValueError:
+        return
+    for spelt in (key, unquote(key), unquote(unquote(key)), key.replace("\\", "/"), key.strip()):
+        whole = posixpath.normpath(posixpath.join("/prefix", spelt))
+        assert whole.startswith("/prefix/"), (raw, spelt)
+        assert "\0" not in spelt
+    assert posixpath.normpath(key) == key
+
+
+@given(st.integers(1, 10**9 - 1), st.sampled_from(["", "px", " PX ", "%", " h"]))
+def test_lengths_keep_what_was_written(amount: int, unit: str) -> None:
+    length = Width.parse(f" {amount}{unit}")
+    assert (int(length.amount), length.unit) == (amount, unit.strip().lower() or "px")

@@ -1,0 +1,42 @@
+"""A child that explains batches and has moods: the first destination's name tells which.
+
+`kill` kills it, `hang` never ends, `nonsense` answers what is no answer, `huge` too long a one,
+`greedy` asks for what it was given.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.sources import Piece
+from service.sandbox.child.child import main
+from service.sandbox.child.explainer import explain_order
+from service.sandbox.child.order import Answers, Order, Picture
+from service.sandbox.protocol import Summary
+from service.sandbox.protocol.explanation import Answer, Question, Wanting
+
+MOODS: dict[str, Callable[[], Answer | object]] = {
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "hang": lambda: time.sleep(600),
+    "nonsense": lambda: {"type": "Told", "explanation": {"facts": "all of them"}},
+    "huge": lambda: Wanting(None, {"x" * 65 * 1024**2: Piece(0, 10)}),
+    "greedy": lambda: Wanting(Piece(0, 10), {}),
+}
+
+
+def explain(order: Order) -> Answers:
+    asked = msgspec.json.decode(order.jobs[0], type=Question)
+    name = msgspec.json.decode(asked.jobs[0])["destination"]
+    for index, answer in explain_order(order):
+        assert isinstance(answer, Picture)
+        mood = next((MOODS[word] for word in MOODS if word in name), None)
+        yield index, replace(answer, data=msgspec.json.encode(mood())) if mood else answer
+    return Summary()
+
+
+if __name__ == "__main__":
+    main(explain)

@@ -1,0 +1,241 @@
+"""The command line as operators and scripts use it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.settings import as_environment
+from tests.fonts import font_named
+
+PHOTOS = Path(__file__).parent.parent.parent / "data" / "photos"
+
+JOBS = [
+    {"destination": "/small/a.jpg", "transformations": [{"type": "resize", "width": 64}]},
+    {"destination": "b.png", "transformations": [{"type": "rotate", "degrees": 90}]},
+]
+
+
+def darkroom(*arguments: str, **settings: object) -> "subprocess.CompletedProcess[str]":
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")}
+    return subprocess.run(
+        [sys.executable, "-m", "service.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**clean, **as_environment(settings)},
+    )
+
+
+def process(tmp_path: Path, jobs: object, source: str = "chelsea.png") -> tuple[int, Any, str]:
+    file = tmp_path / "jobs.json"
+    file.write_text(json.dumps(jobs))
+    out = tmp_path / "out"
+    ended = darkroom("process", source, str(file), "--root", str(PHOTOS), "--out", str(out))
+    results = json.loads(ended.stdout) if ended.stdout else None
+    return ended.returncode, results, ended.stderr
+
+
+def test_process_writes_every_destination_under_out(tmp_path: Path) -> None:
+    status, results, _ = process(tmp_path, JOBS)
+    assert status == 0
+    assert [result["status"] for result in results] == ["DONE", "DONE"]
+    assert [(r["width"], r["height"]) for r in results] == [(64, 43), (300, 451)]
+    with Image.open(tmp_path / "out" / "small" / "a.jpg") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (64, 43))
+
+
+def test_process_takes_a_whole_request_body(tmp_path: Path) -> None:
+    body = {"service_id": 1, "source": "elsewhere.jpg", "callback": "https://x.test/", "jobs": JOBS}
+    status, results, _ = process(tmp_path, body)
+    assert (status, len(results)) == (0, 2)
+
+
+def test_process_tells_of_a_failed_job_and_does_the_others(tmp_path: Path) -> None:
+    beside = {"type": "crop", "width": 10, "height": 10, "xoffset": 9000, "fit": False}
+    jobs = [{"destination": "no.jpg", "transformations": [beside]}, *JOBS]
+    status, results, _ = process(tmp_path, jobs)
+    assert status == 1
+    assert [result["status"] for result in results] == ["FAILED", "DONE", "DONE"]
+    assert results[0]["error"]["code"] == "transformation_failed"
+    assert "outside" in results[0]["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "words"),
+    [
+        ([{"destination": "a.jpg", "transformations": [{"type": "cropp"}]}], "did you mean 'crop'"),
+        ({"source": "x"}, "jobs"),
+        ([{"destination": "../a.jpg", "transformations": []}], "inside the storage"),
+    ],
+)
+def test_process_refuses_jobs_that_make_no_sense(tmp_path: Path, jobs: object, words: str) -> None:
+    status, results, errors = process(tmp_path, jobs)
+    assert (status, results) == (2, None)
+    assert words in errors
+    assert "Traceback" not in errors
+
+
+def test_a_watermark_is_read_under_the_root_and_a_missing_one_fails_its_job(
+    tmp_path: Path,
+) -> None:
+    def marked(source: str) -> dict[str, object]:
+        mark = {"type": "watermark", "source": source, "width": 40, "gravity": "southeast"}
+        return {"destination": f"{source}.jpg", "transformations": [mark]}
+
+    status, results, _ = process(tmp_path, [marked("coffee.png"), marked("gone.png")])
+    assert status == 1
+    assert [result["status"] for result in results] == ["DONE", "FAILED"]
+    assert results[1]["error"]["code"] == "source_not_found"
+
+
+def test_process_refuses_a_source_that_is_not_there(tmp_path: Path) -> None:
+    status, _, errors = process(tmp_path, JOBS, source="nowhere.jpg")
+    assert status == 2
+    assert f"nowhere.jpg: no such file in {PHOTOS.resolve()}, which is --root" in errors
+
+
+@pytest.mark.parametrize(
+    "body", ['[\n {"destination": }]', '{"jobs": [\n {}]', "service_id=1", "[", "[" * 100_000]
+)
+def test_jobs_that_are_no_json_are_told_by_their_place_in_the_file(
+    tmp_path: Path, body: str
+) -> None:
+    file = tmp_path / "jobs.json"
+    file.write_text(body)
+    ended = darkroom("process", "chelsea.png", str(file), "--out", str(tmp_path / "out"))
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("JOBS: expected a request's body or its jobs array as JSON: ")
+    for place in re.findall(r"byte (\d+)", ended.stderr):
+        assert int(place) < len(body)
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "small").write_text("in the way of small/a.jpg")
+    status, results, errors = process(tmp_path, JOBS)
+    assert (status, results) == (2, None)
+    assert str(tmp_path / "out" / "small") in errors
+    assert "Traceback" not in errors
+
+
+def test_a_database_that_is_away_is_named(tmp_path: Path) -> None:
+    away = {"database_url": "postgresql://u@127.0.0.1:1/x", "redis_url": "redis://127.0.0.1:1"}
+    for command in ("migrate", "serve", "worker"):
+        ended = darkroom(command, port=0, metrics_port=0, **away)
+        assert ended.returncode == 1
+        assert ended.stderr.splitlines()[-1].startswith("The database cannot be reached: ")
+        assert "DARKROOM_DATABASE_URL" in ended.stderr
+
+
+def test_explain_shows_the_plan_as_text_data_and_drawing(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.json"
+    file.write_text(json.dumps(JOBS))
+    text = darkroom("explain", "chelsea.png", str(file), "--root", str(PHOTOS))
+    assert text.returncode == 0
+    assert "451×300" in text.stdout
+    data, drawing = (
+        darkroom("explain", "chelsea.png", str(file), "--root", str(PHOTOS), "--format", form)
+        for form in ("json", "svg")
+    )
+    assert len(json.loads(data.stdout)["jobs"]) == 2
+    assert drawing.stdout.startswith("<svg ")
+
+
+def test_settings_that_cannot_be_used_are_all_named_at_once() -> None:
+    ended = darkroom("serve", port="many", shoe_size=43)
+    assert ended.returncode == 2
+    for name in ("DATABASE_URL", "REDIS_URL", "PORT", "SHOE_SIZE"):
+        assert f"DARKROOM_{name}:" in ended.stderr
+
+
+def test_settings_lists_them_all() -> None:
+    ended = darkroom("settings")
+    assert ended.returncode == 0
+    assert "DARKROOM_MAX_SOURCE_BYTES" in ended.stdout
+
+
+def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) -> None:
+    settings = {"database_url": database, "redis_url": "unix:///nowhere"}
+    early = darkroom("services", "list", **settings)
+    assert "darkroom migrate" in early.stderr
+    assert "applied 0001_first" in darkroom("migrate", **settings).stdout
+    assert "nothing to do" in darkroom("migrate", **settings).stdout
+
+    place = tmp_path.as_uri()
+    added = darkroom("services", "add", "shop", "--storage", place, **settings)
+    service = json.loads(added.stdout)
+    assert service["token"].startswith("drk_")
+    assert service["webhook_secret"].startswith("whsec_")
+    number = str(service["service_id"])
+    assert "already" in darkroom("services", "add", "shop", "--storage", place, **settings).stderr
+    missing = (tmp_path / "missing").as_uri()
+    refused = darkroom("services", "add", "other", "--storage", missing, **settings)
+    assert (refused.returncode, "storage_misconfigured" in refused.stderr) == (1, True)
+
+    rotated = darkroom("services", "rotate-token", number, **settings)
+    assert json.loads(rotated.stdout)["token"] != service["token"]
+    assert darkroom("services", "disable", number, **settings).returncode == 0
+    listed = json.loads(darkroom("services", "list", **settings).stdout)
+    assert listed == {
+        "id": int(number),
+        "name": "shop",
+        "storage_url": place,
+        "requests_a_minute": None,
+        "disabled": True,
+        "tokens": 2,
+    }
+    assert "no service 99" in darkroom("services", "disable", "99", **settings).stderr
+
+
+def test_a_worker_does_not_start_with_fonts_that_cannot_be_used(tmp_path: Path) -> None:
+    urls = {"database_url": "postgresql://x@127.0.0.1:1/x", "redis_url": "redis://127.0.0.1:1"}
+    ended = darkroom("worker", **urls, fonts=tmp_path / "nowhere")
+    assert ended.returncode == 2
+    assert "These settings cannot be used" in ended.stderr
+    assert f"DARKROOM_FONTS: {tmp_path}/nowhere: expected a folder of fonts" in ended.stderr
+
+
+def test_fonts_lists_what_is_there_and_draws_it(tmp_path: Path) -> None:
+    (tmp_path / "fonts").mkdir()
+    path = font_named(tmp_path / "fonts", "Corporate")
+    sheet = tmp_path / "sheet.png"
+    ended = darkroom("fonts", "--sample", str(sheet), fonts=tmp_path / "fonts")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    blocks = dict(re.findall(r"^(\S.*)\n((?:    .*\n)+)", ended.stdout, re.MULTILINE))
+    assert list(blocks)[-1] == "Corporate"
+    assert f"from     {path}\n" in blocks["Corporate"]
+    arial = blocks["Liberation Sans = Arial = Helvetica"]
+    assert "styles   Regular, Bold, Italic\n" in arial
+    assert "scripts  Latin, Greek, Cyrillic, Hebrew\n" in arial
+    assert "from     shipped\n" in arial
+    with Image.open(sheet) as picture:
+        rows = np.asarray(picture.convert("L")).min(axis=1) < 128
+    lines = int((np.diff(rows.astype(int)) == 1).sum())
+    faces = sum(block.split("\n")[0].count(",") + 1 for block in blocks.values())
+    assert lines >= faces + 16, "a line for each face, then one for each script"
+
+
+def test_commands_take_an_operator_s_fonts(tmp_path: Path) -> None:
+    fonts = tmp_path / "fonts"
+    fonts.mkdir()
+    font_named(fonts, "Corporate")
+    words = {"type": "annotation", "text": "x", "font": "Corporate"}
+    jobs = tmp_path / "jobs.json"
+    jobs.write_text(json.dumps([{"destination": "a.png", "transformations": [words]}]))
+    explained = darkroom("explain", "chelsea.png", str(jobs), "--root", str(PHOTOS), fonts=fonts)
+    assert '"x" Corporate 12' in explained.stdout
+    without = darkroom("explain", "chelsea.png", str(jobs), "--root", str(PHOTOS))
+    assert "unknown_font" in without.stdout
+    wrong = darkroom("fonts", "--fonts", str(jobs))
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "expected a folder of fonts" in wrong.stderr

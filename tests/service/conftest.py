@@ -1,0 +1,58 @@
+"""An installation for each module: a migrated database, an empty queue, its API."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+
+from service.embedded import Postgres, Valkey
+from service.settings import Settings
+from service.store import Store, migrate, open_store
+from tests.databases import fresh_database
+from tests.service.harness.api_client import Api, serving
+from tests.service.harness.tenants import Tenant, add_tenant, quick
+
+
+@pytest.fixture(scope="module")
+async def settings(postgres: Postgres, valkey: Valkey) -> AsyncIterator[Settings]:
+    """The settings of an installation that a module shares: migrated, its queue empty."""
+    client = redis.asyncio.Redis.from_url(valkey.url)
+    await client.flushall()
+    await client.aclose()
+    async with fresh_database(postgres) as dsn:
+        await migrate(dsn)
+        yield quick(dsn, valkey.url)
+
+
+@pytest.fixture(scope="module")
+async def shared_store(settings: Settings) -> AsyncIterator[Store]:
+    """The records of the module's installation."""
+    async with open_store(settings.database_url, size=4) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def store(shared_store: Store) -> Store:
+    """The same, with nothing in it."""
+    await shared_store.pool.execute("DELETE FROM processes; DELETE FROM services")
+    return shared_store
+
+
+@pytest.fixture(scope="module")
+async def api(settings: Settings) -> AsyncIterator[Api]:
+    """The API of the module's installation."""
+    async with serving(settings) as client:
+        yield client
+
+
+@pytest.fixture
+async def tenant(shared_store: Store, tmp_path: Path) -> Tenant:
+    """A service of the module's installation, of this test alone."""
+    return await add_tenant(shared_store, tmp_path / "storage")
+
+
+@pytest.fixture
+async def stranger(shared_store: Store, tmp_path: Path) -> Tenant:
+    """Another one."""
+    return await add_tenant(shared_store, tmp_path / "elsewhere")

@@ -1,0 +1,129 @@
+"""Batches: one at a time, everybody gets their own answer, nobody waits for nothing."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from service.dispatch import Batcher
+
+
+class Work:
+    """Squares numbers once the gate is open, and remembers its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.running = 0
+        self.most_running = 0
+
+    async def __call__(self, items: Sequence[int]) -> Sequence[int]:
+        self.batches.append(list(items))
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            await self.gate.wait()
+            await asyncio.sleep(0)
+            if -1 in items:
+                raise ValueError(f"{len(items)} items")
+            return [item * item for item in items]
+        finally:
+            self.running -= 1
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+async def started(work: Work, batches: int) -> None:
+    async with asyncio.timeout(5):
+        while len(work.batches) < batches:
+            await asyncio.sleep(0)
+
+
+async def test_everybody_gets_their_own_answer(work: Work) -> None:
+    batcher = Batcher(work)
+    answers = await asyncio.gather(*(batcher.submit(i) for i in range(100)))
+    assert answers == [i * i for i in range(100)]
+
+
+async def test_a_lone_item_is_a_batch_of_its_own(work: Work) -> None:
+    batcher = Batcher(work)
+    assert [await batcher.submit(2), await batcher.submit(3)] == [4, 9]
+    assert work.batches == [[2], [3]]
+
+
+async def test_what_arrives_during_a_batch_waits_together_for_the_next(work: Work) -> None:
+    batcher = Batcher(work, most=4)
+    work.gate.clear()
+    first = batcher.submit(1)
+    await started(work, 1)
+    rest = [batcher.submit(i) for i in range(2, 12)]
+    await asyncio.sleep(0.01)
+    assert work.batches == [[1]]
+    work.gate.set()
+    assert await asyncio.gather(first, *rest) == [i * i for i in range(1, 12)]
+    assert work.batches == [[1], [2, 3, 4, 5], [6, 7, 8, 9], [10, 11]]
+    assert work.most_running == 1
+
+
+async def test_an_error_reaches_its_batch_and_no_other(work: Work) -> None:
+    batcher = Batcher(work, most=2)
+    work.gate.clear()
+    first = batcher.submit(1)
+    await started(work, 1)
+    rest = [batcher.submit(i) for i in (-1, 3, 4, 5)]
+    work.gate.set()
+    answers = await asyncio.gather(first, *rest, return_exceptions=True)
+    assert [str(answer) for answer in answers] == ["1", "2 items", "2 items", "16", "25"]
+    assert await batcher.submit(6) == 36
+
+
+async def test_a_submitter_that_leaves_takes_nobody_along(work: Work) -> None:
+    async def wait_for(item: int) -> int:
+        return await batcher.submit(item)
+
+    batcher = Batcher(work)
+    work.gate.clear()
+    tasks = [asyncio.create_task(wait_for(i)) for i in range(3)]
+    await started(work, 1)
+    waiting = asyncio.create_task(wait_for(9))
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    waiting.cancel()
+    work.gate.set()
+    answers = await asyncio.gather(*tasks, waiting, return_exceptions=True)
+    assert [answers[0], answers[2]] == [0, 4]
+    assert isinstance(answers[1], asyncio.CancelledError)
+    assert isinstance(answers[3], asyncio.CancelledError)
+    assert await batcher.submit(5) == 25
+
+
+async def test_everybody_of_a_failed_batch_may_have_left(work: Work) -> None:
+    batcher = Batcher(work)
+    work.gate.clear()
+    answer = batcher.submit(-1)
+    await started(work, 1)
+    answer.cancel()
+    work.gate.set()
+    await batcher.close()
+    assert await batcher.submit(2) == 4
+
+
+async def test_closing_waits_for_all_that_was_submitted(work: Work) -> None:
+    batcher = Batcher(work, most=1)
+    answers = [batcher.submit(i) for i in range(3)]
+    await batcher.close()
+    assert [answer.result() for answer in answers] == [0, 1, 4]
+    await batcher.close()
+
+
+async def test_a_batch_lingers_for_company(work: Work) -> None:
+    batcher = Batcher(work, linger=0.05)
+    first = batcher.submit(1)
+    await asyncio.sleep(0.01)
+    second = batcher.submit(2)
+    assert [await first, await second] == [1, 4]
+    assert work.batches == [[1, 2]]

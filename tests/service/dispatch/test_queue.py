@@ -1,0 +1,185 @@
+"""Dispatch on a real Valkey: woken, in order of priority, no slot lost, repeatable."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from service.dispatch import RENDER, Dispatch, Queue, Worker, connect
+from service.embedded import Valkey
+from service.tasks import stop
+
+Work = Callable[[Dispatch], Awaitable[None]]
+
+
+@asynccontextmanager
+async def running(
+    url: str, work: Work, *, slots: int = 2, poll: float = 5
+) -> AsyncIterator[Worker]:
+    redis = connect(url)
+    worker = Worker(redis, RENDER, work, slots=slots, poll_seconds=poll)
+    task = asyncio.create_task(worker.main())
+    await asyncio.sleep(0.05)
+    try:
+        yield worker
+    finally:
+        await worker.drain(0)
+        await stop(task)
+        await redis.aclose()
+
+
+class Recorder:
+    """Work that writes down what it was given."""
+
+    def __init__(self, takes: float = 0) -> None:
+        self.seen: list[str] = []
+        self.takes = takes
+
+    async def __call__(self, dispatch: Dispatch) -> None:
+        self.seen.append(dispatch.name)
+        await asyncio.sleep(self.takes)
+
+    async def wait_for(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.seen) < count:
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def queue(redis_url: str) -> AsyncIterator[Queue]:
+    redis = connect(redis_url)
+    yield Queue(redis, RENDER)
+    await redis.aclose()
+
+
+async def test_an_idle_worker_is_woken_long_before_it_polls(queue: Queue, redis_url: str) -> None:
+    work = Recorder()
+    async with running(redis_url, work, poll=60):
+        await queue.dispatch([Dispatch("a", 0)])
+        await work.wait_for(1)
+    assert work.seen == ["a:0"]
+
+
+async def test_a_freed_slot_takes_the_next_at_once(queue: Queue, redis_url: str) -> None:
+    work = Recorder(takes=0.01)
+    async with running(redis_url, work, slots=1, poll=60):
+        await queue.dispatch([Dispatch(str(i), 0) for i in range(20)])
+        await work.wait_for(20)
+    assert sorted(work.seen) == sorted(f"{i}:0" for i in range(20))
+
+
+async def test_priorities_go_first_and_each_class_in_order(queue: Queue, redis_url: str) -> None:
+    for index, priority in enumerate([-1, 0, 1, -1, 0, 1]):
+        await queue.dispatch([Dispatch(f"p{priority}-{index}", 0, priority)])
+        await asyncio.sleep(0.003)
+    work = Recorder()
+    async with running(redis_url, work, slots=1):
+        await work.wait_for(6)
+    assert work.seen == ["p1-2:0", "p1-5:0", "p0-1:0", "p0-4:0", "p-1-0:0", "p-1-3:0"]
+
+
+async def test_asserting_a_waiting_dispatch_again_runs_it_once(
+    queue: Queue, redis_url: str
+) -> None:
+    for _ in range(3):
+        await queue.dispatch([Dispatch("a", 0)])
+    await queue.dispatch([Dispatch("last", 0)])
+    work = Recorder()
+    async with running(redis_url, work, slots=1):
+        await work.wait_for(2)
+        await asyncio.sleep(0.05)
+    assert work.seen == ["a:0", "last:0"]
+
+
+async def test_what_runs_longer_than_its_mark_is_not_started_twice_here(
+    queue: Queue, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.dispatch.queue.CLAIM_SECONDS", 0.05)
+    work = Recorder(takes=0.4)
+    async with running(redis_url, work, slots=4, poll=0.02):
+        await queue.dispatch([Dispatch("long", 0)])
+        await work.wait_for(1)
+        await asyncio.sleep(0.3)
+    assert work.seen == ["long:0"]
+
+
+async def test_a_new_run_is_a_new_dispatch(queue: Queue, redis_url: str) -> None:
+    work = Recorder(takes=0.2)
+    async with running(redis_url, work):
+        await queue.dispatch([Dispatch("a", 0)])
+        await work.wait_for(1)
+        await queue.dispatch([Dispatch("a", 1)])
+        await work.wait_for(2)
+    assert work.seen == ["a:0", "a:1"]
+
+
+async def test_two_workers_share_the_work_and_repeat_nothing(queue: Queue, redis_url: str) -> None:
+    work = Recorder(takes=0.005)
+    async with running(redis_url, work), running(redis_url, work):
+        await queue.dispatch([Dispatch(str(i), 0) for i in range(50)])
+        await work.wait_for(50)
+        await asyncio.sleep(0.05)
+    assert len(work.seen) == len(set(work.seen)) == 50
+
+
+async def test_a_worker_outlives_its_redis_and_keeps_its_slots(tmp_path: Path) -> None:
+    work = Recorder(takes=0.05)
+    async with Valkey(tmp_path / "v") as first:
+        url = first.url
+        redis = connect(url)
+        async with running(url, work, slots=2, poll=0.05) as worker:
+            queue = Queue(redis, RENDER)
+            await queue.dispatch([Dispatch(f"before{i}", 0) for i in range(10)])
+            await work.wait_for(2)
+            await first.stop()
+            await asyncio.sleep(0.3)
+            async with Valkey(tmp_path / "v"):
+                await redis.flushall()
+                await queue.dispatch([Dispatch(f"after{i}", 0) for i in range(10)])
+                async with asyncio.timeout(10):
+                    while sum(name.startswith("after") for name in work.seen) < 10:
+                        await asyncio.sleep(0.01)
+                await asyncio.sleep(0.2)
+                assert worker.job_counter == 0
+        await redis.aclose()
+
+
+async def test_a_drained_worker_finishes_what_it_has_and_takes_nothing_more(
+    queue: Queue, redis_url: str
+) -> None:
+    finished: list[str] = []
+
+    async def work(dispatch: Dispatch) -> None:
+        await asyncio.sleep(0.1)
+        finished.append(dispatch.name)
+
+    async with running(redis_url, work, slots=1) as worker:
+        await queue.dispatch([Dispatch("a", 0), Dispatch("b", 0)])
+        await asyncio.sleep(0.03)
+        await worker.drain(2)
+        await asyncio.sleep(0.15)
+    assert finished == ["a:0"]
+
+
+async def test_a_drain_cancels_what_takes_longer_than_its_grace(
+    queue: Queue, redis_url: str
+) -> None:
+    cancelled = asyncio.Event()
+
+    async def work(_: Dispatch) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with running(redis_url, work) as worker:
+        await queue.dispatch([Dispatch("a", 0)])
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        await worker.drain(0.1)
+        assert cancelled.is_set()
+        assert time.monotonic() - began < 5

@@ -1,0 +1,196 @@
+"""Postgres is the truth: whatever Redis forgets, loses or repeats, all is done once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis.asyncio
+
+from service.dev.stack import free_port
+from service.dispatch import CALLBACK, RENDER, Dispatch, Queue, Reconciler, connect
+from service.embedded import Valkey
+from service.metrics import Metrics
+from service.settings import Settings
+from service.store import Store
+from tests.service.harness.api_client import Api, serving
+from tests.service.harness.records import (
+    claimed,
+    field,
+    let_lease_expire,
+    new_process,
+    record,
+    recorded,
+    set_row,
+)
+from tests.service.harness.tenants import Tenant, add_tenant
+from tests.service.harness.workers import ended, scraped, until, working
+
+
+@pytest.fixture(scope="module")
+async def settings(settings: Settings) -> Settings:
+    return msgspec.structs.replace(
+        settings, dispatch_grace_seconds=0.5, reconcile_seconds=0.05, metrics_port=free_port()
+    )
+
+
+async def test_what_redis_has_forgotten_is_dispatched_again(
+    api: Api, settings: Settings, tenant: Tenant
+) -> None:
+    ids = [await api.create(tenant, tenant.body(f"{i}.png")) for i in range(20)]
+    client = redis.asyncio.Redis.from_url(settings.redis_url)
+
+    async def dispatched() -> bool:
+        return int(await client.zcard(RENDER)) >= 20
+
+    await until(dispatched)
+    await client.flushall()
+    await client.aclose()
+    async with working(settings):
+        for process_id in ids:
+            assert (await ended(api, tenant, process_id))["status"] == "FINISHED"
+        assert await scraped(settings, 'darkroom_reconciled_total{reason="process"}') >= 20
+
+
+async def test_what_was_never_dispatched_is_found(
+    settings: Settings, api: Api, shared_store: Store, tenant: Tenant
+) -> None:
+    process_id = await recorded(shared_store, tenant, "a.png")
+    await set_row(shared_store, process_id, due_at="now()")
+    async with working(settings):
+        assert (await ended(api, tenant, process_id))["status"] == "FINISHED"
+
+
+async def test_a_worker_outlives_its_redis(
+    settings: Settings, shared_store: Store, tenant: Tenant, tmp_path: Path
+) -> None:
+    async with Valkey(tmp_path / "valkey") as valkey:
+        own = msgspec.structs.replace(
+            settings, redis_url=valkey.url, metrics_port=0, redispatch_seconds=0.2
+        )
+        async with serving(own) as api, working(own):
+            assert (await ended(api, tenant, await api.create(tenant)))["status"] == "FINISHED"
+            await valkey.kill()
+            ids = [await api.create(tenant, tenant.body(f"{i}.png")) for i in range(3)]
+            await asyncio.sleep(0.1)
+            await valkey.start()
+            for process_id in ids:
+                assert (await ended(api, tenant, process_id))["status"] == "FINISHED"
+                assert await field(shared_store, process_id, "run") == 1
+
+
+async def test_a_dispatch_that_comes_twice_is_worked_on_once(
+    settings: Settings, api: Api, shared_store: Store, tenant: Tenant
+) -> None:
+    connection = connect(settings.redis_url)
+    queue = Queue(connection, RENDER)
+    async with working(settings):
+        process_id = await api.create(tenant)
+        for run in range(3):
+            await queue.dispatch([Dispatch(process_id, run), Dispatch("nobody-knows-this", run)])
+        assert (await ended(api, tenant, process_id))["status"] == "FINISHED"
+        await queue.dispatch([Dispatch(process_id, 0), Dispatch(process_id, 9)])
+        last = await api.create(tenant)
+        await ended(api, tenant, last)
+    await connection.aclose()
+    assert await field(shared_store, process_id, "(status, run)") == ("FINISHED", 1)
+
+
+async def test_urgent_work_goes_first(
+    settings: Settings, api: Api, shared_store: Store, tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("service.worker.worker.AHEAD", 1)
+    ids = {}
+    for index, priority in enumerate(["low", "normal", "high"] * 3):
+        body = tenant.body(f"{index}.png", priority=priority)
+        ids[await api.create(tenant, body)] = priority
+        await asyncio.sleep(0.002)
+    async with working(settings):
+        for process_id in ids:
+            await ended(api, tenant, process_id)
+    order = await shared_store.pool.fetch(
+        "SELECT id FROM processes WHERE id = ANY($1) ORDER BY updated_at", list(ids)
+    )
+    assert [ids[row["id"]] for row in order] == ["high"] * 3 + ["normal"] * 3 + ["low"] * 3
+
+
+class Desk:
+    """A reconciler over a database of its own, and what it has dispatched."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.redis = connect(settings.redis_url)
+        self.metrics = Metrics(version="x", libvips="x")
+        queues = Queue(self.redis, RENDER), Queue(self.redis, CALLBACK)
+        self.reconciler = Reconciler(store, *queues, settings, self.metrics)
+
+    async def names(self) -> set[str]:
+        return {name.decode() for name in await self.redis.zrange(RENDER, 0, -1)}
+
+    def number(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"darkroom_{name}", labels) or 0
+
+
+@pytest.fixture
+async def desk(store: Store, settings: Settings, redis_url: str) -> AsyncIterator[Desk]:
+    found = Desk(store, settings)
+    yield found
+    await found.redis.aclose()
+
+
+@pytest.fixture
+async def shop(store: Store, tmp_path: Path) -> Tenant:
+    return await add_tenant(store, tmp_path / "shop")
+
+
+async def test_thousands_of_lost_dispatches_are_made_again_in_seconds(
+    store: Store, shop: Tenant, desk: Desk
+) -> None:
+    processes = [new_process(shop, "a.png") for _ in range(2500)]
+    await record(store, *processes)
+    await store.pool.execute("UPDATE processes SET due_at = now()")
+    for expected in (1000, 2000, 2500, 2500):
+        await desk.reconciler.reconcile()
+        assert len(await desk.names()) == expected
+    assert desk.number("reconciled_total", reason="process") == 2500
+    assert desk.number("queue_depth", state="QUEUED") == 2500
+
+
+async def test_many_reconcilers_at_once_dispatch_each_process_once(
+    store: Store, shop: Tenant, desk: Desk, settings: Settings
+) -> None:
+    await record(store, *[new_process(shop, "a.png") for _ in range(500)])
+    held = [await claimed(store, (await recorded(store, shop, "b.png"))) for _ in range(5)]
+    for claim in held:
+        await let_lease_expire(store, claim.id)
+    await store.pool.execute("UPDATE processes SET due_at = now() WHERE status = 'QUEUED'")
+    others = [Desk(store, settings) for _ in range(3)]
+    await asyncio.gather(*(one.reconciler.reconcile() for one in (desk, *others)))
+    await desk.reconciler.reconcile()
+    assert len(await desk.names()) == 505
+    counted = [one.number("reconciled_total", reason="process") for one in (desk, *others)]
+    assert sum(counted) == 505
+    assert sum(one.number("leases_expired_total") for one in (desk, *others)) == 5
+    assert {claim.crashes for claim in [await claimed(store, claim.id) for claim in held]} == {1}
+    for one in others:
+        await one.redis.aclose()
+
+
+async def test_a_reaped_process_is_dispatched_under_a_new_name(
+    store: Store, shop: Tenant, desk: Desk
+) -> None:
+    claim = await claimed(store, await recorded(store, shop, "a.png"))
+    await let_lease_expire(store, claim.id)
+    await desk.reconciler.reconcile()
+    assert await desk.names() == {f"{claim.id}:1"}
+    assert desk.number("queue_depth", state="PROCESSING") == 0
+
+
+async def test_old_keys_are_swept(store: Store, shop: Tenant, desk: Desk) -> None:
+    await record(store, new_process(shop, idempotency_key="k", body_hash=b"1"))
+    await store.pool.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 days'")
+    await record(store, new_process(shop, idempotency_key="l", body_hash=b"1"))
+    await desk.reconciler.sweep()
+    assert await store.processes.first_answer(shop.service_id, "k") is None
+    assert await store.processes.first_answer(shop.service_id, "l") is not None

@@ -1,0 +1,92 @@
+"""What is kept, what is forgotten, and what an outage of Postgres costs."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from service.dispatch import CALLBACK, RENDER, Queue, Reconciler, connect
+from service.embedded import Valkey
+from service.metrics import Metrics
+from service.settings import Settings
+from service.store import NewProcess, Store
+from service.store.queries import sql
+from tests.service.harness.api_client import Api
+from tests.service.harness.records import field, set_row
+from tests.service.harness.tenants import Tenant, quick
+
+DAY = timedelta(days=1)
+
+
+async def test_ended_processes_are_forgotten_after_their_time(
+    api: Api, shared_store: Store, tenant: Tenant
+) -> None:
+    ids = [await api.create(tenant) for _ in range(3)]
+    old = "now() - interval '40 days'"
+    await set_row(shared_store, ids[0], status="'FINISHED'", updated_at=old)
+    await set_row(shared_store, ids[1], status="'FINISHED'")
+    await set_row(shared_store, ids[2], updated_at=old)  # it still waits
+    assert await shared_store.processes.purge(30 * DAY, 10) == 1
+    statuses = [(await api.get(tenant, process_id)).status for process_id in ids]
+    assert statuses == [404, 200, 200]
+
+
+async def test_the_depth_is_counted_without_reading_what_has_ended(shared_store: Store) -> None:
+    async with shared_store.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        plan = await connection.fetch("EXPLAIN " + sql("queue_depth"))
+    text = "\n".join(row[0] for row in plan)
+    assert "processes_due" in text
+    assert "processes_leased" in text
+    assert "Seq Scan" not in text
+
+
+async def test_keys_in_opposite_orders_do_not_deadlock(shared_store: Store, tenant: Tenant) -> None:
+    def batch(name: str, keys: range) -> list[NewProcess]:
+        return [
+            NewProcess(
+                id=f"{name}-{key}", service_id=tenant.service_id, priority=0, request="{}",
+                destinations=["a.png"], idempotency_key=f"key-{key}", body_hash=b"x",
+            )
+            for key in keys
+        ]  # fmt: skip
+
+    for turn in range(8):
+        first = range(turn * 100, turn * 100 + 100)
+        await asyncio.gather(
+            shared_store.processes.record(batch("up", first), grace=DAY, remember=DAY),
+            shared_store.processes.record(batch("down", first[::-1]), grace=DAY, remember=DAY),
+        )
+
+
+async def test_nothing_is_reaped_until_leases_could_be_renewed(
+    api: Api, settings: Settings, shared_store: Store, tenant: Tenant, valkey: Valkey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """After an outage of Postgres every lease has run out, and nobody is to blame."""
+    redis = connect(valkey.url)
+    held = quick(settings.database_url, settings.redis_url, lease_seconds=0.6)
+    metrics = Metrics(version="1", libvips="8")
+    queues = Queue(redis, RENDER), Queue(redis, CALLBACK)
+    reconciler = Reconciler(shared_store, *queues, held, metrics)
+    process_id = await api.create(tenant)
+    await set_row(
+        shared_store, process_id, status="'PROCESSING'",
+        lease_until="now() - interval '1 second'",
+    )  # fmt: skip
+
+    async def away() -> None:
+        raise ConnectionError("Postgres is away")
+
+    once = reconciler.reconcile
+    monkeypatch.setattr(reconciler, "reconcile", away)
+    task = asyncio.create_task(reconciler.run())
+    await asyncio.sleep(0.05)
+    monkeypatch.setattr(reconciler, "reconcile", once)
+    await asyncio.sleep(0.3)
+    assert await field(shared_store, process_id, "status") == "PROCESSING"
+    await asyncio.sleep(0.8)
+    assert await field(shared_store, process_id, "status") == "QUEUED"
+    task.cancel()
+    await asyncio.wait([task])
+    await redis.aclose()

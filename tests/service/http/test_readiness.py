@@ -1,0 +1,115 @@
+"""Probes, and what the API still does while Postgres or Redis is away."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from service.embedded import Postgres
+from service.http.probes import READINESS
+from service.settings import Settings
+from service.store import Store, migrate, open_store
+from service.store.migrator import known
+from tests.service.harness.api_client import Answer, Api, serving
+from tests.service.harness.records import SOON
+from tests.service.harness.tenants import Tenant, add_tenant, quick
+from tests.service.sandbox.sandboxes import until
+
+
+async def ready(api: Api) -> tuple[int, str]:
+    answer = await api.ask("GET", "/readyz")
+    return answer.status, answer.words.get("reason", "")
+
+
+async def test_a_healthy_api(api: Api) -> None:
+    assert await ready(api) == (200, "")
+    alive = await api.ask("GET", "/livez")
+    assert (alive.status, alive.words) == (200, {"status": "alive"})
+
+
+async def test_a_draining_api_is_alive_and_not_ready(settings: Settings, tenant: Tenant) -> None:
+    async with serving(settings) as api:
+        api.app[READINESS].draining = True
+        assert await ready(api) == (503, "draining")
+        assert (await api.ask("GET", "/livez")).status == 200
+        assert (await api.post(tenant, tenant.body())).status == 200  # until nobody sends more
+
+
+async def test_missing_migrations_are_named(database: str, settings: Settings) -> None:
+    async with serving(quick(database, settings.redis_url)) as api:
+        status, reason = await ready(api)
+        assert status == 503
+        assert all(name in reason for name in known())
+        await migrate(database)
+        assert await ready(api) == (200, "")
+
+
+@pytest.mark.parametrize("url", ["unix:///nowhere/redis.sock", "redis://127.0.0.1:1/0"])
+async def test_without_redis_requests_are_accepted_all_the_same(
+    settings: Settings, shared_store: Store, tenant: Tenant, url: str
+) -> None:
+    async with serving(msgspec.structs.replace(settings, redis_url=url)) as api:
+        assert (await ready(api))[0] == 200
+        began = time.monotonic()
+        process_id = await api.create(tenant)
+        assert time.monotonic() - began < 1  # the answer waits for no Redis
+        assert (await api.status(tenant, process_id))["status"] == "QUEUED"
+    await shared_store.pool.execute("UPDATE processes SET due_at = now() WHERE id = $1", process_id)
+    due = await shared_store.processes.take_due(1000, SOON)
+    assert process_id in {row.id for row in due}
+
+
+async def asked(api: Api, tenant: Tenant, process_id: str) -> list[Answer]:
+    answers = [await api.post(tenant, tenant.body()), await api.get(tenant, process_id)]
+    return [*answers, await api.retry(tenant, process_id)]
+
+
+async def test_without_postgres_it_says_so_and_recovers(settings: Settings, tmp_path: Path) -> None:
+    async with Postgres(tmp_path / "postgres", durable=False) as server:
+        await migrate(server.dsn)
+        async with open_store(server.dsn, size=1) as store:
+            tenant = await add_tenant(store, tmp_path / "storage")
+        lasting = msgspec.structs.replace(
+            quick(server.dsn, settings.redis_url), token_cache_seconds=60.0
+        )
+        async with serving(lasting) as api:
+            process_id = await api.create(tenant)
+            for end in (signal.SIGKILL, signal.SIGINT):
+                os.kill(server.pid, end)
+                if end == signal.SIGINT:  # unlike a killed one, it takes its socket along
+                    sockets = server.directory / "run"
+                    await until(lambda: not [*sockets.glob(".s.PGSQL.5432")])  # noqa: B023
+                await server.kill()
+                for _ in range(2):  # at first connections break, then none can be made
+                    status, reason = await ready(api)
+                    assert (status, reason.partition(":")[0]) == (503, "database")
+                    for answer in await asked(api, tenant, process_id):
+                        assert (answer.status, answer.words["code"]) == (503, "unavailable")
+                        assert answer.headers["Retry-After"] == "2"
+                        assert "sock" not in answer.words["message"]
+                assert (await api.ask("GET", "/livez")).status == 200
+                await server.start()
+                assert await ready(api) == (200, "")
+                statuses = [answer.status for answer in await asked(api, tenant, process_id)]
+                assert statuses == [200, 200, 200]
+
+
+async def test_a_connection_that_an_administrator_ends_is_no_error_of_ours(
+    settings: Settings, shared_store: Store, tenant: Tenant
+) -> None:
+    async with serving(settings) as api:
+        async with shared_store.pool.acquire() as other, other.transaction():
+            await other.execute("LOCK TABLE processes IN ACCESS EXCLUSIVE MODE")
+            asking = asyncio.create_task(api.post(tenant, tenant.body()))
+            await asyncio.wait([asking], timeout=0.1)
+            await other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            answer = await asking
+        assert (answer.status, answer.words["code"]) == (503, "unavailable")
+        assert (await api.post(tenant, tenant.body())).status == 200

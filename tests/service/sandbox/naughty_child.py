@@ -1,0 +1,270 @@
+"""A rendering child whose jobs say how it shall behave: {"do": "crash", ...}.
+
+It runs the real child with another renderer, so that the tests can have crashes, hangs and
+hostile acts on demand; the product has no such door.
+"""
+
+import array
+import ctypes
+import mmap
+import os
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.errors import DarkroomError, SourceTooLarge
+from service.sandbox import linux
+from service.sandbox.child.child import main
+from service.sandbox.child.order import Answers, Order, Picture
+from service.sandbox.protocol import Summary, wire
+
+kept: list[bytes] = []
+exits: list[int] = []
+
+
+def render(order: Order) -> Answers:
+    for index, job in enumerate(order.jobs):
+        words = msgspec.json.decode(job)
+        answer = ACTS[words.pop("do")](order, **words)
+        yield index, answer if isinstance(answer, DarkroomError) else _picture(answer)
+    if exits:
+        os._exit(exits.pop())
+    return Summary(source_format="tale", decode_passes=1, pixels_decoded=len(order.jobs))
+
+
+def _picture(answer: Any) -> Picture:
+    data = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
+    return Picture(
+        data=data, format="json", width=1, height=2, frames=3, content_type="application/json"
+    )
+
+
+def tell(_: Order, **words: Any) -> object:
+    return {**words, "pid": os.getpid()}
+
+
+def make(_: Order, size: int) -> bytes:
+    return bytes(size)
+
+
+def sleep(_: Order, seconds: float) -> object:
+    time.sleep(seconds)
+    return {"slept": seconds}
+
+
+def count_files(_: Order) -> object:
+    time.sleep(0.1)  # so that the next child is asked for the next count
+    return {"pid": os.getpid(), "files": sum(map(_is_open, range(1024)))}
+
+
+def refuse(_: Order) -> DarkroomError:
+    return SourceTooLarge("the source is too large", "max_source_pixels", 10, 1e6, "pixels")
+
+
+def refuse_all(_: Order) -> object:
+    raise SourceTooLarge("the source is too large", "max_source_pixels", 10, 1e6, "pixels")
+
+
+def fail(_: Order) -> object:
+    raise ZeroDivisionError("a bug")
+
+
+def crash(_: Order, signum: int) -> object:
+    os.kill(os.getpid(), signum)
+    time.sleep(600)
+    return {}
+
+
+def segfault(_: Order) -> object:
+    return ctypes.string_at(0)
+
+
+def leave(_: Order, status: int) -> object:
+    os._exit(status)
+
+
+def leave_at_the_end(_: Order, status: int) -> object:
+    exits.append(status)
+    return {}
+
+
+def hang_up(_: Order) -> object:
+    os.closerange(3, 1000)
+    time.sleep(600)
+    return {}
+
+
+def eat(_: Order, size: int) -> object:
+    return {"eaten": len(bytearray(size))}
+
+
+def eat_shared(_: Order, size: int) -> object:
+    with mmap.mmap(-1, size) as eaten:
+        return {"eaten": len(eaten)}
+
+
+def eat_like_glib(_: Order) -> object:
+    sys.stderr.write("GLib-ERROR **: failed to allocate 99 bytes")
+    sys.stderr.flush()
+    os.abort()
+
+
+def keep(_: Order, size: int) -> object:
+    kept.append(os.urandom(size))
+    return {"pid": os.getpid()}
+
+
+def spin(_: Order) -> object:
+    while True:
+        pass
+
+
+def send_bytes(_: Order, text: str) -> object:
+    _channel().send(text.encode())
+    time.sleep(600)
+    return {}
+
+
+def send_message(order: Order, **words: Any) -> object:
+    """Send what the worker does not expect: words of the message, and an open file."""
+    kinds: dict[str, Callable[[], list[int]]] = {
+        "sealed": lambda: [wire.sealed_file("x", b"12345")],
+        "unsealed": lambda: [linux.memory_file("x")],
+        "pipe": lambda: [os.pipe()[0]],
+        "two": lambda: [0, 1],
+        "ten": lambda: [0] * 10,
+        "none": list,
+    }
+    files = kinds[words.pop("file")]()
+    control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
+    _channel().sendmsg([msgspec.msgpack.encode(words)], control)
+    time.sleep(600)
+    return {}
+
+
+def _channel() -> socket.socket:
+    return socket.socket(fileno=int(sys.argv[1]))
+
+
+def read_files(order: Order) -> object:
+    """Read the source and the inputs, and leave their positions at the end."""
+
+    def content(fd: int) -> str:
+        return os.read(fd, 1000).decode()
+
+    return {
+        "source": content(order.source),
+        "inputs": {key: content(fd) for key, fd in order.inputs.items()},
+        "limits": order.limits,
+    }
+
+
+def write_source(order: Order) -> object:
+    return _attempt(lambda: os.write(order.source, b"x"))
+
+
+def look_around(_: Order) -> object:
+    """Tell what the process is and has."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return {
+        "environ": dict(os.environ),
+        "modules": sorted(sys.modules),
+        "cwd": os.getcwd(),
+        "descriptors": [fd for fd in range(100) if _is_open(fd)],
+        "umask": umask,
+        "cpu_seconds": resource.getrlimit(resource.RLIMIT_CPU)[0],
+        "limits": {
+            name: resource.getrlimit(getattr(resource, name))[1]
+            for name in ("RLIMIT_DATA", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_CORE")
+        },
+    }
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _attempt(act: Callable[[], object]) -> object:
+    try:
+        return {"done": repr(act())}
+    except OSError as error:
+        return {"refused": type(error).__name__}
+
+
+def connect(_: Order, port: int) -> object:
+    return _attempt(lambda: socket.create_connection(("127.0.0.1", port), 1).close())
+
+
+def connect_by_syscall(_: Order, port: int) -> object:
+    """Without Python's socket module, as shell code would."""
+    return _attempt(lambda: linux.syscall(41, socket.AF_INET, socket.SOCK_STREAM, 0))
+
+
+def read(_: Order, path: str) -> object:
+    return _attempt(lambda: Path(path).read_text())
+
+
+def write(_: Order, path: str) -> object:
+    return _attempt(lambda: Path(path).write_text("x"))
+
+
+def remove(_: Order, path: str) -> object:
+    return _attempt(lambda: Path(path).unlink())
+
+
+def run(_: Order) -> object:
+    return _attempt(lambda: subprocess.run(["/bin/true"], check=True))
+
+
+def run_in_place(_: Order) -> object:
+    return _attempt(lambda: os.execv("/bin/true", ["true"]))
+
+
+def fork(_: Order) -> object:
+    return _attempt(os.fork)
+
+
+def signal_parent(_: Order) -> object:
+    return _attempt(lambda: os.kill(os.getppid(), 0))
+
+
+def raise_limit(_: Order) -> object:
+    try:
+        resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY,) * 2)
+    except (OSError, ValueError) as error:
+        return {"refused": type(error).__name__}
+    return {"done": ""}
+
+
+def start_thread(_: Order) -> object:
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    thread.join()
+    return {"done": True}
+
+
+ACTS: dict[str, Callable[..., object]] = {
+    act.__name__: act for act in (
+        tell, make, sleep, count_files, refuse, refuse_all, fail, crash, segfault, leave,
+        leave_at_the_end, hang_up, eat, eat_shared, eat_like_glib, keep, spin, send_bytes,
+        send_message, read_files, write_source, look_around, connect, connect_by_syscall,
+        read, write, remove, run, run_in_place, fork, signal_parent, raise_limit,
+        start_thread,
+    )
+}  # fmt: skip
+
+if __name__ == "__main__":
+    main(render)

@@ -1,0 +1,154 @@
+"""A decoder that was taken over: what it can see, reach, change and use up."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+import engine
+from service.sandbox import linux
+from service.sandbox.child.landlock import CREATE_RULESET, GET_VERSION
+from service.sandbox.protocol import SandboxLimits
+from service.sandbox.protocol.limits import MIB
+from tests.service.sandbox.sandboxes import Playground
+
+DARKROOM_SECRET = "canary-5e1f"
+LIMITS = SandboxLimits(memory_bytes=700 * MIB, address_slack_bytes=300 * MIB, max_output_bytes=MIB)
+
+
+@pytest.fixture(scope="module")
+async def prisoner() -> AsyncIterator[Playground]:
+    environ = {
+        "DARKROOM_DATABASE_URL": f"postgresql://user:{DARKROOM_SECRET}@host/name",
+        "AWS_SECRET_ACCESS_KEY": DARKROOM_SECRET,
+        "PYTHONPATH": f"/{DARKROOM_SECRET}",
+        "LD_LIBRARY_PATH": "/opt/libraries",
+    }
+    inheritable = os.dup2(os.open("/dev/null", os.O_RDONLY), 77)
+    os.set_inheritable(inheritable, True)
+    async with Playground(limits=LIMITS, environ=environ) as sandbox:
+        yield sandbox
+    os.close(inheritable)
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield server.getsockname()[1]
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def landlock_abi() -> int:
+    try:
+        return linux.syscall(CREATE_RULESET, None, 0, GET_VERSION)
+    except OSError:
+        return 0
+
+
+def test_the_protections_in_force_are_those_of_this_kernel(prisoner: Playground) -> None:
+    expected = {"no-new-privileges", "no-capabilities", "no-inspection", "seccomp"}
+    landlock = {"landlock-files": 1, "landlock-tcp": 4, "landlock-signals": 6}
+    expected |= {name for name, abi in landlock.items() if landlock_abi() >= abi}
+    assert prisoner.protections == expected
+
+
+def test_the_kernel_sees_them_too(prisoner: Playground) -> None:
+    [pid] = prisoner.pids
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    assert [int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh")] == [0, 0, 0]
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+
+
+async def test_nothing_of_the_worker_s_environment_comes_through(prisoner: Playground) -> None:
+    seen = await prisoner.ask_one("look_around")
+    assert sorted(set(seen["environ"]) - {"FONTCONFIG_FILE"}) == [  # the engine sets its own
+        "LANG", "LD_LIBRARY_PATH", "MALLOC_ARENA_MAX", "PATH", "VIPS_CONCURRENCY",
+    ]  # fmt: skip
+    assert seen["environ"]["VIPS_CONCURRENCY"] == "1"
+    assert DARKROOM_SECRET not in str(seen)
+    assert seen["cwd"] == "/"
+    assert seen["umask"] == 0o077
+
+
+async def test_nothing_of_the_worker_s_files_comes_through(prisoner: Playground) -> None:
+    os.fstat(77)
+    descriptors = (await prisoner.ask_one("look_around"))["descriptors"]
+    assert 77 not in descriptors
+    assert len(descriptors) == 8  # three of every process, socket, two of /proc, payload, source
+
+
+async def test_the_kernel_s_limits_are_set_and_cannot_be_raised(prisoner: Playground) -> None:
+    [seen] = await prisoner.ask({"do": "look_around"}, deadline=30)
+    assert seen["limits"] == {
+        "RLIMIT_DATA": 700 * MIB,
+        "RLIMIT_AS": 1000 * MIB,
+        "RLIMIT_FSIZE": MIB,
+        "RLIMIT_CORE": 0,
+    }
+    assert 60 < seen["cpu_seconds"] < 120
+    assert "refused" in await prisoner.ask_one("raise_limit")
+
+
+@pytest.mark.parametrize("act", ["connect", "connect_by_syscall"])
+async def test_it_cannot_connect(prisoner: Playground, listener: int, act: str) -> None:
+    assert await prisoner.ask_one(act, port=listener) == {"refused": "PermissionError"}
+
+
+async def test_it_cannot_read_files_but_those_it_needs(
+    prisoner: Playground, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    canary.write_text("secret")
+    parent = f"/proc/{os.getpid()}"
+    for path in (str(canary), "/etc/passwd", f"{parent}/environ", f"{parent}/maps"):
+        assert await prisoner.ask_one("read", path=path) == {"refused": "PermissionError"}
+    assert "done" in await prisoner.ask_one("read", path=engine.__file__)
+
+
+async def test_it_reads_what_the_settings_add(tmp_path: Path) -> None:
+    font, other = tmp_path / "fonts" / "a.ttf", tmp_path / "a.txt"
+    font.parent.mkdir()
+    font.write_text("a font")
+    other.write_text("a secret")
+    limits = SandboxLimits(readable=(str(font.parent), str(tmp_path / "missing")))
+    async with Playground(limits=limits) as sandbox:
+        assert await sandbox.ask_one("read", path=str(font)) == {"done": "'a font'"}
+        assert "refused" in await sandbox.ask_one("read", path=str(other))
+
+
+async def test_it_cannot_change_files(prisoner: Playground, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("as it was")
+    for act, path in (("write", victim), ("remove", victim), ("write", tmp_path / "new")):
+        assert await prisoner.ask_one(act, path=str(path)) == {"refused": "PermissionError"}
+    assert victim.read_text() == "as it was"
+    assert os.listdir(tmp_path) == ["victim"]
+
+
+@pytest.mark.parametrize("act", ["run", "run_in_place", "fork", "signal_parent"])
+async def test_it_cannot_start_or_reach_processes(prisoner: Playground, act: str) -> None:
+    assert await prisoner.ask_one(act) == {"refused": "PermissionError"}
+
+
+async def test_it_can_start_threads_as_libvips_does(prisoner: Playground) -> None:
+    assert await prisoner.ask_one("start_thread") == {"done": True}
+
+
+def test_the_child_knows_the_engine_alone() -> None:
+    code = "import service.sandbox.child.adapter, service.sandbox.child.child, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True
+    )
+    modules = set(done.stdout.split())
+    assert {"engine.execute.renderer", "service.sandbox.protocol.wire"} <= modules
+    roots = {name.split(".")[0] for name in modules}
+    assert roots.isdisjoint({"asyncio", "aiohttp", "asyncpg", "arq", "redis", "aiobotocore"})
+    of_the_service = {name for name in modules if name.startswith("service.")}
+    assert {name for name in of_the_service if not name.startswith("service.sandbox")} == set()

@@ -1,0 +1,333 @@
+"""Children that crash, hang, starve, lie or never start; callers and workers that go."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from engine.errors import DarkroomError
+from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
+from service.sandbox.parent import pool
+from service.sandbox.protocol import Reason, SandboxLimits
+from service.sandbox.protocol.limits import MIB
+from tests.service.sandbox.sandboxes import NAUGHTY, SOURCE, Act, Playground, lives, told, until
+
+
+async def fails(
+    sandbox: Playground, *acts: Act, deadline: float = 30.0
+) -> tuple[DarkroomError, list[Any], tuple[int, ...]]:
+    """Give the error that ends a work, what was told before, and which jobs were left."""
+    before: list[Any] = []
+    async with asyncio.timeout(30), sandbox.playing(*acts, deadline=deadline) as rendering:
+        with pytest.raises(DarkroomError) as caught:  # noqa: PT012
+            async for result in rendering:
+                before.append(told(result))  # noqa: PERF401 - what came before the error counts
+    assert rendering.summary is None
+    return caught.value, before, rendering.unfinished
+
+
+@pytest.mark.parametrize(
+    ("act", "words", "reason"),
+    [
+        ({"do": "crash", "signum": signal.SIGSEGV}, "died of SIGSEGV", Reason.CRASHED),
+        ({"do": "segfault"}, "died of SIGSEGV", Reason.CRASHED),
+        ({"do": "crash", "signum": signal.SIGABRT}, "died of SIGABRT", Reason.CRASHED),
+        ({"do": "crash", "signum": 40}, "died of signal 40", Reason.CRASHED),
+        ({"do": "leave", "status": 3}, "exited with status 3", Reason.CRASHED),
+        ({"do": "fail"}, "failed with ZeroDivisionError", Reason.CRASHED),
+        (
+            {"do": "crash", "signum": signal.SIGKILL},
+            "ran out of memory and died of SIGKILL",
+            Reason.OUT_OF_MEMORY,
+        ),
+        ({"do": "eat", "size": 600 * MIB}, "ran out of memory", Reason.OUT_OF_MEMORY),
+        (
+            {"do": "eat_like_glib"},
+            "ran out of memory and died of SIGABRT",
+            Reason.OUT_OF_MEMORY,
+        ),
+        ({"do": "eat_shared", "size": 700 * MIB}, "ran out of memory", Reason.OUT_OF_MEMORY),
+        ({"do": "hang_up"}, "broke its protocol", Reason.PROTOCOL),
+    ],
+)
+async def test_a_death_ends_its_work_alone(act: Act, words: str, reason: Reason) -> None:
+    limits = SandboxLimits(memory_bytes=500 * MIB, address_slack_bytes=100 * MIB)
+    async with Playground(2, limits=limits) as sandbox:
+        async with sandbox.playing({"do": "tell"}, {"do": "sleep", "seconds": 0.3}) as other:
+            error, before, left = await fails(sandbox, {"do": "tell"}, act, {"do": "tell"})
+            neighbour = [told(result) async for result in other]
+        assert type(error) is RenderCrashed
+        assert error.retryable
+        assert error.message == f"the rendering process {words}"
+        assert left == (1, 2)
+        end = await sandbox.next_exit()
+        assert (end.pid, end.reason, end.works) == (before[0]["pid"], reason, 1)
+        assert not lives(end.pid)
+        assert neighbour[1] == {"slept": 0.3}
+        pids = {(await sandbox.ask_one("tell"))["pid"] for _ in range(4)}
+        assert end.pid not in pids
+        assert sandbox.exits == []
+
+
+async def test_what_a_child_sent_before_its_death_counts() -> None:
+    acts: list[Act] = [{"do": "tell"}, {"do": "sleep", "seconds": 0.2}, {"do": "fail"}]
+    async with Playground() as sandbox, sandbox.playing(*acts) as rendering:
+        pid = told(await anext(rendering))["pid"]
+        while lives(pid):
+            time.sleep(0.01)  # noqa: ASYNC251 - so that the sandbox cannot read meanwhile
+        assert told(await anext(rendering)) == {"slept": 0.2}
+        with pytest.raises(RenderCrashed, match="failed with ZeroDivisionError"):
+            await anext(rendering)
+
+
+async def test_a_death_after_the_last_answer_takes_nothing_back() -> None:
+    async with Playground() as sandbox:
+        async with sandbox.playing({"do": "leave_at_the_end", "status": 9}) as rendering:
+            assert [told(result) async for result in rendering] == [{}]
+        assert rendering.summary is None
+        assert (await sandbox.next_exit()).words == "exited with status 9"
+
+
+async def test_a_crash_leaves_its_traceback_to_the_log_and_not_to_the_client() -> None:
+    async with Playground() as sandbox:
+        error, _, _ = await fails(sandbox, {"do": "segfault"})
+        assert "Current thread" in (await sandbox.next_exit()).stderr
+        assert "Current thread" not in error.message
+
+
+@pytest.mark.parametrize("act", [{"do": "sleep", "seconds": 60}, {"do": "spin"}])
+async def test_a_child_that_overruns_its_deadline_is_replaced(act: Act) -> None:
+    async with Playground() as sandbox:
+        error, before, left = await fails(sandbox, {"do": "tell"}, act, deadline=0.5)
+        assert type(error) is RenderTimeout
+        assert error.message == "the rendering process took longer than its deadline of 0.5 s"
+        assert left == (1,)
+        end = await sandbox.next_exit()
+        assert (end.pid, end.reason) == (before[0]["pid"], Reason.TIMEOUT)
+        assert not lives(end.pid)
+        assert (await sandbox.ask_one("tell"))["pid"] != end.pid
+
+
+async def test_the_kernel_s_end_of_cpu_time_counts_as_a_timeout() -> None:
+    async with Playground() as sandbox:
+        error, _, _ = await fails(sandbox, {"do": "crash", "signum": signal.SIGXCPU})
+        assert type(error) is RenderTimeout
+
+
+async def test_answers_that_came_in_time_count_though_the_worker_was_busy() -> None:
+    async with Playground() as sandbox:
+        async with sandbox.playing(*[{"do": "tell"}] * 3, deadline=0.3) as rendering:
+            blocked = asyncio.get_running_loop().time() + 0.6
+            while asyncio.get_running_loop().time() < blocked:
+                pass
+            assert len([told(result) async for result in rendering]) == 3
+        assert sandbox.exits == []
+
+
+async def test_a_cancelled_caller_frees_its_slot() -> None:
+    async with Playground() as sandbox:
+        [pid] = sandbox.pids
+        task = asyncio.create_task(sandbox.ask({"do": "sleep", "seconds": 60}))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await sandbox.ask_one("tell"))["pid"] != pid
+        assert (await sandbox.next_exit()).reason is Reason.CANCELLED
+        assert not lives(pid)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        {"do": "send_bytes", "text": "garbage"},
+        {"do": "send_bytes", "text": "x" * 70_000},
+        {"do": "send_message", "type": "Ready", "protections": [], "file": "none"},
+        {"do": "send_message", "type": "Finished", "summary": {}, "resident_bytes": 1,
+         "file": "none"},
+        {"do": "send_message", "type": "Refused", "index": 7, "file": "none",
+         "fault": {"kind": "SourceEmpty", "message": "", "facts": {}}},
+        *(
+            {"do": "send_message", "type": "Made", "index": 0, "size": size, "format": "png",
+             "width": 1, "height": 1, "frames": 1, "content_type": "image/png", "sha256": "",
+             "milliseconds": 1.0, "file": file}
+            for file, size in [
+                ("none", 5), ("sealed", 6), ("unsealed", 0), ("pipe", 0), ("two", 0), ("ten", 0),
+            ]
+        ),
+    ],
+)  # fmt: skip
+async def test_a_child_that_breaks_the_protocol_is_replaced(act: Act) -> None:
+    async with Playground() as sandbox:
+        before = len(os.listdir("/proc/self/fd"))
+        error, _, left = await fails(sandbox, act)
+        assert type(error) is RenderCrashed
+        assert error.message == "the rendering process broke its protocol"
+        assert left == (0,)
+        assert (await sandbox.next_exit()).reason is Reason.PROTOCOL
+        assert await sandbox.ask({"do": "tell"})
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_child_cannot_claim_an_error_that_is_not_the_engine_s() -> None:
+    act = {"do": "send_message", "type": "Refused", "index": 0, "file": "none",
+           "fault": {"kind": "LeaseLost", "message": "x", "facts": {}}}  # fmt: skip
+    async with Playground() as sandbox, sandbox.playing(act) as rendering:
+        assert type(told(await anext(rendering))) is DarkroomError
+
+
+async def test_an_idle_child_that_dies_is_replaced() -> None:
+    async with Playground() as sandbox:
+        [pid] = sandbox.pids
+        os.kill(pid, signal.SIGKILL)
+        assert (await sandbox.next_exit()).pid == pid
+        assert (await sandbox.ask_one("tell"))["pid"] != pid
+
+
+async def test_a_child_that_dies_at_birth_is_replaced_after_a_pause() -> None:
+    async with Playground(limits=SandboxLimits(backoff_seconds=60)) as sandbox:
+        os.kill(sandbox.pids[0], signal.SIGKILL)
+        await sandbox.next_exit()
+        await asyncio.sleep(0.5)
+        assert sandbox.pids == ()
+
+
+async def test_a_child_that_had_lived_is_replaced_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "PROVEN_SECONDS", 0.0)
+    async with Playground(limits=SandboxLimits(backoff_seconds=60)) as sandbox:
+        os.kill(sandbox.pids[0], signal.SIGKILL)
+        await sandbox.next_exit()
+        await until(lambda: bool(sandbox.pids))
+
+
+async def test_a_child_that_is_gone_when_its_work_comes_costs_the_caller_nothing() -> None:
+    async with Playground() as sandbox:
+        [pid] = sandbox.pids
+        os.kill(pid, signal.SIGKILL)
+        while lives(pid):
+            time.sleep(0.01)  # noqa: ASYNC251 - so that the sandbox cannot notice
+        assert (await sandbox.ask_one("tell"))["pid"] != pid
+
+
+async def test_children_ignore_the_signals_that_stop_a_whole_service() -> None:
+    async with Playground() as sandbox:
+        [pid] = sandbox.pids
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGINT)
+        assert (await sandbox.ask_one("tell"))["pid"] == pid
+
+
+async def test_a_sandbox_whose_children_cannot_start_says_why(tmp_path: Path) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text("raise ImportError('expected libvips 8.18.5 or newer, found 8.1')")
+    sandbox = Playground(2, command=(sys.executable, "-I", str(script)))
+    with pytest.raises(RenderUnavailable, match="ImportError: expected libvips"):
+        async with sandbox:
+            pass
+    assert [end.reason for end in sandbox.exits] == [Reason.START_FAILED] * 2
+
+
+async def test_a_command_that_fails_at_once_is_told_at_once() -> None:
+    async with asyncio.timeout(10):  # rather than after start_seconds
+        with pytest.raises(RenderUnavailable, match="it exited with status 7"):
+            async with Playground(command=(sys.executable, "-c", "raise SystemExit(7)")):
+                pass
+
+
+async def test_a_command_that_does_not_exist_is_named() -> None:
+    with pytest.raises(RenderUnavailable, match="/no/python: No such file"):
+        async with Playground(command=("/no/python",)):
+            pass
+
+
+async def test_a_child_that_never_gets_ready_is_given_up() -> None:
+    limits = SandboxLimits(start_seconds=0.3)
+    command = (sys.executable, "-c", "import time; time.sleep(60)")
+    with pytest.raises(RenderUnavailable, match="it was not ready after"):
+        async with Playground(command=command, limits=limits):
+            pass
+
+
+async def test_failing_starts_back_off_are_told_and_pass(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    script = tmp_path / "child.py"
+    script.write_text(
+        f"import os, runpy\nif os.path.exists({str(broken)!r}): raise SystemExit('no disk')\n"
+        f"runpy.run_path({NAUGHTY[-1]!r}, run_name='__main__')"
+    )
+    limits = SandboxLimits(backoff_seconds=0.2)
+    async with Playground(command=(sys.executable, "-I", str(script)), limits=limits) as sandbox:
+        broken.touch()
+        waiting = asyncio.create_task(sandbox.ask({"do": "tell"}, {"do": "leave", "status": 1}))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(sandbox.ask({"do": "tell"}))
+        with pytest.raises(RenderCrashed):
+            await waiting
+        with pytest.raises(RenderUnavailable, match="no disk"):
+            await second
+        starts = len(sandbox.exits)
+        with pytest.raises(RenderUnavailable, match="no disk"):
+            await sandbox.ask({"do": "tell"})
+        assert len(sandbox.exits) == starts  # told at once, rather than after another try
+        await asyncio.sleep(1)
+        assert len(sandbox.exits) <= 5
+        broken.unlink()
+        await until(lambda: bool(sandbox.pids))
+        assert await sandbox.ask({"do": "tell"})
+
+
+def test_pauses_between_failing_starts_grow_up_to_a_limit() -> None:
+    limits = SandboxLimits(backoff_seconds=0.5, backoff_most_seconds=3)
+    pauses = [0.0]
+    for _ in range(5):
+        pauses.append(limits.next_pause(pauses[-1]))
+    assert pauses == [0, 0.5, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        test_what_a_child_sent_before_its_death_counts,
+        test_a_cancelled_caller_frees_its_slot,
+        test_an_idle_child_that_dies_is_replaced,
+        test_a_command_that_fails_at_once_is_told_at_once,
+        test_answers_that_came_in_time_count_though_the_worker_was_busy,
+    ],
+)
+def test_the_same_on_the_loop_of_the_worker(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(story())
+
+
+WORKER = f"""
+import asyncio, sys
+sys.path.insert(0, {str(SOURCE.parents[2])!r})
+from tests.service.sandbox.sandboxes import Playground
+
+async def main():
+    async with Playground(2) as sandbox:
+        print(*sandbox.pids, flush=True)
+        await sandbox.ask({{"do": "sleep", "seconds": 60}})
+
+asyncio.run(main())
+"""
+
+
+async def test_no_child_outlives_a_killed_worker() -> None:
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WORKER, stdout=asyncio.subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    pids = [int(pid) for pid in (await worker.stdout.readline()).split()]
+    await asyncio.sleep(0.2)
+    assert [lives(pid) for pid in pids] == [True, True]
+    worker.kill()
+    await worker.wait()
+    await until(lambda: not any(lives(pid) for pid in pids))

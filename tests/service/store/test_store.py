@@ -1,0 +1,377 @@
+"""Records: what is claimed by one, taken back when its time is over, and retried."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from service.errors import SourceNotFound
+from service.ids import new_delivery_id, new_process_id, new_token, token_hash
+from service.store import Due, NewDelivery, ProcessRow, Store
+from tests.service.harness.records import (
+    DAY,
+    LEASE,
+    MADE,
+    NO_TIME,
+    SOON,
+    claimed,
+    claimed_new,
+    end,
+    field,
+    let_lease_expire,
+    new_process,
+    record,
+    recorded,
+    set_row,
+    shown,
+)
+from tests.service.harness.tenants import Tenant, add_tenant
+
+
+@pytest.fixture
+async def tenant(store: Store, tmp_path: Path) -> Tenant:
+    return await add_tenant(store, tmp_path / "one")
+
+
+@pytest.fixture
+async def stranger(store: Store, tmp_path: Path) -> Tenant:
+    return await add_tenant(store, tmp_path / "two")
+
+
+async def test_many_processes_are_recorded_at_once_with_all_their_jobs(
+    store: Store, tenant: Tenant, stranger: Tenant
+) -> None:
+    first = new_process(tenant, "a.png", "b/c.png", traceparent="00-ab", priority=1)
+    second = new_process(stranger, "d.png")
+    assert await record(store, first, second) == {first.id, second.id}
+    row = await shown(store, tenant, first.id)
+    assert (row.status, row.attempt, row.deliveries) == ("QUEUED", 0, [])
+    assert [(job.destination, job.status) for job in row.jobs] == [
+        ("a.png", "QUEUED"),
+        ("b/c.png", "QUEUED"),
+    ]
+    claim = await claimed(store, first.id)
+    assert (claim.traceparent, claim.priority, claim.request) == ("00-ab", 1, first.request)
+    assert [job.destination for job in (await shown(store, stranger, second.id)).jobs] == ["d.png"]
+
+
+async def test_another_services_process_does_not_exist(
+    store: Store, tenant: Tenant, stranger: Tenant
+) -> None:
+    process_id = await recorded(store, tenant)
+    await end(store, await claimed(store, process_id))
+    assert await store.processes.get(process_id, stranger.service_id) is None
+    found, retried = await store.processes.retry(
+        [process_id], stranger.service_id, everything=True, grace=SOON
+    )
+    assert (found, retried) == ({}, [])
+    assert (await shown(store, tenant, process_id)).status == "FINISHED"
+
+
+async def test_a_process_is_claimed_once(store: Store, tenant: Tenant) -> None:
+    process_id = await recorded(store, tenant)
+    claims = await asyncio.gather(
+        *(store.leases.claim(process_id, f"w{i}", LEASE) for i in range(8))
+    )
+    [claim] = [claim for claim in claims if claim is not None]
+    assert (claim.run, claim.attempt, claim.errors, claim.crashes) == (1, 0, 0, 0)
+    assert list(claim.pending) == [0, 1, 2]
+    assert 0 <= claim.waited < 10
+    assert (await shown(store, tenant, process_id)).status == "PROCESSING"
+    assert await store.leases.claim(new_process_id(), "w", LEASE) is None
+
+
+async def test_a_renewed_lease_outlives_its_first_end(store: Store, tenant: Tenant) -> None:
+    short = timedelta(seconds=0.05)
+    held, left = await recorded(store, tenant), await recorded(store, tenant)
+    claims = [await store.leases.claim(name, "w", short) for name in (held, left)]
+    assert claims[0] is not None
+    assert await store.leases.renew([claims[0]], LEASE) == {held}
+    await asyncio.sleep(0.1)
+    assert await store.leases.reap(10) == [left]
+    await store.leases.check(claims[0])
+
+
+async def test_what_is_finished_and_failed_is_shown_and_settles_as_failed(
+    store: Store, tenant: Tenant
+) -> None:
+    claim = await claimed_new(store, tenant)
+    await store.leases.finish_job(claim, 1, MADE)
+    await store.leases.fail_jobs(claim, [0, 2], SourceNotFound("no\0where"))
+    settled = await store.leases.settle(claim, lambda _: None, SOON)
+    assert settled.process == await shown(store, tenant, claim.id)
+    assert settled.process.status == "FAILED"
+    failed, done, _ = settled.process.jobs
+    assert (failed.error_code, failed.error_message) == ("source_not_found", "nowhere")
+    assert (done.format, done.width, done.height, done.bytes) == ("png", 16, 12, 9)
+    assert (done.sha256, done.milliseconds, done.error_code) == ("ab" * 32, 1, None)
+    assert 0 <= settled.took < 10
+    assert await field(store, claim.id, "worker") is None
+
+
+async def test_a_process_whose_jobs_are_all_done_is_finished(store: Store, tenant: Tenant) -> None:
+    claim = await claimed_new(store, tenant)
+    for position in claim.pending:
+        await store.leases.finish_job(claim, position, MADE)
+    settled = await store.leases.settle(claim, lambda _: None, SOON)
+    assert settled.process.status == "FINISHED"
+    assert settled.delivery is None
+
+
+async def test_a_failure_leaves_what_is_done_alone(store: Store, tenant: Tenant) -> None:
+    claim = await claimed_new(store, tenant)
+    await store.leases.finish_job(claim, 0, MADE)
+    await store.leases.fail_jobs(claim, claim.pending, SourceNotFound("gone"))
+    statuses = [job.status for job in (await shown(store, tenant, claim.id)).jobs]
+    assert statuses == ["DONE", "FAILED", "FAILED"]
+
+
+async def test_failing_what_is_done_already_is_no_lost_lease(store: Store, tenant: Tenant) -> None:
+    claim = await claimed_new(store, tenant)
+    for position in claim.pending:
+        await store.leases.finish_job(claim, position, MADE)
+    await store.leases.fail_jobs(claim, claim.pending, SourceNotFound("gone"))
+    await store.leases.fail_jobs(claim, [], SourceNotFound("gone"))
+    settled = await store.leases.settle(claim, lambda _: None, SOON)
+    assert settled.process.status == "FINISHED"
+
+
+async def test_the_end_of_a_process_and_its_delivery_are_one_transaction(
+    store: Store, tenant: Tenant
+) -> None:
+    claim = await claimed_new(store, tenant)
+
+    def deliver(process: ProcessRow) -> NewDelivery:
+        return NewDelivery(
+            id=new_delivery_id(), process_id=process.id, attempt=0, url="http://x/",
+            body=process.status.encode(), traceparent=None,
+        )  # fmt: skip
+
+    def break_off(_: ProcessRow) -> NewDelivery:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.leases.settle(claim, break_off, SOON)
+    assert (await shown(store, tenant, claim.id)).status == "PROCESSING"
+    settled = await store.leases.settle(claim, deliver, SOON)
+    assert settled.delivery is not None
+    delivery = await store.deliveries.claim(Due(id=settled.delivery.id, tries=0), SOON)
+    assert delivery is not None
+    assert (delivery.body, delivery.tries) == (b"FAILED", 1)
+    assert delivery.webhook_secrets == [tenant.webhook_secret]
+    [line] = (await shown(store, tenant, claim.id)).deliveries
+    assert (line.status, line.tries, line.attempt) == ("PENDING", 1, 0)
+
+
+async def test_work_is_given_back_counted_or_not(store: Store, tenant: Tenant) -> None:
+    claim = await claimed_new(store, tenant)
+    await store.leases.finish_job(claim, 0, MADE)
+    await store.leases.give_back(claim, counted=False)
+    again = await claimed(store, claim.id)
+    assert (again.run, again.errors, again.crashes) == (2, 0, 0)
+    assert list(again.pending) == [1, 2]
+    await store.leases.give_back(again, after=timedelta(seconds=60), counted=True)
+    assert await store.processes.take_due(10, SOON) == []
+    third = await claimed(store, claim.id)
+    assert (third.run, third.errors, third.crashes) == (3, 1, 0)
+
+
+async def test_an_expired_lease_is_reaped_once_and_counted(store: Store, tenant: Tenant) -> None:
+    dead, alive = await claimed_new(store, tenant), await claimed_new(store, tenant)
+    await let_lease_expire(store, dead.id)
+    reaped = await asyncio.gather(*(store.leases.reap(10) for _ in range(4)))
+    assert [name for part in reaped for name in part] == [dead.id]
+    await store.leases.check(alive)
+    [due] = await store.processes.take_due(10, SOON)
+    assert (due.id, due.run) == (dead.id, 1)
+    again = await claimed(store, dead.id)
+    assert (again.run, again.crashes, again.errors) == (2, 1, 0)
+
+
+async def test_reaping_and_taking_step_over_rows_that_another_holds(
+    store: Store, tenant: Tenant
+) -> None:
+    names = [await recorded(store, tenant) for _ in range(4)]
+    await store.pool.execute("UPDATE processes SET due_at = now() - interval '1 second'")
+    for name in names[2:]:
+        await claimed(store, name)
+        await let_lease_expire(store, name)
+    async with store.pool.acquire() as other, other.transaction():
+        await other.execute(
+            "SELECT FROM processes WHERE id = ANY($1) FOR UPDATE", [names[0], names[2]]
+        )
+        async with asyncio.timeout(2):
+            assert [due.id for due in await store.processes.take_due(10, SOON)] == [names[1]]
+            assert await store.leases.reap(10) == [names[3]]
+
+
+async def test_what_is_due_is_taken_by_one_and_again_later(store: Store, tenant: Tenant) -> None:
+    names = {await recorded(store, tenant) for _ in range(20)}
+    assert await store.processes.take_due(100, SOON) == []  # its dispatch has some grace
+    await store.pool.execute("UPDATE processes SET due_at = now()")
+    again = timedelta(seconds=0.2)
+    taken = await asyncio.gather(*(store.processes.take_due(7, again) for _ in range(4)))
+    ids = [due.id for part in taken for due in part]
+    assert len(ids) == len(set(ids))
+    assert set(ids) <= names
+    assert max(map(len, taken)) <= 7
+    await asyncio.sleep(0.25)
+    assert {due.id for due in await store.processes.take_due(100, again)} == names
+
+
+async def test_a_retry_takes_back_what_has_ended_and_only_what_failed(
+    store: Store, tenant: Tenant
+) -> None:
+    claim = await claimed_new(store, tenant)
+    await store.leases.finish_job(claim, 0, MADE)
+    await store.leases.fail_jobs(claim, [1, 2], SourceNotFound("gone"))
+    await store.leases.settle(claim, lambda _: None, SOON)
+    await set_row(store, claim.id, errors="4", crashes="2")
+    waiting = await recorded(store, tenant)
+    found, retried = await store.processes.retry(
+        [waiting, claim.id, "nonsense"], tenant.service_id, everything=False, grace=SOON
+    )
+    assert found == {waiting: "QUEUED", claim.id: "FAILED"}
+    assert [(r.id, r.run, r.attempt) for r in retried] == [(claim.id, 2, 1)]
+    again = await claimed(store, claim.id)
+    assert (again.run, again.attempt, again.errors, again.crashes) == (3, 1, 0, 0)
+    assert list(again.pending) == [1, 2]
+
+
+async def test_a_retry_of_everything_starts_all_over(store: Store, tenant: Tenant) -> None:
+    claim = await claimed_new(store, tenant)
+    await end(store, claim)
+    await store.processes.retry([claim.id], tenant.service_id, everything=True, grace=SOON)
+    row = await shown(store, tenant, claim.id)
+    assert {(job.status, job.sha256, job.format) for job in row.jobs} == {("QUEUED", None, None)}
+    assert list((await claimed(store, claim.id)).pending) == [0, 1, 2]
+
+
+async def test_two_retries_at_once_raise_the_attempt_once(store: Store, tenant: Tenant) -> None:
+    claims = [await claimed_new(store, tenant) for _ in range(5)]
+    for claim in claims:
+        await end(store, claim, failing=True)
+    ids = [claim.id for claim in claims]
+    answers = await asyncio.gather(
+        *(
+            store.processes.retry(order, tenant.service_id, everything=False, grace=SOON)
+            for order in (ids, ids[::-1])
+        )
+    )
+    assert sorted(len(retried) for _, retried in answers) == [0, 5]
+    assert {await field(store, name, "attempt") for name in ids} == {1}
+
+
+async def test_the_depth_of_the_queue(store: Store, tenant: Tenant) -> None:
+    await recorded(store, tenant)
+    old = await recorded(store, tenant)
+    await set_row(store, old, queued_at="now() - interval '1 hour'")
+    await claimed_new(store, tenant)
+    await end(store, await claimed_new(store, tenant))
+    depth = {
+        row.status: (row.depth, round(row.oldest, -2)) for row in await store.processes.depth()
+    }
+    assert depth == {"QUEUED": (2, 3600), "PROCESSING": (1, 0)}
+
+
+async def test_a_key_is_kept_for_its_first_process(store: Store, tenant: Tenant) -> None:
+    first = new_process(tenant, idempotency_key="k", body_hash=b"1")
+    second = new_process(tenant, idempotency_key="k", body_hash=b"2")
+    plain = new_process(tenant)
+    assert await record(store, first) == {first.id}
+    assert await record(store, second, plain) == {plain.id}
+    assert await store.processes.first_answer(tenant.service_id, "k") == (b"1", first.id)
+    assert await store.processes.get(second.id, tenant.service_id) is None
+
+
+async def test_two_transactions_with_one_key_make_one_process(store: Store, tenant: Tenant) -> None:
+    processes = [new_process(tenant, idempotency_key="k", body_hash=b"1") for _ in range(4)]
+    recorded_ids = await asyncio.gather(*(record(store, process) for process in processes))
+    [winner] = set().union(*recorded_ids)
+    assert await store.processes.first_answer(tenant.service_id, "k") == (b"1", winner)
+    assert await store.pool.fetchval("SELECT count(*) FROM processes") == 1
+
+
+async def test_two_services_may_use_the_same_key(
+    store: Store, tenant: Tenant, stranger: Tenant
+) -> None:
+    ours = new_process(tenant, idempotency_key="k", body_hash=b"1")
+    theirs = new_process(stranger, idempotency_key="k", body_hash=b"1")
+    assert await record(store, ours, theirs) == {ours.id, theirs.id}
+
+
+async def test_a_key_counts_until_it_expires(store: Store, tenant: Tenant) -> None:
+    first = new_process(tenant, idempotency_key="k", body_hash=b"1")
+    second = new_process(tenant, idempotency_key="k", body_hash=b"2")
+    await record(store, first)
+    await store.pool.execute(
+        "UPDATE idempotency_keys SET created_at = now() - interval '23 hours 59 minutes'"
+    )
+    await store.processes.forget_keys(DAY)
+    assert await record(store, second) == set()
+    await store.pool.execute(
+        "UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 minute'"
+    )
+    assert await record(store, second) == {second.id}
+    assert await store.processes.first_answer(tenant.service_id, "k") == (b"2", second.id)
+    await store.processes.forget_keys(NO_TIME)
+    assert await store.processes.first_answer(tenant.service_id, "k") is None
+
+
+async def test_rotating_a_token_leaves_the_last_two(store: Store, tenant: Tenant) -> None:
+    tokens = [tenant.token, *(new_token() for _ in range(3))]
+    for token in tokens[1:]:
+        assert await store.services.add_token(tenant.service_id, token_hash(token))
+    holders = [await store.services.holder(token_hash(token)) for token in tokens]
+    assert [holder is not None for holder in holders] == [False, False, True, True]
+    assert not await store.services.add_token(999_999, token_hash(new_token()))
+
+
+async def test_rotations_at_once_leave_two_tokens(store: Store, tenant: Tenant) -> None:
+    await asyncio.gather(
+        *(store.services.add_token(tenant.service_id, token_hash(new_token())) for _ in range(8))
+    )
+    [line] = await store.services.list()
+    assert line.tokens == 2
+
+
+async def test_rotating_a_webhook_secret_keeps_the_one_before(store: Store, tenant: Tenant) -> None:
+    for secret in ("whsec_Mg==", "whsec_Mw=="):
+        assert await store.services.rotate_webhook_secret(tenant.service_id, secret)
+    service = await store.services.get(tenant.service_id)
+    assert service is not None
+    assert service.webhook_secrets == ["whsec_Mw==", "whsec_Mg=="]
+    assert not await store.services.rotate_webhook_secret(999_999, "whsec_Mw==")
+
+
+async def test_a_service_is_disabled_and_let_in_again(store: Store, tenant: Tenant) -> None:
+    seen = []
+    for disabled in (True, False):
+        assert await store.services.set_disabled(tenant.service_id, disabled)
+        holder = await store.services.holder(token_hash(tenant.token))
+        assert holder is not None
+        seen.append(holder.disabled)
+    assert seen == [True, False]
+    assert not await store.services.set_disabled(999_999, True)
+
+
+async def test_a_services_storage_is_changed(store: Store, tenant: Tenant) -> None:
+    assert await store.services.set_storage(tenant.service_id, "s3://b/p", {"region": "eu"})
+    service = await store.services.get(tenant.service_id)
+    assert service is not None
+    assert (service.storage_url, service.storage_options) == ("s3://b/p", {"region": "eu"})
+    assert not await store.services.set_storage(999_999, "s3://b/p", {})
+    assert await store.services.get(999_999) is None
+
+
+async def test_a_name_is_given_once(store: Store, tenant: Tenant) -> None:
+    [line] = await store.services.list()
+    assert await store.services.find(line.name) == tenant.service_id
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await store.services.add(
+            name=line.name, storage_url="file:///x", storage_options={},
+            webhook_secret="whsec_Mg==", token_hash=token_hash("t"),
+        )  # fmt: skip
+    assert await store.services.find("nobody") is None

@@ -1,0 +1,30 @@
+"""Sandboxes whose children have moods."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from service.sandbox.parent import Sandbox
+from service.sandbox.protocol import ChildExit
+
+MOODY = (sys.executable, "-I", str(Path(__file__).with_name("moody_child.py")))
+
+
+class MoodySandbox(Sandbox):
+    """Remembers how its children ended, too."""
+
+    def __init__(self, slots: int | None = 1, **options: Any) -> None:
+        self.exits: list[ChildExit] = []
+        told = options.pop("on_exit", lambda _: None)
+
+        def note(ended: ChildExit) -> None:
+            self.exits.append(ended)
+            told(ended)
+
+        super().__init__(slots, **{**options, "command": MOODY, "on_exit": note})
+
+    def reasons(self) -> list[str]:
+        """Give why children ended since this was asked last."""
+        reasons = [ended.reason.value for ended in self.exits]
+        self.exits.clear()
+        return reasons

@@ -1,0 +1,142 @@
+"""What a dying or hanging child leaves behind is done by others, one suspect at a time."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from engine.errors import SourceCorrupt
+from service.errors import DarkroomError, Quarantined, RenderTimeout
+from service.sandbox.protocol import Output, Summary, Work
+from service.worker.isolation import Isolation
+from tests.service.harness.tenants import PICTURE, job, spelt
+from tests.service.sandbox.sandboxes import until
+from tests.service.worker.moods import MoodySandbox
+
+
+@pytest.fixture(scope="module")
+async def sandbox() -> AsyncIterator[MoodySandbox]:
+    async with MoodySandbox(1) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[BinaryIO]:
+    (tmp_path / "in.png").write_bytes(PICTURE)
+    with (tmp_path / "in.png").open("rb") as file:
+        yield file
+
+
+class Request:
+    """A request with jobs of these moods, and what it cost."""
+
+    def __init__(self, source: BinaryIO, moods: Sequence[str], seconds: float = 30) -> None:
+        self.jobs = [spelt(job(f"{mood}-{i}.png")) for i, mood in enumerate(moods)]
+        self.source = source
+        self.seconds = seconds
+        self.groups: list[list[int]] = []
+        self.summaries: list[Summary] = []
+
+    def isolation(self, sandbox: MoodySandbox, max_crashes: int = 3) -> Isolation:
+        return Isolation(
+            sandbox, self.work_for, max_crashes=max_crashes, on_summary=self.summaries.append
+        )
+
+    def work_for(self, positions: Sequence[int]) -> Work:
+        self.groups.append(list(positions))
+        return Work(
+            source=self.source,
+            jobs=tuple(self.jobs),
+            wanted=tuple(positions),
+            deadline=self.seconds * len(positions),
+        )
+
+    async def outcomes(self, sandbox: MoodySandbox) -> dict[int, str]:
+        """Render everything: each position has one outcome."""
+        sandbox.reasons()
+        found: dict[int, str] = {}
+        async for position, outcome in self.isolation(sandbox).render(range(len(self.jobs))):
+            assert position not in found
+            found[position] = "done" if isinstance(outcome, Output) else outcome.code
+            if isinstance(outcome, Output):
+                outcome.file.close()
+        return dict(sorted(found.items()))
+
+
+async def test_what_goes_well_goes_together(sandbox: MoodySandbox, source: BinaryIO) -> None:
+    request = Request(source, ["fine"] * 5)
+    assert await request.outcomes(sandbox) == dict.fromkeys(range(5), "done")
+    assert request.groups == [[0, 1, 2, 3, 4]]
+    assert [summary.source_format for summary in request.summaries] == ["png"]
+    assert sandbox.reasons() == []
+
+
+async def test_a_job_that_kills_its_child_is_alone_in_quarantine(
+    sandbox: MoodySandbox, source: BinaryIO
+) -> None:
+    request = Request(source, ["fine", "kill", "fine"])
+    assert await request.outcomes(sandbox) == {0: "done", 1: "quarantined", 2: "done"}
+    assert request.groups == [[0, 1, 2], [1], [1], [2]]
+
+
+async def test_many_killers_get_no_three_chances_each(
+    sandbox: MoodySandbox, source: BinaryIO
+) -> None:
+    request = Request(source, ["kill", "kill", "fine", "kill"])
+    expected = {0: "quarantined", 1: "quarantined", 2: "done", 3: "quarantined"}
+    assert await request.outcomes(sandbox) == expected
+    assert len(request.groups) <= 6
+
+
+async def test_a_job_that_hangs_is_alone_in_its_timeout(
+    sandbox: MoodySandbox, source: BinaryIO
+) -> None:
+    request = Request(source, ["fine", "hang", "fine"], seconds=0.15)
+    assert await request.outcomes(sandbox) == {0: "done", 1: "timeout", 2: "done"}
+    assert request.groups == [[0, 1, 2], [1], [2]]
+    assert sandbox.reasons() == ["timeout", "timeout"]
+
+
+async def test_a_child_that_dies_after_its_last_answer_takes_nothing_back(
+    sandbox: MoodySandbox, source: BinaryIO
+) -> None:
+    request = Request(source, ["fine", "parting"])
+    assert await request.outcomes(sandbox) == {0: "done", 1: "done"}
+    assert request.groups == [[0, 1]]
+    await until(lambda: bool(sandbox.exits))
+
+
+async def test_a_source_that_cannot_be_read_fails_every_job(sandbox: MoodySandbox) -> None:
+    with (Path(__file__).parent / "moods.py").open("rb") as file:
+        request = Request(file, ["fine", "fine"])
+        assert set((await request.outcomes(sandbox)).values()) <= {
+            "unsupported_format",
+            SourceCorrupt.code,
+        }
+
+
+async def test_whoever_leaves_early_stops_the_work(sandbox: MoodySandbox, source: BinaryIO) -> None:
+    request = Request(source, ["fine", "hang"])
+    sandbox.reasons()
+    rendering = request.isolation(sandbox).render([0, 1])
+    position, outcome = await anext(rendering)
+    assert position == 0
+    assert isinstance(outcome, Output)
+    outcome.file.close()
+    await rendering.aclose()
+    await until(lambda: bool(sandbox.exits))
+    assert sandbox.reasons() == ["cancelled"]
+
+
+async def test_the_words_say_what_happened(sandbox: MoodySandbox, source: BinaryIO) -> None:
+    errors: list[DarkroomError] = []
+    for request in (Request(source, ["kill"]), Request(source, ["hang"], seconds=0.1)):
+        async for _, outcome in request.isolation(sandbox, max_crashes=1).render([0]):
+            assert isinstance(outcome, DarkroomError)
+            errors.append(outcome)
+    quarantined, timeout = errors
+    assert isinstance(quarantined, Quarantined)
+    assert isinstance(timeout, RenderTimeout)
+    assert "killed its process 1 times" in quarantined.message
+    assert "0.1 s" in timeout.message
