@@ -142,7 +142,8 @@ async def test_it_can_start_threads_as_libvips_does(prisoner: Playground) -> Non
 
 
 def test_the_child_knows_the_engine_alone() -> None:
-    code = "import service.sandbox.child.adapter, service.sandbox.child.child, sys; print(*sys.modules)"
+    child = "service.sandbox.child"
+    code = f"import {child}.adapter, {child}.child, sys; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True
     )
