@@ -1,4 +1,4 @@
-"""How far two pictures are from each other."""
+"""How far two images are from each other."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SAME = 99.0  # dB; what equal pictures get, and the most that any get
+SAME = 99.0  # dB; what equal images get, and the most that any get
 
 
 def psnr(one: Path, other: Path) -> float:
-    """Give the peak signal-to-noise ratio in dB, of pictures laid on white.
+    """Give the peak signal-to-noise ratio in dB, of images laid on white.
 
     Where sizes differ by a pixel or two, which rivals round otherwise, the common middle is
     compared.

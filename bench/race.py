@@ -54,7 +54,7 @@ class Race:
                 say(f"{self.name}: {f'round {index} of {rounds}' if index else 'warming up'}")
                 self._take_turns(first=index == 0)
             for key in self.children:
-                self._make_pictures(key)
+                self._make_lossless(key)
 
     def figures(self) -> dict[str, Figures]:
         """Give each contender's medians, as multiples of the limit's."""
@@ -78,8 +78,8 @@ class Race:
         }
 
     def _make_reference(self, plain: Child) -> Answer:
-        pictures = self.workload.as_pictures()
-        return plain.run(pictures, self.sources, self.reference, self.reference)
+        images = self.workload.as_lossless()
+        return plain.run(images, self.sources, self.reference, self.reference)
 
     def _take_turns(self, *, first: bool) -> None:
         for key, child in list(self.children.items()):
@@ -95,20 +95,20 @@ class Race:
                 self.samples.setdefault(key, []).append(answer)
             elif answer["cpu"] > SLOW:
                 self.samples[key] = [answer]
-                self._make_pictures(key)
+                self._make_lossless(key)
                 del self.children[key]
 
-    def _make_pictures(self, key: str) -> None:
-        if key in {LIMIT, PLAIN}:  # the one has no pictures of its own, the other made them first
+    def _make_lossless(self, key: str) -> None:
+        if key in {LIMIT, PLAIN}:  # the one has no images of its own, the other made them first
             return
-        pictures = self.folder / "pictures" / key
-        self.children[key].run(self.workload.as_pictures(), self.sources, pictures, pictures)
+        images = self.folder / "images" / key
+        self.children[key].run(self.workload.as_lossless(), self.sources, images, images)
 
     def _worst_psnr(self, key: str) -> float | None:
         if key == LIMIT:
             return None
-        made = self.reference if key == PLAIN else self.folder / "pictures" / key
-        names = [job["destination"] for job in self.workload.as_pictures().jobs]
+        made = self.reference if key == PLAIN else self.folder / "images" / key
+        names = [job["destination"] for job in self.workload.as_lossless().jobs]
         return min(psnr(made / name, self.reference / name) for name in names)
 
     def _bytes_written(self, key: str) -> int | None:

@@ -1,6 +1,6 @@
-"""Makes the pictures that the workloads start from, the same bytes each time.
+"""Makes the images that the workloads start from, the same bytes each time.
 
-They are real photographs, enlarged, with grain: an enlarged picture alone is so smooth that
+They are real photographs, enlarged, with grain: an enlarged image alone is so smooth that
 a decoder has next to nothing to do. The grain makes a JPEG as long as one of a camera
 (about 1.6 bits a pixel at quality 90). What is there already is not made again.
 """
@@ -58,24 +58,24 @@ def save_photo(path: Path, width: int, height: int, seed: int) -> None:
 
 
 def save_alpha(path: Path) -> None:
-    """Write a picture that fades out towards its corners."""
+    """Write an image that fades out towards its corners."""
     width, height = 2048, 1536
-    picture = photo(width, height, seed=4)
+    image = photo(width, height, seed=4)
     across = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     along = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     fading = np.clip(1.3 - np.sqrt(across**2 + along**2), 0, 1) * 255
-    picture.putalpha(Image.fromarray(fading.astype(np.uint8)))
-    picture.save(path, "PNG")
+    image.putalpha(Image.fromarray(fading.astype(np.uint8)))
+    image.save(path, "PNG")
 
 
 def save_watermark(path: Path) -> None:
     """Write a white word with a dark shadow on nothing."""
-    picture = Image.new("RGBA", (400, 200))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGBA", (400, 200))
+    draw = ImageDraw.Draw(image)
     font = ImageFont.truetype(FONT, 72)
     for offset, colour in ((4, (0, 0, 0, 120)), (0, (255, 255, 255, 220))):
         draw.text((200 + offset, 100 + offset), "Darkroom", colour, font, anchor="mm")
-    picture.save(path, "PNG")
+    image.save(path, "PNG")
 
 
 MAKERS = {

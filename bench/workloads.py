@@ -13,7 +13,7 @@ class Workload(NamedTuple):
     source: str
     jobs: list[dict[str, Any]]
 
-    def as_pictures(self) -> "Workload":
+    def as_lossless(self) -> "Workload":
         """Give the same work with every output kept without loss, to be compared."""
         return Workload(
             self.source, [job | {"destination": f"{job['destination']}.png"} for job in self.jobs]

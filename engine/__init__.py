@@ -5,7 +5,7 @@ explain(source, batch.jobs)                 what would be done, from the header 
 for index, result in render(source, batch.jobs): …
 """
 
-from engine.errors import DarkroomError, InvalidRequest, PictureError
+from engine.errors import DarkroomError, ImageError, InvalidRequest
 from engine.execute import Output, Result, Stats, input_keys, plan, render
 from engine.explain import Explanation, explain
 from engine.fonts import add_fonts
@@ -21,11 +21,11 @@ __all__ = [
     "Explanation",
     "Facts",
     "Format",
+    "ImageError",
     "InvalidRequest",
     "Job",
     "Limits",
     "Output",
-    "PictureError",
     "Result",
     "Source",
     "Stats",

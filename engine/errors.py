@@ -1,26 +1,26 @@
-"""What can go wrong with a picture or with the words that describe the work.
+"""Errors of requests, images and the engine itself.
 
     DarkroomError
     ├── IllegalPlan               the engine's own fault: a plan that breaks a rule
-    ├── UnusableFonts             the operator's fault: a folder of fonts that is none
-    ├── InvalidRequest            the client's words are wrong
+    ├── UnusableFonts             the operator's fault: a folder without usable fonts
+    ├── InvalidRequest            the request does not fit the schema
     │   └── UnsupportedFormat     a format this build does not read or write
-    └── PictureError              the words are right, the picture is not
+    └── ImageError                the request is valid, but impossible with this image
         ├── SourceEmpty           no bytes at all
         ├── SourceCorrupt         bytes that their own decoder rejects
         ├── LimitExceeded         a limit, by name, with both numbers
-        ├── TransformationFailed  a transformation that this picture cannot take
-        ├── UnknownFont           text in a font that is not here
-        └── MissingGlyph          text with a character that no font here can draw
+        ├── TransformationFailed  a transformation that is impossible with this image
+        ├── UnknownFont           text in a font that is not installed
+        └── MissingGlyph          text with a character that no font can draw
 
-`service.errors` grows the same tree with what only the service can meet.
+`service.errors` extends the hierarchy with errors that only occur in the service.
 """
 
 from typing import ClassVar
 
 
 class DarkroomError(Exception):
-    """The root: every error that a user may see carries its own policy.
+    """The base class: every error that a user may see carries its own policy.
 
     `code` is stable and documented; `retryable` says whether the same work may
     succeed later without anybody changing anything; the message is public.
@@ -31,20 +31,20 @@ class DarkroomError(Exception):
 
     @property
     def message(self) -> str:
-        """The public words."""
+        """The public message."""
         return str(self)
 
 
 class IllegalPlan(DarkroomError):
-    """A plan breaks a rule of `engine.spec`: a fault of the engine, not of its user."""
+    """A plan breaks a rule of `engine.ir.verifier`: a fault of the engine, not of its user."""
 
 
 class UnusableFonts(DarkroomError):
-    """A folder of fonts that is none, or holds what is no font."""
+    """A folder of fonts that does not exist, is empty, or contains an unreadable font."""
 
 
 class InvalidRequest(DarkroomError):
-    """The client's words are wrong: what was expected, where, and what came.
+    """A request that does not fit the schema: what was expected, where, and what was found.
 
     `path` is the place in the request as the client would write it,
     such as ``jobs[0].transformations[2].sigma``; empty for the whole body.
@@ -65,26 +65,26 @@ class UnsupportedFormat(InvalidRequest):
     code = "unsupported_format"
 
 
-class PictureError(DarkroomError):
-    """The words are right, but this picture cannot be worked on."""
+class ImageError(DarkroomError):
+    """A valid request that is impossible with this image."""
 
 
-class SourceEmpty(PictureError):
+class SourceEmpty(ImageError):
     """The source has no bytes."""
 
     code = "source_empty"
 
 
-class SourceCorrupt(PictureError):
+class SourceCorrupt(ImageError):
     """The source's own decoder rejects its bytes."""
 
     code = "source_corrupt"
 
 
-class LimitExceeded(PictureError):
-    """A limit was met before any work: its name and both numbers.
+class LimitExceeded(ImageError):
+    """A limit was exceeded before any work: its name and both numbers.
 
-    `limit` is the name of the setting, so that an operator knows what to turn.
+    `limit` is the name of the setting, so that an operator knows which one to change.
     """
 
     code = "limit_exceeded"
@@ -109,24 +109,24 @@ class OutputTooLarge(LimitExceeded):
 
 
 class NeedsTooMuchMemory(LimitExceeded):
-    """A plan that takes more memory than the settings allow, whatever its pixels are."""
+    """A plan whose guaranteed minimum memory exceeds the setting."""
 
     code = "too_much_memory"
 
 
-class TransformationFailed(PictureError):
-    """A transformation that this picture cannot take, such as a crop beside it."""
+class TransformationFailed(ImageError):
+    """A transformation that is impossible with this image, such as a crop outside it."""
 
     code = "transformation_failed"
 
 
-class UnknownFont(PictureError):
-    """Text in a font that is not here; another worker may have other fonts."""
+class UnknownFont(ImageError):
+    """Text in a font that is not installed; another worker may have other fonts."""
 
     code = "unknown_font"
 
 
-class MissingGlyph(PictureError):
-    """Text with a character that no font here can draw."""
+class MissingGlyph(ImageError):
+    """Text with a character that no font can draw."""
 
     code = "missing_glyph"

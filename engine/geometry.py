@@ -25,13 +25,13 @@ class Size(NamedTuple):
         return self.width * self.height
 
     @property
-    def turned(self) -> "Size":
-        """The same on its side."""
+    def transposed(self) -> "Size":
+        """Width and height exchanged."""
         return Size(self.height, self.width)
 
 
 class Box(NamedTuple):
-    """A window: its left upper corner, which may be outside, and its size."""
+    """A window: its upper left corner, which may be outside the image, and its size."""
 
     left: int
     top: int

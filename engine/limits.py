@@ -1,4 +1,4 @@
-"""How much one picture may ask for. Each limit is checked before the work that it bounds."""
+"""The limits of the engine. Each is checked before the work that it bounds."""
 
 from msgspec import Struct
 
@@ -13,14 +13,14 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     `max_watermark_pixels`: width × height of a watermark's file.
     `max_text_length`: characters of an annotation.
     `max_text_size`: pixels an em of an annotation, up to 16,000.
-    `max_text_pixels`: the box that an annotation's text fills, or its ink where that is larger.
+    `max_text_pixels`: the box of an annotation's text, or its ink where that is larger.
     `max_output_pixels`, `max_output_side`: of a result, and of each intermediate that is
-    larger than the picture it is made of; the frames of an animation count together.
-    `max_held_bytes`: pixels that a batch keeps in memory because several jobs read them;
-    what would take more is decoded again.
-    `max_memory_bytes`: what a job takes for certain, see `engine.cost.check_memory`.
-    `mode`: how near to the letter a job is done that does not say so itself.
-    `allow_svg`: whether SVG is read at all, for it is a program more than a picture.
+    larger than the image it is made from; the frames of an animation count together.
+    `max_held_bytes`: pixels that a batch materialises because several jobs read them; what
+    would need more is decoded again.
+    `max_memory_bytes`: the guaranteed minimum of a job, see `engine.cost.check_memory`.
+    `mode`: the fidelity of jobs that do not choose one.
+    `allow_svg`: whether SVG is read at all, since it is more a program than an image.
     """
 
     max_source_bytes: int = 128 * 1024 * 1024

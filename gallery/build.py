@@ -10,29 +10,29 @@ from PIL import Image
 
 from engine import Format, Output
 from gallery import page
-from gallery.examples import CHAINS, GALLERY, SAVING, Panel, Words
-from gallery.pictures import carry_out, mark, pictures, read_job
+from gallery.examples import CHAINS, GALLERY, SAVING, Json, Panel
+from gallery.images import carry_out, images, mark, read_job
 
 STYLE = Path(__file__).parent / "style.css"
 SHOWN = {Format.JPEG, Format.PNG, Format.WEBP, Format.GIF, Format.AVIF}  # by every browser
 
 
 class Stock(Struct, frozen=True):
-    """What the examples are made of: the pictures by name, and the watermark."""
+    """What the examples are made of: the images by name, and the watermark."""
 
-    pictures: dict[str, bytes]
+    images: dict[str, bytes]
     mark: bytes
 
 
 def build(folder: Path) -> Path:
-    """Write the page and its pictures into a folder, and give the page's path.
+    """Write the page and its images into a folder, and give the page's path.
 
     What lay in the folder is removed. Raises Broken for an example that does not come out.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stock = Stock(pictures(), mark())
-    before = {name: _show_before(folder, name, data) for name, data in stock.pictures.items()}
+    stock = Stock(images(), mark())
+    before = {name: _show_before(folder, name, data) for name, data in stock.images.items()}
     sections = [
         page.Section(name, [_hang(folder, f"{name}-{at}", panel, stock, before)
                             for at, panel in enumerate(panels, 1)])
@@ -50,35 +50,35 @@ def _groups() -> Iterator[tuple[str, tuple[Panel, ...]]]:
     yield "saving", SAVING
 
 
-def _show_before(folder: Path, name: str, data: bytes) -> page.Picture:
+def _show_before(folder: Path, name: str, data: bytes) -> page.ImageFile:
     job = read_job({"destination": "b.webp", "quality": 70, "transformations": []})
     return _write(folder, f"before-{name}", carry_out(data, job, {}))
 
 
 def _hang(
-    folder: Path, name: str, panel: Panel, stock: Stock, before: dict[str, page.Picture]
+    folder: Path, name: str, panel: Panel, stock: Stock, before: dict[str, page.ImageFile]
 ) -> page.Hung:
     """Carry out a panel's jobs and write what comes out."""
     after = [
-        _show_after(folder, f"{name}-{at}", words, stock.pictures[panel.picture], stock.mark)
+        _show_after(folder, f"{name}-{at}", words, stock.images[panel.image], stock.mark)
         for at, words in enumerate(panel.jobs, 1)
     ]
-    return page.Hung(panel, before[panel.picture], after)
+    return page.Hung(panel, before[panel.image], after)
 
 
 def _show_after(
-    folder: Path, name: str, words: Words, source: bytes, watermark: bytes
-) -> page.Picture:
+    folder: Path, name: str, words: Json, source: bytes, watermark: bytes
+) -> page.ImageFile:
     job = read_job({"destination": "a.webp", "quality": 70, **words})
     return _write(folder, name, carry_out(source, job, {"mark.png": watermark}))
 
 
-def _write(folder: Path, name: str, made: Output) -> page.Picture:
-    """Write a picture as it came out, or as PNG if not every browser shows its format."""
+def _write(folder: Path, name: str, made: Output) -> page.ImageFile:
+    """Write an image as it came out, or as PNG if not every browser shows its format."""
     data, ending = made.data, made.format.value
     if made.format not in SHOWN:
         out = io.BytesIO()
         Image.open(io.BytesIO(data)).save(out, "PNG")
         data, ending = out.getvalue(), "png"
     (folder / f"{name}.{ending}").write_bytes(data)
-    return page.Picture(f"{name}.{ending}", made.width, made.height, len(made.data))
+    return page.ImageFile(f"{name}.{ending}", made.width, made.height, len(made.data))

@@ -11,44 +11,44 @@ from msgspec import Struct
 from engine.schema import Direction, FilterName, FitType, Gravity, Mode
 from engine.sources import TRAITS
 
-Words = dict[str, Any]
+Json = dict[str, Any]
 
 
 class Panel(Struct, frozen=True):
-    """Jobs side by side, all on the same picture, which is shown first.
+    """Jobs side by side, all on the same image, which is shown first.
 
     A job without a destination is one that is about its transformations alone.
     `small` asks for narrow columns.
     """
 
     title: str
-    picture: str
-    jobs: tuple[Words, ...]
+    image: str
+    jobs: tuple[Json, ...]
     note: str = ""
     small: bool = False
 
 
-def panel(title: str, picture: str, *steps: Words, note: str = "", small: bool = False) -> Panel:
+def panel(title: str, image: str, *steps: Json, note: str = "", small: bool = False) -> Panel:
     """Make a panel of jobs that have one transformation each."""
-    return Panel(title, picture, tuple(map(chain, steps)), note, small)
+    return Panel(title, image, tuple(map(chain, steps)), note, small)
 
 
-def chain(*steps: Words) -> Words:
+def chain(*steps: Json) -> Json:
     """Make a job of transformations."""
     return {"transformations": list(steps)}
 
 
-def each(values: list[Any], option: str, **words: Any) -> list[Words]:
+def each(values: list[Any], option: str, **words: Any) -> list[Json]:
     """Give the same words once for each value of an option."""
     return [{**words, option: value} for value in values]
 
 
-def text(words: str, size: int) -> Words:
+def text(words: str, size: int) -> Json:
     """Give the words of an annotation in white."""
     return {"type": "annotation", "text": words, "size": size, "color": "#ffffff"}
 
 
-def saved(destination: str, **words: Any) -> Words:
+def saved(destination: str, **words: Any) -> Json:
     """Make a job that only saves."""
     return {"destination": destination, **words, "transformations": []}
 
@@ -89,7 +89,7 @@ GALLERY: dict[str, tuple[Panel, ...]] = {
               {**text("a corner", 28), "gravity": "southeast", "xoffset": 16, "yoffset": 12},
               {**text("a corner", 28), "gravity": "southeast",
                "xoffset": "10%", "yoffset": "30%"},
-              note="Offsets lead away from the edge that gravity names, into the picture."),
+              note="Offsets lead away from the edge that gravity names, into the image."),
     ),
     "blur": (
         panel("sigma", "cat", *each([1, 3, 12], "sigma", type="blur")),
@@ -120,8 +120,8 @@ GALLERY: dict[str, tuple[Panel, ...]] = {
               {"type": "crop", "height": "80px"},
               {"type": "crop", "height": "50%"},
               {"type": "crop", "width": "60h", "height": "25w"},
-              note="The picture is scaled down until it just covers the window. "
-                   "One side alone keeps the picture's shape."),
+              note="The image is scaled down until it just covers the window. "
+                   "One side alone keeps the image's shape."),
         panel("fit", "cat",
               {"type": "crop", "width": 120, "height": 120, "fit": True},
               {"type": "crop", "width": 120, "height": 120, "fit": False},
@@ -158,7 +158,7 @@ GALLERY: dict[str, tuple[Panel, ...]] = {
         panel("color", "coffee",
               *each(["#fff", "#c8553d", "#2a9d8f80"], "color", type="fitmethod",
                     fit_type="letterbox", width=200, height=200),
-              note="The chequered ground shows where a picture is transparent."),
+              note="The chequered ground shows where an image is transparent."),
         panel("opacity", "coffee",
               *each([10, 5, 0], "opacity", type="fitmethod", fit_type="letterbox",
                     width=200, height=200, color="#c8553d")),
@@ -191,20 +191,20 @@ GALLERY: dict[str, tuple[Panel, ...]] = {
               {**MARK, "width": 40}, {**MARK, "height": "80%"}, {**MARK, "width": "100%"},
               {**MARK, "width": 160, "height": 60},
               {**MARK, "width": "50h", "height": "50w"},
-              note="Shares are of the picture under it."),
+              note="Shares are of the image under it."),
         panel("gravity", "coffee", *each(PLACES, "gravity", **MARK, width=70), small=True),
         panel("xoffset, yoffset", "coffee",
               {**MARK, "gravity": "southeast", "xoffset": 10, "yoffset": 10},
               {**MARK, "gravity": "northwest", "xoffset": "20%", "yoffset": "30%"},
               {**MARK, "gravity": "east", "xoffset": -40},
-              note="What reaches beyond the picture is cut off."),
+              note="What reaches beyond the image is cut off."),
     ),
     "zoom": (
         panel("width, height", "coffee",
               {"type": "zoom", "width": 100}, {"type": "zoom", "height": 50},
               {"type": "zoom", "width": 80, "height": 80}),
         panel("level", "coffee", *each([1, 1.5, 2, 10], "level", type="zoom", width=100),
-              note="Pixels of the screen for each one of the page, as far as the picture's reach."),
+              note="Pixels of the screen for each one of the page, as far as the image's reach."),
     ),
 }  # fmt: skip
 

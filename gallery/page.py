@@ -7,7 +7,7 @@ from html import escape
 from msgspec import Struct
 
 from engine.schema import TYPES
-from gallery.examples import Panel, Words
+from gallery.examples import Json, Panel
 
 INTRODUCTIONS = {
     "several": "A job may have any number of transformations.",
@@ -16,7 +16,7 @@ INTRODUCTIONS = {
 TITLES = {"several": "Several together", "saving": "The job itself"}
 
 
-class Picture(Struct, frozen=True):
+class ImageFile(Struct, frozen=True):
     """A file of the gallery: its name, its sides in pixels and its length in bytes."""
 
     name: str
@@ -26,11 +26,11 @@ class Picture(Struct, frozen=True):
 
 
 class Hung(Struct, frozen=True):
-    """A panel with its pictures."""
+    """A panel with its images."""
 
     panel: Panel
-    before: Picture
-    after: list[Picture]
+    before: ImageFile
+    after: list[ImageFile]
 
 
 class Section(Struct, frozen=True):
@@ -65,7 +65,7 @@ def write(sections: list[Section]) -> str:
 <p>Every transformation and every option, before and after, each with the JSON that made it.
 A click on the JSON selects all of it. What the options mean is told in
 <a href="../api.md#transformations">the API's description</a>.</p>
-<p class="small">In each panel all pictures have the same scale, and a chequered ground shows
+<p class="small">In each panel all images have the same scale, and a chequered ground shows
 where they are transparent. Photographs: a cat (Stéfan van der Walt, CC0), coffee (Rachel
 Michetti, CC0), Eileen Collins (NASA, public domain), a rocket (SpaceX, public domain).</p>
 </header>
@@ -98,8 +98,8 @@ def _panel(hung: Hung) -> str:
     panel, widest = hung.panel, max(each.width for each in [hung.before, *hung.after])
     note = f"<p>{escape(panel.note)}</p>\n" if panel.note else ""
     figures = "".join(
-        _figure(picture, widest, panel.title, words)
-        for picture, words in zip(hung.after, panel.jobs, strict=True)
+        _figure(image, widest, panel.title, words)
+        for image, words in zip(hung.after, panel.jobs, strict=True)
     )
     return (
         f"<article>\n<h3>{escape(panel.title)}</h3>\n{note}"
@@ -108,25 +108,25 @@ def _panel(hung: Hung) -> str:
     )
 
 
-def _figure(picture: Picture, widest: int, title: str = "", words: Words | None = None) -> str:
-    """Show a picture, as wide as it is beside the widest of its panel."""
-    size = f"{picture.width} × {picture.height}"
+def _figure(image: ImageFile, widest: int, title: str = "", words: Json | None = None) -> str:
+    """Show an image, as wide as it is beside the widest of its panel."""
+    size = f"{image.width} × {image.height}"
     if words is None:
         label, told = "before", f"before, {size}"
     else:
         label = f"after {json.dumps(shown(words), ensure_ascii=False)}"
-        told = f"{size}, {picture.size:,} bytes" if "destination" in words else size
+        told = f"{size}, {image.size:,} bytes" if "destination" in words else size
     spelt = "" if words is None else f"<pre><code>{_marked(words, title)}</code></pre>"
     return (
         f"<figure{' class=before' if words is None else ''}>\n"
-        f'<span><img src="{picture.name}" width="{picture.width}" height="{picture.height}" '
-        f'style="width:{100 * picture.width / widest:.4g}%" '
+        f'<span><img src="{image.name}" width="{image.width}" height="{image.height}" '
+        f'style="width:{100 * image.width / widest:.4g}%" '
         f'loading="lazy" alt="{escape(label)}"></span>\n'
         f"<figcaption>{told}{spelt}</figcaption>\n</figure>\n"
     )
 
 
-def _marked(job: Words, title: str) -> str:
+def _marked(job: Json, title: str) -> str:
     """Write the JSON with the options that the panel is about in bold."""
     options = "|".join(re.findall(r"\w+", title))
     return re.sub(
@@ -137,7 +137,7 @@ def _marked(job: Words, title: str) -> str:
     )
 
 
-def shown(job: Words) -> object:
+def shown(job: Json) -> object:
     """Give the part of a job that an example is about: one step, all steps, or the job."""
     if "destination" in job:
         return job

@@ -1,7 +1,7 @@
 """Every error that the service can meet, in one tree grown from the engine's.
 
 DarkroomError                           code, retryable (engine.errors)
-├── InvalidRequest … PictureError       the engine's own; HTTP 400 at creation
+├── InvalidRequest … ImageError         the engine's own; HTTP 400 at creation
 ├── HttpError                           status as well: what an HTTP client sees
 │   ├── Unauthorized            401
 │   ├── Forbidden               403
@@ -31,7 +31,7 @@ DarkroomError                           code, retryable (engine.errors)
 
 from typing import ClassVar
 
-from engine.errors import DarkroomError, InvalidRequest, LimitExceeded, PictureError
+from engine.errors import DarkroomError, ImageError, InvalidRequest, LimitExceeded
 
 
 class HttpError(DarkroomError):
@@ -218,7 +218,7 @@ def http_status(error: DarkroomError) -> int:
         return 400
     if isinstance(error, SourceNotFound):
         return 404
-    if isinstance(error, PictureError | StorageError | RenderError):
+    if isinstance(error, ImageError | StorageError | RenderError):
         return 503 if error.retryable else 422
     return 500
 

@@ -1,13 +1,13 @@
 """Darkroom's engine without its passes: each job as its words say, from a decode of its own.
 
-This is the reference: what every other contender's pictures are compared with.
+This is the reference: what every other contender's images are compared with.
 """
 
 from bench.contenders.darkroom import inputs_of, jobs_of
 from bench.contenders.protocol import Batch, serve
 from engine import Source, read_facts
-from engine.expand import Known, expand
-from engine.lower import Bench, lower
+from engine.expand import Resolved, expand
+from engine.lower import LoweringContext, lower
 from engine.vips import codecs
 from engine.vips.binding import LIBVIPS_VERSION
 
@@ -17,10 +17,10 @@ def perform(batch: Batch) -> None:
     jobs = jobs_of(batch)
     source, inputs = Source.from_path(batch.source), inputs_of(batch, jobs)
     facts = read_facts(source)
-    known = Known({key: read_facts(found) for key, found in inputs.items()})
+    known = Resolved({key: read_facts(found) for key, found in inputs.items()})
     for job, asked in zip(jobs, batch.jobs, strict=True):
-        plan = expand(job, facts, known=known)
-        [image] = lower(plan, Bench(source, inputs))
+        plan = expand(job, facts, resolved=known)
+        [image] = lower(plan, LoweringContext(source, inputs))
         asked.path.write_bytes(codecs.encode(image, plan.save))
 
 

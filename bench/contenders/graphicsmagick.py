@@ -34,7 +34,7 @@ def convert(batch: Batch, job: Job) -> None:
 
 
 def composite(mark: Path, width: int, step: Step, between: Path) -> None:
-    """Lay a picture over the one at hand."""
+    """Lay an image over the one at hand."""
     place = f"+{step['xoffset']}+{step['yoffset']}"
     small = between.with_suffix(".mark.miff")
     run(PROGRAM, "convert", mark, "-resize", f"{width}x", small)

@@ -88,7 +88,7 @@ def toned(red: float, green: float, blue: float) -> list[object]:
 
 
 def watermarked(path: Path, width: int, step: Step) -> list[object]:
-    """Lay a picture over the one at hand."""
+    """Lay an image over the one at hand."""
     place = f"+{step['xoffset']}+{step['yoffset']}"
     mark = ["(", path, "-resize", f"{width}x", ")"]
     return [*mark, "-gravity", GRAVITY[step["gravity"]], "-geometry", place, "-composite"]

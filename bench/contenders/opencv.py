@@ -74,7 +74,7 @@ def save(image: Pixels, job: Job) -> None:
 
 
 def apply(image: Pixels, step: Step, batch: Batch, size: Size) -> Pixels:
-    """Do one step; `size` is the picture's before it was read smaller."""
+    """Do one step; `size` is the image's before it was read smaller."""
     match step:
         case {"type": "resize"}:
             return resized(image, scaled(step, size) or size)

@@ -51,7 +51,7 @@ def save(image: Image.Image, job: Job) -> None:
 
 
 def apply(image: Image.Image, step: Step, batch: Batch, size: Size) -> Image.Image:
-    """Do one step; `size` is the picture's without the draft."""
+    """Do one step; `size` is the image's without the draft."""
     match step:
         case {"type": "resize"}:
             return image.resize(scaled(step, size) or size, LANCZOS, reducing_gap=GAP)
@@ -106,7 +106,7 @@ def table(factor: float, summand: float) -> list[int]:
 
 
 def watermarked(image: Image.Image, path: Path, width: int, step: Step) -> Image.Image:
-    """Paste a picture through its own alpha."""
+    """Paste an image through its own alpha."""
     with Image.open(path) as mark:
         small = mark.resize((width, round(mark.height * width / mark.width)), LANCZOS)
     image = image.copy()

@@ -42,7 +42,7 @@ class Batch(NamedTuple):
     jobs: list[Job]
 
     def beside(self, name: str) -> Path:
-        """Find another picture."""
+        """Find another image."""
         return self.source.parent / name
 
 

@@ -86,7 +86,7 @@ def cropped(image: Image, width: int, height: int) -> Image:
 
 
 def laid(image: Image, layer: Image, step: Step) -> Image:
-    """Lay a picture with alpha over another; the result is opaque as before."""
+    """Lay an image with alpha over another; the result is opaque as before."""
     left, top = place(step, (layer.width, layer.height), (image.width, image.height))
     composed = image.composite2(layer, "over", x=left, y=top).cast("uchar")
     return composed.extract_band(0, n=3)

@@ -1,8 +1,8 @@
-"""Batches: the plans of one source merged, so that what begins alike is done once.
+"""Batches: the plans of one source merged, so that common prefixes are executed once.
 
 Knows no pixels.
 """
 
-from engine.batch.merge import Branch, share
+from engine.batch.merge import MergedPlan, merge_plans
 
-__all__ = ["Branch", "share"]
+__all__ = ["MergedPlan", "merge_plans"]

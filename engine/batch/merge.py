@@ -1,24 +1,26 @@
-"""Many plans of one source become few trees: what begins alike is done once.
+"""Merges the plans of one source, so that a prefix that several plans share is executed once.
 
-A tree's branches are runs of nodes. Where a branch has several readers its picture is held
-in memory; a plan that shares nothing stays a branch of its own and streams. Before that,
-plans are brought together: one decode at the largest scale that serves all, and what is
-scaled down further starts from a picture that another job has scaled down already.
+A merged plan is a tree. Its nodes are the prefix that all its jobs share; its children are
+merged plans of what remains. The output of a shared prefix is materialised: kept in memory
+for all its readers. A plan that shares nothing is a merged plan by itself, and streams.
+
+Before merging, plans are aligned: all decode at the largest scale that one of them needs, and
+what is scaled down further starts from an image that another job has scaled down already.
 """
 
 from collections.abc import Collection, Container, Iterator, Mapping
 
 from msgspec import Struct
 
-from engine.batch.partition import Plans, set_apart
-from engine.batch.resize_chain import ladder
+from engine.batch.partition import Plans, partition
+from engine.batch.resize_chain import resize_chains
 from engine.geometry import Size
 from engine.ir import Decode, Frame, Node, Plan, Resample, Save, source_frame
-from engine.passes.algebra import WORTH, decoded_at, first_scaling
+from engine.passes.algebra import MIN_BOUNDED_PIXELS, decoded_at, first_scaling
 
 
-class Branch(Struct, frozen=True):
-    """A run of nodes, and who reads what comes out: jobs that save it, further branches.
+class MergedPlan(Struct, frozen=True):
+    """A run of nodes, and the readers of its output: jobs that save it, and children.
 
     `given` is the frame before the first node, `frame` the one after the last.
     """
@@ -27,74 +29,78 @@ class Branch(Struct, frozen=True):
     given: Frame
     frame: Frame
     saves: Mapping[int, Save]
-    branches: "tuple[Branch, ...]"
+    children: "tuple[MergedPlan, ...]"
 
     @property
-    def held(self) -> bool:
-        """Whether several read it, so that it is kept in memory."""
-        return len(self.saves) + len(self.branches) > 1
+    def materialised(self) -> bool:
+        """Whether its output has several readers, and is therefore kept in memory."""
+        return len(self.saves) + len(self.children) > 1
 
     @property
     def jobs(self) -> frozenset[int]:
-        """All who are served by it, directly or not."""
-        return frozenset(self.saves).union(*(branch.jobs for branch in self.branches))
+        """All jobs that depend on it, directly or not."""
+        return frozenset(self.saves).union(*(child.jobs for child in self.children))
 
-    def path(self, job: int) -> "Iterator[Branch]":
-        """Follow the branches that lead to a job, this one first."""
+    def path(self, job: int) -> "Iterator[MergedPlan]":
+        """Follow the tree from here down to a job."""
         yield self
-        for each in self.branches:
-            if job in each.jobs:
-                yield from each.path(job)
+        for child in self.children:
+            if job in child.jobs:
+                yield from child.path(job)
 
-    def left_of_path(self, job: int, held: Container[int]) -> "list[Branch]":
-        """Give the branches that lead to a job, from the last whose picture is `held` on."""
+    def remaining_path(self, job: int, cached: Container[int]) -> "list[MergedPlan]":
+        """Give the path to a job, from the last part whose output is `cached` on."""
         path = list(self.path(job))
-        at = max((at for at, branch in enumerate(path) if id(branch) in held), default=0)
+        at = max((at for at, part in enumerate(path) if id(part) in cached), default=0)
         return path[at:]
 
-    def is_awaited(self, done: Collection[int], held: Container[int]) -> bool:
-        """Whether somebody is still to read it: a job, or a branch that is not `held` itself.
+    def is_needed(self, done: Collection[int], cached: Container[int]) -> bool:
+        """Whether its output will be read again: by a job, or by a child not `cached` itself.
 
-        `done` are jobs, `held` the ids of the branches whose pictures are in memory.
+        `done` are jobs, `cached` the ids of the parts whose output is in memory.
         """
         return any(job not in done for job in self.saves) or any(
-            id(each) not in held and each.is_awaited(done, held) for each in self.branches
+            id(child) not in cached and child.is_needed(done, cached) for child in self.children
         )
 
     @property
-    def held_bytes(self) -> int:
-        """The pixels that are kept for it and its branches, if all are kept at once."""
-        own = self.frame.bytes if self.held else 0
-        return own + sum(branch.held_bytes for branch in self.branches)
+    def materialised_bytes(self) -> int:
+        """The bytes that are kept for it and its children, if all are kept at once."""
+        own = self.frame.bytes if self.materialised else 0
+        return own + sum(child.materialised_bytes for child in self.children)
 
 
-def share(plans: Plans, most_held: int, to_the_letter: Collection[int] = ()) -> tuple[Branch, ...]:
-    """Grow the trees for plans of one source, by their jobs' indexes.
+def merge_plans(
+    plans: Plans, budget: int, exact_jobs: Collection[int] = ()
+) -> tuple[MergedPlan, ...]:
+    """Merge plans of one source, given by the indexes of their jobs.
 
-    Those that read so little that a decode of their own is cheaper have a tree of their own.
-    `most_held` bytes of pixels are held at most. Where a tree would hold more, the plan that
-    needs the source largest is done alone, too. The jobs that are done `to_the_letter` share
-    only what is equal anyway. The order of the jobs makes no difference to what they share.
+    Plans that read so little of the source that a decode of their own is cheaper are merged
+    separately. At most `budget` bytes are materialised: where a merged plan would need more,
+    the plan that needs the source largest is executed alone. `exact_jobs` share only what is
+    equal anyway. What is shared does not depend on the order of the jobs.
     """
-    apart, rest = set_apart(plans)
-    groups = [group for group in (*apart, rest) if group]
-    each = most_held // max(1, sum(len(group) > 1 for group in groups))
-    return tuple(tree for group in groups for tree in _that_fit(group, each, to_the_letter))
+    separate, rest = partition(plans)
+    groups = [group for group in (*separate, rest) if group]
+    each = budget // max(1, sum(len(group) > 1 for group in groups))
+    return tuple(merged for group in groups for merged in _merged_within(each, group, exact_jobs))
 
 
-def _that_fit(plans: Plans, most_held: int, to_the_letter: Collection[int]) -> tuple[Branch, ...]:
-    """Grow trees that hold no more than so many bytes each."""
-    tree = _grown(_brought_together(plans, to_the_letter))
-    if len(plans) == 1 or tree.held_bytes <= most_held:
-        return (tree,)
+def _merged_within(
+    budget: int, plans: Plans, exact_jobs: Collection[int]
+) -> tuple[MergedPlan, ...]:
+    """Merge plans so that each merged plan materialises no more than `budget` bytes."""
+    merged = _merged(_aligned(plans, exact_jobs))
+    if len(plans) == 1 or merged.materialised_bytes <= budget:
+        return (merged,)
     largest = _largest(plans)
     rest = {index: plan for index, plan in plans.items() if index not in largest}
-    alone = (_grown({index: plans[index]}) for index in largest)
-    return (*alone, *(_that_fit(rest, most_held, to_the_letter) if rest else ()))
+    alone = (_merged({index: plans[index]}) for index in largest)
+    return (*alone, *(_merged_within(budget, rest, exact_jobs) if rest else ()))
 
 
 def _largest(plans: Plans) -> set[int]:
-    """Find the plan that needs the source largest, with those that make the same picture."""
+    """Find the plan that needs the source largest, with those that make the same image."""
 
     def need(plan: Plan) -> tuple[int, int, Size]:
         return -_shrink(plan), max(frame.bytes for frame in plan.frames), plan.frame.size
@@ -111,51 +117,52 @@ def _shrink(plan: Plan) -> int:
     return decode.shrink
 
 
-def _brought_together(plans: Plans, to_the_letter: Collection[int]) -> Plans:
-    """Decode all at the largest scale that one needs; scale down from what others scale to."""
+def _aligned(plans: Plans, exact_jobs: Collection[int]) -> Plans:
+    """Decode all plans at the largest scale that one needs, and chain their resizes."""
     if len(plans) == 1:
         return plans
     scale = min(map(_shrink, plans.values()))
-    together = {index: decoded_at(plan, scale) for index, plan in plans.items()}
+    aligned = {index: decoded_at(plan, scale) for index, plan in plans.items()}
     groups: dict[tuple[Node, ...], dict[int, Plan]] = {}
-    for index, plan in together.items():
+    for index, plan in aligned.items():
         at = first_scaling(plan)
-        if at is not None and index not in to_the_letter and plan.facts.size.pixels >= WORTH:
+        large = plan.facts.size.pixels >= MIN_BOUNDED_PIXELS
+        if at is not None and index not in exact_jobs and large:
             groups.setdefault(plan.nodes[:at], {})[index] = plan
-    for before, members in groups.items():
-        together |= _in_steps(members, len(before))
-    return together
+    for prefix, members in groups.items():
+        aligned |= _with_chained_resizes(members, len(prefix))
+    return aligned
 
 
-def _in_steps(plans: Plans, at: int) -> dict[int, Plan]:
-    """Let plans that agree up to their first scaling, node `at`, scale in steps they share."""
-    goals = {index: plan.frames[at].size for index, plan in plans.items()}
-    top = next(iter(plans.values())).frames[at - 1].size
-    ways = ladder(top, goals.values())
-    stepped = {}
+def _with_chained_resizes(plans: Plans, at: int) -> dict[int, Plan]:
+    """Let plans that agree up to their first scaling, node `at`, scale through shared sizes."""
+    targets = {index: plan.frames[at].size for index, plan in plans.items()}
+    start = next(iter(plans.values())).frames[at - 1].size
+    chains = resize_chains(start, targets.values())
+    chained = {}
     for index, plan in plans.items():
-        steps = (Resample(*size) for size in ways[goals[index]])
-        stepped[index] = plan.with_nodes((*plan.nodes[:at], *steps, *plan.nodes[at:]))
-    return stepped
+        before = (Resample(*size) for size in chains[targets[index]])
+        chained[index] = plan.with_nodes((*plan.nodes[:at], *before, *plan.nodes[at:]))
+    return chained
 
 
-def _grown(plans: Plans, start: int = 0) -> Branch:
-    """Grow the branch of plans that agree on their first `start` nodes and the next one."""
+def _merged(plans: Plans, start: int = 0) -> MergedPlan:
+    """Merge plans that agree on their first `start` nodes and on the next one."""
     first = next(iter(plans.values()))
     end = min(len(plan.nodes) for plan in plans.values())
     end = next(
         (at for at in range(start, end) if len({plan.nodes[at] for plan in plans.values()}) > 1),
         end,
     )
-    further: dict[Node, dict[int, Plan]] = {}
+    by_next_node: dict[Node, dict[int, Plan]] = {}
     for index, plan in plans.items():
         if len(plan.nodes) > end:
-            further.setdefault(plan.nodes[end], {})[index] = plan
+            by_next_node.setdefault(plan.nodes[end], {})[index] = plan
     frames = (source_frame(first.facts), *first.frames)
-    return Branch(
+    return MergedPlan(
         first.nodes[start:end],
         frames[start],
         frames[end],
         {index: plan.save for index, plan in plans.items() if len(plan.nodes) == end},
-        tuple(_grown(some, end) for some in further.values()),
+        tuple(_merged(group, end) for group in by_next_node.values()),
     )

@@ -1,9 +1,9 @@
-"""Which plans read so little of the source that a decode of their own is the cheaper way.
+"""Partitions plans: which read so little of the source that a decode of their own is cheaper.
 
 What several plans share is decoded whole, at the largest scale that one of them needs, and
-held. A plan that only wants the top of the source stops there when it is alone, and the
-others may then decode smaller. The times are processor time, measured on 12 megapixels; only
-their ratios matter. See `docs/decisions/0501`.
+materialised. A plan that only needs the top of the source stops there when it is executed
+alone, and the others may then decode at a smaller scale. The times are processor time,
+measured on 12 megapixels; only their ratios matter. See `docs/decisions/0501`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,36 +11,38 @@ from collections.abc import Mapping, Sequence
 from engine.ir import Crop, Decode, Node, Plan, ToSrgb
 
 DECODING = {1: 5.2, 2: 3.3, 4: 2.8, 8: 2.3}  # ns for each pixel of the source, by its shrink
-HOLDING = 1.5  # ns for each pixel that is kept and read again
-WORTH = 0.9  # of the time of one tree, from which on it is not worth a decode more
-PARTLY = 0.8  # of the rows of the source, up to which a plan is looked at
+MATERIALISING = 1.5  # ns for each pixel that is written to memory and read again
+MAX_RELATIVE_TIME = 0.9  # of the time of one merged plan, up to which another decode is worth it
+MAX_ROWS = 0.8  # share of the source's rows up to which a plan is considered
 
 Plans = Mapping[int, Plan]
 
 
-def set_apart(plans: Plans) -> tuple[list[Plans], Plans]:
-    """Divide plans of one source into groups with a decode of their own, and the rest.
+def partition(plans: Plans) -> tuple[list[Plans], Plans]:
+    """Partition plans of one source into groups with a decode of their own, and the rest.
 
     The plans of a group begin with the same part of the source.
     """
     groups = sorted(_by_part(plans), key=_least_rows_first) if len(plans) > 1 else []
-    ways = [(groups[:count], _without(plans, groups[:count])) for count in range(len(groups) + 1)]
-    return min(ways, key=_time)
+    candidates = [
+        (groups[:count], _without(plans, groups[:count])) for count in range(len(groups) + 1)
+    ]
+    return min(candidates, key=_time)
 
 
 def _by_part(plans: Plans) -> list[Plans]:
     """Group the plans that read a part of the source from its top, by that part."""
     groups: dict[tuple[Node, ...], dict[int, Plan]] = {}
     for index, plan in plans.items():
-        if _rows(plan) <= PARTLY:
+        if _rows(plan) <= MAX_ROWS:
             at = next(at for at, node in enumerate(plan.nodes) if isinstance(node, Crop))
             groups.setdefault(plan.nodes[: at + 1], {})[index] = plan
     return list(groups.values())
 
 
 def _without(plans: Plans, groups: Sequence[Plans]) -> Plans:
-    gone = {index for group in groups for index in group}
-    return {index: plan for index, plan in plans.items() if index not in gone}
+    removed = {index for group in groups for index in group}
+    return {index: plan for index, plan in plans.items() if index not in removed}
 
 
 def _rows(plan: Plan) -> float:
@@ -61,23 +63,23 @@ def _least_rows_first(group: Plans) -> tuple[float, str]:
     return _rows(plan), repr(plan.nodes[:3])
 
 
-def _time(way: tuple[list[Plans], Plans]) -> float:
-    """Estimate the time, in ns, to decode for all and to hand that on."""
-    apart, rest = way
-    times = [_time_alone(next(iter(group.values()))) for group in apart]
-    return (sum(times) + _time_together(rest)) * (1 if apart else WORTH)
+def _time(candidate: tuple[list[Plans], Plans]) -> float:
+    """Estimate the time, in ns, to decode for all groups and materialise what is shared."""
+    separate, rest = candidate
+    times = [_time_alone(next(iter(group.values()))) for group in separate]
+    return (sum(times) + _time_merged(rest)) * (1 if separate else MAX_RELATIVE_TIME)
 
 
 def _time_alone(plan: Plan) -> float:
     return DECODING[_shrink(plan)] * plan.facts.size.pixels * _rows(plan)
 
 
-def _time_together(plans: Plans) -> float:
+def _time_merged(plans: Plans) -> float:
     first, *others = plans.values() or [None]
     if first is None or not others:
         return _time_alone(first) if first else 0
     scale = min(map(_shrink, plans.values()))
-    return first.facts.size.pixels * (DECODING[scale] + HOLDING / scale**2)
+    return first.facts.size.pixels * (DECODING[scale] + MATERIALISING / scale**2)
 
 
 def _shrink(plan: Plan) -> int:

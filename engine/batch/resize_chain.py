@@ -1,40 +1,40 @@
-"""Sizes that are scaled down from each other: a large result is where smaller ones begin.
+"""Resize chains: smaller results are scaled down from larger ones, not from the source.
 
 Scaling 4000 pixels to 2048 and these to 800 reads a fifth of what scaling 4000 to 800 does.
-A scaling maps the whole of a picture to the whole of the next, so nothing is displaced on
-the way, however sides are rounded. But each step rounds, and leaves the edges a little
-different; so a small picture, which costs nothing to begin at, is no step to a smaller one.
+A scaling maps the whole of an image to the whole of the next, so nothing is displaced,
+however sides are rounded. But each step rounds, and leaves the edges a little different; so
+small images, from which little time could be saved, are not used as intermediate steps.
 """
 
 from collections.abc import Iterable
 
 from engine.geometry import Size
-from engine.passes.algebra import ample
+from engine.passes.algebra import large_enough
 
-LEAST = 64  # pixels a side of what others are made from
+MIN_SIDE = 64  # pixels of an image that others are made from
 
 
-def ladder(top: Size, goals: Iterable[Size]) -> dict[Size, tuple[Size, ...]]:
-    """Tell for each goal which others to go through from the top, the largest first.
+def resize_chains(start: Size, targets: Iterable[Size]) -> dict[Size, tuple[Size, ...]]:
+    """Give for each target the intermediate sizes from the start on, the largest first.
 
-    Each is made from the smallest that has ample pixels for it; a goal that none of the
-    others serves is made from the top, by way of none.
+    Each is made from the smallest other target that has pixels enough for it; a target that
+    none of the others serves is made from the start directly.
     """
-    ways: dict[Size, tuple[Size, ...]] = {}
-    for goal in sorted(set(goals), key=_by_pixels, reverse=True):
-        steps = [size for size in ways if _is_step(size, top) and _serves(size, goal)]
-        nearest = min(steps, key=_by_pixels, default=None)
-        ways[goal] = () if nearest is None else (*ways[nearest], nearest)
-    return ways
+    chains: dict[Size, tuple[Size, ...]] = {}
+    for target in sorted(set(targets), key=_by_pixels, reverse=True):
+        usable = [size for size in chains if _is_step(size, start) and _serves(size, target)]
+        nearest = min(usable, key=_by_pixels, default=None)
+        chains[target] = () if nearest is None else (*chains[nearest], nearest)
+    return chains
 
 
 def _by_pixels(size: Size) -> tuple[int, Size]:
     return size.pixels, size
 
 
-def _is_step(size: Size, top: Size) -> bool:
-    return min(size) >= LEAST and size.width <= top.width and size.height <= top.height
+def _is_step(size: Size, start: Size) -> bool:
+    return min(size) >= MIN_SIDE and size.width <= start.width and size.height <= start.height
 
 
-def _serves(size: Size, goal: Size) -> bool:
-    return ample(size.width, goal.width) and ample(size.height, goal.height)
+def _serves(size: Size, target: Size) -> bool:
+    return large_enough(size.width, target.width) and large_enough(size.height, target.height)

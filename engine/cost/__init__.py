@@ -3,6 +3,20 @@
 Knows no pixels.
 """
 
-from engine.cost.estimate import Cost, check_memory, cost_of, cost_of_batch, room_to_hold, sum_of
+from engine.cost.estimate import (
+    Cost,
+    check_memory,
+    cost_of,
+    cost_of_batch,
+    materialisation_budget,
+    total_cost,
+)
 
-__all__ = ["Cost", "check_memory", "cost_of", "cost_of_batch", "room_to_hold", "sum_of"]
+__all__ = [
+    "Cost",
+    "check_memory",
+    "cost_of",
+    "cost_of_batch",
+    "materialisation_budget",
+    "total_cost",
+]

@@ -1,10 +1,10 @@
-"""What work will take: memory at its peak, pixels, decode passes; predicted from its nodes.
+"""Predicts cost from nodes: peak memory, pixels, decode passes.
 
 Nothing is opened or measured here: the same nodes always give the same numbers. The peak is
-that of a process that carries out this work alone, beyond what it took before, the source's
-own bytes not counted: what libvips takes for any picture at all, what jobs share, and what
-`engine.ledger` finds while it follows each run of nodes. It is meant to be no less than what
-is measured, and for photographs at most three times that; `docs/decisions/0113` has figures.
+that of a process that does this work alone, beyond what it used before, the source's own bytes
+not counted: what libvips needs for any image at all, what jobs share, and the peak that
+`engine.cost.memory_model` finds for each run of nodes. It is meant to be no less than what is
+measured, and for photographs at most three times that; `docs/decisions/0113` has figures.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,25 +14,25 @@ from functools import reduce
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.batch import Branch
+from engine.batch import MergedPlan
 from engine.cost.codec_memory import decoder, encoder, file_bytes
-from engine.cost.memory_model import follow, rows_written
+from engine.cost.memory_model import predict_run, rows_written
 from engine.errors import NeedsTooMuchMemory
-from engine.ir import Before, Layer, Letters, Plan, source_frame, stages, streams
+from engine.ir import Buffering, ImageLayer, Plan, TextLayer, source_frame, stages, streams
 from engine.limits import EngineLimits
 
-ANY_PICTURE = 8_000_000  # bytes of libvips for the first picture, whatever it is
-CERTAIN_A_PIXEL = 70  # bytes that are certain at most: two pictures, a decoder, an encoder
-GAPS = 192 * 1024 * 1024  # bytes at most that earlier jobs leave in the heap, in small pieces
-IN_NO_TREE = -1
+ANY_IMAGE = 8_000_000  # bytes that libvips needs for the first image, whatever it is
+MAX_MINIMUM_PER_PIXEL = 70  # bytes: two images, a decoder, an encoder
+MAX_FRAGMENTATION = 192 * 1024 * 1024  # bytes that earlier jobs leave unusable in the heap
+NOT_MERGED = -1
 
 
 class Cost(Struct, frozen=True):
-    """What work takes.
+    """The cost of work.
 
-    `peak_bytes`: memory at its highest. `decode_passes`: how often the source is read from
-    its start. `pixels_decoded`: what these readings decode in all. `pixels_touched`: what
-    all nodes make, layers included.
+    `peak_bytes`: peak memory. `decode_passes`: how often the source is read from its start.
+    `pixels_decoded`: what these readings decode in all. `pixels_touched`: the output of all
+    nodes, layers included.
     """
 
     peak_bytes: int = 0
@@ -40,8 +40,8 @@ class Cost(Struct, frozen=True):
     pixels_decoded: int = 0
     decode_passes: int = 0
 
-    def then(self, after: "Cost") -> "Cost":
-        """Give the cost of this and other work, one after the other."""
+    def followed_by(self, after: "Cost") -> "Cost":
+        """Give the cost of this work and then other work."""
         return Cost(
             max(self.peak_bytes, after.peak_bytes),
             self.pixels_touched + after.pixels_touched,
@@ -57,64 +57,65 @@ class Cost(Struct, frozen=True):
         )
 
 
-def sum_of(costs: Iterable[Cost]) -> Cost:
-    """Give the cost of works that are done one after the other."""
-    return reduce(Cost.then, costs, Cost())
+def total_cost(costs: Iterable[Cost]) -> Cost:
+    """Give the cost of work that is done one after the other."""
+    return reduce(Cost.followed_by, costs, Cost())
 
 
 def check_memory(plan: Plan, limits: EngineLimits) -> None:
-    """Raise NeedsTooMuchMemory if a plan takes more than is allowed, whatever its pixels are.
+    """Raise NeedsTooMuchMemory if the guaranteed minimum of a plan is more than is allowed.
 
-    The predicted peak may be three times of what is taken, so nothing is refused by it.
+    The predicted peak may be three times the actual one, so nothing is rejected by it.
     """
     allowed = limits.max_memory_bytes
-    if may_take(plan, allowed) and (certain := certain_bytes(plan)) > allowed:
+    if may_need(plan, allowed) and (minimum := minimum_bytes(plan)) > allowed:
         what = f"{plan.facts.size} to {plan.save.format.value} takes too much memory"
-        raise NeedsTooMuchMemory(what, "max_memory_bytes", allowed, certain, "bytes at least")
+        raise NeedsTooMuchMemory(what, "max_memory_bytes", allowed, minimum, "bytes at least")
 
 
-def room_to_hold(plans: Iterable[Plan], limits: EngineLimits) -> int:
-    """Give the bytes of pixels that plans may share beside what the greatest of them takes."""
+def materialisation_budget(plans: Iterable[Plan], limits: EngineLimits) -> int:
+    """Give the bytes that plans may materialise beside what the largest of them needs."""
     room = limits.max_memory_bytes - limits.max_held_bytes
-    greatest = max((certain_bytes(plan) for plan in plans if may_take(plan, room)), default=0)
-    return min(limits.max_held_bytes, limits.max_memory_bytes - greatest)
+    largest = max((minimum_bytes(plan) for plan in plans if may_need(plan, room)), default=0)
+    return min(limits.max_held_bytes, limits.max_memory_bytes - largest)
 
 
-def may_take(plan: Plan, size: int) -> bool:
-    """Tell at a glance whether a plan may take more than so many bytes for certain."""
+def may_need(plan: Plan, size: int) -> bool:
+    """Tell, quickly, whether the guaranteed minimum of a plan may exceed so many bytes."""
     pixels = max(frame.width * frame.height for frame in plan.frames)
     pixels = max(pixels * plan.frames[0].pages, plan.facts.width * plan.facts.height)
-    return pixels * CERTAIN_A_PIXEL > size
+    return pixels * MAX_MINIMUM_PER_PIXEL > size
 
 
-def certain_bytes(plan: Plan) -> int:
-    """Give the bytes of the whole pictures that are in memory at once, and no more than that."""
+def minimum_bytes(plan: Plan) -> int:
+    """Give the guaranteed minimum: the bytes of the whole images in memory at once."""
     first = plan.frames[0]
-    coded, read, most = decoder(plan.facts, first.pages).least, 0, 0
+    codec, read, most = decoder(plan.facts, first.pages).least, 0, 0
     still = plan.nodes[1:] if first.pages > 1 else plan.nodes
     given = first if first.pages > 1 else source_frame(plan.facts)
     for stage in () if streams(still) else stages(still, given, in_memory=first.pages > 1):
-        if stage.before is Before.MEMORY:
-            most = max(most, coded + read + stage.given.bytes)
-            coded, read = 0, stage.given.bytes
-    if plan.awaits is not None:
-        return max(most, coded + read)
+        if stage.buffering is Buffering.MEMORY:
+            most = max(most, codec + read + stage.given.bytes)
+            codec, read = 0, stage.given.bytes
+    if plan.needs_pixels is not None:
+        return max(most, codec + read)
     made = plan.frame.bytes * first.pages if first.pages > 1 else 0
-    return max(most, coded + read + made + encoder(plan.save, plan.frame).least)
+    return max(most, codec + read + made + encoder(plan.save, plan.frame).least)
 
 
 def cost_of(plan: Plan) -> Cost:
-    """Predict what carrying out a plan takes, to its file or to the pixels that it awaits."""
-    ending = plan.frame.bytes if plan.awaits is not None else encoder(plan.save, plan.frame).most
+    """Predict the cost of a plan, to its file or to the pixels that are measured."""
+    saves = plan.needs_pixels is None
+    result = encoder(plan.save, plan.frame).most if saves else plan.frame.bytes
     first = plan.frames[0]
     if first.pages == 1:
-        return _alone(Cost(*follow(plan.nodes, plan.facts, ending)))
-    strip = follow(plan.nodes[:1], plan.facts, 2 * first.bytes)
-    still = follow(plan.nodes[1:], plan.facts, plan.frame.bytes, first)
+        return _alone(Cost(*predict_run(plan.nodes, plan.facts, result)))
+    strip = predict_run(plan.nodes[:1], plan.facts, 2 * first.bytes)
+    still = predict_run(plan.nodes[1:], plan.facts, plan.frame.bytes, first)
     made = plan.frame.bytes * (first.pages + 1)
     return _alone(
         Cost(
-            strip.peak + still.peak + made + ending * (plan.awaits is None),
+            strip.peak + still.peak + made + result * saves,
             strip.touched + still.touched * first.pages,
             strip.decoded,
             strip.passes,
@@ -123,74 +124,74 @@ def cost_of(plan: Plan) -> Cost:
 
 
 def _alone(cost: Cost) -> Cost:
-    """Add what any picture takes."""
-    return replace(cost, peak_bytes=ANY_PICTURE + cost.peak_bytes)
+    """Add what any image needs."""
+    return replace(cost, peak_bytes=ANY_IMAGE + cost.peak_bytes)
 
 
 def cost_of_batch(
-    plans: Mapping[int, Plan], trees: Iterable[Branch], looks: Iterable[Plan] = ()
+    plans: Mapping[int, Plan], merged: Iterable[MergedPlan], measuring: Iterable[Plan] = ()
 ) -> Cost:
-    """Predict what a batch takes: its jobs one after the other, on the trees that they share.
+    """Predict the cost of a batch: its jobs one after the other, on their merged plans.
 
-    Pixels are held from their first reader to their last, a file until the next one is made.
-    A plan that is in no tree is carried out alone, and so are `looks`, which measure pixels and
-    leave gaps in the heap as jobs do.
+    Pixels are materialised from their first reader to their last, a file until the next one is
+    made. A plan that is not merged is executed alone, and so are the `measuring` plans, which
+    measure pixels and fragment the heap as jobs do.
     """
-    batch = _Batch(tuple(trees))
-    looked = [batch.add(IN_NO_TREE, look) for look in looks]
-    return sum_of([*looked, *(batch.add(index, plans[index]) for index in sorted(plans))])
+    batch = _Batch(tuple(merged))
+    measured = [batch.add(NOT_MERGED, plan) for plan in measuring]
+    return total_cost([*measured, *(batch.add(index, plans[index]) for index in sorted(plans))])
 
 
 @dataclass
 class _Batch:
-    """A batch while it is followed, as `engine.grove` carries it out.
+    """A batch while it is simulated, in the order in which `engine.execute` runs it.
 
-    `held` are the bytes of each branch that is held, `ready` those of each layer, `file`
-    those of the file that was made last. `passing` is what a job took at most that is over.
+    `cached` are the bytes of each output that is materialised, `layers` those of each layer,
+    `file` those of the file that was made last, `highest` the highest peak of a finished job.
     """
 
-    trees: tuple[Branch, ...]
-    held: dict[int, int] = field(default_factory=dict)
-    ready: dict[Layer | Letters, int] = field(default_factory=dict)
+    merged: tuple[MergedPlan, ...]
+    cached: dict[int, int] = field(default_factory=dict)
+    layers: dict[ImageLayer | TextLayer, int] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
     file: int = 0
-    passing: int = 0
+    highest: int = 0
 
     def add(self, index: int, plan: Plan) -> Cost:
-        """Do the next job."""
-        kept = sum(self.held.values()) + sum(self.ready.values()) + self.file
-        gaps = min(self.passing // 2, GAPS)
-        tree = next((tree for tree in self.trees if index in tree.jobs), None)
-        if tree is None or plan.frames[0].pages > 1:
+        """Add the next job, and give its cost."""
+        kept = sum(self.cached.values()) + sum(self.layers.values()) + self.file
+        fragmentation = min(self.highest // 2, MAX_FRAGMENTATION)
+        merged = next((merged for merged in self.merged if index in merged.jobs), None)
+        if merged is None or plan.frames[0].pages > 1:
             cost = cost_of(plan)
         else:
-            cost = self._grown(tree, index, plan)
-        self.file = 0 if plan.awaits is not None else file_bytes(plan.save, plan.frame)
+            cost = self._remaining(merged, index, plan)
+        self.file = 0 if plan.needs_pixels is not None else file_bytes(plan.save, plan.frame)
         self.done.add(index)
-        for each in self.trees:
-            self._let_go(each)
-        self.passing = max(self.passing, cost.peak_bytes - ANY_PICTURE)
-        return replace(cost, peak_bytes=cost.peak_bytes + kept + gaps)
+        for each in self.merged:
+            self._release(each)
+        self.highest = max(self.highest, cost.peak_bytes - ANY_IMAGE)
+        return replace(cost, peak_bytes=cost.peak_bytes + kept + fragmentation)
 
-    def _grown(self, tree: Branch, index: int, plan: Plan) -> Cost:
-        """Do what is left to do on the way to a job."""
-        ending, more, cost = encoder(plan.save, plan.frame).most, 0, Cost()
-        for branch in tree.left_of_path(index, self.held):
-            if id(branch) in self.held:
+    def _remaining(self, merged: MergedPlan, index: int, plan: Plan) -> Cost:
+        """Give the cost of the parts on the path to a job that are not cached yet."""
+        result, more, cost = encoder(plan.save, plan.frame).most, 0, Cost()
+        for part in merged.remaining_path(index, self.cached):
+            if id(part) in self.cached:
                 continue
-            given = None if branch is tree else branch.given
-            made = branch.frame.bytes if branch.held else ending
-            run = follow(branch.nodes, plan.facts, made, given, self.ready)
-            cost = cost.then(Cost(*run._replace(peak=run.peak + more)))
-            if branch.held:
-                self.held[id(branch)] = branch.frame.bytes
-                more += branch.frame.bytes
-        if branch.held:
-            cost = cost.then(Cost(more + rows_written(branch.frame) + ending))
+            given = None if part is merged else part.given
+            made = part.frame.bytes if part.materialised else result
+            run = predict_run(part.nodes, plan.facts, made, given, self.layers)
+            cost = cost.followed_by(Cost(*run._replace(peak=run.peak + more)))
+            if part.materialised:
+                self.cached[id(part)] = part.frame.bytes
+                more += part.frame.bytes
+        if part.materialised:
+            cost = cost.followed_by(Cost(more + rows_written(part.frame) + result))
         return _alone(cost)
 
-    def _let_go(self, branch: Branch) -> None:
-        if not branch.is_awaited(self.done, self.held):
-            self.held.pop(id(branch), None)
-        for each in branch.branches:
-            self._let_go(each)
+    def _release(self, part: MergedPlan) -> None:
+        if not part.is_needed(self.done, self.cached):
+            self.cached.pop(id(part), None)
+        for child in part.children:
+            self._release(child)

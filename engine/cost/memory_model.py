@@ -1,10 +1,10 @@
-"""Bytes while a run of nodes is followed: what is in memory, and the rows that are under way.
+"""Models the memory of a run of nodes: whole images, and the rows that are buffered.
 
-What is in memory are whole pictures: those put there before nodes that jump about, layers,
-what coders keep, the file that comes out. Rows are under way in every stage of the stream
-between two of them; they grow with the picture's width, not with its height.
+Whole images are those materialised before nodes with random access, layers, what codecs keep,
+and the file that is written. Rows are buffered in every stage of the stream between two of
+them; they grow with the image's width, not with its height.
 
-The rows are counted for pictures of three or four bands, as measured with libvips 8.18 on one
+The rows are counted for images of three or four bands, as measured with libvips 8.18 on one
 thread. `docs/decisions/0113` tells how.
 """
 
@@ -15,15 +15,14 @@ from typing import NamedTuple
 
 from engine.cost.codec_memory import decoder
 from engine.ir import (
-    AVERAGED,
-    Before,
+    BLOCK_AVERAGED,
     Blur,
+    Buffering,
     Convolve,
     Decode,
     Enhance,
     Frame,
-    Layer,
-    Letters,
+    ImageLayer,
     Node,
     Overlay,
     Premultiply,
@@ -31,39 +30,40 @@ from engine.ir import (
     Rotate,
     SelectiveBlur,
     Stage,
+    TextLayer,
     ToSrgb,
     Unpremultiply,
-    held_as_rows,
+    needs_row_cache,
     source_frame,
     stages,
 )
 from engine.limits import LARGEST_KEPT_BUFFER
 from engine.sources import Facts
 
-# Bytes that are taken the first time, whatever the size:
+# Bytes that are needed the first time, whatever the size:
 FONTS = 13_500_000  # by text
 PROFILES = 3_500_000  # by a conversion through an ICC profile
 BLURRING, BLURRING_ALPHA = 2_000_000, 2_000_000  # by a blur, and more with alpha
 BLENDING = 1_500_000  # by a layer
-TURNING = 4_500_000  # by the tiles that a rotation begins with
+ROTATING = 4_500_000  # by the tiles that a rotation begins with
 
-# Rows that are kept, of a picture that has as many as it takes:
+# Rows that are buffered, of an image that has at least so many:
 READ, WRITTEN = 600, 550  # by a decoder and an encoder with their neighbours
-TALL = 300  # rows of a picture from which on these keep so many
-HELD_ROWS, HELD_TILES = 600, 900  # by what holds rows or tiles
-FULL = 16  # rows of a picture from which on these, and all nodes, keep so many
-ENLARGED = 1_000  # by a greatly blurred picture while it is enlarged
+TALL = 300  # rows of an image from which on these buffer so many
+CACHED_ROWS, CACHED_TILES = 600, 900  # by a cache of rows or of tiles
+FULL = 16  # rows of an image from which on these, and all nodes, buffer so many
+ENLARGED = 1_000  # by a reduced blurred image while it is enlarged
 
-# Scaling down asks for many rows at once, the more the further it scales:
-ASKED, ASKED_DEEP, ASKED_ALPHA = 150, 420, 560  # rows a time, with 16 bits or alpha before it
-FREELY = 2.5  # times that one may scale down without asking for more
-AS_IF = 3  # times, where so many that blocks are averaged first
+# Scaling down requests many rows at once, the more the further it scales:
+REQUESTED, REQUESTED_DEEP, REQUESTED_ALPHA = 150, 420, 560  # rows; with 16 bits, with alpha
+FREE_FACTOR = 2.5  # up to which downscaling requests no more rows
+AVERAGED_FACTOR = 3  # counted where blocks are averaged first
 
 CMYK = 4  # bands
 
 
 class Run(NamedTuple):
-    """What a run takes: bytes at their most, pixels made and decoded, decode passes."""
+    """The cost of a run: peak bytes, pixels made and decoded, decode passes."""
 
     peak: int
     touched: int = 0
@@ -71,176 +71,182 @@ class Run(NamedTuple):
     passes: int = 0
 
 
-def follow(
+def predict_run(
     nodes: Iterable[Node],
     facts: Facts,
-    ending: int,
+    result: int,
     given: Frame | None = None,
-    ready: dict[Layer | Letters, int] | None = None,
+    layers: dict[ImageLayer | TextLayer, int] | None = None,
 ) -> Run:
-    """Predict what a run of nodes takes: from decoding on, or from a picture in memory.
+    """Predict the cost of a run of nodes: from decoding on, or from an image in memory.
 
-    `ending` are the bytes that come to be at its end: a picture in memory or a file with all
-    that its encoder keeps. `given` is the frame of the picture that is in memory already,
-    whose own bytes are not counted. `ready` are the layers that were made before, to which
-    those of this run are added.
+    `result` are the bytes of its output: an image in memory, or a file with all that its
+    encoder keeps. `given` is the frame of the image that is in memory already, whose own bytes
+    are not counted. `layers` are those prepared before, to which those of this run are added.
     """
     frame = given or source_frame(facts)
-    ready = {} if ready is None else ready
-    ledger = _Ledger(facts)
+    layers = {} if layers is None else layers
+    model = _MemoryModel(facts)
     touched = decoded = passes = 0
     for stage in stages(nodes, frame, in_memory=given is not None):
-        if isinstance(stage.node, Overlay) and stage.node.layer not in ready:
-            touched += ledger.make_ready(stage.node.layer)
-            ready[stage.node.layer] = layer_bytes(stage.node.layer)
-        ledger.enter(stage)
+        if isinstance(stage.node, Overlay) and stage.node.layer not in layers:
+            touched += model.prepare(stage.node.layer)
+            layers[stage.node.layer] = layer_bytes(stage.node.layer)
+        model.enter(stage)
         touched += stage.made.size.pixels * stage.made.pages
         if isinstance(stage.node, Decode):
             decoded, passes = touched, passes + 1
         frame = stage.made
-    ledger.finish(frame, ending)
-    return Run(ledger.peak, touched, decoded, passes)
+    model.finish(frame, result)
+    return Run(model.peak, touched, decoded, passes)
 
 
 @dataclass
-class _Ledger:
-    """Bytes while a run is followed.
+class _MemoryModel:
+    """The bytes in use while a run is simulated.
 
-    `kept`: to its end. `read`: the picture in memory that the stream begins at. `let_go`: the
-    one before that. `under_way`: rows of the stream so far. `asked`: how many more of them it
-    takes when many are asked for at once. `begun`: what a kind of
-    node took the first time. `peak`: the most at once.
+    `kept`: until its end. `read`: the image in memory that the stream begins at. `released`:
+    the one before that. `buffered`: rows of the stream so far. `requested`: how many more rows
+    are buffered when many are requested at once. `startup`: what each type of node needed the
+    first time. `peak`: the most at once.
     """
 
     facts: Facts
     kept: int = 0
     read: int = 0
-    let_go: int = 0
-    under_way: int = 0
-    asked: int = 0
-    begun: dict[type, int] = field(default_factory=dict)
+    released: int = 0
+    buffered: int = 0
+    requested: int = 0
+    startup: dict[type, int] = field(default_factory=dict)
     peak: int = 0
 
-    def make_ready(self, layer: Layer | Letters) -> int:
-        """Take in a layer that is made on the way; gives the pixels that this touches."""
+    def prepare(self, layer: ImageLayer | TextLayer) -> int:
+        """Add a layer that is prepared on the way; gives the pixels that this touches."""
         size = layer_bytes(layer)
-        if isinstance(layer, Letters):
+        if isinstance(layer, TextLayer):
             made = Run(2 * size, layer.width * layer.height)
-            self.begun[Letters] = FONTS
+            self.startup[TextLayer] = FONTS
         else:
-            made = follow(layer.nodes, layer.facts, size)
-        self._reach(made.peak)
-        self.kept += size * 3 // 2  # it is copied, and the gap is not filled
+            made = predict_run(layer.nodes, layer.facts, size)
+        self._raise_peak(made.peak)
+        self.kept += size * 3 // 2  # it is copied, and the gap stays unused
         return made.touched
 
     def enter(self, stage: Stage) -> None:
-        """Take a node in."""
-        if stage.before is Before.MEMORY:
-            self._put_into_memory(stage.given)
-        elif stage.before is not Before.NOTHING:
-            held = HELD_ROWS if stage.before is Before.ROWS else HELD_TILES
-            self.under_way += _rows(stage.given, held)
-            self.asked = ASKED
+        """Add a node."""
+        if stage.buffering is Buffering.MEMORY:
+            self._materialise(stage.given)
+        elif stage.buffering is not Buffering.NOTHING:
+            cached = CACHED_ROWS if stage.buffering is Buffering.ROWS else CACHED_TILES
+            self.buffered += _rows(stage.given, cached)
+            self.requested = REQUESTED
         match stage.node:
             case Decode(pages=pages):
-                self.under_way += decoder(self.facts, pages).most + rows_read(stage.made)
-                self.asked = ASKED
+                self.buffered += decoder(self.facts, pages).most + rows_read(stage.made)
+                self.requested = REQUESTED
             case ToSrgb(profile=profile):
-                self.begun[ToSrgb] = PROFILES * (profile or self.facts.bands == CMYK)
-                self.asked += ASKED_DEEP * (self.facts.depth > 8)
+                self.startup[ToSrgb] = PROFILES * (profile or self.facts.bands == CMYK)
+                self.requested += REQUESTED_DEEP * (self.facts.depth > 8)
             case Premultiply():
-                self.asked += ASKED_ALPHA
+                self.requested += REQUESTED_ALPHA
             case Resample():
-                self.under_way += _rows(stage.given, round(_beyond(stage) * self.asked), TALL)
+                self.buffered += _rows(stage.given, round(_excess(stage) * self.requested), TALL)
             case Rotate():
-                self.begun[Rotate] = TURNING
+                self.startup[Rotate] = ROTATING
             case Overlay():
-                self.begun[Overlay] = BLENDING
+                self.startup[Overlay] = BLENDING
             case Blur():
-                self.begun[Blur] = BLURRING + BLURRING_ALPHA * stage.given.alpha
-        self.under_way += rows_under_way(stage.node, stage)
+                self.startup[Blur] = BLURRING + BLURRING_ALPHA * stage.given.alpha
+        self.buffered += rows_buffered(stage.node, stage)
         if isinstance(stage.node, Blur) and stage.node.shrink > 1:
-            self._put_into_memory(_shrunk(stage.given, stage.node.shrink))
-            self.under_way += _rows(stage.made, ENLARGED)
+            self._materialise(_shrunk(stage.given, stage.node.shrink))
+            self.buffered += _rows(stage.made, ENLARGED)
 
-    def finish(self, frame: Frame, ending: int) -> None:
-        """Come to the end."""
-        self._reach(rows_written(frame) + ending)
+    def finish(self, frame: Frame, result: int) -> None:
+        """Add the output."""
+        self._raise_peak(rows_written(frame) + result)
 
-    def _put_into_memory(self, frame: Frame) -> None:
+    def _materialise(self, frame: Frame) -> None:
         self.finish(frame, frame.bytes)
-        self.let_go = self.read if self.read < LARGEST_KEPT_BUFFER else 0  # which leaves a gap
-        self.read, self.under_way, self.asked = frame.bytes, 0, 0
+        self.released = self.read if self.read < LARGEST_KEPT_BUFFER else 0  # which leaves a gap
+        self.read, self.buffered, self.requested = frame.bytes, 0, 0
 
-    def _reach(self, more: int) -> None:
-        now = self.kept + sum(self.begun.values()) + self.let_go + self.read + self.under_way + more
+    def _raise_peak(self, more: int) -> None:
+        now = (
+            self.kept
+            + sum(self.startup.values())
+            + self.released
+            + self.read
+            + self.buffered
+            + more
+        )
         self.peak = max(self.peak, now)
 
 
-def _beyond(stage: Stage) -> float:
-    """Tell by how many times more than `FREELY` a picture is scaled down, row by row."""
-    times = stage.given.height / stage.made.height
-    return AS_IF if times >= AVERAGED else max(0, times - FREELY)
+def _excess(stage: Stage) -> float:
+    """Give how far an image is scaled down beyond `FREE_FACTOR`, row by row."""
+    factor = stage.given.height / stage.made.height
+    return AVERAGED_FACTOR if factor >= BLOCK_AVERAGED else max(0, factor - FREE_FACTOR)
 
 
 def rows_read(frame: Frame) -> int:
-    """Give the bytes of the rows that are kept where a picture is decoded."""
+    """Give the bytes of the rows that are buffered where an image is decoded."""
     return _rows(frame, READ, TALL)
 
 
 def rows_written(frame: Frame) -> int:
-    """Give the bytes of the rows that are kept where a picture is encoded."""
+    """Give the bytes of the rows that are buffered where an image is encoded."""
     return _rows(frame, WRITTEN, TALL)
 
 
 def _rows(frame: Frame, count: int, full: int = FULL) -> int:
-    """Give the bytes of so many rows; pictures of less than `full` rows keep a share of them."""
+    """Give the bytes of so many rows; images of less than `full` rows buffer a share."""
     return frame.bytes * count * min(frame.height, full) // (frame.height * full)
 
 
 def _shrunk(frame: Frame, factor: int) -> Frame:
-    """Give the frame that a great blur works on, as it is first put into memory."""
+    """Give the frame that a wide blur works on, as it is first materialised."""
     return frame.sized(-(-frame.width // factor), frame.height)
 
 
 @singledispatch
-def rows_under_way(node: Node, stage: Stage) -> int:
-    """Predict the bytes of the rows that a node keeps while it streams."""
+def rows_buffered(node: Node, stage: Stage) -> int:
+    """Predict the bytes of the rows that a node buffers while it streams."""
     return _rows(stage.made, 80)
 
 
-@rows_under_way.register
+@rows_buffered.register
 def _(node: Resample, stage: Stage) -> int:
-    held = HELD_ROWS if held_as_rows(stage.given, stage.made) else 0
-    return _rows(stage.given, 1_250) + _rows(stage.made, 300 + held)
+    cached = CACHED_ROWS if needs_row_cache(stage.given, stage.made) else 0
+    return _rows(stage.given, 1_250) + _rows(stage.made, 300 + cached)
 
 
-@rows_under_way.register
+@rows_buffered.register
 def _(node: Premultiply | Unpremultiply, stage: Stage) -> int:
     return _rows(stage.made, 350)
 
 
-@rows_under_way.register
+@rows_buffered.register
 def _(node: Convolve, stage: Stage) -> int:
     return _rows(stage.made, 950 if stage.made.alpha else 300)
 
 
-@rows_under_way.register
+@rows_buffered.register
 def _(node: Blur, stage: Stage) -> int:
     return _rows(stage.made, 900 if node.shrink > 1 else 400)
 
 
-@rows_under_way.register
+@rows_buffered.register
 def _(node: SelectiveBlur, stage: Stage) -> int:
     return _rows(stage.made, 5_500)
 
 
-@rows_under_way.register
+@rows_buffered.register
 def _(node: Enhance, stage: Stage) -> int:
     return _rows(stage.made, 28_000)
 
 
-@rows_under_way.register
+@rows_buffered.register
 def _(node: Overlay, stage: Stage) -> int:
     if not stage.made.alpha:
         return _rows(stage.made, 300)
@@ -249,8 +255,8 @@ def _(node: Overlay, stage: Stage) -> int:
     return min(_rows(stage.made, 200) + 8 * layer_bytes(node.layer), _rows(stage.made, 560))
 
 
-def layer_bytes(layer: Layer | Letters) -> int:
-    """Give the bytes of a layer that is ready, RGBA at most."""
-    if isinstance(layer, Letters):
+def layer_bytes(layer: ImageLayer | TextLayer) -> int:
+    """Give the bytes of a prepared layer, RGBA at most."""
+    if isinstance(layer, TextLayer):
         return 4 * layer.width * layer.height
     return layer.frame.bytes

@@ -9,13 +9,13 @@ from engine.execute.renderer import (
     Output,
     Result,
     Stats,
+    count_materialising,
     facts_of_input,
     input_keys,
-    kin,
     mode_of,
     plan,
     render,
-    those_that_hold,
+    sharing_groups,
 )
 
 __all__ = [
@@ -24,11 +24,11 @@ __all__ = [
     "Output",
     "Result",
     "Stats",
+    "count_materialising",
     "facts_of_input",
     "input_keys",
-    "kin",
     "mode_of",
     "plan",
     "render",
-    "those_that_hold",
+    "sharing_groups",
 ]

@@ -1,57 +1,57 @@
-"""Trees while they are carried out: pixels are held from their first reader to their last."""
+"""Runs merged plans: an output is materialised from its first reader to its last."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.batch import Branch
+from engine.batch import MergedPlan
 from engine.ir import Decode, Frame
-from engine.lower import Bench, run
+from engine.lower import LoweringContext, run
 from engine.sources import Facts
 from engine.vips import Image
 
 
 @dataclass
-class Grove:
-    """The trees of a batch, the pictures that are held, and the jobs that need no more.
+class Executor:
+    """The merged plans of a batch, the images that are materialised, and the finished jobs.
 
-    `decoding` is told of each reading of the source from its start, by the frame that it gives.
+    `on_decode` is called for each reading of the source, with the frame that it decodes.
     """
 
-    trees: tuple[Branch, ...]
+    merged: tuple[MergedPlan, ...]
     facts: Facts
-    bench: Bench
-    decoding: Callable[[Frame], None]
-    held: dict[int, Image] = field(default_factory=dict)
+    context: LoweringContext
+    on_decode: Callable[[Frame], None]
+    cached: dict[int, Image] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
 
     def __contains__(self, job: int) -> bool:
-        return any(job in tree.jobs for tree in self.trees)
+        return any(job in merged.jobs for merged in self.merged)
 
     def image(self, job: int) -> Image:
-        """Build the pipeline of a job on what is held already; what others need is held."""
+        """Build a job's pipeline on what is cached, and materialise what others need as well."""
         image: Image = None
-        for branch in self._tree_of(job).left_of_path(job, self.held):
-            if id(branch) in self.held:
-                image = self.held[id(branch)]
+        for part in self._merged_plan_of(job).remaining_path(job, self.cached):
+            if id(part) in self.cached:
+                image = self.cached[id(part)]
                 continue
-            if isinstance(branch.nodes[0], Decode):
-                self.decoding(branch.nodes[0].frame(branch.given))
-            image = run(branch.nodes, self.facts, self.bench, image, branch.given)
-            if branch.held:
-                image = self.held[id(branch)] = image.copy_memory()
+            if isinstance(part.nodes[0], Decode):
+                self.on_decode(part.nodes[0].frame(part.given))
+            image = run(part.nodes, self.facts, self.context, image, part.given)
+            if part.materialised:
+                image = self.cached[id(part)] = image.copy_memory()
         return image
 
-    def _tree_of(self, job: int) -> Branch:
-        return next(tree for tree in self.trees if job in tree.jobs)
+    def _merged_plan_of(self, job: int) -> MergedPlan:
+        return next(merged for merged in self.merged if job in merged.jobs)
 
     def finish(self, job: int) -> None:
-        """Let go of what nobody reads any more."""
+        """Release the images that no other job will read."""
         self.done.add(job)
-        for tree in self.trees:
-            self._release(tree)
+        for merged in self.merged:
+            self._release(merged)
 
-    def _release(self, branch: Branch) -> None:
-        if id(branch) in self.held and not branch.is_awaited(self.done, self.held):
-            del self.held[id(branch)]
-        for each in branch.branches:
-            self._release(each)
+    def _release(self, part: MergedPlan) -> None:
+        if id(part) in self.cached and not part.is_needed(self.done, self.cached):
+            del self.cached[id(part)]
+        for child in part.children:
+            self._release(child)

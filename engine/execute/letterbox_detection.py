@@ -1,7 +1,7 @@
-"""Letterbox bars: near-black rows at the top and the bottom of a picture.
+"""Detects letterbox bars: near-black rows at the top and the bottom of an image.
 
-The rule is that of Photon, for black bars only: a picture's first (or last) row begins a
-bar if it is dark and even; the bar goes on while rows have about the same mean.
+The rule is that of Photon, for black bars only: an image's first (or last) row begins a bar
+if it is dark and even; the bar goes on while rows have about the same mean.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,31 +10,31 @@ from typing import NamedTuple
 from engine.geometry import Box
 from engine.vips import Image
 
-EVEN = 8  # most that a seed row's values differ by
-DARK = 32  # highest mean of a seed row
-LIKE = 10  # most that a row's mean differs from its seed's
+MAX_SPREAD = 8  # by which the values of a bar's first row differ
+MAX_MEAN = 32  # of a bar's first row
+MAX_DRIFT = 10  # of a row's mean from that of the bar's first row
 
 Means = Sequence[float]
 
 
 class Row(NamedTuple):
-    """A row of pixels: the least and the greatest value of each colour."""
+    """A row of pixels: the minimum and the maximum of each colour."""
 
-    least: bytes
-    greatest: bytes
+    minima: bytes
+    maxima: bytes
 
 
-def measure(stills: Iterable[Image]) -> Box:
-    """Find what lies between the bars: the picture's full width; alpha is ignored.
+def measure(frames: Iterable[Image]) -> Box:
+    """Find the box between the letterbox bars, as wide as the image; alpha is ignored.
 
-    Of an animation, what any frame shows is kept; frames that are black all over have no say.
-    Each frame is taken into memory and looked at once.
+    Of an animation, the union of all frames' boxes; frames that are black all over are left
+    out. Each frame is materialised and read once.
     """
     width = height = 0
     tops, bottoms = [], []
-    for still in stills:
-        width, height = still.width, still.height
-        top, bottom = _bars(still)
+    for frame in frames:
+        width, height = frame.width, frame.height
+        top, bottom = _bars(frame)
         if top + bottom < height:
             tops.append(top)
             bottoms.append(bottom)
@@ -44,9 +44,9 @@ def measure(stills: Iterable[Image]) -> Box:
 
 def _bars(image: Image) -> tuple[int, int]:
     """Count the rows of the bars at the top and at the bottom."""
-    held = image.extract_band(0, n=3).copy_memory()
-    means = _row_means(held)
-    first, last = _row(held, 0), _row(held, held.height - 1)
+    colours = image.extract_band(0, n=3).copy_memory()
+    means = _row_means(colours)
+    first, last = _row(colours, 0), _row(colours, colours.height - 1)
     return _bar(first, means), _bar(last, means[::-1])
 
 
@@ -64,12 +64,14 @@ def _row(image: Image, row: int) -> Row:
     return Row(bytes(map(min, bands)), bytes(map(max, bands)))
 
 
-def _bar(seed: Row, means: Sequence[Means]) -> int:
+def _bar(first: Row, means: Sequence[Means]) -> int:
     """Count the rows of the bar that begins at the first of `means`."""
-    uneven = any(high - low > EVEN for low, high in zip(seed.least, seed.greatest, strict=True))
-    if uneven or max(means[0]) > DARK:
+    uneven = any(
+        high - low > MAX_SPREAD for low, high in zip(first.minima, first.maxima, strict=True)
+    )
+    if uneven or max(means[0]) > MAX_MEAN:
         return 0
     for index, row in enumerate(means):
-        if any(abs(mean - begun) > LIKE for mean, begun in zip(row, means[0], strict=True)):
+        if any(abs(mean - start) > MAX_DRIFT for mean, start in zip(row, means[0], strict=True)):
             return index
     return len(means)

@@ -1,4 +1,4 @@
-"""From a source and its jobs to encoded bytes: plan, lower, pull."""
+"""Renders jobs: from a source to encoded bytes, by planning, lowering and evaluating."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,16 +7,16 @@ from functools import cached_property
 
 from msgspec import UNSET, Struct
 
-from engine.batch import Branch, share
-from engine.cost import check_memory, room_to_hold
+from engine.batch import MergedPlan, merge_plans
+from engine.cost import check_memory, materialisation_budget
 from engine.errors import DarkroomError
 from engine.execute import letterbox_detection
-from engine.execute.executor import Grove
-from engine.expand import NOTHING_MORE, Known, expand
+from engine.execute.executor import Executor
+from engine.expand import NOTHING_RESOLVED, Resolved, expand
 from engine.geometry import Box
-from engine.ir import Frame, Layer, Node, Overlay, Plan
+from engine.ir import Frame, ImageLayer, Node, Overlay, Plan
 from engine.limits import DEFAULT_LIMITS, EngineLimits
-from engine.lower import Bench, lower
+from engine.lower import LoweringContext, lower
 from engine.passes import optimise
 from engine.schema import Format, Job, Mode, Ulb, Watermark
 from engine.sources import TRAITS, Facts, PartialSource, Source, rights_only
@@ -24,7 +24,7 @@ from engine.vips import binding, codecs, images, read_facts
 
 
 class Output(Struct, frozen=True):
-    """A finished picture: its bytes, and what they hold."""
+    """A result: its encoded bytes, and what they contain."""
 
     data: bytes
     format: Format
@@ -42,10 +42,10 @@ class Output(Struct, frozen=True):
 class Stats:
     """What rendering took, added up over the jobs that it is given to.
 
-    `decode_passes` counts how often a source was read from its start, `pixels_decoded`
-    what these readings decode in all, `vips_operations` the libvips operations built.
-    `source` is what the header told. `plan_seconds` is the part of the time that planning
-    took by the caller's `clock`; the engine has none of its own, so it is 0 without.
+    `decode_passes` counts how often a source was read from its start, `pixels_decoded` the
+    pixels that these readings decode in all, `vips_operations` the libvips operations built.
+    `source` is what the header says. `plan_seconds` is the time that planning took by the
+    caller's `clock`; the engine has none of its own, so it is 0 without.
     """
 
     decode_passes: int = 0
@@ -59,7 +59,7 @@ class Stats:
 Result = tuple[int, Output | DarkroomError]
 Inputs = Mapping[str, Source | DarkroomError]
 Groups = Sequence[Sequence[int]]
-AT_ONCE = ()  # no nodes that would have to be made and looked at
+HEADER_ONLY = ()  # no nodes whose pixels would have to be measured
 NO_INPUTS: Inputs = {}
 
 
@@ -72,15 +72,15 @@ def render(
     stats: Stats | None = None,
     wanted: Collection[int] | None = None,
 ) -> Iterator[Result]:
-    """Make the jobs' pictures, one after the other, each given as soon as it is ready.
+    """Render jobs one after the other; each result is yielded as soon as it is ready.
 
-    `inputs` are the watermarks by key; one that cannot be had is given as its error, which
-    ends only the jobs that ask for it. Gives the job's index with its output, or with the
+    `inputs` are the watermarks by key; one that cannot be fetched is given as its error, which
+    fails only the jobs that need it. Yields the job's index with its output, or with the
     error that ended this job alone; an error of the source itself is given for every job.
 
-    `wanted` are the indexes of those that are to be made, all if it is left out. What a job
-    is made from depends on the jobs beside it, so a batch that is made in parts, each time
-    with all its jobs at hand, comes out byte for byte as if it were made at once.
+    `wanted` are the indexes of the jobs to render; None means all. How a job is rendered
+    depends on the other jobs of its batch, so a batch rendered in parts, with all its jobs
+    given each time, comes out byte for byte as if it were rendered at once.
     """
     wanted = sorted(range(len(jobs)) if wanted is None else wanted)
     try:
@@ -92,158 +92,161 @@ def render(
 
 
 def input_keys(jobs: Sequence[Job]) -> list[str]:
-    """List the keys of the other pictures that jobs need, each once, in their order."""
-    words = (words for job in jobs for words in job.transformations)
-    return list(dict.fromkeys(word.key for word in words if isinstance(word, Watermark)))
+    """List the keys of the watermarks that jobs need, each once, in their order."""
+    transformations = (each for job in jobs for each in job.transformations)
+    return list(dict.fromkeys(each.key for each in transformations if isinstance(each, Watermark)))
 
 
 def plan(
-    job: Job, facts: Facts, limits: EngineLimits = DEFAULT_LIMITS, known: Known = NOTHING_MORE
+    job: Job,
+    facts: Facts,
+    limits: EngineLimits = DEFAULT_LIMITS,
+    resolved: Resolved = NOTHING_RESOLVED,
 ) -> Plan:
-    """Give the plan that is carried out for a job: expanded, optimised, and found to fit."""
-    made = optimise(expand(job, facts, limits, known), mode_of(job, limits), verify_each=False)
-    check_memory(made, limits)
-    return made
+    """Give the plan that is executed for a job: expanded, optimised, within the memory limit."""
+    expanded = expand(job, facts, limits, resolved)
+    planned = optimise(expanded, mode_of(job, limits), verify_each=False)
+    check_memory(planned, limits)
+    return planned
 
 
-def kin(jobs: Sequence[Job], plans: Mapping[int, Plan]) -> Groups:
-    """Group the jobs that may share, by the plans that the header alone allows.
+def sharing_groups(jobs: Sequence[Job], plans: Mapping[int, Plan]) -> Groups:
+    """Group the jobs that may share work, by the plans that the header alone allows.
 
-    Those that look at pixels share with those that look once, at the same; so who is in a
-    group is known before anything is looked at, whichever of its jobs are done.
+    A job that needs pixels shares with those that measure the same pixels, once; so the groups
+    are known before anything is measured, whichever of their jobs are rendered.
     """
     groups: dict[int | tuple[Node, ...], list[int]] = {}
-    for index, made in plans.items():
-        alone = (
-            _moves(made) or sum(isinstance(word, Ulb) for word in jobs[index].transformations) > 1
-        )
-        key = index if alone else AT_ONCE if made.awaits is None else made.nodes
+    for index, planned in plans.items():
+        measurings = sum(isinstance(each, Ulb) for each in jobs[index].transformations)
+        alone = _is_animated(planned) or measurings > 1
+        key = index if alone else HEADER_ONLY if planned.needs_pixels is None else planned.nodes
         groups.setdefault(key, []).append(index)
     return list(groups.values())
 
 
-def those_that_hold(groups: Groups) -> int:
-    """Count the groups that may hold pixels at the same time, at least 1."""
+def count_materialising(groups: Groups) -> int:
+    """Count the groups that may materialise images at the same time, at least 1."""
     return max(1, sum(len(group) > 1 for group in groups))
 
 
 def mode_of(job: Job, limits: EngineLimits) -> Mode:
-    """Tell how near to the letter a job is done."""
+    """Give the fidelity that a job is rendered with."""
     return limits.mode if job.mode is UNSET else job.mode
 
 
 class Rendering:
-    """One source while its jobs are done: what was read of it, and what was made ready."""
+    """One source while its jobs are rendered: its facts, its inputs, what was measured."""
 
     def __init__(self, source: Source, inputs: Inputs, limits: EngineLimits, stats: Stats) -> None:
         self.limits = limits
         self.stats = stats
         self.facts = stats.source = read_facts(source, limits)
-        self.known = Known({key: facts_of_input(key, inputs[key], limits) for key in inputs})
-        pictures = {key: found for key, found in inputs.items() if isinstance(found, Source)}
-        self.bench = Bench(source, pictures)
+        self.resolved = Resolved({key: facts_of_input(key, inputs[key], limits) for key in inputs})
+        sources = {key: found for key, found in inputs.items() if isinstance(found, Source)}
+        self.context = LoweringContext(source, sources)
         self.measured: dict[tuple[Node, ...], Box] = {}
         self.damaged: DarkroomError | None = None
 
     def outcomes(self, jobs: Sequence[Job], wanted: Sequence[int]) -> Iterator[Result]:
-        """Do the wanted jobs in their order; a job's error is a result like another.
+        """Render the wanted jobs in their order; a job's error is a result like another.
 
-        What the header alone decides is planned first. What depends on pixels is planned
-        when the first such job has its turn, and shares what it can with its own kin.
+        Jobs that the header alone decides are planned first. A job that needs pixels is planned
+        when it is reached, together with the jobs that measure the same pixels.
         """
-        settled = [self._settled(job, looking=False) for job in jobs]
-        plans = {index: made for index, made in enumerate(settled) if isinstance(made, Plan)}
-        groups = kin(jobs, plans)
-        grove = Grove((), self.facts, self.bench, self._count_decoding)
-        grove.done.update(set(range(len(jobs))).difference(wanted))
+        planned = [self._planned(job, measure=False) for job in jobs]
+        plans = {index: each for index, each in enumerate(planned) if isinstance(each, Plan)}
+        groups = sharing_groups(jobs, plans)
+        executor = Executor((), self.facts, self.context, self._count_decoding)
+        executor.done.update(set(range(len(jobs))).difference(wanted))
         for group in groups:
-            if plans[group[0]].awaits is None:
-                grove.trees += self._shared(jobs, {i: plans[i] for i in group}, groups)
+            if plans[group[0]].needs_pixels is None:
+                executor.merged += self._merged(jobs, {i: plans[i] for i in group}, groups)
         for index in wanted:
-            if _awaits(settled[index]):
+            if _needs_pixels(planned[index]):
                 group = next(group for group in groups if index in group)
-                looked = {other: self._settled(jobs[other], looking=True) for other in group}
-                grove.trees += self._shared(jobs, looked, groups)
-                for other, made in looked.items():
-                    settled[other] = made
-            yield index, self._outcome(index, settled[index], grove)
-            grove.finish(index)
+                resolved = {other: self._planned(jobs[other], measure=True) for other in group}
+                executor.merged += self._merged(jobs, resolved, groups)
+                for other, each in resolved.items():
+                    planned[other] = each
+            yield index, self._outcome(index, planned[index], executor)
+            executor.finish(index)
 
-    def _settled(self, job: Job, looking: bool) -> Plan | DarkroomError:
-        """Plan a job to its end or, if not `looking` at pixels, to where it needs them."""
+    def _planned(self, job: Job, measure: bool) -> Plan | DarkroomError:
+        """Plan a whole job or, without `measure`, up to where it needs pixels."""
         measured: dict[int, Box] = {}
         try:
-            while (made := self._plan(job, measured)).awaits is not None and looking:
-                measured[made.awaits] = self._measure(made)
+            while (planned := self._plan(job, measured)).needs_pixels is not None and measure:
+                measured[planned.needs_pixels] = self._measure(planned)
         except DarkroomError as error:
             return error
-        return made
+        return planned
 
     def _plan(self, job: Job, measured: Mapping[int, Box]) -> Plan:
         began = self.stats.clock()
-        made = plan(job, self.facts, self.limits, Known(self.known.inputs, measured))
+        planned = plan(job, self.facts, self.limits, Resolved(self.resolved.inputs, measured))
         self.stats.plan_seconds += self.stats.clock() - began
-        return made
+        return planned
 
-    def _measure(self, made: Plan) -> Box:
-        """Look for bars in what a plan makes; once for all plans that make the same."""
-        if made.nodes not in self.measured:
-            with self._counting(), self._blaming_the_damaged(made):
-                self.measured[made.nodes] = letterbox_detection.measure(self._stills(made))
-        return self.measured[made.nodes]
+    def _measure(self, plan: Plan) -> Box:
+        """Measure letterbox bars in a plan's result, once for all plans with the same nodes."""
+        if plan.nodes not in self.measured:
+            with self._counting(), self._attributing_errors(plan):
+                self.measured[plan.nodes] = letterbox_detection.measure(self._frames(plan))
+        return self.measured[plan.nodes]
 
-    def _shared(
-        self, jobs: Sequence[Job], settled: Mapping[int, Plan | DarkroomError], groups: Groups
-    ) -> tuple[Branch, ...]:
-        """Bring together what was planned to its end, of one of the groups that share."""
+    def _merged(
+        self, jobs: Sequence[Job], planned: Mapping[int, Plan | DarkroomError], groups: Groups
+    ) -> tuple[MergedPlan, ...]:
+        """Merge the plans of one of the groups that share work; animations are left out."""
         began = self.stats.clock()
         plans = {
-            index: made
-            for index, made in settled.items()
-            if isinstance(made, Plan) and not _moves(made)
+            index: each
+            for index, each in planned.items()
+            if isinstance(each, Plan) and not _is_animated(each)
         }
-        to_the_letter = {i for i in plans if mode_of(jobs[i], self.limits) is Mode.EXACT}
-        room = room_to_hold(plans.values(), self.limits) // those_that_hold(groups)
-        trees = share(plans, room, to_the_letter)
+        exact_jobs = {i for i in plans if mode_of(jobs[i], self.limits) is Mode.EXACT}
+        budget = materialisation_budget(plans.values(), self.limits) // count_materialising(groups)
+        merged = merge_plans(plans, budget, exact_jobs)
         self.stats.plan_seconds += self.stats.clock() - began
-        return trees
+        return merged
 
     def _outcome(
-        self, index: int, made: Plan | DarkroomError, grove: Grove
+        self, index: int, planned: Plan | DarkroomError, executor: Executor
     ) -> Output | DarkroomError:
-        if isinstance(made, DarkroomError):
-            return made
+        if isinstance(planned, DarkroomError):
+            return planned
         try:
-            if _moves(made):
-                return self.carry_out(made)
-            with self._counting(), self._blaming_the_damaged(made):
-                return self._encoded(grove.image(index), made)
+            if _is_animated(planned):
+                return self.execute(planned)
+            with self._counting(), self._attributing_errors(planned):
+                return self._encoded(executor.image(index), planned)
         except DarkroomError as error:
             return error
 
-    def carry_out(self, made: Plan) -> Output:
-        """Lower a plan by itself, pull it once and encode what comes out."""
-        with self._counting(), self._blaming_the_damaged(made):
-            stills = self._stills(made)
-            if _moves(made):
-                strip = images.animation(stills, self.facts.delays, self.facts.loop)
-                return self._encoded(strip, made)
-            return self._encoded(next(stills), made)
+    def execute(self, plan: Plan) -> Output:
+        """Lower a plan by itself, evaluate it once and encode the result."""
+        with self._counting(), self._attributing_errors(plan):
+            frames = self._frames(plan)
+            if _is_animated(plan):
+                strip = images.animation(frames, self.facts.delays, self.facts.loop)
+                return self._encoded(strip, plan)
+            return self._encoded(next(frames), plan)
 
-    def _encoded(self, image: binding.Image, made: Plan) -> Output:
-        data = codecs.encode(image, made.save, self.rights if made.save.rights else {})
-        pages = made.frame.pages
-        return Output(data, made.save.format, image.width, image.height // pages, pages)
+    def _encoded(self, image: binding.Image, plan: Plan) -> Output:
+        data = codecs.encode(image, plan.save, self.rights if plan.save.rights else {})
+        pages = plan.frame.pages
+        return Output(data, plan.save.format, image.width, image.height // pages, pages)
 
     @cached_property
     def rights(self) -> dict[str, bytes]:
         """The source's artist and copyright, as labels for a result."""
-        image = binding.open_image(self.bench.source, self.facts.format)
-        return rights_only(self.bench.source, self.facts.format, images.labels_of(image))
+        image = binding.open_image(self.context.source, self.facts.format)
+        return rights_only(self.context.source, self.facts.format, images.labels_of(image))
 
-    def _stills(self, made: Plan) -> Iterator[binding.Image]:
-        self._count_decoding(made.frames[0])
-        return lower(made, self.bench)
+    def _frames(self, plan: Plan) -> Iterator[binding.Image]:
+        self._count_decoding(plan.frames[0])
+        return lower(plan, self.context)
 
     def _count_decoding(self, frame: Frame) -> None:
         self.stats.decode_passes += 1
@@ -258,8 +261,8 @@ class Rendering:
             self.stats.vips_operations += binding.COUNTER.operations - before
 
     @contextmanager
-    def _blaming_the_damaged(self, made: Plan) -> Iterator[None]:
-        """Find out which picture is damaged when a plan cannot be carried out."""
+    def _attributing_errors(self, plan: Plan) -> Iterator[None]:
+        """Find out whether the source or a watermark is damaged when a plan fails."""
         if self.damaged is not None:
             raise self.damaged
         try:
@@ -267,55 +270,55 @@ class Rendering:
                 yield
         except DarkroomError:
             self._drain_source()
-            for layer in _layers(made):
-                with _about(layer.source):
+            for layer in _image_layers(plan):
+                with _naming(layer.source):
                     binding.drain(
-                        binding.open_image(self.bench.inputs[layer.source], layer.facts.format)
+                        binding.open_image(self.context.inputs[layer.source], layer.facts.format)
                     )
             raise
 
     def _drain_source(self) -> None:
-        """Decode the source alone; if it is damaged, no other job need try."""
+        """Decode the source alone; if it is damaged, no other job needs to try."""
         try:
             binding.drain(
-                codecs.load(self.bench.source, self.facts.format, pages=self.facts.frames)
+                codecs.load(self.context.source, self.facts.format, pages=self.facts.frames)
             )
         except DarkroomError as error:
             self.damaged = error
             raise
 
 
-def _awaits(made: Plan | DarkroomError) -> bool:
-    return isinstance(made, Plan) and made.awaits is not None
+def _needs_pixels(planned: Plan | DarkroomError) -> bool:
+    return isinstance(planned, Plan) and planned.needs_pixels is not None
 
 
-def _moves(made: Plan) -> bool:
-    """Tell whether a plan makes an animation: it is carried out alone, frame by frame."""
-    return made.frames[0].pages > 1
+def _is_animated(plan: Plan) -> bool:
+    """Tell whether a plan makes an animation: it is executed alone, frame by frame."""
+    return plan.frames[0].pages > 1
 
 
-def _layers(made: Plan) -> Iterator[Layer]:
-    for node in made.nodes:
-        if isinstance(node, Overlay) and isinstance(node.layer, Layer):
+def _image_layers(plan: Plan) -> Iterator[ImageLayer]:
+    for node in plan.nodes:
+        if isinstance(node, Overlay) and isinstance(node.layer, ImageLayer):
             yield node.layer
 
 
 def facts_of_input(
     key: str, found: Source | PartialSource | DarkroomError, limits: EngineLimits
 ) -> Facts | DarkroomError:
-    """Read the header of a watermark; what is wrong with it is told when a job asks for it."""
+    """Read the header of a watermark; its error is raised by the jobs that need it."""
     if isinstance(found, DarkroomError):
         return found
     try:
-        with _about(key):
+        with _naming(key):
             return read_facts(found, limits)
     except DarkroomError as error:
         return error
 
 
 @contextmanager
-def _about(key: str) -> Iterator[None]:
-    """Let an error tell which picture it is about."""
+def _naming(key: str) -> Iterator[None]:
+    """Prefix errors with the key of the input that they are about."""
     try:
         yield
     except DarkroomError as error:

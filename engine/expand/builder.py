@@ -1,4 +1,4 @@
-"""A plan while it is written, and what its writer may know beforehand."""
+"""The builder of plans, and what has to be resolved before it starts."""
 
 from collections.abc import Mapping
 
@@ -11,24 +11,24 @@ from engine.limits import EngineLimits
 from engine.sources import Facts
 
 
-class Known(Struct, frozen=True):
-    """What must be looked at before a job can be planned to its end.
+class Resolved(Struct, frozen=True):
+    """What has to be read or measured before a whole job can be planned.
 
-    `inputs`: the facts of other pictures by key, or why they cannot be had.
-    `measured`: what lies between the letterbox bars, by the index of the transformation.
+    `inputs`: the facts of watermarks by key, or the error of one that cannot be fetched.
+    `measured`: the box between the letterbox bars, by the index of the transformation.
     """
 
     inputs: Mapping[str, Facts | DarkroomError] = {}
     measured: Mapping[int, Box] = {}
 
 
-class Draft:
-    """A plan while it is written: the nodes so far, and the frame that they come to."""
+class PlanBuilder:
+    """A plan while it is built: the nodes so far, and the frame after the last one."""
 
-    def __init__(self, facts: Facts, limits: EngineLimits, known: Known, where: str) -> None:
+    def __init__(self, facts: Facts, limits: EngineLimits, resolved: Resolved, where: str) -> None:
         self.facts = facts
         self.limits = limits
-        self.known = known
+        self.resolved = resolved
         self.nodes: list[Node] = []
         self.frame = source_frame(facts)
         self.where = where
@@ -36,11 +36,11 @@ class Draft:
 
     @property
     def size(self) -> Size:
-        """What the next transformation sees."""
+        """The size of the next transformation's input."""
         return self.frame.size
 
     def add(self, *nodes: Node) -> None:
-        """Write nodes; OutputTooLarge if one makes a larger picture than the limits allow."""
+        """Append nodes; OutputTooLarge if one makes a larger image than the limits allow."""
         for node in nodes:
             before, self.frame = self.frame, node.frame(self.frame)
             if max(self.size) > max(before.size) or self.size.pixels > before.size.pixels:
@@ -48,18 +48,18 @@ class Draft:
             self.nodes.append(node)
 
     def resample(self, size: Size) -> None:
-        """Scale, with alpha premultiplied; the same size is no work at all."""
+        """Append a scaling, with alpha premultiplied; nothing if the size is the same."""
         if size != self.size:
-            self.bracketed(Resample(*size))
+            self.add_premultiplied(Resample(*size))
 
-    def bracketed(self, node: Node) -> None:
-        """Write a node that mixes pixels: transparent ones must not lend their colour."""
+    def add_premultiplied(self, node: Node) -> None:
+        """Append a node that mixes pixels; transparent ones must not contribute their colour."""
         before = [Premultiply()] if self.frame.alpha else []
         after = [Unpremultiply()] if node.frame(self.frame).alpha else []
         self.add(*before, node, *after)
 
     def check_size(self, what: str) -> None:
-        """Raise OutputTooLarge if the picture has more than the limits allow."""
+        """Raise OutputTooLarge if the image is larger than the limits allow."""
         pages, pixels = self.frame.pages, self.size.pixels * self.frame.pages
         frames = f" with {pages} frames" if pages > 1 else ""
         checks = [
@@ -72,4 +72,4 @@ class Draft:
                 raise OutputTooLarge(too_large, limit, allowed, found, unit)
 
 
-NOTHING_MORE = Known()
+NOTHING_RESOLVED = Resolved()

@@ -1,7 +1,7 @@
-"""From the client's words to the machine's: the only bridge between the two.
+"""Expands a job of the request schema into a plan of the IR: the only step between the two.
 
-`expand` follows a job word by word and knows nothing of speed. Every size becomes a number
-here, and every limit on what is made is checked here, before any pixel is touched.
+`expand` follows a job transformation by transformation and knows nothing of speed. Every size
+becomes a number here, and every limit on sizes is checked here, before any pixel is touched.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,11 @@ from math import ceil, cos, radians, sin
 
 from msgspec import UNSET
 
+from engine import schema
 from engine.errors import DarkroomError, LimitExceeded, OutputTooLarge, TransformationFailed
-from engine.expand.builder import NOTHING_MORE, Draft, Known
+from engine.expand.builder import NOTHING_RESOLVED, PlanBuilder, Resolved
 from engine.expand.placement import place, resolve_size, scale_to_cover, scale_to_fit
-from engine.expand.text_layout import letters_of
+from engine.expand.text_layout import text_layer_of
 from engine.geometry import Box, Size, rnd
 from engine.ir import (
     RGBA,
@@ -25,9 +26,10 @@ from engine.ir import (
     Decode,
     Enhance,
     Flatten,
-    Layer,
+    ImageLayer,
     Luma,
     Node,
+    Orient,
     Overlay,
     Plan,
     Rotate,
@@ -36,71 +38,50 @@ from engine.ir import (
     Table,
     Tint,
     ToSrgb,
-    Turn,
     curves,
 )
 from engine.limits import DEFAULT_LIMITS, EngineLimits
-from engine.schema import (
-    Annotation,
-    Brightness,
-    Colorize,
-    Contrast,
-    Filter,
-    FilterName,
-    FitMethod,
-    FitType,
-    Flip,
-    Format,
-    Gravity,
-    Job,
-    Offset,
-    Resize,
-    Ulb,
-    Watermark,
-    Words,
-    Zoom,
-)
-from engine.schema import Blur as BlurWords
-from engine.schema import Crop as CropWords
-from engine.schema import Enhance as EnhanceWords
-from engine.schema import Rotate as RotateWords
+from engine.schema import FilterName, FitType, Format, Gravity, Job, Offset
 from engine.sources import TRAITS, Facts
 
 AT_ANCHOR = Offset(0)
 
 
 def expand(
-    job: Job, facts: Facts, limits: EngineLimits = DEFAULT_LIMITS, known: Known = NOTHING_MORE
+    job: Job,
+    facts: Facts,
+    limits: EngineLimits = DEFAULT_LIMITS,
+    resolved: Resolved = NOTHING_RESOLVED,
 ) -> Plan:
-    """Write the plan of a job, to the letter.
+    """Build the plan of a job exactly as it is written.
 
     Where a transformation depends on pixels that were not measured, the plan ends before it
-    and awaits it. Raises LimitExceeded, TransformationFailed for what this picture cannot
-    take, and the error of an input that cannot be had.
+    and says so in `needs_pixels`. Raises LimitExceeded, TransformationFailed for what is
+    impossible with this image, and the error of an input that cannot be fetched.
     """
-    draft = Draft(facts, limits, known, "the source")
-    _to_working_image(draft, facts.frames if TRAITS[job.output_format].animated else 1)
-    for index, words in enumerate(job.transformations):
-        if isinstance(words, Ulb) and index not in known.measured:
-            return Plan(facts, tuple(draft.nodes), _save(job), awaits=index)
-        draft.index = index
-        draft.where = f"transformations[{index}] ({type(words).__name__.lower()})"
-        write(words, draft)
-    return _to_save(draft, job)
+    builder = PlanBuilder(facts, limits, resolved, "the source")
+    _to_working_image(builder, facts.frames if TRAITS[job.output_format].animated else 1)
+    for index, transformation in enumerate(job.transformations):
+        if isinstance(transformation, schema.Ulb) and index not in resolved.measured:
+            return Plan(facts, tuple(builder.nodes), _save(job), needs_pixels=index)
+        builder.index = index
+        builder.where = f"transformations[{index}] ({type(transformation).__name__.lower()})"
+        add_nodes(transformation, builder)
+    return _to_save(builder, job)
 
 
-def _to_working_image(draft: Draft, pages: int = 1) -> None:
-    upright = Turn.of_orientation(draft.facts.orientation)
-    draft.add(Decode(pages=pages), ToSrgb(draft.facts.profile), upright)
+def _to_working_image(builder: PlanBuilder, pages: int = 1) -> None:
+    upright = Orient.of_orientation(builder.facts.orientation)
+    builder.add(Decode(pages=pages), ToSrgb(builder.facts.profile), upright)
 
 
-def _to_save(draft: Draft, job: Job) -> Plan:
+def _to_save(builder: PlanBuilder, job: Job) -> Plan:
     traits = TRAITS[job.output_format]
-    if draft.frame.alpha and not (traits.alpha and job.save_options.alpha):
-        draft.add(Flatten())
-    draft.check_size("the result")
-    _check_format(draft, job.output_format)
-    return Plan(draft.facts, tuple(draft.nodes), _save(job))
+    if builder.frame.alpha and not (traits.alpha and job.save_options.alpha):
+        builder.add(Flatten())
+    builder.check_size("the result")
+    _check_format(builder, job.output_format)
+    return Plan(builder.facts, tuple(builder.nodes), _save(job))
 
 
 def _save(job: Job) -> Save:
@@ -109,38 +90,38 @@ def _save(job: Job) -> Save:
     return Save(job.output_format, quality, options, "copyright" in job.keep)
 
 
-def _check_format(draft: Draft, wanted: Format) -> None:
-    allowed, found = TRAITS[wanted].max_side, max(draft.size)
+def _check_format(builder: PlanBuilder, wanted: Format) -> None:
+    allowed, found = TRAITS[wanted].max_side, max(builder.size)
     if found > allowed:
-        what = f"the result would be too large for {wanted.value} ({draft.size})"
+        what = f"the result would be too large for {wanted.value} ({builder.size})"
         raise OutputTooLarge(what, f"of {wanted.value} itself", allowed, found, "pixels a side")
 
 
 @singledispatch
-def write(words: Words, draft: Draft) -> None:
-    """Write the nodes of one transformation."""
-    raise TypeError(f"no nodes are written for {type(words).__name__}")
+def add_nodes(transformation: schema.Transform, builder: PlanBuilder) -> None:
+    """Append the nodes of one transformation."""
+    raise TypeError(f"nothing expands {type(transformation).__name__}")
 
 
-@write.register
-def _brightness(words: Brightness, draft: Draft) -> None:
-    draft.add(Table((curves.add(int(words.bright_level)),) * 3))
+@add_nodes.register
+def _brightness(options: schema.Brightness, builder: PlanBuilder) -> None:
+    builder.add(Table((curves.add(int(options.bright_level)),) * 3))
 
 
-@write.register
-def _colorize(words: Colorize, draft: Draft) -> None:
-    amounts = (words.red, words.green, words.blue)
-    draft.add(Table(tuple(curves.add(int(amount)) for amount in amounts)))
+@add_nodes.register
+def _colorize(options: schema.Colorize, builder: PlanBuilder) -> None:
+    amounts = (options.red, options.green, options.blue)
+    builder.add(Table(tuple(curves.add(int(amount)) for amount in amounts)))
 
 
-@write.register
-def _contrast(words: Contrast, draft: Draft) -> None:
-    draft.add(Table((curves.contrast(int(words.level)),) * 3))
+@add_nodes.register
+def _contrast(options: schema.Contrast, builder: PlanBuilder) -> None:
+    builder.add(Table((curves.contrast(int(options.level)),) * 3))
 
 
-@write.register
-def _filter(words: Filter, draft: Draft) -> None:
-    draft.add(*FILTERS[words.filter])
+@add_nodes.register
+def _filter(options: schema.Filter, builder: PlanBuilder) -> None:
+    builder.add(*FILTERS[options.filter])
 
 
 FILTERS: dict[FilterName, tuple[Node, ...]] = {
@@ -157,39 +138,39 @@ FILTERS: dict[FilterName, tuple[Node, ...]] = {
 }
 
 
-@write.register
-def _blur(words: BlurWords, draft: Draft) -> None:
-    radius = 0.0 if words.radius is UNSET else float(words.radius)
-    sigma = radius / 2 if words.sigma is UNSET else float(words.sigma)
+@add_nodes.register
+def _blur(options: schema.Blur, builder: PlanBuilder) -> None:
+    radius = 0.0 if options.radius is UNSET else float(options.radius)
+    sigma = radius / 2 if options.sigma is UNSET else float(options.sigma)
     if sigma > 0:
-        reach = max(1, ceil(3.5 * sigma))  # what lies further out weighs less than a level
-        draft.bracketed(Blur(sigma, min(reach, ceil(radius)) if radius > 0 else reach))
+        extent = max(1, ceil(3.5 * sigma))  # weights further out are less than a level
+        builder.add_premultiplied(Blur(sigma, min(extent, ceil(radius)) if radius > 0 else extent))
 
 
-@write.register
-def _enhance(words: EnhanceWords, draft: Draft) -> None:
-    draft.add(Enhance())
+@add_nodes.register
+def _enhance(options: schema.Enhance, builder: PlanBuilder) -> None:
+    builder.add(Enhance())
 
 
-@write.register
-def _flip(words: Flip, draft: Draft) -> None:
-    draft.add(Turn(mirror=True, quarters=0 if words.direction.sideways else 2))
+@add_nodes.register
+def _flip(options: schema.Flip, builder: PlanBuilder) -> None:
+    builder.add(Orient(mirror=True, quarters=0 if options.direction.sideways else 2))
 
 
-@write.register
-def _resize(words: Resize, draft: Draft) -> None:
-    draft.resample(resolve_size(words.width, words.height, draft.size))
+@add_nodes.register
+def _resize(options: schema.Resize, builder: PlanBuilder) -> None:
+    builder.resample(resolve_size(options.width, options.height, builder.size))
 
 
-@write.register
-def _zoom(words: Zoom, draft: Draft) -> None:
-    wanted = resolve_size(words.width, words.height, draft.size)
-    tenths = _zoom_tenths(words.level, wanted, draft.size)
-    draft.resample(Size(wanted.width * tenths // 10, wanted.height * tenths // 10))
+@add_nodes.register
+def _zoom(options: schema.Zoom, builder: PlanBuilder) -> None:
+    wanted = resolve_size(options.width, options.height, builder.size)
+    tenths = _zoom_tenths(options.level, wanted, builder.size)
+    builder.resample(Size(wanted.width * tenths // 10, wanted.height * tenths // 10))
 
 
 def _zoom_tenths(level: float, wanted: Size, image: Size) -> int:
-    """Find how far the wanted size may be multiplied before pixels run out."""
+    """Find how far the wanted size may be multiplied before the image is enlarged."""
     exact = max(Fraction(1), Fraction(repr(float(level))))
     tenths = ceil(exact * 2) * 5 if exact > 3 else rnd(exact * 10)
     while tenths > 10 and (
@@ -199,38 +180,38 @@ def _zoom_tenths(level: float, wanted: Size, image: Size) -> int:
     return tenths
 
 
-@write.register
-def _crop(words: CropWords, draft: Draft) -> None:
-    wanted = resolve_size(words.width, words.height, draft.size)
-    if words.fit:
-        _crop_to_fit(words, wanted, draft)
+@add_nodes.register
+def _crop(options: schema.Crop, builder: PlanBuilder) -> None:
+    wanted = resolve_size(options.width, options.height, builder.size)
+    if options.fit:
+        _crop_to_fit(options, wanted, builder)
         return
-    window = place(wanted, draft.size, words.gravity, words.xoffset, words.yoffset)
-    seen = window.within(draft.size)
+    window = place(wanted, builder.size, options.gravity, options.xoffset, options.yoffset)
+    seen = window.within(builder.size)
     if seen is None:
         raise TransformationFailed(
-            f"{draft.where}: crop area lies outside the image: {window} of {draft.size}"
+            f"{builder.where}: crop area lies outside the image: {window} of {builder.size}"
         )
-    draft.add(Crop(seen))
+    builder.add(Crop(seen))
 
 
-def _crop_to_fit(words: CropWords, wanted: Size, draft: Draft) -> None:
-    """Scale down until the window is just covered, then cut it, shifted inside."""
-    window = Size(min(wanted.width, draft.size.width), min(wanted.height, draft.size.height))
-    draft.resample(scale_to_cover(draft.size, window))
-    box = place(window, draft.size, words.gravity, words.xoffset, words.yoffset)
-    draft.add(Crop(box.pushed_into(draft.size)))
+def _crop_to_fit(options: schema.Crop, wanted: Size, builder: PlanBuilder) -> None:
+    """Scale down until the window is just covered, then crop it, shifted inside."""
+    window = Size(min(wanted.width, builder.size.width), min(wanted.height, builder.size.height))
+    builder.resample(scale_to_cover(builder.size, window))
+    box = place(window, builder.size, options.gravity, options.xoffset, options.yoffset)
+    builder.add(Crop(box.pushed_into(builder.size)))
 
 
-@write.register
-def _fitmethod(words: FitMethod, draft: Draft) -> None:
-    wanted = resolve_size(words.width, words.height, draft.size)
-    draft.resample(SCALED_SIZES[words.fit_type](draft.size, wanted))
-    if words.fit_type is FitType.CROPBOX:
-        draft.add(Crop(_anchored(wanted, draft.size, words.gravity)))
-    elif words.fit_type is FitType.LETTERBOX:
-        left, top, _, _ = _anchored(draft.size, wanted, words.gravity)
-        draft.add(Canvas(*wanted, left, top, _fill(words)))
+@add_nodes.register
+def _fitmethod(options: schema.FitMethod, builder: PlanBuilder) -> None:
+    wanted = resolve_size(options.width, options.height, builder.size)
+    builder.resample(SCALED_SIZES[options.fit_type](builder.size, wanted))
+    if options.fit_type is FitType.CROPBOX:
+        builder.add(Crop(_anchored(wanted, builder.size, options.gravity)))
+    elif options.fit_type is FitType.LETTERBOX:
+        left, top, _, _ = _anchored(builder.size, wanted, options.gravity)
+        builder.add(Canvas(*wanted, left, top, _fill(options)))
 
 
 SCALED_SIZES: dict[FitType, Callable[[Size, Size], Size]] = {
@@ -246,23 +227,25 @@ def _anchored(thing: Size, area: Size, gravity: Gravity) -> Box:
     return place(thing, area, gravity, AT_ANCHOR, AT_ANCHOR)
 
 
-def _fill(words: FitMethod) -> RGBA:
+def _fill(options: schema.FitMethod) -> RGBA:
     """Give the fill: the colour's own alpha (255 unless written) times the opacity."""
-    red, green, blue, alpha = words.color
-    return red, green, blue, rnd(Fraction(repr(float(words.opacity))) * alpha / 10)
+    red, green, blue, alpha = options.color
+    return red, green, blue, rnd(Fraction(repr(float(options.opacity))) * alpha / 10)
 
 
-@write.register
-def _rotate(words: RotateWords, draft: Draft) -> None:
-    quarters, odd = divmod(float(words.degrees), 90)
-    if odd == 0:
-        draft.add(Turn(quarters=int(quarters) % 4))
+@add_nodes.register
+def _rotate(options: schema.Rotate, builder: PlanBuilder) -> None:
+    quarters, remainder = divmod(float(options.degrees), 90)
+    if remainder == 0:
+        builder.add(Orient(quarters=int(quarters) % 4))
     else:
-        draft.bracketed(Rotate(float(words.degrees), *_turned_canvas(draft.size, words.degrees)))
+        builder.add_premultiplied(
+            Rotate(float(options.degrees), *_rotated_canvas(builder.size, options.degrees))
+        )
 
 
-def _turned_canvas(size: Size, degrees: float) -> Size:
-    """Give the canvas that a turned picture needs, rounded to the nearest pixel."""
+def _rotated_canvas(size: Size, degrees: float) -> Size:
+    """Give the canvas that a rotated image needs, rounded to the nearest pixel."""
     across, along = abs(cos(radians(degrees))), abs(sin(radians(degrees)))
     return Size(
         max(1, rnd(size.width * across + size.height * along)),
@@ -270,38 +253,38 @@ def _turned_canvas(size: Size, degrees: float) -> Size:
     )
 
 
-@write.register
-def _ulb(words: Ulb, draft: Draft) -> None:
-    draft.add(Crop(draft.known.measured[draft.index]))
+@add_nodes.register
+def _ulb(options: schema.Ulb, builder: PlanBuilder) -> None:
+    builder.add(Crop(builder.resolved.measured[builder.index]))
 
 
-@write.register
-def _watermark(words: Watermark, draft: Draft) -> None:
-    facts = _input_facts(words.key, draft)
-    mark = Draft(facts, draft.limits, draft.known, draft.where)
+@add_nodes.register
+def _watermark(options: schema.Watermark, builder: PlanBuilder) -> None:
+    facts = _input_facts(options.key, builder)
+    mark = PlanBuilder(facts, builder.limits, builder.resolved, builder.where)
     _to_working_image(mark)
-    mark.resample(resolve_size(words.width, words.height, mark.size, ruler=draft.size))
-    box = place(mark.size, draft.size, words.gravity, words.xoffset, words.yoffset)
-    draft.add(Overlay(Layer(words.key, facts, tuple(mark.nodes)), box.left, box.top))
+    mark.resample(resolve_size(options.width, options.height, mark.size, reference=builder.size))
+    box = place(mark.size, builder.size, options.gravity, options.xoffset, options.yoffset)
+    builder.add(Overlay(ImageLayer(options.key, facts, tuple(mark.nodes)), box.left, box.top))
 
 
-def _input_facts(key: str, draft: Draft) -> Facts:
-    found = draft.known.inputs.get(key)
+def _input_facts(key: str, builder: PlanBuilder) -> Facts:
+    found = builder.resolved.inputs.get(key)
     if found is None:
-        raise TransformationFailed(f"{draft.where}: no picture was given for {key!r}")
+        raise TransformationFailed(f"{builder.where}: no image was given for {key!r}")
     if isinstance(found, DarkroomError):
         raise found
-    allowed = draft.limits.max_watermark_pixels
+    allowed = builder.limits.max_watermark_pixels
     if found.size.pixels > allowed:
-        what = f"{draft.where}: the watermark is too large ({found.size})"
+        what = f"{builder.where}: the watermark is too large ({found.size})"
         raise LimitExceeded(what, "max_watermark_pixels", allowed, found.size.pixels, "pixels")
     return found
 
 
-@write.register
-def _annotation(words: Annotation, draft: Draft) -> None:
-    letters = letters_of(words, draft)
-    if any(line.strip() for line in letters.lines):
-        size = Size(letters.width, letters.height)
-        box = place(size, draft.size, words.gravity, words.xoffset, words.yoffset)
-        draft.add(Overlay(letters, box.left, box.top))
+@add_nodes.register
+def _annotation(options: schema.Annotation, builder: PlanBuilder) -> None:
+    text = text_layer_of(options, builder)
+    if any(line.strip() for line in text.lines):
+        size = Size(text.width, text.height)
+        box = place(size, builder.size, options.gravity, options.xoffset, options.yoffset)
+        builder.add(Overlay(text, box.left, box.top))

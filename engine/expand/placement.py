@@ -1,4 +1,4 @@
-"""From lengths, gravity and offsets of a request to sizes and windows in pixels."""
+"""Resolves lengths, gravity and offsets of a request to sizes and windows in pixels."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from engine.schema import Gravity, Height, Length, Offset, Width
 
 
 def resolve(length: Length, along: int, across: int) -> Fraction:
-    """Turn a length into pixels, unrounded.
+    """Convert a length to pixels, unrounded.
 
     `along` is the side that the length runs along, `across` the other one.
     """
@@ -18,16 +18,16 @@ def resolve(length: Length, along: int, across: int) -> Fraction:
 
 
 def resolve_size(
-    width: Width | UnsetType, height: Height | UnsetType, image: Size, ruler: Size | None = None
+    width: Width | UnsetType, height: Height | UnsetType, image: Size, reference: Size | None = None
 ) -> Size:
     """Give the size that a width and a height ask for on an image, both at least 1.
 
     A side that is not given follows the image's shape from the other, already rounded, one.
-    With neither, it is the image's own size. Relative units are measured on `ruler`, which
-    is the image unless told otherwise.
+    With neither, it is the image's own size. Relative units are measured on `reference`,
+    which is the image by default.
     """
-    ruler = ruler or image
-    wide, high = _side(width, *ruler), _side(height, *ruler.turned)
+    reference = reference or image
+    wide, high = _side(width, *reference), _side(height, *reference.transposed)
     if wide is None and high is None:
         return image
     if wide is None:
@@ -43,7 +43,7 @@ def _side(length: Length | UnsetType, along: int, across: int) -> int | None:
 
 def place(thing: Size, area: Size, gravity: Gravity, xoffset: Offset, yoffset: Offset) -> Box:
     """Put a thing into an area; offsets lead away from the edge that gravity holds it to."""
-    dx, dy = rnd(resolve(xoffset, *area)), rnd(resolve(yoffset, *area.turned))
+    dx, dy = rnd(resolve(xoffset, *area)), rnd(resolve(yoffset, *area.transposed))
     left = _anchor(area.width - thing.width, dx, "west", "east", gravity)
     top = _anchor(area.height - thing.height, dy, "north", "south", gravity)
     return Box(left, top, thing.width, thing.height)

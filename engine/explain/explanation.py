@@ -1,4 +1,4 @@
-"""What the engine will do and why: the plan before and after each pass, and what is shared.
+"""Explains a batch: each job's plan before and after each pass, and what jobs share.
 
 Only the source's header is read. The explanation is data (msgspec encodes it as JSON)
 that is also worth reading as text.
@@ -8,12 +8,20 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from engine.batch import Branch, share
-from engine.cost import Cost, cost_of, cost_of_batch, room_to_hold, sum_of
+from engine.batch import MergedPlan, merge_plans
+from engine.cost import Cost, cost_of, cost_of_batch, materialisation_budget, total_cost
 from engine.errors import DarkroomError
-from engine.execute import NO_INPUTS, Inputs, facts_of_input, kin, mode_of, plan, those_that_hold
-from engine.expand import NOTHING_MORE, Known, expand
-from engine.explain.tree import TreeBranch, shown, tree_lines
+from engine.execute import (
+    NO_INPUTS,
+    Inputs,
+    count_materialising,
+    facts_of_input,
+    mode_of,
+    plan,
+    sharing_groups,
+)
+from engine.expand import NOTHING_RESOLVED, Resolved, expand
+from engine.explain.tree import TreeBranch, tree_lines, tree_of
 from engine.geometry import Box
 from engine.ir import Frame, Node, Plan, lines
 from engine.limits import DEFAULT_LIMITS, EngineLimits
@@ -24,7 +32,7 @@ from engine.vips import read_facts
 
 
 class Step(Struct, frozen=True):
-    """One node: its content, and the frame that it makes."""
+    """One node: its text, and its output frame."""
 
     text: str
     frame: Frame
@@ -45,7 +53,7 @@ class Refusal(Struct, frozen=True):
 
 
 class JobExplanation(Struct, frozen=True):
-    """One job: its plan as it changes and what it would take alone, or why there is none."""
+    """One job: its plan as it changes and what it would cost alone, or why there is none."""
 
     destination: str
     save: str = ""
@@ -61,15 +69,16 @@ class JobExplanation(Struct, frozen=True):
             "\n".join([f"  {stage.name}", *(step.text for step in stage.steps)])
             for stage in self.stages
         ]
-        assumed = [f"  assumed: {words}" for words in self.assumptions]
-        taken = f"  takes {self.cost}"
-        return "\n".join([self.destination, *assumed, *blocks, f"  save as {self.save}", taken])
+        assumed = [f"  assumed: {each}" for each in self.assumptions]
+        cost = f"  takes {self.cost}"
+        return "\n".join([self.destination, *assumed, *blocks, f"  save as {self.save}", cost])
 
 
 class Explanation(Struct, frozen=True):
-    """A batch: what the header told, what will be done for each job, and what they share.
+    """A batch: the source's facts, each job's plan, and the merged plans.
 
-    Each of the `trees` decodes the source once. `cost` is that of all jobs together.
+    Each of the `trees`, the merged plans, decodes the source once. `cost` is that of all jobs
+    together.
     """
 
     facts: Facts
@@ -94,50 +103,50 @@ def explain(
     inputs: Inputs = NO_INPUTS,
     limits: EngineLimits = DEFAULT_LIMITS,
 ) -> Explanation:
-    """Plan every job without doing it; raises what `read_facts` raises.
+    """Plan every job without executing it; raises what `read_facts` raises.
 
-    A watermark that is not among `inputs` refuses its jobs, as it would end them.
+    Jobs whose watermark is not among `inputs` are refused, as they would fail.
     """
     facts = read_facts(source, limits)
-    known = Known({key: facts_of_input(key, inputs[key], limits) for key in inputs})
-    return explain_facts(facts, jobs, known, limits)
+    resolved = Resolved({key: facts_of_input(key, inputs[key], limits) for key in inputs})
+    return explain_facts(facts, jobs, resolved, limits)
 
 
 def explain_facts(
     facts: Facts,
     jobs: Sequence[Job],
-    known: Known = NOTHING_MORE,
+    resolved: Resolved = NOTHING_RESOLVED,
     limits: EngineLimits = DEFAULT_LIMITS,
 ) -> Explanation:
-    """Explain what would be done with a source of which only the facts are at hand."""
+    """Explain what would be done with a source of which only the facts are known."""
     explained: list[JobExplanation] = []
     plans: dict[int, Plan] = {}
-    known_at_once: dict[int, Plan] = {}
-    looks: dict[tuple[Node, ...], Plan] = {}
+    header_plans: dict[int, Plan] = {}
+    measuring_plans: dict[tuple[Node, ...], Plan] = {}
     for index, job in enumerate(jobs):
-        words, made, looked = _explain_job(job, facts, limits, known)
-        explained.append(words)
-        looks |= {look.nodes: look for look in looked}
-        if made is not None:
-            plans[index] = made
-            known_at_once[index] = looked[0] if looked else made
-    to_the_letter = {i for i, job in enumerate(jobs) if mode_of(job, limits) is Mode.EXACT}
-    groups = kin(jobs, known_at_once)
-    trees: list[Branch] = []
+        explanation, planned, measuring = _explain_job(job, facts, limits, resolved)
+        explained.append(explanation)
+        measuring_plans |= {each.nodes: each for each in measuring}
+        if planned is not None:
+            plans[index] = planned
+            header_plans[index] = measuring[0] if measuring else planned
+    exact_jobs = {i for i, job in enumerate(jobs) if mode_of(job, limits) is Mode.EXACT}
+    groups = sharing_groups(jobs, header_plans)
+    merged: list[MergedPlan] = []
     for group in groups:
-        some = {index: plans[index] for index in group}
-        room = room_to_hold(some.values(), limits) // those_that_hold(groups)
-        trees += share(some, room, to_the_letter)
-    cost = cost_of_batch(plans, trees, looks.values())
-    return Explanation(facts, tuple(explained), tuple(map(shown, trees)), cost)
+        members = {index: plans[index] for index in group}
+        budget = materialisation_budget(members.values(), limits) // count_materialising(groups)
+        merged += merge_plans(members, budget, exact_jobs)
+    cost = cost_of_batch(plans, merged, measuring_plans.values())
+    return Explanation(facts, tuple(explained), tuple(map(tree_of, merged)), cost)
 
 
 def _explain_job(
-    job: Job, facts: Facts, limits: EngineLimits, known: Known
+    job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved
 ) -> tuple[JobExplanation, Plan | None, list[Plan]]:
-    """Explain a job by itself; gives its plan and those that look at pixels before, too."""
+    """Explain a job by itself; gives its plan and the plans that measure pixels before, too."""
     try:
-        expanded, looks = _expand_by_assumption(job, facts, limits, known)
+        expanded, measuring = _expand_by_assumption(job, facts, limits, resolved)
     except DarkroomError as error:
         refusal = Refusal(error.code, error.message)
         return JobExplanation(job.destination.written, refusal=refusal), None, []
@@ -147,31 +156,31 @@ def _explain_job(
         if after is not before:
             stages.append(_stage(name, after))
 
-    made = optimise(expanded, mode_of(job, limits), observer=observe)
+    planned = optimise(expanded, mode_of(job, limits), observer=observe)
     explanation = JobExplanation(
         job.destination.written,
         str(expanded.save),
         tuple(stages),
-        tuple(f"transformations[{look.awaits}] (ulb) finds no bars" for look in looks),
-        sum_of(map(cost_of, [*looks, made])),
+        tuple(f"transformations[{each.needs_pixels}] (ulb) finds no bars" for each in measuring),
+        total_cost(map(cost_of, [*measuring, planned])),
     )
-    return explanation, made, looks
+    return explanation, planned, measuring
 
 
 def _expand_by_assumption(
-    job: Job, facts: Facts, limits: EngineLimits, known: Known
+    job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved
 ) -> tuple[Plan, list[Plan]]:
-    """Expand a job as if nothing were found where pixels would have to be looked at.
+    """Expand a job as if no bars were found where pixels would have to be measured.
 
-    Gives the plans that look, too.
+    Gives the plans that measure, too.
     """
     measured: dict[int, Box] = {}
-    looks: list[Plan] = []
-    known = Known(known.inputs, measured)
-    while (made := plan(job, facts, limits, known)).awaits is not None:
-        measured[made.awaits] = Box(0, 0, *made.frame.size)
-        looks.append(made)
-    return expand(job, facts, limits, known), looks
+    measuring: list[Plan] = []
+    resolved = Resolved(resolved.inputs, measured)
+    while (planned := plan(job, facts, limits, resolved)).needs_pixels is not None:
+        measured[planned.needs_pixels] = Box(0, 0, *planned.frame.size)
+        measuring.append(planned)
+    return expand(job, facts, limits, resolved), measuring
 
 
 def _stage(name: str, plan: Plan) -> Stage:

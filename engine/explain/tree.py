@@ -1,15 +1,15 @@
-"""A tree of shared work as it is shown: data that JSON can hold, and lines of text."""
+"""Merged plans as they are shown: data for JSON, and lines of text."""
 
 from collections.abc import Iterator
 
 from msgspec import Struct
 
-from engine.batch import Branch
+from engine.batch import MergedPlan
 from engine.ir import Access, Frame, Locality, Node
 
 
 class TreeStep(Struct, frozen=True):
-    """One node of a branch: its name and content, the frame that it makes, how it reads."""
+    """One node: its name and detail, its output frame, its locality and access."""
 
     name: str
     words: str
@@ -22,16 +22,16 @@ class TreeStep(Struct, frozen=True):
 
 
 class TreeSave(Struct, frozen=True):
-    """A job, by its place in the batch, that saves what comes out of a branch, and how."""
+    """A job, by its index in the batch, that saves the output of a branch, and how."""
 
     job: int
     save: str
 
 
 class TreeBranch(Struct, frozen=True):
-    """A run of steps, and who reads what comes out: jobs that save it, further branches.
+    """A run of steps, and the readers of its output: jobs that save it, further branches.
 
-    `held_bytes` of pixels are kept in memory because several read them; 0 if it is one.
+    `held_bytes` of pixels are materialised because they have several readers; 0 for one.
     """
 
     steps: tuple[TreeStep, ...]
@@ -43,21 +43,21 @@ class TreeBranch(Struct, frozen=True):
         return "\n".join(tree_lines(self))
 
 
-def shown(branch: Branch) -> TreeBranch:
-    """Give a branch, and all that grows from it, as data."""
+def tree_of(merged: MergedPlan) -> TreeBranch:
+    """Give a merged plan, with its children, as data."""
     return TreeBranch(
-        tuple(_steps(branch)),
-        branch.frame.bytes if branch.held else 0,
-        tuple(TreeSave(job, str(save)) for job, save in branch.saves.items()),
-        tuple(map(shown, branch.branches)),
+        tuple(_steps(merged)),
+        merged.frame.bytes if merged.materialised else 0,
+        tuple(TreeSave(job, str(save)) for job, save in merged.saves.items()),
+        tuple(map(tree_of, merged.children)),
     )
 
 
-def _steps(branch: Branch) -> Iterator[TreeStep]:
-    frame = branch.given
-    for node in branch.nodes:
+def _steps(merged: MergedPlan) -> Iterator[TreeStep]:
+    frame = merged.given
+    for node in merged.nodes:
         frame = node.frame(frame)
-        yield TreeStep(_name(node), node.words, frame, node.locality, node.access)
+        yield TreeStep(_name(node), node.detail, frame, node.locality, node.access)
 
 
 def _name(node: Node) -> str:
@@ -65,16 +65,17 @@ def _name(node: Node) -> str:
 
 
 def tree_lines(branch: TreeBranch, lead: str = "", tail: str = "") -> Iterator[str]:
-    """Draw a tree: for each branch what it does, what comes out, who is served."""
-    yield f"{lead}{_words(branch)}"
+    """Draw a tree: for each branch its steps, its output, and the jobs that save it."""
+    yield f"{lead}{_line(branch)}"
     last = len(branch.branches) - 1
     for place, each in enumerate(branch.branches):
         here, below = ("└─ ", "   ") if place == last else ("├─ ", "│  ")
         yield from tree_lines(each, tail + here, tail + below)
 
 
-def _words(branch: TreeBranch) -> str:
+def _line(branch: TreeBranch) -> str:
     steps = " → ".join(map(str, branch.steps))
-    held = f", {branch.held_bytes / 1e6:.1f} MB held" if branch.held_bytes else ""
+    megabytes = f"{branch.held_bytes / 1e6:.1f} MB"
+    materialised = f", {megabytes} materialised" if branch.held_bytes else ""
     saves = "".join(f" ⇒ job {each.job} {each.save}" for each in branch.saves)
-    return f"{steps}  {branch.steps[-1].frame}{held}{saves}"
+    return f"{steps}  {branch.steps[-1].frame}{materialised}{saves}"

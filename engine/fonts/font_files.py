@@ -1,7 +1,7 @@
-"""Font files: the faces that are in them, and the characters that a face can draw.
+"""Reads font files: their faces, and the characters that a face can draw.
 
-HarfBuzz reads them. A face is known as fontconfig knows it: by the family of its name table
-(name 1), and bold or italic by what it says of itself.
+HarfBuzz reads them. A face is named as fontconfig names it: by the family of its name table
+(name 1), and bold or italic by its own style values.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ BOLD = 600  # the least weight that counts as bold
 
 
 class Style(Enum):
-    """How a face differs from the others of its family, as it is asked for by name."""
+    """The style of a face within its family, as it is requested by name."""
 
     REGULAR = "Regular"
     BOLD = "Bold"
@@ -29,13 +29,13 @@ class Style(Enum):
 
 
 class Face(Struct, frozen=True):
-    """One font: a family in one style, and where it lies."""
+    """One font: a family in one style, and the path of its file."""
 
     family: str
     style: Style
     path: str
     number: int = 0
-    """Its place in a collection."""
+    """Its index in a collection."""
 
     @property
     def name(self) -> str:
@@ -50,9 +50,9 @@ class Face(Struct, frozen=True):
 
 
 def read_folder(folder: Path) -> tuple[Face, ...]:
-    """Read the faces of a folder and of those in it, in the order of their paths.
+    """Read the faces of a folder and its subfolders, in the order of their paths.
 
-    What is hidden and what does not end like a font is passed over. Raises UnusableFonts if
+    Hidden files and files without a font's ending are ignored. Raises UnusableFonts if
     there is no such folder, nothing in it, or a font that cannot be read.
     """
     if not folder.is_dir():

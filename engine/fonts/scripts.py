@@ -1,4 +1,4 @@
-"""Scripts, each by a sample that a font must be able to write to be said to cover it."""
+"""Scripts, each with a sample; a font covers a script if it can draw the whole sample."""
 
 from engine.fonts.typefaces import needed
 

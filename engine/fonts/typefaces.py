@@ -1,8 +1,8 @@
-"""Which fonts there are, which one a name means, and which ones lend it characters.
+"""The fonts that may be used: found by name, with fallback fonts for missing characters.
 
-Text is drawn in the fonts of the house, which lie in `FOLDER`, and in those of a folder that
-an operator adds; the machine's own fonts are never asked. So a picture comes out the same on
-every machine, and a font or a character that is not here is an error by name.
+Text is drawn in the fonts that are shipped in `FOLDER`, and in those of a folder that an
+operator adds; the machine's own fonts are never used. So an image comes out the same on every
+machine, and a font or a character that is missing is an error that names it.
 """
 
 import difflib
@@ -43,27 +43,27 @@ IGNORABLE = re.compile(
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 AS_EMOJI = "\ufe0f"  # asks that the character before it be shown as an emoji
-FIRST_EMOJI = 0x2000  # what lies below is shown as an emoji only when that is asked for
+FIRST_EMOJI = 0x2000  # characters below are shown as emoji only with AS_EMOJI
 
 
 class Typefaces:
     """The faces that may be used, found by name."""
 
-    def __init__(self, house: Sequence[Face]) -> None:
+    def __init__(self, shipped: Sequence[Face]) -> None:
         self.faces: tuple[Face, ...] = ()
-        self._house = {face.family for face in house}
-        self._take(house)
+        self._shipped = {face.family for face in shipped}
+        self._register(shipped)
 
     def add(self, folder: Path) -> None:
-        """Let the fonts of a folder be used too; raises UnusableFonts.
+        """Add the fonts of a folder; raises UnusableFonts.
 
-        A face of a family and style that is here already is passed over: the house's come
-        first, then the order of paths.
+        A face of a family and style that exists already is ignored: shipped fonts have
+        precedence, then the order of paths decides.
         """
-        self._take(read_folder(folder))
+        self._register(read_folder(folder))
 
     def find(self, name: str) -> Face:
-        """Give the face that a name stands for: a family, which a style may follow.
+        """Find a face by name: a family, optionally followed by a style.
 
         Case does not matter, and "Oblique" is read as "Italic". Raises UnknownFont.
         """
@@ -75,42 +75,42 @@ class Typefaces:
         raise UnknownFont(f"unknown font {name!r}{hint}")
 
     def faces_for(self, face: Face, text: str) -> tuple[Face, ...]:
-        """Give a face and those that lend it the characters of a text that it has not.
+        """Give a face, and the fallback faces for the characters of a text that it lacks.
 
-        First are asked the operator's families, in the order of their paths, then `FALLBACK`.
-        Raises MissingGlyph for what none has.
+        The operator's families are tried first, in the order of their paths, then `FALLBACK`.
+        Raises MissingGlyph for characters that none has.
         """
         missing = needed(text)
         emoji = self._emoji_in(text, missing)
         chosen = [face]
         missing -= face.characters
-        for other in self._lenders(face.style) if missing else ():
+        for other in self._fallback_faces(face.style) if missing else ():
             if found := missing & other.characters:
                 chosen.append(other)
                 missing -= found
         if missing:
-            raise MissingGlyph(f"no font here has {_told(missing)}")
+            raise MissingGlyph(f"no font here has {_listed(missing)}")
         return (*chosen, *(e for e in emoji if e not in chosen))
 
     def origin(self, face: Face) -> str:
         """Tell where a face comes from: "shipped", or its file in the operator's folder."""
-        return "shipped" if face.family in self._house else face.path
+        return "shipped" if face.family in self._shipped else face.path
 
     def aliases(self, family: str) -> list[str]:
         """List the other names of a family."""
         return [alias for alias, meant in self._aliases() if meant == family]
 
-    def _take(self, faces: Iterable[Face]) -> None:
-        here = {_key(face.name): face for face in self.faces}
+    def _register(self, faces: Iterable[Face]) -> None:
+        by_key = {_key(face.name): face for face in self.faces}
         for face in faces:
-            here.setdefault(_key(face.name), face)
-        self.faces = tuple(here.values())
+            by_key.setdefault(_key(face.name), face)
+        self.faces = tuple(by_key.values())
         self._families: dict[str, dict[Style, Face]] = {}
         for face in self.faces:
             self._families.setdefault(face.family, {})[face.style] = face
-        self._names = {_key(name): (name, face) for name, face in self._spellings()}
+        self._names = {_key(name): (name, face) for name, face in self._all_names()}
 
-    def _spellings(self) -> Iterator[tuple[str, Face]]:
+    def _all_names(self) -> Iterator[tuple[str, Face]]:
         named = [(family, family) for family in self._families]
         for name, family in [*self._aliases(), *named]:
             for style, face in self._families[family].items():
@@ -119,12 +119,12 @@ class Typefaces:
                     yield name, face
 
     def _aliases(self) -> list[tuple[str, str]]:
-        """Give the aliases, but for those that are a family's own name."""
+        """Give the aliases, except those that are a family's own name."""
         own = {_key(family) for family in self._families}
         return [(alias, family) for alias, family in ALIASES.items() if _key(alias) not in own]
 
-    def _lenders(self, style: Style) -> Iterator[Face]:
-        added = [family for family in self._families if family not in self._house]
+    def _fallback_faces(self, style: Style) -> Iterator[Face]:
+        added = [family for family in self._families if family not in self._shipped]
         for family in (*added, *FALLBACK):
             yield self._nearest(family, style)
 
@@ -133,7 +133,7 @@ class Typefaces:
         return faces.get(style) or faces.get(Style.REGULAR) or next(iter(faces.values()))
 
     def _emoji_in(self, text: str, characters: set[int]) -> list[Face]:
-        """Give the emoji font for text in which Pango may see one, whoever else has it."""
+        """Give the emoji font where Pango may see emoji, even if another font has them."""
         emoji = self._nearest(EMOJI, Style.REGULAR)
         seen = {c for c in characters if c >= FIRST_EMOJI}
         return [emoji] if AS_EMOJI in text or seen & emoji.characters else []
@@ -148,17 +148,17 @@ def _key(name: str) -> str:
     return " ".join(name.casefold().split()).replace("oblique", "italic")
 
 
-def _told(characters: set[int]) -> str:
+def _listed(characters: set[int]) -> str:
     """Name some of the characters."""
     some = sorted(characters)[:3]
-    told = [f"U+{c:04X} ({unicodedata.name(chr(c), 'no name')})" for c in some]
+    names = [f"U+{c:04X} ({unicodedata.name(chr(c), 'no name')})" for c in some]
     more = [f"{len(characters) - 3} more"] if len(characters) > 3 else []
-    return " and ".join(filter(None, [", ".join((told + more)[:-1]), (told + more)[-1]]))
+    return " and ".join(filter(None, [", ".join((names + more)[:-1]), (names + more)[-1]]))
 
 
 TYPEFACES = Typefaces(read_folder(FOLDER))
 
 
 def add_fonts(folder: Path) -> None:
-    """Let text use the fonts of a folder from now on, in this process; raises UnusableFonts."""
+    """Add the fonts of a folder in this process; raises UnusableFonts."""
     TYPEFACES.add(folder)

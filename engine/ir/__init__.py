@@ -1,4 +1,4 @@
-"""Intermediate representation: plans, nodes, what makes a plan legal, what of it streams.
+"""Intermediate representation: plans, nodes, the rules for legal plans, and scheduling.
 
 Knows no pyvips, and of the request schema its enums alone.
 """
@@ -14,33 +14,33 @@ from engine.ir.nodes import (
     Decode,
     Enhance,
     Flatten,
-    Layer,
-    Letters,
+    ImageLayer,
     Luma,
     Mask,
+    Orient,
     Overlay,
     Premultiply,
     Resample,
     Rotate,
     SelectiveBlur,
     Table,
+    TextLayer,
     Tint,
     Toned,
     ToSrgb,
-    Turn,
     Unpremultiply,
 )
 from engine.ir.plan import Access, Frame, Locality, Node, Plan, Save, frames_of, lines, source_frame
-from engine.ir.schedule import AVERAGED, Before, Stage, held_as_rows, stages, streams
+from engine.ir.schedule import BLOCK_AVERAGED, Buffering, Stage, needs_row_cache, stages, streams
 from engine.ir.verifier import verify
 
 __all__ = [
-    "AVERAGED",
+    "BLOCK_AVERAGED",
     "IDENTITY",
     "RGBA",
     "Access",
-    "Before",
     "Blur",
+    "Buffering",
     "Canvas",
     "Clamp",
     "Convolve",
@@ -50,12 +50,12 @@ __all__ = [
     "Enhance",
     "Flatten",
     "Frame",
-    "Layer",
-    "Letters",
+    "ImageLayer",
     "Locality",
     "Luma",
     "Mask",
     "Node",
+    "Orient",
     "Overlay",
     "Plan",
     "Premultiply",
@@ -65,15 +65,15 @@ __all__ = [
     "SelectiveBlur",
     "Stage",
     "Table",
+    "TextLayer",
     "Tint",
     "ToSrgb",
     "Toned",
-    "Turn",
     "Unpremultiply",
     "frames_of",
-    "held_as_rows",
     "lines",
     "luma",
+    "needs_row_cache",
     "source_frame",
     "stages",
     "streams",

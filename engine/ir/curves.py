@@ -1,4 +1,4 @@
-"""The pointwise types as tables: what each makes of the 256 values of a band.
+"""Pointwise transformations as look-up tables: the 256 values of a band, mapped.
 
 A table is 256 bytes. The formulas are those of GD's `imagefilter`, as Photon calls it.
 """
@@ -22,7 +22,7 @@ def add(amount: int) -> Curve:
 
 @cache
 def contrast(level: int) -> Curve:
-    """Spread values from the middle; the order of the arithmetic is part of the result."""
+    """Spread values around the middle; the order of the arithmetic matters for the result."""
     factor = ((100 + level) / 100) * ((100 + level) / 100)
 
     def spread(value: int) -> int:

@@ -1,9 +1,9 @@
-"""The nodes of a plan: each one step, with what it needs to know and what it makes.
+"""The nodes of a plan: each one operation, with its parameters and its output frame.
 
-What every node tells of itself is described in `engine.ir.Node`.
+What all nodes have in common is described in `engine.ir.plan.Node`.
 """
 
-# ruff: noqa: D102 - frame, access, halo and words are described once, in Node
+# ruff: noqa: D102 - frame, access, halo and detail are described once, in Node
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,7 +33,7 @@ class Decode(Node, frozen=True):
         return replace(given, width=wide, height=high, pages=self.pages)
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         shrink = f"1/{self.shrink}" if self.shrink > 1 else ""
         pages = f"{self.pages} frames" if self.pages > 1 else ""
         return " ".join(filter(None, [shrink, pages]))
@@ -48,12 +48,12 @@ class ToSrgb(Node, frozen=True):
         return replace(given, bands=3, depth=8)
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         return "through its ICC profile" if self.profile else ""
 
 
-class Turn(Node, frozen=True):
-    """One of the eight turns of a square: mirror left and right, then turn clockwise.
+class Orient(Node, frozen=True):
+    """One of the eight orientation transforms: mirror left and right, then turn clockwise.
 
     `quarters` counts the quarter turns, 0 to 3.
     """
@@ -63,8 +63,8 @@ class Turn(Node, frozen=True):
     quarters: int = 0
 
     @classmethod
-    def of_orientation(cls, orientation: int) -> "Turn":
-        """Give the turn that makes a picture with this EXIF orientation upright."""
+    def of_orientation(cls, orientation: int) -> "Orient":
+        """Give the transform that makes an image with this EXIF orientation upright."""
         mirror, quarters = _ORIENTATIONS[orientation]
         return cls(mirror, quarters)
 
@@ -75,16 +75,16 @@ class Turn(Node, frozen=True):
     def frame(self, given: Frame) -> Frame:
         return given.sized(given.height, given.width) if self.quarters % 2 else given
 
-    def then(self, after: "Turn") -> "Turn":
-        """Give the one turn that does this and then another."""
+    def followed_by(self, after: "Orient") -> "Orient":
+        """Give the one transform that does this and then another."""
         own = -self.quarters if after.mirror else self.quarters
-        return Turn(self.mirror != after.mirror, (own + after.quarters) % 4)
+        return Orient(self.mirror != after.mirror, (own + after.quarters) % 4)
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         mirror = "mirror" if self.mirror else ""
-        turn = f"{self.quarters * 90}°" if self.quarters else ""
-        return " ".join(filter(None, [mirror, turn])) or "nothing"
+        angle = f"{self.quarters * 90}°" if self.quarters else ""
+        return " ".join(filter(None, [mirror, angle])) or "nothing"
 
 
 _ORIENTATIONS = {
@@ -103,7 +103,7 @@ class Crop(Node, frozen=True):
         return given.sized(*self.box.size)
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         return str(self.box)
 
 
@@ -118,14 +118,14 @@ class Resample(Node, frozen=True):
         return given.sized(self.width, self.height)
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         return f"to {self.width}×{self.height}"
 
 
 class Rotate(Node, frozen=True):
-    """Turn clockwise on a canvas of a size, centre to centre; what is uncovered is clear.
+    """Rotate clockwise on a canvas of a size, centre to centre; the corners are transparent.
 
-    With `on_white`, which takes a picture without alpha, it is white instead.
+    With `on_white`, which is for images without alpha, they are white instead.
     """
 
     locality = Locality.GEOMETRIC
@@ -144,12 +144,12 @@ class Rotate(Node, frozen=True):
         return replace(given, width=self.width, height=self.height, alpha=True, premultiplied=True)
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         return f"{self.degrees:g}°{' on white' if self.on_white else ''}"
 
 
 class Canvas(Node, frozen=True):
-    """Put the picture on a coloured canvas, its corner at `left`, `top`."""
+    """Put the image on a coloured canvas, its corner at `left`, `top`."""
 
     locality = Locality.GEOMETRIC
     width: int
@@ -163,8 +163,8 @@ class Canvas(Node, frozen=True):
         return replace(given, width=self.width, height=self.height, alpha=alpha)
 
     @property
-    def words(self) -> str:
-        return f"{_hexadecimal(self.colour)}, picture at {self.left:+d}{self.top:+d}"
+    def detail(self) -> str:
+        return f"{_hexadecimal(self.colour)}, image at {self.left:+d}{self.top:+d}"
 
 
 class Table(Node, frozen=True):
@@ -173,7 +173,7 @@ class Table(Node, frozen=True):
     tables: tuple[bytes, ...]
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         return _curves(self.tables)
 
 
@@ -193,7 +193,7 @@ class Tint(Node, frozen=True):
         return replace(given, bands=3)
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         return _curves(self.tables)
 
 
@@ -207,7 +207,7 @@ class Toned(Node, frozen=True):
     tints: tuple[bytes, ...]
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         return f"{_curves(self.tables)} → {_curves(self.tints)}"
 
 
@@ -226,11 +226,11 @@ class Unpremultiply(Node, frozen=True):
 
 
 class Clamp(Node, frozen=True):
-    """Cut premultiplied colours off at their alpha, as dividing and multiplying again would."""
+    """Clip premultiplied colours to their alpha, as dividing and multiplying again would."""
 
 
 class Flatten(Node, frozen=True):
-    """Lay the picture on white and drop its alpha; tells if colours are `premultiplied`."""
+    """Flatten onto white and drop alpha; `premultiplied` says whether colours are."""
 
     premultiplied: bool = False
 
@@ -254,7 +254,7 @@ class Convolve(Node, frozen=True):
         return 1
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         rows = (self.mask[at : at + 3] for at in (0, 3, 6))
         mask = "/".join(" ".join(map(str, row)) for row in rows)
         return f"{mask}, ÷{self.divisor} {self.offset:+d}"
@@ -283,8 +283,8 @@ class Enhance(Node, frozen=True):
 class Blur(Node, frozen=True):
     """A Gaussian of `sigma` pixels cut off at `radius`, in floats.
 
-    With `integers`, weights and the picture between the two directions are whole numbers.
-    With a `shrink` above 1 it works on a picture that many times smaller.
+    With `integers`, weights and the image between the two directions are whole numbers.
+    With a `shrink` above 1 it works on an image that many times smaller.
     """
 
     locality = Locality.NEIGHBOURHOOD
@@ -298,14 +298,14 @@ class Blur(Node, frozen=True):
         return self.radius
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         how = "in integers" if self.integers else ""
         small = f"at 1/{self.shrink}" if self.shrink > 1 else ""
         return " ".join(filter(None, [f"σ {self.sigma:g} radius {self.radius}", how, small]))
 
 
-class Layer(Struct, frozen=True, tag=True):
-    """Another picture, made ready to be laid over: what is done to it, from decoding on."""
+class ImageLayer(Struct, frozen=True, tag=True):
+    """Another image to be laid over this one: its nodes, from decoding on."""
 
     source: str
     facts: Facts
@@ -313,18 +313,18 @@ class Layer(Struct, frozen=True, tag=True):
 
     @property
     def frame(self) -> Frame:
-        """The frame that it comes to."""
+        """Its frame after the last node."""
         return frames_of(self.facts, self.nodes)[-1]
 
     def __str__(self) -> str:
         return f"{self.source} {self.frame}"
 
 
-class Letters(Struct, frozen=True, tag=True):
+class TextLayer(Struct, frozen=True, tag=True):
     """Lines of text; `size` is the em in pixels.
 
-    `fonts` are the one that was asked for, then those that lend it characters.
-    `width` and `height` are those of the logical box, which the lines share evenly.
+    `fonts` are the requested one, then the fallback fonts that are needed.
+    `width` and `height` are those of the logical box, divided evenly among the lines.
     """
 
     lines: tuple[str, ...]
@@ -341,14 +341,14 @@ class Letters(Struct, frozen=True, tag=True):
 
 
 class Overlay(Node, frozen=True):
-    """Lay a picture or text over this one, its corner at `left`, `top`; clipped to it."""
+    """Lay an image or text over this one, its corner at `left`, `top`; clipped to it."""
 
-    layer: Layer | Letters
+    layer: ImageLayer | TextLayer
     left: int
     top: int
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         return f"{self.layer} at {self.left:+d}{self.top:+d}"
 
 

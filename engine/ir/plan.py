@@ -1,11 +1,11 @@
-"""The machine's words: what is done to a picture, node by node.
+"""The intermediate representation (IR): what is done to an image, node by node.
 
 A plan is the facts of its source, a list of nodes and how the result is saved. A node is a
 value: frozen, hashable, equal to another with the same content. It holds numbers only, so
-equal beginnings of two plans compare equal and a plan can be written as JSON. Each node
-tells the frame that it makes of a frame, how far it looks (its locality) and in which
-order it reads (its access). The nodes are in `engine.nodes`, what is legal is written in
-`engine.spec`.
+equal prefixes of two plans compare equal and a plan can be written as JSON. Each node gives
+its output frame for an input frame, which pixels it depends on (its locality) and in which
+order it reads them (its access). The nodes are in `engine.ir.nodes`, the rules for legal
+plans in `engine.ir.verifier`.
 """
 
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ from engine.sources import Facts
 
 
 class Locality(Enum):
-    """What a node must see to make one pixel."""
+    """Which pixels of its input a node needs for one pixel of its output."""
 
-    POINTWISE = "pointwise"  # that pixel
-    NEIGHBOURHOOD = "neighbourhood"  # what lies within its halo
+    POINTWISE = "pointwise"  # the same pixel
+    NEIGHBOURHOOD = "neighbourhood"  # those within its halo
     GEOMETRIC = "geometric"  # pixels elsewhere, known in advance
-    GLOBAL = "global"  # the whole picture
+    GLOBAL = "global"  # all of them
 
 
 class Access(Enum):
@@ -38,9 +38,9 @@ class Access(Enum):
 
 
 class Frame(Struct, frozen=True):
-    """The shape of a picture between two nodes.
+    """The shape of an image between two nodes.
 
-    `bands` counts colours (1, 3, or 4 for CMYK), `depth` is in bits. `premultiplied` tells
+    `bands` counts colours (1, 3, or 4 for CMYK), `depth` is in bits. `premultiplied` says
     whether colours are multiplied by alpha. `pages` counts the frames of an animation, which
     all have this shape.
     """
@@ -60,16 +60,16 @@ class Frame(Struct, frozen=True):
 
     @property
     def bytes(self) -> int:
-        """How much memory such a picture takes."""
+        """How much memory such an image takes."""
         return self.size.pixels * (self.bands + self.alpha) * (self.depth // 8)
 
     def sized(self, width: int, height: int) -> "Frame":
-        """The same kind of picture at another size."""
+        """The same kind of image at another size."""
         return replace(self, width=width, height=height)
 
     @property
     def kind(self) -> str:
-        """Bands and depth in a word, such as ``RGBA`` or ``RGBA*`` when premultiplied."""
+        """Bands and depth in short, such as ``RGBA`` or ``RGBA*`` when premultiplied."""
         name = {1: "grey", 3: "RGB", 4: "CMYK"}[self.bands]
         deep = "" if self.depth == 8 else str(self.depth)
         return f"{name}{'A' if self.alpha else ''}{'*' if self.premultiplied else ''}{deep}"
@@ -91,16 +91,16 @@ class Node(Struct, frozen=True, tag_field="node", tag=str.lower):
 
     @property
     def halo(self) -> int:
-        """How many pixels around one that it reads, for neighbourhood nodes."""
+        """How many pixels around one it reads, for neighbourhood nodes."""
         return 0
 
     def frame(self, given: Frame) -> Frame:
-        """Tell the frame that comes out, for a frame that goes in."""
+        """Give the output frame for an input frame."""
         return given
 
     @property
-    def words(self) -> str:
-        """Its content in a few words."""
+    def detail(self) -> str:
+        """Its parameters, for people to read."""
         return ""
 
 
@@ -108,7 +108,7 @@ class Save(Struct, frozen=True):
     """How the result is written.
 
     `quality` is 1 to 100 and matters only where something is lost. `options` are those of
-    the format; None stands for its defaults. `rights` tells whether the source's artist and
+    the format; None stands for its defaults. `rights` says whether the source's artist and
     copyright are kept.
     """
 
@@ -126,14 +126,15 @@ class Save(Struct, frozen=True):
 class Plan(Struct, frozen=True, dict=True):
     """One job: the source's facts, the nodes from decoding on, and how it is saved.
 
-    `awaits` is the transformation, by its index, that depends on the pixels which these
-    nodes make; the rest of the job can be planned once they were looked at.
+    `needs_pixels` is the index of the transformation that depends on the pixels which these
+    nodes make; the rest of the job can be planned once these were measured. None if the plan
+    is resolved.
     """
 
     facts: Facts
     nodes: tuple[Node, ...]
     save: Save
-    awaits: int | None = None
+    needs_pixels: int | None = None
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
@@ -156,7 +157,7 @@ class Plan(Struct, frozen=True, dict=True):
 
 
 def source_frame(facts: Facts) -> Frame:
-    """Give the frame that a file holds, which the first node is given."""
+    """Give the frame of the file itself, the input of the first node."""
     return Frame(facts.width, facts.height, facts.bands, facts.alpha, depth=facts.depth)
 
 
@@ -170,15 +171,15 @@ def frames_of(facts: Facts, nodes: Iterable[Node]) -> tuple[Frame, ...]:
 
 
 def lines(plan: Plan) -> list[str]:
-    """Write each node on a line: what it does, what comes out, how it looks and reads."""
+    """Write each node on a line: name, detail, output frame, locality and access."""
     rows = [
-        (type(node).__name__.lower(), node.words, str(frame.size), frame.kind, _manner(node))
+        (type(node).__name__.lower(), node.detail, str(frame.size), frame.kind, _manner(node))
         for node, frame in zip(plan.nodes, plan.frames, strict=True)
     ]
     wide = max((len(row[1]) for row in rows), default=0)
     return [
-        f"{index:>3} {name:<13} {words:<{wide}}  {size:>11}  {kind:<6} {manner}"
-        for index, (name, words, size, kind, manner) in enumerate(rows)
+        f"{index:>3} {name:<13} {detail:<{wide}}  {size:>11}  {kind:<6} {manner}"
+        for index, (name, detail, size, kind, manner) in enumerate(rows)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a legal plan is, written down rule by rule and executed by `verify`."""
+"""The rules for legal plans, as data; `verify` checks a plan against them."""
 
 from collections.abc import Callable
 from functools import cache
@@ -15,19 +15,19 @@ from engine.ir.nodes import (
     Decode,
     Enhance,
     Flatten,
-    Layer,
-    Letters,
+    ImageLayer,
     Luma,
+    Orient,
     Overlay,
     Premultiply,
     Resample,
     Rotate,
     SelectiveBlur,
     Table,
+    TextLayer,
     Tint,
     Toned,
     ToSrgb,
-    Turn,
     Unpremultiply,
 )
 from engine.ir.plan import Frame, Node, Plan, source_frame
@@ -35,18 +35,18 @@ from engine.sources import TRAITS
 
 
 class Rule(NamedTuple):
-    """A law for the nodes of some types: what it says, and whether a node obeys it.
+    """A rule for nodes of some types: its text, and the check that a node has to pass.
 
-    `holds` is given the node, the frame that goes in and the frame that comes out.
+    `check` is given the node, its input frame and its output frame.
     """
 
-    says: str
-    binds: tuple[type[Node], ...]
-    holds: Callable[[Any, Frame, Frame], bool]
+    text: str
+    node_types: tuple[type[Node], ...]
+    check: Callable[[Any, Frame, Frame], bool]
 
 
-ANY_PICTURE = (Decode, ToSrgb, Turn, Crop)
-STRAIGHT = (
+ANY_IMAGE = (Decode, ToSrgb, Orient, Crop)
+UNPREMULTIPLIED = (
     Canvas, Table, Luma, Tint, Toned, Premultiply, ToSrgb, Convolve, SelectiveBlur, Enhance,
     Overlay,
 )  # fmt: skip
@@ -70,34 +70,34 @@ def _covered(node: Canvas, given: Frame, made: Frame) -> bool:
     return box.within(made.size) == box
 
 
-def _can_be_laid_over(node: Overlay, given: Frame, made: Frame) -> bool:
-    if isinstance(node.layer, Letters):
+def _is_legal_layer(node: Overlay, given: Frame, made: Frame) -> bool:
+    if isinstance(node.layer, TextLayer):
         return node.layer.size > 0 and len(node.layer.lines) > 0
-    return _broken_on_the_way(node.layer) is None and _is_working_picture(node.layer.frame)
+    return _broken_by_nodes(node.layer) is None and _is_working_image(node.layer.frame)
 
 
 RULES: tuple[Rule, ...] = (
     Rule("a side is at least 1 pixel", (Node,), lambda n, i, o: min(o.size) >= 1),
     Rule("at least one frame is read", (Decode,), lambda n, i, o: n.pages >= 1),
     Rule("shrink is 1, 2, 4 or 8", (Decode,), lambda n, i, o: n.shrink in {1, 2, 4, 8}),
-    Rule("quarters are 0 to 3", (Turn,), lambda n, i, o: n.quarters in range(4)),
-    Rule("a crop lies inside its picture", (Crop,), _inside),
-    Rule("a canvas holds its picture", (Canvas,), _covered),
+    Rule("quarters are 0 to 3", (Orient,), lambda n, i, o: n.quarters in range(4)),
+    Rule("a crop lies inside its image", (Crop,), _inside),
+    Rule("a canvas contains its image", (Canvas,), _covered),
     Rule("tables have 256 entries for each band", (Table, Tint), _tables_fit),
     Rule("tones have three tables and three tints", (Toned,), _tones_fit),
     Rule("toning is of three colours", (Toned,), lambda n, i, o: i.bands == 3),
     Rule(
-        "only opaque pictures turn on white",
+        "only opaque images are rotated on white",
         (Rotate,),
         lambda n, i, o: not (n.on_white and i.alpha),
     ),
     Rule("a divisor is at least 1", (Convolve,), lambda n, i, o: n.divisor >= 1),
     Rule("a blur has a sigma and a radius", (Blur,), lambda n, i, o: n.sigma > 0 and n.radius > 0),
     Rule("a blur shrinks by a power of two", (Blur,), lambda n, i, o: n.shrink.bit_count() == 1),
-    Rule("a layer is a legal picture", (Overlay,), _can_be_laid_over),
+    Rule("a layer is a legal image", (Overlay,), _is_legal_layer),
     Rule("luma is taken of three colours", (Luma,), lambda n, i, o: i.bands == 3),
     Rule("a tint is given one grey band", (Tint,), lambda n, i, o: i.bands == 1),
-    Rule("colours are straight", STRAIGHT, lambda n, i, o: not i.premultiplied),
+    Rule("colours are not premultiplied", UNPREMULTIPLIED, lambda n, i, o: not i.premultiplied),
     Rule(
         "alpha is premultiplied around every resampling",
         (Resample, Rotate, Blur),
@@ -116,13 +116,15 @@ RULES: tuple[Rule, ...] = (
 
 def verify(plan: Plan) -> Plan:
     """Give the plan back if it is legal; IllegalPlan names the rule and the node."""
-    broken = _broken_on_the_way(plan) or (_broken_at_save(plan) if plan.awaits is None else None)
+    broken = _broken_by_nodes(plan) or (
+        _broken_at_save(plan) if plan.needs_pixels is None else None
+    )
     if broken is not None:
         raise IllegalPlan(f"{broken}\n{plan}")
     return plan
 
 
-def _broken_on_the_way(plan: Plan | Layer) -> str | None:
+def _broken_by_nodes(plan: Plan | ImageLayer) -> str | None:
     """Say which rule the nodes break and where; None if they are legal."""
     if not plan.nodes or not isinstance(plan.nodes[0], Decode):
         return "a plan begins with decode"
@@ -138,29 +140,29 @@ def _broken_on_the_way(plan: Plan | Layer) -> str | None:
 def _broken(index: int, node: Node, given: Frame, made: Frame) -> str | None:
     if isinstance(node, Decode) and index > 0:
         return "only the first node decodes"
-    if not isinstance(node, ANY_PICTURE) and not _is_srgb(given):
-        return "only 8-bit sRGB is worked on"
-    broken = (rule.says for rule in _rules_of(type(node)) if not rule.holds(node, given, made))
+    if not isinstance(node, ANY_IMAGE) and not _is_srgb(given):
+        return "nodes work on 8-bit sRGB"
+    broken = (rule.text for rule in _rules_of(type(node)) if not rule.check(node, given, made))
     return next(broken, None)
 
 
 @cache
 def _rules_of(kind: type[Node]) -> tuple[Rule, ...]:
-    return tuple(rule for rule in RULES if issubclass(kind, rule.binds))
+    return tuple(rule for rule in RULES if issubclass(kind, rule.node_types))
 
 
 def _is_srgb(frame: Frame) -> bool:
     return frame.bands in {1, 3} and frame.depth == 8
 
 
-def _is_working_picture(frame: Frame) -> bool:
+def _is_working_image(frame: Frame) -> bool:
     return frame.bands == 3 and frame.depth == 8 and not frame.premultiplied
 
 
 def _broken_at_save(plan: Plan) -> str | None:
     frame, traits = plan.frame, TRAITS[plan.save.format]
     if frame.premultiplied:
-        return "save: colours are straight"
+        return "save: colours are not premultiplied"
     if not _is_srgb(frame):
         return "save: only 8-bit sRGB is saved"
     if frame.alpha and not traits.alpha:

@@ -3,7 +3,7 @@
 Knows nothing of why a plan is in this order.
 """
 
-from engine.lower.context import Bench, run
+from engine.lower.context import LoweringContext, run
 from engine.lower.pipeline import lower
 
-__all__ = ["Bench", "lower", "run"]
+__all__ = ["LoweringContext", "lower", "run"]

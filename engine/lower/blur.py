@@ -1,21 +1,21 @@
-"""The Gaussian blur: in floats, in whole numbers, or on a smaller picture."""
+"""Lowers the Gaussian blur: in floats, in integers, or on a reduced image."""
 
 from math import ceil, floor, log2
 from typing import NamedTuple
 
 from engine.ir import Blur
-from engine.lower.context import Work, lower_node
+from engine.lower.context import NodeContext, lower_node
 from engine.lower.kernels import Kernel, coarsened, folded, in_whole_numbers
-from engine.vips import Image, hold, in_bytes, mask_image
+from engine.vips import Image, cache_rows, in_bytes, mask_image
 
-FEWEST = 16  # blocks that a side must keep when the picture is made smaller
+MIN_BLOCKS = 16  # that a side must keep when the image is reduced
 
 
 @lower_node.register
-def _blur(node: Blur, image: Image, work: Work) -> Image:
+def _blur(node: Blur, image: Image, context: NodeContext) -> Image:
     if node.shrink > 1:
-        return _on_a_smaller_picture(node, image)
-    across, down = (folded(node.sigma, node.radius, side) for side in work.frame.size)
+        return _on_a_reduced_image(node, image)
+    across, down = (folded(node.sigma, node.radius, side) for side in context.frame.size)
     return (_in_integers if node.integers else _in_floats)(image, across, down)
 
 
@@ -35,17 +35,17 @@ def _in_integers(image: Image, across: Kernel, down: Kernel) -> Image:
 def _total(kernel: Kernel) -> int:
     """Give what whole weights add up to: the power of two that makes the greatest 32 to 64.
 
-    As such numbers libvips' vectors hold weights; of others they would round each by itself,
-    and what these add up to would brighten or darken the picture.
+    libvips' vector code holds weights as such numbers; it would round others one by one, and
+    their sum would brighten or darken the image.
     """
     return 64 << floor(-log2(max(kernel)))
 
 
 class _Axis(NamedTuple):
-    """One direction of a blur on a smaller picture.
+    """One direction of a blur on a reduced image.
 
-    `blocks` of `factor` pixels cover the picture; `margin` more on either side hold the
-    replicated edge. Without a smaller picture both are as the picture is: factor 1, margin 0.
+    `blocks` of `factor` pixels cover the image; `margin` more on either side hold the
+    replicated edge. A direction that is not reduced has factor 1 and margin 0.
     """
 
     side: int
@@ -57,7 +57,7 @@ class _Axis(NamedTuple):
     @classmethod
     def of(cls, node: Blur, side: int) -> "_Axis":
         factor = node.shrink
-        while factor > 1 and side < factor * FEWEST:
+        while factor > 1 and side < factor * MIN_BLOCKS:
             factor //= 2
         if factor == 1:
             return cls(side, 1, side, 0, folded(node.sigma, node.radius, side))
@@ -72,14 +72,14 @@ class _Axis(NamedTuple):
         return min(1, self.margin)
 
 
-def _on_a_smaller_picture(node: Blur, image: Image) -> Image:
-    """Average blocks, blur these, and enlarge: what a great blur leaves is smooth enough.
+def _on_a_reduced_image(node: Blur, image: Image) -> Image:
+    """Average blocks, blur these, and enlarge: a wide blur leaves nothing but smooth areas.
 
     The edges are replicated before blocks are averaged, or the average of an edge's block
     would stand for the edge itself.
     """
     across, down = _Axis.of(node, image.width), _Axis.of(node, image.height)
-    small = _shrink_down(_shrink_across(hold(image), across).copy_memory(), down)
+    small = _shrink_down(_shrink_across(cache_rows(image), across).copy_memory(), down)
     small = _in_floats(small, across.kernel, down.kernel)
     seen = small.crop(*_seen(across, down)).copy_memory()
     return _enlarge(seen, across, down)
@@ -88,14 +88,14 @@ def _on_a_smaller_picture(node: Blur, image: Image) -> Image:
 def _shrink_across(image: Image, axis: _Axis) -> Image:
     """Average blocks of each row.
 
-    The averages are held, for `shrinkh` of libvips 8.18 spoils the pixels on its left when
-    it writes into another operation's region.
+    The averages are cached, for `shrinkh` of libvips 8.18 corrupts the pixels on its left
+    when it writes into another operation's region.
     """
     if axis.factor == 1:
         return image
     whole = image.embed(0, 0, axis.blocks * axis.factor, image.height, extend="copy")
     first, last = (image.crop(left, 0, 1, image.height) for left in (0, image.width - 1))
-    averages = hold(whole.shrinkh(axis.factor))
+    averages = cache_rows(whole.shrinkh(axis.factor))
     return (
         first.zoom(axis.margin, 1)
         .join(averages, "horizontal")
@@ -109,7 +109,7 @@ def _shrink_down(image: Image, axis: _Axis) -> Image:
         return image
     whole = image.embed(0, 0, image.width, axis.blocks * axis.factor, extend="copy")
     first, last = (image.crop(0, top, image.width, 1) for top in (0, image.height - 1))
-    averages = hold(whole.shrinkv(axis.factor))
+    averages = cache_rows(whole.shrinkv(axis.factor))
     return (
         first.zoom(1, axis.margin)
         .join(averages, "vertical")
@@ -118,7 +118,7 @@ def _shrink_down(image: Image, axis: _Axis) -> Image:
 
 
 def _seen(across: _Axis, down: _Axis) -> list[int]:
-    """Give the window of the blocks that the picture is enlarged from."""
+    """Give the window of the blocks that the image is enlarged from."""
     corner = [axis.margin - axis.kept for axis in (across, down)]
     return corner + [axis.blocks + 2 * axis.kept for axis in (across, down)]
 

@@ -1,4 +1,4 @@
-"""The nodes that change colours and leave every pixel where it is.
+"""Lowers the pointwise nodes, which change colours and move no pixels.
 
 `flatten` fills with black unless it is told otherwise.
 """
@@ -6,7 +6,7 @@
 from functools import lru_cache
 
 from engine.ir import Clamp, Flatten, Luma, Premultiply, Table, Tint, Toned, ToSrgb, Unpremultiply
-from engine.lower.context import Work, lower_node
+from engine.lower.context import NodeContext, lower_node
 from engine.vips import (
     Image,
     bare_srgb,
@@ -23,14 +23,14 @@ MARGIN = 0.0005  # half of what one step of the weighted sum is worth: makes tru
 
 
 @lower_node.register
-def _to_srgb(node: ToSrgb, image: Image, work: Work) -> Image:
-    """Convert by what the picture is: by its profile, its space, or its depth alone.
+def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
+    """Convert by profile, by colour space, or by depth alone.
 
-    A profile describes whole numbers of the space that it is made for, so floats and Lab,
-    which say themselves what they mean, go without.
+    A profile describes integers of the space that it is made for, so floats and Lab, whose
+    meaning is defined, are converted without it.
     """
-    if image.bands > (wanted := work.facts.bands + work.facts.alpha):
-        image = image.extract_band(0, n=wanted)
+    if image.bands > (bands := context.facts.bands + context.facts.alpha):
+        image = image.extract_band(0, n=bands)
     if image.interpretation in MEASURED_SPACES:
         image = image.colourspace("srgb")
     elif image.format in FLOATS:
@@ -59,38 +59,38 @@ def _three_colours(image: Image) -> Image:
 
 
 @lower_node.register
-def _table(node: Table, image: Image, work: Work) -> Image:
-    if len(set(node.tables)) == 1 and not work.frame.alpha:
+def _table(node: Table, image: Image, context: NodeContext) -> Image:
+    if len(set(node.tables)) == 1 and not context.frame.alpha:
         return image.maplut(image_from_table(node.tables[:1]))
-    return image.maplut(image_from_table(node.tables + (IDENTITY,) * work.frame.alpha))
+    return image.maplut(image_from_table(node.tables + (IDENTITY,) * context.frame.alpha))
 
 
 @lower_node.register
-def _luma(node: Luma, image: Image, work: Work) -> Image:
-    colours = image.extract_band(0, n=3) if work.frame.alpha else image
+def _luma(node: Luma, image: Image, context: NodeContext) -> Image:
+    colours = image.extract_band(0, n=3) if context.frame.alpha else image
     grey = in_bytes(colours.recomb(LUMA), MARGIN).copy(interpretation="b-w")
-    return grey.bandjoin(image[3]) if work.frame.alpha else grey
+    return grey.bandjoin(image[3]) if context.frame.alpha else grey
 
 
 @lower_node.register
-def _tint(node: Tint, image: Image, work: Work) -> Image:
-    grey = image[0] if work.frame.alpha else image
+def _tint(node: Tint, image: Image, context: NodeContext) -> Image:
+    grey = image[0] if context.frame.alpha else image
     colours = grey.maplut(image_from_table(node.tables)).copy(interpretation="srgb")
-    return colours.bandjoin(image[1]) if work.frame.alpha else colours
+    return colours.bandjoin(image[1]) if context.frame.alpha else colours
 
 
 @lower_node.register
-def _toned(node: Toned, image: Image, work: Work) -> Image:
-    """Weigh each colour in 16 bits; the mean of the three tells the grey, in `STEPS` a level."""
-    colours = image.extract_band(0, n=3) if work.frame.alpha else image
+def _toned(node: Toned, image: Image, context: NodeContext) -> Image:
+    """Weight each colour in 16 bits; the mean of the three is the grey, in `STEPS` a level."""
+    colours = image.extract_band(0, n=3) if context.frame.alpha else image
     weighed, tints = _tones(node)
     toned = colours.maplut(weighed).bandmean().maplut(tints).copy(interpretation="srgb")
-    return toned.bandjoin(image[3]) if work.frame.alpha else toned
+    return toned.bandjoin(image[3]) if context.frame.alpha else toned
 
 
 @lru_cache(maxsize=64)
 def _tones(node: Toned) -> tuple[Image, Image]:
-    """Make what weighs the colours and what tints the grey; a shop asks for the same again."""
+    """Make the tables that weight colours and tint greys; cached, for requests recur."""
     weighed = [
         [round(3 * STEPS * weight * value) for value in table]
         for weight, table in zip(LUMA[0], node.tables, strict=True)
@@ -101,25 +101,25 @@ def _tones(node: Toned) -> tuple[Image, Image]:
 
 
 @lower_node.register
-def _premultiply(node: Premultiply, image: Image, work: Work) -> Image:
+def _premultiply(node: Premultiply, image: Image, context: NodeContext) -> Image:
     return in_bytes(image.premultiply())
 
 
 @lower_node.register
-def _unpremultiply(node: Unpremultiply, image: Image, work: Work) -> Image:
+def _unpremultiply(node: Unpremultiply, image: Image, context: NodeContext) -> Image:
     return in_bytes(image.unpremultiply())
 
 
 @lower_node.register
-def _clamp(node: Clamp, image: Image, work: Work) -> Image:
+def _clamp(node: Clamp, image: Image, context: NodeContext) -> Image:
     alpha = image[image.bands - 1]
     colours = image.extract_band(0, n=image.bands - 1)
     return colours.minpair(alpha).bandjoin(alpha).copy(interpretation="srgb")
 
 
 @lower_node.register
-def _flatten(node: Flatten, image: Image, work: Work) -> Image:
-    """Premultiplied colours only want the white that alpha leaves free."""
+def _flatten(node: Flatten, image: Image, context: NodeContext) -> Image:
+    """Premultiplied colours only need white added where alpha leaves room for it."""
     if not node.premultiplied:
         return image.flatten(background=[255])
     colours, alpha = image.extract_band(0, n=image.bands - 1), image[image.bands - 1]

@@ -1,39 +1,39 @@
-"""What lowering works with, and the door through which every node is lowered."""
+"""The context of lowering, and the function through which every node is lowered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
 
-from engine.ir import Before, Frame, Layer, Letters, Node, source_frame, stages
+from engine.ir import Buffering, Frame, ImageLayer, Node, TextLayer, source_frame, stages
 from engine.sources import Facts, Source
-from engine.vips import Image, Ink, hold, hold_tiles
+from engine.vips import Image, Ink, cache_rows, cache_tiles
 
 
 @dataclass(frozen=True)
-class Bench:
-    """The pictures of a batch, and what was made ready for more than one of its jobs.
+class LoweringContext:
+    """The source files of a batch, and the layers that its jobs share.
 
-    `inputs` are the other pictures by key; `layers` keeps watermarks and text in memory,
-    so that each is made once a batch. A layer is an image with the place of its corner.
+    `inputs` are the watermarks' files by key; `layers` keeps watermarks and text in memory,
+    so that each is prepared once a batch. A layer is an image with the position of its corner.
     """
 
     source: Source
     inputs: Mapping[str, Source] = field(default_factory=dict)
-    layers: dict[Layer | Letters, Ink | None] = field(default_factory=dict)
+    layers: dict[ImageLayer | TextLayer, Ink | None] = field(default_factory=dict)
 
-    def with_source(self, source: Source) -> "Bench":
-        """Give a bench that works on another picture with the same tools."""
-        return Bench(source, self.inputs, self.layers)
+    def with_source(self, source: Source) -> "LoweringContext":
+        """Give a context for another source with the same inputs and layers."""
+        return LoweringContext(source, self.inputs, self.layers)
 
 
 @dataclass(frozen=True)
-class Work:
-    """Where a node stands: the bench, the file's facts, the frames that it is given and makes.
+class NodeContext:
+    """The context of one node: the source's facts, the node's input frame and output frame.
 
-    `rereadable` tells that the image comes from memory, not straight from the source.
+    `rereadable` says that the image comes from memory, not straight from the source.
     """
 
-    bench: Bench
+    lowering: LoweringContext
     facts: Facts
     given: Frame
     frame: Frame
@@ -41,7 +41,7 @@ class Work:
 
 
 @singledispatch
-def lower_node(node: Node, image: Image, work: Work) -> Image:
+def lower_node(node: Node, image: Image, context: NodeContext) -> Image:
     """Append one node to a pipeline; decoding is given no image."""
     raise TypeError(f"nothing lowers {type(node).__name__}")
 
@@ -49,18 +49,18 @@ def lower_node(node: Node, image: Image, work: Work) -> Image:
 def run(
     nodes: Sequence[Node],
     facts: Facts,
-    bench: Bench,
+    context: LoweringContext,
     image: Image = None,
     given: Frame | None = None,
 ) -> Image:
-    """Lower nodes, to be pulled once: from decoding on, or from an image and its frame."""
+    """Lower nodes, to be evaluated once: from decoding on, or from an image and its frame."""
     for stage in stages(nodes, given or source_frame(facts), in_memory=image is not None):
-        if stage.before is Before.MEMORY:
+        if stage.buffering is Buffering.MEMORY:
             image = image.copy_memory()
-        elif stage.before is Before.ROWS:
-            image = hold(image)
-        elif stage.before is Before.TILES:
-            image = hold_tiles(image)
-        work = Work(bench, facts, stage.given, stage.made, stage.rereadable)
-        image = lower_node(stage.node, image, work)
+        elif stage.buffering is Buffering.ROWS:
+            image = cache_rows(image)
+        elif stage.buffering is Buffering.TILES:
+            image = cache_tiles(image)
+        at = NodeContext(context, facts, stage.given, stage.made, stage.rereadable)
+        image = lower_node(stage.node, image, at)
     return image

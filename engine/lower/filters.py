@@ -1,12 +1,12 @@
-"""The nodes that look at a pixel's neighbours, with edges replicated."""
+"""Lowers the neighbourhood nodes but the blur; edges are replicated."""
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from engine.geometry import Size
 from engine.ir import Convolve, Enhance, SelectiveBlur
-from engine.lower.context import Work, lower_node
-from engine.vips import Image, hold, image_from_numbers, in_bytes, mask_image
+from engine.lower.context import NodeContext, lower_node
+from engine.vips import Image, cache_rows, image_from_numbers, in_bytes, mask_image
 
 MARGIN = 0.001  # above what floats lose, below what a step of the sum is worth
 AROUND = [
@@ -15,10 +15,10 @@ AROUND = [
 
 
 @lower_node.register
-def _convolve(node: Convolve, image: Image, work: Work) -> Image:
-    if not work.frame.alpha:
+def _convolve(node: Convolve, image: Image, context: NodeContext) -> Image:
+    if not context.frame.alpha:
         return _convolved(node, image)
-    image = hold(image)
+    image = cache_rows(image)
     alpha = image[image.bands - 1]
     colours = image.extract_band(0, n=image.bands - 1)
     return _convolved(node, colours & (alpha > 0)).bandjoin(alpha)
@@ -58,22 +58,22 @@ def _weight(difference: int) -> int:
 
 
 @lower_node.register
-def _selective_blur(node: SelectiveBlur, image: Image, work: Work) -> Image:
+def _selective_blur(node: SelectiveBlur, image: Image, context: NodeContext) -> Image:
     """Centre + Σ signs / (½ + Σ reciprocals); both sums are looked up and added as one."""
-    width, height = work.frame.size
-    colours = image.extract_band(0, n=image.bands - work.frame.alpha)
-    grown = hold(colours.embed(1, 1, width + 2, height + 2, extend="copy"))
-    at = _windows(grown, 1, work.frame.size)
+    width, height = context.frame.size
+    colours = image.extract_band(0, n=image.bands - context.frame.alpha)
+    grown = cache_rows(colours.embed(1, 1, width + 2, height + 2, extend="copy"))
+    at = _windows(grown, 1, context.frame.size)
     weights = image_from_numbers(map(_weight, range(-255, 256)), "I")
     sums = Image.sum([_difference(at(*place), at(0, 0)).maplut(weights) for place in AROUND])
     signs = (sums >> 24).cast("int") - len(AROUND)
     reciprocals = (sums & (SIGNS - 1)) / RECIPROCAL
     made = in_bytes(at(0, 0) + signs / (reciprocals + 0.5), 0.001)
-    return made.bandjoin(image[image.bands - 1]) if work.frame.alpha else made
+    return made.bandjoin(image[image.bands - 1]) if context.frame.alpha else made
 
 
 def _windows(grown: Image, margin: int, size: Size) -> Callable[[int, int], Image]:
-    """Give what cuts the picture out of one with a margin, displaced across and down."""
+    """Give what cuts the image out of one with a margin, displaced across and down."""
     return lambda across, down: grown.crop(margin + across, margin + down, *size)
 
 
@@ -88,18 +88,18 @@ TONE_TERMS = [2040, 3570, 2550, 2550]
 
 
 @lower_node.register
-def _enhance(node: Enhance, image: Image, work: Work) -> Image:
-    """Weigh the neighbours whose colour is near.
+def _enhance(node: Enhance, image: Image, context: NodeContext) -> Image:
+    """Weight the neighbours whose colour is near.
 
-    Whether two pixels are near is found once and used by both. A band of 255 goes along,
+    Whether two pixels are near is computed once and used by both. A band of 255 goes along,
     so that the sum of the weights is made with the sum of the values.
     """
-    width, height = work.frame.size
-    grown = hold(image.embed(2, 2, width + 4, height + 4, extend="copy"))
-    counted = hold(grown.bandjoin(255))
-    window = _windows(counted, 2, work.frame.size)
+    width, height = context.frame.size
+    grown = cache_rows(image.embed(2, 2, width + 4, height + 4, extend="copy"))
+    counted = cache_rows(grown.bandjoin(255))
+    window = _windows(counted, 2, context.frame.size)
     sums = [window(0, 0) * _place_weight(0, 0)]
-    parts = sorted(_neighbours(grown, window, work.frame.size), key=lambda part: part[0])
+    parts = sorted(_neighbours(grown, window, context.frame.size), key=lambda part: part[0])
     for weight, group in groupby(parts, key=lambda part: part[0]):
         sums.append(Image.sum([values for _, values in group]) * weight)
     whole = Image.sum(sums)
@@ -122,7 +122,7 @@ def _neighbours(
         area = (max(width, width - across) - left, max(height, height - down) - top)
         first = grown.crop(2 + left, 2 + top, *area)
         second = grown.crop(2 + left + across, 2 + top + down, *area)
-        near = hold(_near(first, second, squares))
+        near = cache_rows(_near(first, second, squares))
         weight = _place_weight(across, down)
         ahead, behind = (-left, -top), (-left - across, -top - down)
         yield weight, window(across, down) & near.crop(*ahead, width, height)

@@ -21,9 +21,9 @@ def gaussian(sigma: float, radius: int) -> Kernel:
 
 
 def folded(sigma: float, radius: int, side: int) -> Kernel:
-    """Sample a Gaussian for a picture with `side` pixels whose edges are replicated.
+    """Sample a Gaussian for an image with `side` pixels whose edges are replicated.
 
-    A tap further out than the picture is long always falls on an edge pixel, as the last
+    A tap further out than the image is long always falls on an edge pixel, as the last
     one inside does; so its weight is added there.
     """
     if radius <= side:

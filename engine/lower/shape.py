@@ -6,18 +6,18 @@ so both go through `affine` with explicit displacements.
 
 from math import cos, radians, sin
 
-from engine.ir import Canvas, Crop, Decode, Resample, Rotate, Turn, held_as_rows
-from engine.lower.context import Work, lower_node
-from engine.vips import Image, hold, interpolator, load
+from engine.ir import Canvas, Crop, Decode, Orient, Resample, Rotate, needs_row_cache
+from engine.lower.context import NodeContext, lower_node
+from engine.vips import Image, cache_rows, interpolator, load
 
 
 @lower_node.register
-def _decode(node: Decode, image: Image, work: Work) -> Image:
-    return load(work.bench.source, work.facts.format, node.shrink, node.pages)
+def _decode(node: Decode, image: Image, context: NodeContext) -> Image:
+    return load(context.lowering.source, context.facts.format, node.shrink, node.pages)
 
 
 @lower_node.register
-def _turn(node: Turn, image: Image, work: Work) -> Image:
+def _orient(node: Orient, image: Image, context: NodeContext) -> Image:
     if node.mirror and node.quarters == 2:
         return image.flipver()
     if node.mirror:
@@ -26,25 +26,25 @@ def _turn(node: Turn, image: Image, work: Work) -> Image:
 
 
 @lower_node.register
-def _crop(node: Crop, image: Image, work: Work) -> Image:
+def _crop(node: Crop, image: Image, context: NodeContext) -> Image:
     return image.crop(*node.box)
 
 
 @lower_node.register
-def _resample(node: Resample, image: Image, work: Work) -> Image:
+def _resample(node: Resample, image: Image, context: NodeContext) -> Image:
     across, down = node.width / image.width, node.height / image.height
     if min(across, down) < 1:
         image = image.resize(min(across, 1), vscale=min(down, 1), kernel="lanczos3", gap=8)
     if max(across, down) > 1:
-        image = _enlarge(image, max(across, 1), max(down, 1), work)
-    return hold(image) if held_as_rows(work.given, work.frame) else image
+        image = _enlarge(image, max(across, 1), max(down, 1), context)
+    return cache_rows(image) if needs_row_cache(context.given, context.frame) else image
 
 
-def _enlarge(image: Image, across: float, down: float, work: Work) -> Image:
+def _enlarge(image: Image, across: float, down: float, context: NodeContext) -> Image:
     return image.affine(
         [across, 0, 0, down],
         interpolate=interpolator("bicubic"),
-        oarea=[0, 0, *work.frame.size],
+        oarea=[0, 0, *context.frame.size],
         odx=(across - 1) / 2,
         ody=(down - 1) / 2,
         extend="copy",
@@ -53,8 +53,8 @@ def _enlarge(image: Image, across: float, down: float, work: Work) -> Image:
 
 
 @lower_node.register
-def _rotate(node: Rotate, image: Image, work: Work) -> Image:
-    """Turn about the centres: displace the input's to 0, turn, displace to the output's."""
+def _rotate(node: Rotate, image: Image, context: NodeContext) -> Image:
+    """Rotate about the centres: move the input's to 0, rotate, move to the output's."""
     if not node.on_white and not image.hasalpha():
         image = image.addalpha()
     background = [255] * image.bands if node.on_white else [0] * image.bands
@@ -74,9 +74,9 @@ def _rotate(node: Rotate, image: Image, work: Work) -> Image:
 
 
 @lower_node.register
-def _canvas(node: Canvas, image: Image, work: Work) -> Image:
-    if work.frame.alpha and not image.hasalpha():
+def _canvas(node: Canvas, image: Image, context: NodeContext) -> Image:
+    if context.frame.alpha and not image.hasalpha():
         image = image.addalpha()
-    fill = list(node.colour if work.frame.alpha else node.colour[:3])
+    fill = list(node.colour if context.frame.alpha else node.colour[:3])
     at = (node.left, node.top, node.width, node.height)
     return image.embed(*at, extend="background", background=fill)

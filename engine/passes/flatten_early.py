@@ -1,21 +1,21 @@
-"""Lay a picture on white while its colours are still multiplied by alpha.
+"""Flattens onto white while colours are still premultiplied.
 
-``colour · alpha + white · (1 − alpha)`` needs no division when the product is at hand. And
-what is turned freely and then laid on white may as well be turned on white: it never gets an
-alpha band. Small pictures stay exact: it is their edges that differ.
+``colour · alpha + white · (1 − alpha)`` needs no division when the product is at hand. And an
+image that is rotated by any angle and then flattened is rotated on white instead: it never
+gets an alpha band. Small images stay exact: it is their edges that differ.
 """
 
 from msgspec.structs import replace
 
 from engine.ir import Flatten, Node, Plan, Rotate, Unpremultiply
-from engine.passes.algebra import WORTH
+from engine.passes.algebra import MIN_BOUNDED_PIXELS
 
 
 def flatten_early(plan: Plan) -> Plan:
-    """Spare the division before flattening, and alpha where it came from turning alone."""
+    """Drop the division before flattening, and alpha where only a rotation added it."""
     nodes: list[Node] = []
     for index, node in enumerate(plan.nodes):
-        large = plan.frames[index].size.pixels >= WORTH
+        large = plan.frames[index].size.pixels >= MIN_BOUNDED_PIXELS
         if large and isinstance(node, Flatten) and isinstance(nodes[-1], Unpremultiply):
             nodes.pop()
             nodes.append(Flatten(premultiplied=True))

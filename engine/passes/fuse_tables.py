@@ -1,4 +1,4 @@
-"""One look-up where there were many.
+"""Fuses neighbouring look-ups into one.
 
 A table after a table is one table. After the first luma everything is a function of one
 value, so whatever pointwise follows it is one tint.
@@ -27,15 +27,15 @@ def _fused(first: Node, second: Node) -> Node | None:
     """Give the one node that does what two did; None if there is none."""
     match first, second:
         case Table(), Table():
-            return Table(_in_turn(first.tables, second.tables))
+            return Table(_composed(first.tables, second.tables))
         case Tint(), Table():
-            return Tint(_in_turn(first.tables, second.tables))
+            return Tint(_composed(first.tables, second.tables))
         case Table(tables=(curve,)), Tint():
-            return Tint(_in_turn((curve,) * 3, second.tables))
+            return Tint(_composed((curve,) * 3, second.tables))
         case Tint(), Luma():
             return Table((bytes(map(luma, *first.tables)),))
     return None
 
 
-def _in_turn(first: Curves, second: Curves) -> Curves:
+def _composed(first: Curves, second: Curves) -> Curves:
     return tuple(curve.translate(after) for curve, after in zip(first, second, strict=True))

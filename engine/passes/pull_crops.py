@@ -1,7 +1,7 @@
-"""Cut before working: what a crop throws away is never made, nor even read.
+"""Moves crops towards the source: pixels that a crop discards are not computed, nor even read.
 
-A crop at the source ends the reading of a file early, and everything after it sees fewer
-pixels. Past a neighbourhood it leaves a margin, which is trimmed where the crop stood.
+A crop right after decoding ends the reading of a file early, and everything after it sees
+fewer pixels. Moved before a neighbourhood node it leaves a margin, trimmed where it stood.
 """
 
 from msgspec.structs import replace
@@ -22,7 +22,7 @@ from engine.ir import (
 
 
 def pull_crops(plan: Plan) -> Plan:
-    """Move each crop up to where it stops making less work; crops that meet become one."""
+    """Move each crop up as far as that saves work; crops that meet become one."""
     nodes: list[Node] = []
     for node in plan.nodes:
         nodes.append(node)
@@ -32,7 +32,7 @@ def pull_crops(plan: Plan) -> Plan:
 
 
 def _pull(nodes: list[Node], plan: Plan) -> None:
-    """Exchange the crop at the end with what stands before it, again and again."""
+    """Exchange the crop at the end with the node before it, as often as possible."""
     given = (source_frame(plan.facts), *frames_of(plan.facts, nodes))
     at = len(nodes) - 1
     while at > 0:
@@ -64,14 +64,14 @@ def _exchanged(node: Node, box: Box, given: Frame) -> list[Node] | None:
 
 
 def _before_canvas(node: Canvas, box: Box, given: Frame) -> list[Node] | None:
-    """Cut the picture on the canvas, then lay what is left of it on what is left of that."""
+    """Crop the image on the canvas, then put what is left of it on the cropped canvas."""
     seen = Box(box.left - node.left, box.top - node.top, *box.size).within(given.size)
     if seen is None:
         return None
     left, top = seen.left + node.left - box.left, seen.top + node.top - box.top
     smaller = Canvas(*box.size, left, top, node.colour)
-    idle = smaller.frame(Crop(seen).frame(given)) == Crop(seen).frame(given)
-    return [Crop(seen)] if idle else [Crop(seen), smaller]
+    is_noop = smaller.frame(Crop(seen).frame(given)) == Crop(seen).frame(given)
+    return [Crop(seen)] if is_noop else [Crop(seen), smaller]
 
 
 def _before_neighbourhood(node: Node, box: Box, size: Size) -> list[Node] | None:

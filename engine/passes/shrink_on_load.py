@@ -1,18 +1,18 @@
-"""Decode at 1/2, 1/4 or 1/8 what is scaled down first.
+"""Decodes a JPEG at 1/2, 1/4 or 1/8 where it is scaled down first.
 
-A JPEG decoder makes a smaller picture for less than a whole one. The whole of a plan's
-geometry up to its first scaling tells how small it may be.
+A JPEG decoder makes a reduced image for less than a whole one. The whole of a plan's geometry
+up to its first scaling decides how small it may be.
 """
 
 from engine.ir import Decode, Plan
-from engine.passes.algebra import decoded_at, deepest
+from engine.passes.algebra import decoded_at, max_shrink
 from engine.sources import SourceFormat
 
 WHOLE = Decode()
 
 
 def shrink_on_load(plan: Plan) -> Plan:
-    """Choose the smallest scale that leaves ample pixels for the first scaling."""
+    """Choose the smallest scale that leaves pixels enough for the first scaling."""
     if plan.facts.format is not SourceFormat.JPEG or plan.nodes[0] != WHOLE:
         return plan
-    return decoded_at(plan, deepest(plan))
+    return decoded_at(plan, max_shrink(plan))

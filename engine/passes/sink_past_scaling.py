@@ -1,18 +1,18 @@
-"""Let turns and mirror images happen after scalings and blurs too, within a few levels.
+"""Moves orientation transforms after scalings and blurs too, within a few levels.
 
-A photograph that was taken upright lies on its side in its file. Turned first, it would be
-held at full size and could not be decoded any smaller.
+A photograph taken in portrait format is stored on its side in its file. Oriented first, it
+would be materialised at full size and could not be decoded at a reduced scale.
 """
 
 from engine.ir import Plan
-from engine.passes.algebra import WORTH, carried_down
+from engine.passes.algebra import MIN_BOUNDED_PIXELS, push_down
 
 
 def sink_past_scaling(plan: Plan) -> Plan:
-    """Carry each turn past what scales down, and past blurs, in large pictures.
+    """Move each orientation transform past downscaling and past blurs, in large images.
 
-    Quarter turns stay before the scaling of what has alpha: at hard edges it would show.
+    Quarter turns stay before the scaling of images with alpha: at hard edges it would show.
     """
-    if plan.facts.size.pixels < WORTH:
+    if plan.facts.size.pixels < MIN_BOUNDED_PIXELS:
         return plan
-    return carried_down(plan, to_the_letter=False)
+    return push_down(plan, exact=False)

@@ -53,9 +53,9 @@ from engine.schema.transforms import (
     Priority,
     Resize,
     Rotate,
+    Transform,
     Ulb,
     Watermark,
-    Words,
     Zoom,
 )
 
@@ -102,11 +102,11 @@ __all__ = [
     "Rotate",
     "SaveOptions",
     "TiffOptions",
+    "Transform",
     "Ulb",
     "Watermark",
     "WebpOptions",
     "Width",
-    "Words",
     "Zoom",
     "option_schema",
     "parse",

@@ -1,6 +1,6 @@
-"""How a result is written: the client's words for each encoder's options.
+"""Encoder options: how a result is written.
 
-One struct for each format, whose defaults are the settings that took least for the bytes,
+One struct for each format; the defaults are those with the best ratio of time to bytes,
 measured side by side on photographs.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
-from engine.schema.scalars import Choice, Flag, Misplaced, Number, shown
+from engine.schema.scalars import Choice, Flag, InvalidField, Number, shown
 
 
 class Effort(Number, low=0, high=9, whole=True):
@@ -60,11 +60,11 @@ class TiffCompression(Choice, choices=("none", "deflate", "lzw", "packbits", "jp
 
 
 class SaveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all options have in common: defaults, and that none stands in another's way."""
+    """What the options of all formats have in common: defaults, and checks for conflicts."""
 
     @property
     def lossy(self) -> bool:
-        """Whether something is lost, so that a job's quality counts."""
+        """Whether the encoding is lossy, so that a job's quality matters."""
         return False
 
     @property
@@ -86,7 +86,7 @@ class SaveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         """Refuse options that differ from their defaults but can have no effect."""
         for name in self.__struct_fields__:
             if name in names and self._differs(name):
-                raise Misplaced(name, why)
+                raise InvalidField(name, why)
 
     def _differs(self, name: str) -> bool:
         return bool(getattr(self, name) != fields_of(type(self))[name].default)
@@ -94,7 +94,7 @@ class SaveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 @cache
 def fields_of(kind: type[SaveOptions]) -> Mapping[str, FieldInfo]:
-    """Give a format's options by name; msgspec finds them out anew each time."""
+    """Give a format's options by name; cached, since msgspec computes them each time."""
     return {field.name: field for field in fields(kind)}
 
 
@@ -221,39 +221,39 @@ KINDS: dict[str, type[SaveOptions]] = {
 class Keep:
     """What a result keeps of its source's metadata: nothing, or ``copyright``."""
 
-    __slots__ = ("words",)
+    __slots__ = ("names",)
     known: ClassVar[tuple[str, ...]] = ("copyright",)
 
-    def __init__(self, words: tuple[str, ...] = ()) -> None:
-        self.words = words
+    def __init__(self, names: tuple[str, ...] = ()) -> None:
+        self.names = names
 
     @classmethod
     def parse(cls, raw: object) -> "Keep":
-        """Read a word or a list of words."""
-        words: list[Any] = raw if isinstance(raw, list) else [raw]
-        for word in words:
-            if word not in cls.known:
+        """Read a name or a list of names."""
+        names: list[Any] = raw if isinstance(raw, list) else [raw]
+        for name in names:
+            if name not in cls.known:
                 known = ", ".join(cls.known)
-                raise ValueError(f"expected {known} or a list of such words, got {shown(word)}")
-        return cls(tuple(dict.fromkeys(words)))
+                raise ValueError(f"expected {known} or a list of such names, got {shown(name)}")
+        return cls(tuple(dict.fromkeys(names)))
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
-        word = {"type": "string", "enum": list(cls.known)}
-        return {"anyOf": [word, {"type": "array", "items": word}]}
+        name = {"type": "string", "enum": list(cls.known)}
+        return {"anyOf": [name, {"type": "array", "items": name}]}
 
-    def __contains__(self, word: str) -> bool:
-        return word in self.words
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Keep) and self.words == other.words
+        return isinstance(other, Keep) and self.names == other.names
 
     def __hash__(self) -> int:
-        return hash(self.words)
+        return hash(self.names)
 
     def __repr__(self) -> str:
-        return repr(self.words)
+        return repr(self.names)
 
 
 class Options:
@@ -277,7 +277,7 @@ class Options:
         return {"type": "object"}
 
     def of(self, format_name: str) -> SaveOptions:
-        """Read them as those of a format; Misplaced names the option that is not one."""
+        """Read them as those of a format; InvalidField names the option that is not one."""
         kind = KINDS[format_name]
         known = fields_of(kind)
         values = {}
@@ -287,7 +287,7 @@ class Options:
             try:
                 values[name] = known[name].type.parse(raw)
             except ValueError as error:
-                raise Misplaced(name, str(error)) from None
+                raise InvalidField(name, str(error)) from None
         return kind(**values)
 
     def __eq__(self, other: object) -> bool:
@@ -300,15 +300,15 @@ class Options:
         return repr(self.given)
 
 
-def _unknown(name: str, format_name: str) -> Misplaced:
+def _unknown(name: str, format_name: str) -> InvalidField:
     """Say whose option it is, or which one may be meant."""
     own = list(fields_of(KINDS[format_name]))
     others = [kind for kind in KINDS if name in fields_of(KINDS[kind])]
     if others:
         whose = f"{name!r} is an option of {' and '.join(others)}"
-        return Misplaced(
+        return InvalidField(
             name, f"{whose}, and this is saved as {format_name}, which has {', '.join(own)}"
         )
     close = difflib.get_close_matches(name.lower(), own, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"{format_name} has {', '.join(own)}"
-    return Misplaced(name, f"unknown option {name!r}; {hint}", "unknown_field")
+    return InvalidField(name, f"unknown option {name!r}; {hint}", "unknown_field")

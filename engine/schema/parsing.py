@@ -1,4 +1,4 @@
-"""JSON in, the client's words out; or an error that says what, where, and what came."""
+"""Parses JSON as the request schema, or raises an error with its path and what was found."""
 
 import difflib
 import re
@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 
 from engine.errors import InvalidRequest, LimitExceeded
-from engine.schema.scalars import Misplaced, decode_option, shown
+from engine.schema.scalars import InvalidField, decode_option, shown
 from engine.schema.transforms import TYPES, Batch, Job
 
 T = TypeVar("T")
@@ -39,16 +39,16 @@ def parse_batch(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Batch:
 
 
 def parse(body: bytes, kind: type[T], limits: Limits = DEFAULT_LIMITS) -> T:
-    """Read JSON as `kind`, a struct of the client's words; raises InvalidRequest."""
+    """Read JSON as `kind`, a struct of the request schema; raises InvalidRequest."""
     _check_depth(body, limits.max_depth)
     try:
-        words = msgspec.json.decode(body, type=kind, dec_hook=decode_option)
+        parsed = msgspec.json.decode(body, type=kind, dec_hook=decode_option)
     except msgspec.ValidationError as error:
-        raise _complaint(error, body, kind) from None
+        raise _invalid_request(error, body, kind) from None
     except NOT_JSON as error:
         raise _not_json(error) from None
-    _check_counts(getattr(words, "jobs", ()), limits)
-    return words
+    _check_counts(getattr(parsed, "jobs", ()), limits)
+    return parsed
 
 
 def _check_depth(body: bytes, most: int) -> None:
@@ -79,21 +79,21 @@ def _too_many(path: str, things: str, most: int, got: int) -> InvalidRequest:
     )
 
 
-def _complaint(error: msgspec.ValidationError, body: bytes, kind: type) -> InvalidRequest:
-    """Turn msgspec's words into ours: the path in the client's spelling, and what came."""
-    words, _, place = str(error).partition(" - at `$")
+def _invalid_request(error: msgspec.ValidationError, body: bytes, kind: type) -> InvalidRequest:
+    """Convert msgspec's error to ours: the path as the client wrote it, and what was found."""
+    message, _, place = str(error).partition(" - at `$")
     path = place.removesuffix("`").removeprefix(".")
-    if isinstance(cause := error.__cause__, Misplaced):
-        return _invalid(_join(path, cause.place), words, cause.code)
-    raw = _value_at(_plain(body), path)
-    for pattern, explain in _COMPLAINTS.items():
-        if found := re.fullmatch(pattern, words, re.DOTALL):
+    if isinstance(cause := error.__cause__, InvalidField):
+        return _invalid(_join(path, cause.place), message, cause.code)
+    raw = _value_at(_raw_json(body), path)
+    for pattern, explain in _EXPLANATIONS.items():
+        if found := re.fullmatch(pattern, message, re.DOTALL):
             return explain(found, path, raw, kind)
-    return _invalid(path, words)
+    return _invalid(path, message)
 
 
-def _plain(body: bytes) -> Any:
-    """Read JSON as it is; the typed reading may have stopped before a later mistake."""
+def _raw_json(body: bytes) -> Any:
+    """Read JSON without the schema; parsing may have stopped before a later mistake."""
     try:
         return msgspec.json.decode(body)
     except NOT_JSON as error:
@@ -116,12 +116,12 @@ def _missing_field(found: re.Match[str], path: str, _raw: Any, _kind: type) -> I
     return _invalid(_join(path, found[1]), "expected a value, got nothing", "missing_field")
 
 
-def _unknown_word(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
+def _unknown_value(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
     if path.endswith(".type"):
         hint = _nearest(str(raw), list(TYPES))
         what = f"unknown transformation {shown(raw)}{hint}"
         return _invalid(path, what, "unknown_transformation")
-    known = _enum_words(path, kind)
+    known = _enum_values(path, kind)
     what = f"expected one of {', '.join(known)}, got {shown(raw)}{_nearest(str(raw), known)}"
     return _invalid(path, what)
 
@@ -131,20 +131,20 @@ def _wrong_type(found: re.Match[str], path: str, raw: Any, _kind: type) -> Inval
     return _invalid(path, f"expected {' or '.join(names)}{found[2] or ''}, got {shown(raw)}")
 
 
-_COMPLAINTS = {
+_EXPLANATIONS = {
     r"Object contains unknown field `(.*)`": _unknown_field,
     r"Object missing required field `(.*)`": _missing_field,
-    r"Invalid (?:enum )?value (.*)": _unknown_word,
+    r"Invalid (?:enum )?value (.*)": _unknown_value,
     r"Expected `([^`]*)`(?:, got `[^`]*`)?( of length [<>=]+ \d+)?": _wrong_type,
 }
 
 
-def _invalid(path: str, words: str, code: str | None = None) -> InvalidRequest:
-    return InvalidRequest(f"{path}: {words}" if path else words, path, code)
+def _invalid(path: str, message: str, code: str | None = None) -> InvalidRequest:
+    return InvalidRequest(f"{path}: {message}" if path else message, path, code)
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word.lower(), known, n=1)
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name.lower(), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
@@ -167,7 +167,7 @@ def _value_at(value: Any, path: str) -> Any:
 
 
 def _struct_at(path: str, raw: Any, kind: type) -> type:
-    """Find which struct the client was filling in: a transformation, a job, the body."""
+    """Find the struct that a path is in: a transformation, a job, the body."""
     if re.search(r"transformations\[\d+\]$", path):
         return TYPES.get(str(raw.get("type")), Job) if isinstance(raw, Mapping) else Job
     return Job if re.search(r"jobs\[\d+\]$", path) else kind
@@ -177,7 +177,7 @@ def _field_names(kind: type) -> list[str]:
     return [item.encode_name for item in msgspec.structs.fields(kind)]
 
 
-def _enum_words(path: str, kind: type) -> list[str]:
+def _enum_values(path: str, kind: type) -> list[str]:
     field = path.rsplit(".", 1)[-1]
     for struct in (kind, Job, *TYPES.values()):
         hint = get_type_hints(struct).get(field)

@@ -1,8 +1,8 @@
-"""The scalar words of the client: numbers, lengths, colours, keys, as JSON may spell them.
+"""The scalar types of the request schema: numbers, lengths, colours, keys.
 
-Each is a type of its own that reads one JSON value with `parse`, says in `schema` what it
-takes, and raises a ValueError in the client's terms for anything else. msgspec calls them
-through `decode_option` and adds the place to the message.
+Each is a type of its own that reads one JSON value with `parse`, gives its JSON Schema with
+`schema`, and raises a ValueError that says what was expected for anything else. msgspec calls
+them through `decode_option` and adds the path to the message.
 """
 
 import math
@@ -17,11 +17,11 @@ COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 PLAIN_KEY = re.compile(
     r"/?(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}/){0,9}[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}"
 )
-FARTHEST = 10**9  # no picture is as wide
-DIGITS = 24  # more than any picture's size needs; a number of a megabyte helps nobody
+MAX_LENGTH = 10**9  # no image is as wide
+MAX_DIGITS = 24  # more than any image's size needs
 
 
-class Misplaced(ValueError):
+class InvalidField(ValueError):
     """A ValueError raised by a whole struct, about one of its fields or a place below it."""
 
     def __init__(self, place: str, message: str, code: str | None = None) -> None:
@@ -31,7 +31,7 @@ class Misplaced(ValueError):
 
 
 def shown(raw: object) -> str:
-    """A JSON value as an error message shows it: short, and spelt as JSON."""
+    """Show a JSON value in an error message: short, and written as JSON."""
     if raw is None:
         return "null"
     if isinstance(raw, bool):
@@ -81,19 +81,19 @@ class Number(float):
 
     @classmethod
     def expected(cls) -> str:
-        """Say in words what is accepted."""
+        """Describe what is accepted."""
         if cls.among:
             return f"one of {', '.join(map(str, cls.among))}"
-        words = "a number"
+        text = "a number"
         if cls.above is not None:
-            words += f" above {cls.above:g}"
+            text += f" above {cls.above:g}"
         elif cls.low is not None and cls.high is not None:
-            words += f" from {cls.low:g} to {cls.high:g}"
+            text += f" from {cls.low:g} to {cls.high:g}"
         elif cls.low is not None:
-            words += f" of {cls.low:g} or more"
+            text += f" of {cls.low:g} or more"
         if cls.decimals is not None:
-            words += f" with at most {cls.decimals} decimals"
-        return words
+            text += f" with at most {cls.decimals} decimals"
+        return text
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class Number(float):
         bounds = {"minimum": cls.low, "maximum": cls.high, "exclusiveMinimum": cls.above}
         return {
             "type": ["number", "string"],
-            **{word: bound for word, bound in bounds.items() if bound is not None},
+            **{name: bound for name, bound in bounds.items() if bound is not None},
             "pattern": r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\s*$",
             "description": cls.expected(),
         }
@@ -128,7 +128,7 @@ class Number(float):
 def _finite(raw: object) -> float | None:
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         return None
-    if isinstance(raw, str) and (len(raw) > 2 * DIGITS or not NUMERIC.fullmatch(raw)):
+    if isinstance(raw, str) and (len(raw) > 2 * MAX_DIGITS or not NUMERIC.fullmatch(raw)):
         return None
     try:
         value = float(raw)
@@ -138,7 +138,7 @@ def _finite(raw: object) -> float | None:
 
 
 class Choice(str):
-    """One of a few words, spelt exactly."""
+    """One of a few strings."""
 
     __slots__ = ()
     choices: ClassVar[tuple[str, ...]] = ()
@@ -148,7 +148,7 @@ class Choice(str):
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read a word; ValueError names those that are known."""
+        """Read a string; ValueError names those that are known."""
         if isinstance(raw, str) and raw in cls.choices:
             return cls(raw)
         raise ValueError(f"expected one of {', '.join(cls.choices)}, got {shown(raw)}")
@@ -160,7 +160,7 @@ class Choice(str):
 
 
 class Flag:
-    """A boolean, or the string that spells one."""
+    """A boolean, or a string for one."""
 
     __slots__ = ("value",)
 
@@ -205,7 +205,7 @@ class Length:
     __slots__ = ("amount", "unit")
     units: ClassVar[tuple[str, ...]] = ("px", "%")
     pattern: ClassVar[re.Pattern[str]] = LENGTH
-    words: ClassVar[str] = ""
+    expected: ClassVar[str] = ""
 
     def __init__(self, amount: Fraction | int, unit: str = "px") -> None:
         self.amount = Fraction(amount)
@@ -214,25 +214,25 @@ class Length:
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Read ``100``, ``"100"``, ``"100px"``, ``"50%"`` and what else `units` names."""
-        if type(raw) is int and abs(raw) < 10**DIGITS:
+        if type(raw) is int and abs(raw) < 10**MAX_DIGITS:
             return cls._checked(Fraction(raw), "px", raw)
         text = str(raw) if _finite_number(raw) else raw
-        if isinstance(text, str) and len(text) <= 2 * DIGITS:
+        if isinstance(text, str) and len(text) <= 2 * MAX_DIGITS:
             if text is not raw:
                 return cls._checked(Fraction(text), "px", raw)
             if found := cls.pattern.fullmatch(text):
                 return cls._checked(Fraction(found[1]), (found[2] or "px").lower(), raw)
-        raise ValueError(f"expected {cls.words}, got {shown(raw)}")
+        raise ValueError(f"expected {cls.expected}, got {shown(raw)}")
 
     @classmethod
     def _checked(cls, amount: Fraction, unit: str, raw: object) -> Self:
         if unit not in cls.units or not cls._in_range(amount):
-            raise ValueError(f"expected {cls.words}, got {shown(raw)}")
+            raise ValueError(f"expected {cls.expected}, got {shown(raw)}")
         return cls(amount, unit)
 
     @classmethod
     def _in_range(cls, amount: Fraction) -> bool:
-        return 0 < amount < FARTHEST
+        return 0 < amount < MAX_LENGTH
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -244,7 +244,7 @@ class Length:
             "type": ["number", "string"],
             **({} if signed else {"exclusiveMinimum": 0}),
             "pattern": rf"^\s*{sign}[0-9]+(\.[0-9]+)?\s*({units})?\s*$",
-            "description": cls.words,
+            "description": cls.expected,
         }
 
     def __eq__(self, other: object) -> bool:
@@ -269,39 +269,43 @@ class Width(Length):
     """A width: pixels, a share of the image's width (``%``) or of its height (``h``)."""
 
     units = ("px", "%", "h")
-    words = 'a width above 0, such as 100, "100px", "50%" (of the width) or "50h" (of the height)'
+    expected = (
+        'a width above 0, such as 100, "100px", "50%" (of the width) or "50h" (of the height)'
+    )
 
 
 class Height(Length):
     """A height: pixels, a share of the image's height (``%``) or of its width (``w``)."""
 
     units = ("px", "%", "w")
-    words = 'a height above 0, such as 100, "100px", "50%" (of the height) or "50w" (of the width)'
+    expected = (
+        'a height above 0, such as 100, "100px", "50%" (of the height) or "50w" (of the width)'
+    )
 
 
 class Offset(Length):
-    """A displacement from where gravity puts a thing: pixels or ``%``, sign allowed."""
+    """A displacement from where gravity puts something: pixels or ``%``, sign allowed."""
 
     pattern = OFFSET
-    words = 'an offset such as 100, "-100px" or "5%"'
+    expected = 'an offset such as 100, "-100px" or "5%"'
 
     @classmethod
     def _in_range(cls, amount: Fraction) -> bool:
-        return abs(amount) < FARTHEST
+        return abs(amount) < MAX_LENGTH
 
 
 class Colour(tuple[int, int, int, int]):
     """Red, green, blue and alpha, 0 to 255 each, from ``#rgb``, ``#rrggbb`` or ``#rrggbbaa``."""
 
     __slots__ = ()
-    words: ClassVar[str] = 'a hexadecimal colour such as "#f80", "#ff8800" or "#ff880080"'
+    expected: ClassVar[str] = 'a hexadecimal colour such as "#f80", "#ff8800" or "#ff880080"'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Read a colour; the leading ``#`` may be left out and case does not matter."""
         found = COLOUR.fullmatch(raw) if isinstance(raw, str) else None
         if not found:
-            raise ValueError(f"expected {cls.words}, got {shown(raw)}")
+            raise ValueError(f"expected {cls.expected}, got {shown(raw)}")
         digits = found[1] if len(found[1]) > 3 else "".join(2 * digit for digit in found[1])
         red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
         return cls((red, green, blue, alpha))
@@ -310,14 +314,14 @@ class Colour(tuple[int, int, int, int]):
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
         pattern = COLOUR.pattern.replace("a-f", "a-fA-F")
-        return {"type": "string", "pattern": f"^{pattern}$", "description": cls.words}
+        return {"type": "string", "pattern": f"^{pattern}$", "description": cls.expected}
 
 
 class Key(str):
     """The name of an object in the customer's storage, without its leading slash.
 
-    Anything that could leave the service's prefix, or mean two things to two storages,
-    is refused: ``..``, ``//``, backslash, control characters, percent-encoded dots.
+    Anything that could escape the service's prefix, or be read differently by two storages,
+    is rejected: ``..``, ``//``, backslash, control characters, percent-encoded dots.
     `written` is the key as the client wrote it, to be shown to the client again.
     """
 
@@ -326,7 +330,7 @@ class Key(str):
     longest: ClassVar[int] = 1024
 
     def __new__(cls, key: str, written: str | None = None) -> Self:
-        """Make a key that is known to be good."""
+        """Make a key that is known to be valid."""
         made = super().__new__(cls, key)
         made.written = key if written is None else written
         return made

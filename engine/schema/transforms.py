@@ -1,7 +1,7 @@
-"""The client's words: one struct per transformation, then jobs and batches.
+"""The request schema: one struct per transformation, then jobs and batches.
 
-Nothing here knows an image's size or how pixels are made. The words are those of the
-API document; `engine.expand` is the only place that gives them a meaning.
+Nothing here knows an image's size or how pixels are made. The names are those of the API
+documentation; `engine.expand` is the only place that interprets them.
 """
 
 import re
@@ -13,11 +13,21 @@ from msgspec.structs import force_setattr
 
 from engine.errors import UnsupportedFormat
 from engine.schema.encoder_options import Keep, Options, SaveOptions
-from engine.schema.scalars import Colour, Flag, Height, Key, Misplaced, Number, Offset, Width, shown
+from engine.schema.scalars import (
+    Colour,
+    Flag,
+    Height,
+    InvalidField,
+    Key,
+    Number,
+    Offset,
+    Width,
+    shown,
+)
 
 
 class Gravity(Enum):
-    """Where a thing stands in an area; ``middle`` is read as ``center``."""
+    """Where something is placed in an area; ``middle`` is read as ``center``."""
 
     CENTER = "center"
     NORTH = "north"
@@ -50,7 +60,7 @@ class FilterName(Enum):
 
 
 class FitType(Enum):
-    """How a picture is fitted into a box."""
+    """How an image is fitted into a box."""
 
     BOX = "box"
     STRETCH = "stretch"
@@ -69,7 +79,7 @@ class Direction(Enum):
 
     @property
     def sideways(self) -> bool:
-        """Whether left and right change places, rather than top and bottom."""
+        """Whether left and right are exchanged, rather than top and bottom."""
         return self in {Direction.X, Direction.HORIZONTAL}
 
 
@@ -97,7 +107,7 @@ ENDINGS = {
 
 
 class Mode(StrEnum):
-    """How near the pixels keep to the letter: bit for bit, or within stated tolerances."""
+    """The fidelity of pixels: exact, bit for bit, or within stated tolerances."""
 
     EXACT = "exact"
     BALANCED = "balanced"
@@ -147,7 +157,7 @@ class Quality(Number, low=0, high=100, whole=True):
     """Of lossy formats."""
 
 
-class Words(
+class Transform(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag=str.lower
 ):
     """What all transformations share: a tag named ``type``, no unknown key, no change."""
@@ -161,8 +171,8 @@ def _need_one(words: Struct, *names: str) -> None:
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
-class Annotation(Words, frozen=True):
-    """Text drawn over the picture; a line feed begins a new line."""
+class Annotation(Transform, frozen=True):
+    """Text drawn over the image; a line feed begins a new line."""
 
     text: str
     font: Annotated[str, Meta(min_length=1, max_length=200)] = "Arial"
@@ -175,10 +185,10 @@ class Annotation(Words, frozen=True):
     def __post_init__(self) -> None:
         if found := CONTROL.search(self.text):
             what = f"expected text without control characters, got U+{ord(found[0]):04X}"
-            raise Misplaced("text", what)
+            raise InvalidField("text", what)
 
 
-class Blur(Words, frozen=True):
+class Blur(Transform, frozen=True):
     """A Gaussian blur; the radius follows from sigma, or sigma from the radius."""
 
     sigma: Distance | UnsetType = UNSET
@@ -188,13 +198,13 @@ class Blur(Words, frozen=True):
         _need_one(self, "sigma", "radius")
 
 
-class Brightness(Words, frozen=True):
+class Brightness(Transform, frozen=True):
     """Adds to every channel."""
 
     bright_level: BrightLevel
 
 
-class Colorize(Words, frozen=True):
+class Colorize(Transform, frozen=True):
     """Adds to each channel."""
 
     red: ColourLevel = ColourLevel(0)
@@ -202,14 +212,14 @@ class Colorize(Words, frozen=True):
     blue: ColourLevel = ColourLevel(0)
 
 
-class Contrast(Words, frozen=True):
+class Contrast(Transform, frozen=True):
     """Spreads values from the middle grey (above 0) or draws them to it (below 0)."""
 
     level: ContrastLevel
 
 
-class Crop(Words, frozen=True):
-    """Cuts a window: out of the picture scaled to cover it (`fit`), or as it is."""
+class Crop(Transform, frozen=True):
+    """Cuts a window: out of the image scaled to cover it (`fit`), or as it is."""
 
     width: Width | UnsetType = UNSET
     height: Height | UnsetType = UNSET
@@ -222,18 +232,18 @@ class Crop(Words, frozen=True):
         _need_one(self, "width", "height")
 
 
-class Enhance(Words, frozen=True):
+class Enhance(Transform, frozen=True):
     """Noise reduction in a 5 × 5 window."""
 
 
-class Filter(Words, frozen=True):
+class Filter(Transform, frozen=True):
     """One of the named filters."""
 
     filter: FilterName
 
 
-class FitMethod(Words, frozen=True):
-    """Fits the picture into a box, in one of five ways."""
+class FitMethod(Transform, frozen=True):
+    """Fits the image into a box, in one of five ways."""
 
     fit_type: FitType
     width: Width | UnsetType = UNSET
@@ -246,14 +256,14 @@ class FitMethod(Words, frozen=True):
         _need_one(self, "width", "height")
 
 
-class Flip(Words, frozen=True):
+class Flip(Transform, frozen=True):
     """A mirror image."""
 
     direction: Direction
 
 
-class Resize(Words, frozen=True):
-    """Scales to a size; a side that is not given follows the picture's shape."""
+class Resize(Transform, frozen=True):
+    """Scales to a size; a side that is not given follows the image's shape."""
 
     width: Width | UnsetType = UNSET
     height: Height | UnsetType = UNSET
@@ -262,21 +272,21 @@ class Resize(Words, frozen=True):
         _need_one(self, "width", "height")
 
 
-class Rotate(Words, frozen=True):
-    """Turns clockwise."""
+class Rotate(Transform, frozen=True):
+    """Rotates clockwise."""
 
     degrees: Degrees
 
 
-class Ulb(Words, frozen=True):
+class Ulb(Transform, frozen=True):
     """Un-letterbox: removes near-black bars at the top and the bottom."""
 
 
-class Watermark(Words, frozen=True):
-    """Another picture laid over this one; its source may be spelt ``source`` or ``Source``."""
+class Watermark(Transform, frozen=True):
+    """Another image laid over this one; its source may be named ``source`` or ``Source``."""
 
     source: Key | UnsetType = UNSET
-    source_spelt_big: Key | UnsetType = field(default=UNSET, name="Source")
+    source_capitalised: Key | UnsetType = field(default=UNSET, name="Source")
     gravity: Gravity = Gravity.CENTER
     width: Width | UnsetType = UNSET
     height: Height | UnsetType = UNSET
@@ -284,20 +294,20 @@ class Watermark(Words, frozen=True):
     yoffset: Offset = Offset(0)
 
     def __post_init__(self) -> None:
-        if (self.source is UNSET) == (self.source_spelt_big is UNSET):
+        if (self.source is UNSET) == (self.source_capitalised is UNSET):
             raise ValueError("expected 'source' (or 'Source') exactly once")
         if self.source is UNSET:
-            force_setattr(self, "source", self.source_spelt_big)
-            force_setattr(self, "source_spelt_big", UNSET)
+            force_setattr(self, "source", self.source_capitalised)
+            force_setattr(self, "source_capitalised", UNSET)
 
     @property
     def key(self) -> Key:
         """The watermark's own source."""
-        assert self.source is not UNSET  # noqa: S101 - __post_init__ saw to it
+        assert self.source is not UNSET  # noqa: S101 - checked by __post_init__
         return self.source
 
 
-class Zoom(Words, frozen=True):
+class Zoom(Transform, frozen=True):
     """Scales for dense screens: `level` times the size, as far as the pixels reach."""
 
     width: Width | UnsetType = UNSET
@@ -326,7 +336,9 @@ Transformation = (
     | Zoom
 )
 
-TYPES: dict[str, type[Words]] = {kind.__name__.lower(): kind for kind in Words.__subclasses__()}
+TYPES: dict[str, type[Transform]] = {
+    kind.__name__.lower(): kind for kind in Transform.__subclasses__()
+}
 
 
 class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -342,7 +354,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.format is UNSET and _format_of(self.destination) is None:
-            raise Misplaced(
+            raise InvalidField(
                 "destination",
                 f"expected an ending of {_known_endings()}, or a 'format' beside it, "
                 f"got {shown(str(self.destination))}",
@@ -350,11 +362,11 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         try:
             options = self.save_options
-        except Misplaced as error:
-            raise Misplaced(f"options.{error.place}", str(error), error.code) from None
+        except InvalidField as error:
+            raise InvalidField(f"options.{error.place}", str(error), error.code) from None
         if "copyright" in self.keep and not options.rights:
             found = self.output_format.value
-            raise Misplaced("keep", f"expected a format that has a place for it, got {found}")
+            raise InvalidField("keep", f"expected a format that has a place for it, got {found}")
 
     @property
     def save_options(self) -> SaveOptions:
@@ -365,7 +377,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def output_format(self) -> Format:
         """The format that is written: `format`, or else the destination's ending."""
         named = self.format if self.format is not UNSET else _format_of(self.destination)
-        assert named is not None  # noqa: S101 - __post_init__ saw to it
+        assert named is not None  # noqa: S101 - checked by __post_init__
         return named
 
 
@@ -379,7 +391,7 @@ class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         seen: set[str] = set()
         for index, job in enumerate(self.jobs):
             if job.destination in seen:
-                raise Misplaced(
+                raise InvalidField(
                     f"jobs[{index}].destination",
                     f"expected a destination of its own, got {shown(str(job.destination))} again",
                 )

@@ -1,28 +1,28 @@
-"""The letters of a text node as ink in memory."""
+"""Draws the text of a text layer in memory."""
 
 from engine.fonts import TYPEFACES
 from engine.geometry import rnd
-from engine.ir import Letters
-from engine.text.measure import ISOLATED, font_of, raised_by_strut
+from engine.ir import TextLayer
+from engine.text.measure import ISOLATED, font_of, strut_offset
 from engine.vips import Image, ink_of
 from engine.vips.glyphs import Ink
 
 
-def draw(letters: Letters) -> Ink | None:
-    """Draw letters in memory; None if they have no ink."""
-    faces = tuple(map(TYPEFACES.find, letters.fonts))
-    between = letters.height / len(letters.lines)
-    raised = raised_by_strut(faces[0], letters.size)
+def draw(text: TextLayer) -> Ink | None:
+    """Draw text in memory; None if it has no ink."""
+    faces = tuple(map(TYPEFACES.find, text.fonts))
+    between = text.height / len(text.lines)
+    offset = strut_offset(faces[0], text.size)
     inks = []
-    for index, line in enumerate(letters.lines):
-        ink = ink_of(ISOLATED.format(line), font_of(faces), letters.size, strut=True)
+    for index, line in enumerate(text.lines):
+        ink = ink_of(ISOLATED.format(line), font_of(faces), text.size, strut=True)
         if ink is not None:
-            inks.append(ink._replace(top=ink.top - raised + rnd(index * between)))
+            inks.append(ink._replace(top=ink.top - offset + rnd(index * between)))
     return _together(inks) if inks else None
 
 
 def _together(inks: list[Ink]) -> Ink:
-    """Join neighbours first: so each pixel is copied a few times, not once a line."""
+    """Join neighbours first, so that each pixel is copied a few times, not once a line."""
     if len(inks) == 1:
         return inks[0]
     middle = len(inks) // 2

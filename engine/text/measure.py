@@ -1,9 +1,9 @@
-"""Text as pixels: how large a line is, and its ink.
+"""Measures text: the advance of a line, the height of its ink, the height of lines.
 
-Pango lays lines out, shapes and orders them. It tells libvips where the ink lies, but not
-how far a line advances; that is measured between two bars, which have ink of their own.
-Pango sets glyphs and lines on whole pixels, so sizes are measured at the very size of the
-text; what that rounds away does not matter any more in large text, which is scaled.
+Pango lays lines out, shapes and orders them. It gives libvips the position of the ink, but not
+the advance of a line; that is measured between two bars, which have ink of their own. Pango
+places glyphs and lines on whole pixels, so text is measured at its own size; in large text,
+which is measured at a smaller size and scaled, the rounding does not matter any more.
 """
 
 import unicodedata
@@ -13,21 +13,21 @@ from typing import NamedTuple
 from engine.fonts import Face
 from engine.vips import LONGEST_INK, Font, TooLargeToDraw, ink_of
 
-LARGE = 200  # pixels an em, above which sizes are scaled
-PLENTY = 150_000  # pixels an em, all characters together: beyond, Pango's units overflow
-ISOLATED = "\u2068{}\u2069"  # so that a line's direction is its own, whatever stands beside it
+MAX_MEASURED = 200  # pixels an em, above which sizes are scaled
+MAX_TOTAL = 150_000  # pixels an em, summed over all characters: beyond, Pango's units overflow
+ISOLATED = "\u2068{}\u2069"  # so that a line's direction does not depend on its neighbours
 
 Faces = tuple[Face, ...]
 
 
-class Extent(NamedTuple):
-    """How far a line advances, and how high its ink may be, in pixels."""
+class TextExtents(NamedTuple):
+    """The advance of a line, and the most that its ink is high, in pixels."""
 
     width: float
     height: float
 
 
-class Reach(NamedTuple):
+class InkRows(NamedTuple):
     """Where ink begins, and how high it is, in pixels."""
 
     top: int
@@ -35,23 +35,23 @@ class Reach(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def extent(line: str, faces: Faces, size: float) -> Extent:
-    """Measure a line; of one that is too large to be drawn, how large it is at least."""
-    drawn = min(size, LARGE, PLENTY / (len(line) + 1))
+def text_extents(line: str, faces: Faces, size: float) -> TextExtents:
+    """Measure a line; one that is too large to be drawn is given its least size."""
+    drawn = min(size, MAX_MEASURED, MAX_TOTAL / (len(line) + 1))
     least = 0.0
     while (measured := _between_bars(line, faces, drawn, size / drawn)) is None:
         least = max(least, LONGEST_INK * size / drawn)
         drawn /= 8
-    return Extent(max(measured.width, least), measured.height)
+    return TextExtents(max(measured.width, least), measured.height)
 
 
-def _between_bars(line: str, faces: Faces, size: float, scale: float) -> Extent | None:
+def _between_bars(line: str, faces: Faces, size: float, scale: float) -> TextExtents | None:
     try:
         whole = ink_of(f"|{ISOLATED.format(line)}|", font_of(faces), size)
     except TooLargeToDraw:
         return None
     assert whole is not None  # noqa: S101 - a bar has ink
-    return Extent((whole.image.width - _bars(faces, size)) * scale, whole.image.height * scale)
+    return TextExtents((whole.image.width - _bars(faces, size)) * scale, whole.image.height * scale)
 
 
 @lru_cache(maxsize=256)
@@ -63,39 +63,39 @@ def _bars(faces: Faces, size: float) -> int:
 
 
 @lru_cache(maxsize=256)
-def pitch(face: Face, size: float) -> float:
+def line_height(face: Face, size: float) -> float:
     """Give the distance between two lines, ascent and descent together, in pixels."""
-    drawn = min(size, LARGE)
-    two = ink_of(f"{_sign(face)}\n{_sign(face)}", font_of((face,)), drawn)
-    assert two is not None  # noqa: S101 - the sign has ink
-    return float((two.image.height - _sign_drawn(face, drawn).height) * size / drawn)
+    drawn = min(size, MAX_MEASURED)
+    two = ink_of(f"{_sample_character(face)}\n{_sample_character(face)}", font_of((face,)), drawn)
+    assert two is not None  # noqa: S101 - the sample has ink
+    return float((two.image.height - _sample_ink(face, drawn).height) * size / drawn)
 
 
 @lru_cache(maxsize=256)
-def raised_by_strut(face: Face, size: float) -> int:
-    """Give how much a strut lowers the baseline, in pixels."""
-    strutted = ink_of(_sign(face), font_of((face,)), size, strut=True)
-    assert strutted is not None  # noqa: S101 - the sign has ink
-    return strutted.top - _sign_drawn(face, size).top
+def strut_offset(face: Face, size: float) -> int:
+    """Give how far a strut lowers the baseline, in pixels."""
+    strutted = ink_of(_sample_character(face), font_of((face,)), size, strut=True)
+    assert strutted is not None  # noqa: S101 - the sample has ink
+    return strutted.top - _sample_ink(face, size).top
 
 
 @lru_cache(maxsize=256)
-def _sign_drawn(face: Face, size: float) -> Reach:
-    ink = ink_of(_sign(face), font_of((face,)), size)
-    assert ink is not None  # noqa: S101 - the sign has ink
-    return Reach(ink.top, ink.image.height)
+def _sample_ink(face: Face, size: float) -> InkRows:
+    ink = ink_of(_sample_character(face), font_of((face,)), size)
+    assert ink is not None  # noqa: S101 - the sample has ink
+    return InkRows(ink.top, ink.image.height)
 
 
-def _sign(face: Face) -> str:
-    """Give a character of a face that has ink: a bar, or what comes first."""
+def _sample_character(face: Face) -> str:
+    """Give a character of a face that has ink: a bar, or the first one."""
     if ord("|") in face.characters:
         return "|"
-    signs = map(chr, sorted(face.characters))
-    return next(sign for sign in signs if unicodedata.category(sign)[0] in "LNPS")
+    characters = map(chr, sorted(face.characters))
+    return next(each for each in characters if unicodedata.category(each)[0] in "LNPS")
 
 
 def font_of(faces: Faces) -> Font:
-    """Give the font that libvips draws with: the first face, and its fallbacks."""
+    """Give the font that libvips draws with: the first face, and its fallback fonts."""
     return Font(
         tuple(face.family for face in faces),
         faces[0].style.value,

@@ -85,10 +85,10 @@ def mask_image(rows: list[list[float]], scale: float = 1, offset: float = 0) -> 
     return Image.new_from_array(rows, scale=scale, offset=offset)
 
 
-def hold(image: Image) -> Image:
-    """Keep the rows around the one being read, for nodes that read each pixel many times.
+def cache_rows(image: Image) -> Image:
+    """Cache the rows around the one being read, for nodes that read each pixel many times.
 
-    Without it libvips would make the rows anew for every reader.
+    Without it libvips would compute the rows again for every reader.
     """
     return image.linecache(tile_height=16, access="sequential")
 
@@ -96,11 +96,11 @@ def hold(image: Image) -> Image:
 TILE = 128  # pixels a side, as libvips asks of operations that turn a picture
 
 
-def hold_tiles(image: Image) -> Image:
-    """Keep two rows of tiles, for nodes that read what came of a rotation many times.
+def cache_tiles(image: Image) -> Image:
+    """Cache two rows of tiles, for nodes that read the output of a rotation many times.
 
-    A line cache would ask a rotation for whole rows, for each of which it needs a large part
-    of the picture that it turns: ten times the memory and five times the time.
+    A line cache would request whole rows of a rotation, for each of which it needs a large part
+    of the image that it rotates: ten times the memory and five times the time.
     """
     tiles = 2 * (image.width // TILE + 2)
     return image.tilecache(tile_width=TILE, tile_height=TILE, max_tiles=tiles)

@@ -43,7 +43,7 @@ def test_every_contender_has_its_figures(latest: Any) -> None:
             assert figures["bytes"] > 5000
 
 
-def test_pictures_are_compared(latest: Any) -> None:
+def test_images_are_compared(latest: Any) -> None:
     for measured in latest["workloads"].values():
         assert measured["limit"]["psnr_db"] is None
         assert measured["plain"]["psnr_db"] == SAME

@@ -1,4 +1,4 @@
-"""The benchmark's pictures are the same bytes each time."""
+"""The benchmark's images are the same bytes each time."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ from engine.schema import (
     Job,
     Number,
     Priority,
-    Words,
+    Transform,
     parse,
 )
 from engine.sources import BLOCK, TRAITS, SourceFormat
@@ -40,7 +40,7 @@ from tests.docs.pages import API, Row, blocks, rows, section, tables
 READERS: dict[frozenset[str], Any] = {
     frozenset({"service_id", "source", "jobs"}): CreateProcess,
     frozenset({"service_id", "process_ids"}): RetryProcesses,
-    frozenset({"type"}): Words,
+    frozenset({"type"}): Transform,
     frozenset({"process_id", "jobs", "attempt"}): ProcessStatus,
     frozenset({"message", "code"}): Problem,
     frozenset({"status", "process_id"}): Created,
@@ -57,7 +57,7 @@ def read(shown: Any) -> Any:
     if isinstance(shown, list):
         return msgspec.convert(shown, list[RetryResult])
     kind = next(kind for keys, kind in READERS.items() if keys <= shown.keys())
-    if kind is Words:
+    if kind is Transform:
         job = {"destination": "b.png", "transformations": [shown]}
         return parse(json.dumps(job).encode(), Job)
     body = json.dumps(shown).encode()

@@ -36,7 +36,7 @@ def written_codes() -> set[str]:
 
 
 def _makes_an_error(call: ast.Call) -> bool:
-    makers = {"InvalidRequest", "Misplaced", "Problem", "_invalid"}
+    makers = {"InvalidRequest", "InvalidField", "Problem", "_invalid"}
     return isinstance(call.func, ast.Name) and call.func.id in makers
 
 

@@ -1,39 +1,39 @@
-"""Random pictures and random lists of transformations for property tests."""
+"""Random images and random lists of transformations for property tests."""
 
 from typing import Any
 
 from hypothesis import strategies as st
 
 from engine.schema import Direction, FilterName, FitType, Gravity
-from tests.engine.pictures import Pixels, Words, noise
+from tests.engine.images import Json, Pixels, noise
 
 GRAVITIES = st.sampled_from([*(gravity.value for gravity in Gravity), "middle"])
 SIDES = st.integers(1, 60)
 OFFSETS = st.integers(-30, 30) | st.sampled_from(["10%", "-25%", "7px"])
 
 
-def pictures(bands: tuple[int, ...] = (3, 4), largest: int = 40) -> st.SearchStrategy[Pixels]:
+def images(bands: tuple[int, ...] = (3, 4), largest: int = 40) -> st.SearchStrategy[Pixels]:
     """Noise of random size, with or without alpha, some of it with flat areas."""
     sides = st.integers(1, largest)
     return st.builds(noise, sides, sides, st.sampled_from(bands), st.integers(0, 9))
 
 
-def _words(kind: str, **options: st.SearchStrategy[Any]) -> st.SearchStrategy[Words]:
+def _words(kind: str, **options: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
     return st.fixed_dictionaries({"type": st.just(kind), **options})
 
 
-def _boxed(kind: str, **options: st.SearchStrategy[Any]) -> st.SearchStrategy[Words]:
+def _boxed(kind: str, **options: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
     one = st.sampled_from([("width",), ("height",), ("width", "height")])
     return one.flatmap(lambda names: _words(kind, **options, **dict.fromkeys(names, SIDES)))
 
 
-POINTWISE: tuple[st.SearchStrategy[Words], ...] = (
+POINTWISE: tuple[st.SearchStrategy[Json], ...] = (
     _words("brightness", bright_level=st.integers(-255, 255) | st.just(0)),
     _words("contrast", level=st.integers(-100, 100)),
     _words("colorize", red=st.integers(0, 255), green=st.integers(0, 255)),
     _words("filter", filter=st.sampled_from(["negate", "grayscale", "sepia", "bw"])),
 )
-GEOMETRIC: tuple[st.SearchStrategy[Words], ...] = (
+GEOMETRIC: tuple[st.SearchStrategy[Json], ...] = (
     _words("flip", direction=st.sampled_from([way.value for way in Direction])),
     _words("rotate", degrees=st.sampled_from([0, 90, 180, 270, 360, 20.5, 45])),
     _boxed("resize"),
@@ -47,12 +47,12 @@ GEOMETRIC: tuple[st.SearchStrategy[Words], ...] = (
         color=st.sampled_from(["#000", "#f80", "#12345678"]),
     ),
 )
-NEIGHBOURS: tuple[st.SearchStrategy[Words], ...] = (
+NEIGHBOURS: tuple[st.SearchStrategy[Json], ...] = (
     _words("enhance"),
     _words("filter", filter=st.sampled_from([name.value for name in FilterName])),
     _words("blur", sigma=st.sampled_from([0, 0.4, 1, 2.5, 7, 30]), radius=st.integers(0, 50)),
 )
-OVERLAYS: tuple[st.SearchStrategy[Words], ...] = (
+OVERLAYS: tuple[st.SearchStrategy[Json], ...] = (
     _words(
         "annotation",
         text=st.text("aö& <\n|ש", max_size=6),
@@ -69,7 +69,7 @@ MOVES = (GEOMETRIC[0], GEOMETRIC[1], GEOMETRIC[4])
 
 
 def transformations(
-    *kinds: st.SearchStrategy[Words], longest: int = 5
-) -> st.SearchStrategy[list[Words]]:
+    *kinds: st.SearchStrategy[Json], longest: int = 5
+) -> st.SearchStrategy[list[Json]]:
     """Lists of transformations; of all types but those that are quickened if none are named."""
     return st.lists(st.one_of(*(kinds or EXACT_KINDS)), max_size=longest)

@@ -9,18 +9,18 @@ import pytest
 import engine.lower.overlay
 from engine.cost import codec_memory
 from engine.expand import expansion
-from engine.ir import Layer, Letters, Node
+from engine.ir import ImageLayer, Node, TextLayer
 from engine.lower import context
 from engine.schema import KINDS
 from engine.schema.transforms import Transformation
 from engine.vips import codecs
 
 CHOICES: list[tuple[Any, Iterable[type]]] = [
-    (expansion.write, get_args(Transformation)),
+    (expansion.add_nodes, get_args(Transformation)),
     (context.lower_node, Node.__subclasses__()),
-    (engine.lower.overlay.make_ready, (Layer, Letters)),
+    (engine.lower.overlay.prepare, (ImageLayer, TextLayer)),
     (codecs.settings_of, KINDS.values()),
-    (codec_memory._kept, KINDS.values()),
+    (codec_memory._encoder_memory, KINDS.values()),
 ]
 NAMES = [choose.__name__ for choose, _ in CHOICES]
 

@@ -1,4 +1,4 @@
-"""What customers upload: every kind of picture, written by hand, by Pillow or by libvips."""
+"""What customers upload: every kind of image, written by hand, by Pillow or by libvips."""
 
 import io
 import zlib
@@ -11,7 +11,7 @@ import pyvips
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.engine.pictures import DATA, Pixels, encoded, noise, smooth
+from tests.engine.images import DATA, Pixels, encoded, noise, smooth
 
 ARITHMETIC = (DATA / "pictures" / "arithmetic.jpg").read_bytes()
 HEIC = (DATA / "pictures" / "two-colours.heic").read_bytes()
@@ -59,8 +59,8 @@ def cmyk(inks: Pixels, **options: Any) -> bytes:
     """Write inks as a CMYK JPEG, inverted as Adobe does."""
     out = io.BytesIO()
     height, width, _ = inks.shape
-    picture = Image.frombytes("CMYK", (width, height), inks.tobytes())
-    picture.save(out, "JPEG", **{"quality": 100, "subsampling": 0, **options})
+    image = Image.frombytes("CMYK", (width, height), inks.tobytes())
+    image.save(out, "JPEG", **{"quality": 100, "subsampling": 0, **options})
     return out.getvalue()
 
 
@@ -123,9 +123,9 @@ def strange_inks() -> bytes:
 
 
 def _palette() -> bytes:
-    picture = Image.fromarray(smooth(24, 10)).convert("P", palette=Image.Palette.ADAPTIVE)
+    image = Image.fromarray(smooth(24, 10)).convert("P", palette=Image.Palette.ADAPTIVE)
     out = io.BytesIO()
-    picture.save(out, "PNG", transparency=bytes(range(0, 250, 5)))
+    image.save(out, "PNG", transparency=bytes(range(0, 250, 5)))
     return out.getvalue()
 
 

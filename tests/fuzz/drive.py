@@ -15,7 +15,7 @@ from engine.errors import DarkroomError
 from engine.limits import EngineLimits
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import ChildExit, Output, Reason, Work
-from tests.engine.pictures import encoded, smooth
+from tests.engine.images import encoded, smooth
 from tests.fuzz.mutate import Case, case
 
 DONE = "done"

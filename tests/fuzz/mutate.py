@@ -6,8 +6,8 @@ from functools import cache
 
 from msgspec import Struct
 
+from tests.engine.images import Json
 from tests.engine.matrix.steps import STEPS
-from tests.engine.pictures import Words
 from tests.engine.uploads import KINDS
 
 EXTREMES = [
@@ -24,7 +24,7 @@ class Case(Struct, frozen=True):
     seed: int
     kind: str
     data: bytes
-    job: Words
+    job: Json
     as_watermark: bool
 
 
@@ -45,7 +45,7 @@ def case(seed: int) -> Case:
     return Case(seed, kind, bytes(data), _job(chance, as_watermark), as_watermark)
 
 
-def _job(chance: random.Random, as_watermark: bool) -> Words:
+def _job(chance: random.Random, as_watermark: bool) -> Json:
     ending = chance.choice(ENDINGS)
     steps = [step.words for step in STEPS if not _lays_over(step.words)]
     words = [{"type": "watermark", "source": "mark"}] if as_watermark else chance.choice(steps)
@@ -53,7 +53,7 @@ def _job(chance: random.Random, as_watermark: bool) -> Words:
     return {"destination": f"o.{ending}", "transformations": words, "keep": keep}
 
 
-def _lays_over(words: list[Words]) -> bool:
+def _lays_over(words: list[Json]) -> bool:
     return any(word["type"] == "watermark" for word in words)
 
 

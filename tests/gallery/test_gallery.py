@@ -1,4 +1,4 @@
-"""The gallery: it shows all there is, every picture is there, and a browser loads them."""
+"""The gallery: it shows all there is, every image is there, and a browser loads them."""
 
 import json
 import re
@@ -31,7 +31,7 @@ class Page(HTMLParser):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.pictures: list[str] = []
+        self.images: list[str] = []
         self.links: list[str] = []
         self.anchors: set[str] = set()
         self.tags: set[str] = set()
@@ -43,7 +43,7 @@ class Page(HTMLParser):
         self.tags.add(tag)
         self.anchors.add(told.get("id") or "")
         if tag == "img":
-            self.pictures.append(told["src"] or "")
+            self.images.append(told["src"] or "")
         self.links += [told[name] or "" for name in ("href", "srcset", "action") if name in told]
 
     @property
@@ -62,13 +62,13 @@ def panels() -> Iterator[Panel]:
         yield from group
 
 
-def test_every_picture_is_there_and_decodes(folder: Path) -> None:
-    pictures = Page(folder / "index.html").pictures
-    assert len(pictures) > sum(len(panel.jobs) for panel in panels())
-    for name in set(pictures):
-        with Image.open(folder / name) as picture:
-            picture.load()
-    assert {path.name for path in folder.iterdir()} == {*pictures, "index.html", "style.css"}
+def test_every_image_is_there_and_decodes(folder: Path) -> None:
+    images = Page(folder / "index.html").images
+    assert len(images) > sum(len(panel.jobs) for panel in panels())
+    for name in set(images):
+        with Image.open(folder / name) as image:
+            image.load()
+    assert {path.name for path in folder.iterdir()} == {*images, "index.html", "style.css"}
 
 
 def test_nothing_comes_from_elsewhere(folder: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_page_in_docs_is_the_one_that_is_built() -> None:
     """After a change of the examples: `make gallery`, and commit docs/gallery."""
     page = Page(COMMITTED)
     assert page.examples == [shown(job) for panel in panels() for job in panel.jobs]
-    assert all((COMMITTED.parent / name).is_file() for name in page.pictures)
+    assert all((COMMITTED.parent / name).is_file() for name in page.images)
 
 
 PROBE = """<!doctype html><iframe src="index.html" width="%d" height="800"></iframe><script>
@@ -159,17 +159,17 @@ onload = async () => {
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_a_browser_loads_every_picture_and_the_page_fits_a_phone(
+def test_a_browser_loads_every_image_and_the_page_fits_a_phone(
     folder: Path, tmp_path: Path
 ) -> None:
     page = Page(folder / "index.html")
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     (tmp_path / "probe.html").write_text(PROBE % PHONE)
     seen = json.loads(_title(tmp_path / "probe.html", tmp_path / "profile"))
-    assert [name for name, _ in seen["widths"]] == page.pictures
+    assert [name for name, _ in seen["widths"]] == page.images
     for name, width in seen["widths"]:
-        with Image.open(folder / name) as picture:
-            assert width == picture.width, name
+        with Image.open(folder / name) as image:
+            assert width == image.width, name
     assert seen["styled"] > 10
     assert seen["needed"] <= seen["room"] <= PHONE
 

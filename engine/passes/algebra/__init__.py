@@ -3,7 +3,20 @@
 Knows no passes and no pixels.
 """
 
-from engine.passes.algebra.decode_scale import WORTH, ample, decoded_at, deepest, first_scaling
-from engine.passes.algebra.orientation import carried_down
+from engine.passes.algebra.decode_scale import (
+    MIN_BOUNDED_PIXELS,
+    decoded_at,
+    first_scaling,
+    large_enough,
+    max_shrink,
+)
+from engine.passes.algebra.orientation import push_down
 
-__all__ = ["WORTH", "ample", "carried_down", "decoded_at", "deepest", "first_scaling"]
+__all__ = [
+    "MIN_BOUNDED_PIXELS",
+    "decoded_at",
+    "first_scaling",
+    "large_enough",
+    "max_shrink",
+    "push_down",
+]

@@ -1,26 +1,26 @@
-"""How far a picture may be reduced before its first scaling, and plans at reduced scales.
+"""Decode scales: how far a source may be reduced before a plan's first scaling.
 
-A reduced picture is 1/2, 1/4 or 1/8 of the whole, each side rounded down. Scaling it down
-to the end gives nearly the picture that scaling the whole would give, as long as it has ample
-pixels and what the rounding leaves out does not shift what is seen.
+A reduced image is 1/2, 1/4 or 1/8 of the whole, each side rounded down. Scaling it down the
+rest of the way gives nearly the image that scaling the whole would give, as long as it has
+pixels enough and the rows and columns lost to rounding do not shift the content.
 """
 
 from engine.geometry import Box, Size
 from engine.ir import Crop, Decode, Node, Plan, Premultiply, Resample, ToSrgb, source_frame
 
-AMPLE = (5, 4)  # a side that is scaled down, to the side that is wanted
-MOST_SHIFT = (1, 16)  # of a pixel of what is wanted
-DEEPEST = 8  # of what JPEG decoders make for less than a whole picture
-WORTH = 500_000  # pixels, below which nothing is gained by being less than exact
+MIN_RATIO = (5, 4)  # of a side that is scaled down to the side that is wanted
+MAX_SHIFT = (1, 16)  # of a pixel of the result
+MAX_SHRINK = 8  # that JPEG decoders offer at less than the cost of a whole image
+MIN_BOUNDED_PIXELS = 500_000  # below which bounded rewritings gain nothing over exact ones
 
 
-def ample(side: int, wanted: int) -> bool:
+def large_enough(side: int, wanted: int) -> bool:
     """Tell whether a side has pixels enough for scaling it to the one that is wanted."""
-    return side * AMPLE[1] >= wanted * AMPLE[0]
+    return side * MIN_RATIO[1] >= wanted * MIN_RATIO[0]
 
 
 def first_scaling(plan: Plan) -> int | None:
-    """Find the first resampling, if a reduced picture may stand before it; None if not."""
+    """Find the first resampling, if a reduced image may be given to it; None if not."""
     for index, node in enumerate(plan.nodes):
         if isinstance(node, Resample):
             return index
@@ -29,33 +29,33 @@ def first_scaling(plan: Plan) -> int | None:
     return None
 
 
-def deepest(plan: Plan) -> int:
+def max_shrink(plan: Plan) -> int:
     """Tell how far the source may be reduced for a plan that decodes it whole: 1, 2, 4 or 8."""
     at = first_scaling(plan)
-    if at is None or plan.facts.size.pixels < WORTH:
+    if at is None or plan.facts.size.pixels < MIN_BOUNDED_PIXELS:
         return 1
     whole = source_frame(plan.facts).size
     boxes = [node.box for node in plan.nodes[:at] if isinstance(node, Crop)]
-    goal = plan.frames[at].size
+    target = plan.frames[at].size
     factor = 1
-    while factor < DEEPEST and _reducible(whole, boxes, goal, 2 * factor):
+    while factor < MAX_SHRINK and _reducible(whole, boxes, target, 2 * factor):
         factor *= 2
     return factor
 
 
-def _reducible(whole: Size, boxes: list[Box], goal: Size, factor: int) -> bool:
+def _reducible(whole: Size, boxes: list[Box], target: Size, factor: int) -> bool:
     if len(boxes) > 1 or any(side % factor for box in boxes for side in box):
         return False
     seen = boxes[0].size if boxes else whole
     return all(
-        ample(side // factor, wanted) and _steady(side, wanted, factor)
-        for side, wanted in zip(seen, goal, strict=True)
+        large_enough(side // factor, wanted) and _stays_in_place(side, wanted, factor)
+        for side, wanted in zip(seen, target, strict=True)
     )
 
 
-def _steady(side: int, wanted: int, factor: int) -> bool:
+def _stays_in_place(side: int, wanted: int, factor: int) -> bool:
     left_out = side % factor
-    return left_out * wanted * MOST_SHIFT[1] <= side * MOST_SHIFT[0]
+    return left_out * wanted * MAX_SHIFT[1] <= side * MAX_SHIFT[0]
 
 
 def decoded_at(plan: Plan, factor: int) -> Plan:

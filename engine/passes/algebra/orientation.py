@@ -1,9 +1,9 @@
-"""Turns and mirror images among other nodes: what may be done before them instead of after.
+"""Orientation transforms among other nodes: which nodes may be moved before them.
 
 Scaling and blurring round to 8 bits in a fixed order, and libvips places the pixels of a
-scaled picture to 1/64, with ties to one side: so a turn before them differs from one after
-by a few levels. Where alpha has hard edges both ways, what is cut off at 0 and 255 between rows
-and columns makes it many. All else here is exact.
+scaled image to 1/64, with ties to one side: so orienting before them differs from orienting
+after them by a few levels. Where alpha has hard edges both ways, clipping to 0 and 255 between
+rows and columns makes the difference large. All else here is exact.
 """
 
 from msgspec.structs import replace
@@ -18,66 +18,66 @@ from engine.ir import (
     Locality,
     Mask,
     Node,
+    Orient,
     Overlay,
     Plan,
     Resample,
     SelectiveBlur,
-    Turn,
     source_frame,
 )
 
-STILL = Turn()
+UNCHANGED = Orient()
 
 
-def carried_down(plan: Plan, to_the_letter: bool) -> Plan:
-    """Carry each turn down as far as the same picture comes out, `to_the_letter` or nearly."""
+def push_down(plan: Plan, exact: bool) -> Plan:
+    """Move each orientation transform down as far as the result allows, `exact` or nearly so."""
     given = (source_frame(plan.facts), *plan.frames)
     nodes: list[Node] = []
-    carried = STILL
+    carried = UNCHANGED
     for node, frame in zip(plan.nodes, given, strict=False):
-        if isinstance(node, Turn):
-            carried = carried.then(node)
+        if isinstance(node, Orient):
+            carried = carried.followed_by(node)
             continue
-        before = None if carried == STILL else _before(carried, node, frame, to_the_letter)
-        if before is None and carried != STILL:
+        before = None if carried == UNCHANGED else _before(carried, node, frame, exact)
+        if before is None and carried != UNCHANGED:
             nodes.append(carried)
-            carried = STILL
+            carried = UNCHANGED
         nodes.append(before or node)
-    return plan.with_nodes((*nodes, carried) if carried != STILL else tuple(nodes))
+    return plan.with_nodes((*nodes, carried) if carried != UNCHANGED else tuple(nodes))
 
 
-def _before(turn: Turn, node: Node, given: Frame, to_the_letter: bool) -> Node | None:
-    """Give what to do before the turn instead of the node after it; None if nothing is."""
+def _before(orient: Orient, node: Node, given: Frame, exact: bool) -> Node | None:
+    """Give the node that, before the transform, does what `node` does after it; None if none."""
     match node:
         case Crop():
-            return Crop(unturned(node.box, turn, given.size))
+            return Crop(unoriented(node.box, orient, given.size))
         case Resample():
             shrinks = node.width <= given.width and node.height <= given.height
-            hard_edged = given.alpha and turn.quarters % 2 == 1
-            if to_the_letter or hard_edged or not shrinks:
+            hard_edged = given.alpha and orient.quarters % 2 == 1
+            if exact or hard_edged or not shrinks:
                 return None
-            return Resample(*turn.frame(node.frame(given)).size)
+            return Resample(*orient.frame(node.frame(given)).size)
         case Convolve():
-            return replace(node, mask=_unturned_mask(node, turn))
+            return replace(node, mask=_unoriented_mask(node, orient))
         case Overlay():
             return None
     commutes = node.locality is Locality.POINTWISE or isinstance(node, SelectiveBlur | Enhance)
-    return node if commutes or (isinstance(node, Blur) and not to_the_letter) else None
+    return node if commutes or (isinstance(node, Blur) and not exact) else None
 
 
-def unturned(box: Box, turn: Turn, size: Size) -> Box:
-    """Find a window of a turned picture of this size in the picture before the turn."""
+def unoriented(box: Box, orient: Orient, size: Size) -> Box:
+    """Translate a window of an oriented image to the image before it was oriented."""
     left, top, width, height = box
-    for _ in range(turn.quarters):  # a quarter turn back: what was right is at the top
+    for _ in range(orient.quarters):  # a quarter turn back: what was right is at the top
         left, top, width, height = top, size.width - left - width, height, width
-        size = size.turned
-    return Box(size.width - left - width if turn.mirror else left, top, width, height)
+        size = size.transposed
+    return Box(size.width - left - width if orient.mirror else left, top, width, height)
 
 
-def _unturned_mask(node: Convolve, turn: Turn) -> Mask:
+def _unoriented_mask(node: Convolve, orient: Orient) -> Mask:
     mask = node.mask
-    for _ in range(turn.quarters):
+    for _ in range(orient.quarters):
         a, b, c, d, e, f, g, h, i = mask
         mask = (c, f, i, b, e, h, a, d, g)
     a, b, c, d, e, f, g, h, i = mask
-    return (c, b, a, f, e, d, i, h, g) if turn.mirror else mask
+    return (c, b, a, f, e, d, i, h, g) if orient.mirror else mask

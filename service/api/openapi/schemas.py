@@ -43,7 +43,7 @@ from engine.schema import (
     Number,
     Options,
     Priority,
-    Words,
+    Transform,
     option_schema,
 )
 from engine.sources import Facts, SourceFormat
@@ -120,7 +120,7 @@ SPELLINGS: dict[type, Callable[[Any], Any]] = {
     Flag: bool,
     Choice: str,
     Options: lambda options: dict(options.given),
-    Keep: lambda keep: list(keep.words),
+    Keep: lambda keep: list(keep.names),
 }
 
 
@@ -161,7 +161,7 @@ def _complete_struct(schema: Schema, kind: type[Struct]) -> None:
     name, properties = kind.__name__, schema["properties"]
     order = [field.encode_name for field in msgspec.structs.fields(kind)]
     described = {field: _describe(properties[field], meaning(name, field)) for field in order}
-    if issubclass(kind, Words):
+    if issubclass(kind, Transform):
         tag = name.lower()
         described = {"type": {"type": "string", "const": tag}, **described}
         schema["examples"] = [TRANSFORMATIONS[tag]]

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.errors import DarkroomError
 from engine.execute import facts_of_input
-from engine.expand import Known
+from engine.expand import Resolved
 from engine.explain import Refusal, explain_facts
 from engine.schema import Job, parse
 from engine.sources import Facts, MissingBytes, PartialSource, Piece
@@ -68,7 +68,7 @@ def _answer(asked: Question, order: Order) -> Answer:
     known = {key: found for key, found in inputs.items() if not isinstance(found, Piece)}
     known |= {key: Refused(refusal) for key, refusal in asked.refused.items()}
     jobs = [parse(bytes(words), Job) for words in asked.jobs]
-    return Told(explain_facts(facts, jobs, Known(known), order.limits))
+    return Told(explain_facts(facts, jobs, Resolved(known), order.limits))
 
 
 def _of(there: Gathered, fd: int) -> PartialSource:

@@ -1,4 +1,4 @@
-"""Jobs that share make the same pictures as jobs that do not, with fewer decodes."""
+"""Jobs that share make the same images as jobs that do not, with fewer decodes."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -10,44 +10,46 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine import EngineLimits, Output, Source, Stats, explain, read_facts, render
-from engine.batch import Branch, share
+from engine.batch import MergedPlan, merge_plans
 from engine.errors import SourceCorrupt
 from engine.execute import Result, plan
-from engine.execute.executor import Grove
+from engine.execute.executor import Executor
 from engine.expand import expand
-from engine.explain.tree import shown, tree_lines
+from engine.explain.tree import tree_lines, tree_of
 from engine.ir import Frame
-from engine.lower import Bench
+from engine.lower import LoweringContext
 from engine.schema import Job
 from engine.sources import Facts, SourceFormat
-from tests.engine.pictures import (
+from tests.engine.images import (
     PHOTOS,
+    Json,
     Pixels,
-    Words,
     decoded,
     distance,
     encoded,
     jobs,
     noise,
 )
-from tests.engine.strategies import NEIGHBOURS, pictures, transformations
+from tests.engine.strategies import NEIGHBOURS, images, transformations
 
 PHOTO = Facts(format=SourceFormat.JPEG, width=4000, height=3000)
 MARK = Source.from_bytes(encoded(noise(23, 9, 4)))
 BUDGET = EngineLimits().max_held_bytes
 
 
-def widths(*sides: int) -> list[list[Words]]:
+def widths(*sides: int) -> list[list[Json]]:
     return [[{"type": "resize", "width": side}] for side in sides]
 
 
-def grown(*lists: list[Words], facts: Facts = PHOTO, budget: int = BUDGET) -> tuple[Branch, ...]:
+def merged(
+    *lists: list[Json], facts: Facts = PHOTO, budget: int = BUDGET
+) -> tuple[MergedPlan, ...]:
     plans = {index: plan(each, facts) for index, each in enumerate(jobs(*lists))}
-    return share(plans, budget)
+    return merge_plans(plans, budget)
 
 
-def drawn(*trees: Branch) -> list[str]:
-    lines = [line for tree in trees for line in tree_lines(shown(tree))]
+def drawn(*trees: MergedPlan) -> list[str]:
+    lines = [line for tree in trees for line in tree_lines(tree_of(tree))]
     return [line.replace(" png quality 100", "") for line in lines]
 
 
@@ -56,15 +58,15 @@ LISTS = transformations(longest=3) | transformations(*NEIGHBOURS, longest=2)
 
 @settings(max_examples=40, deadline=None)
 @given(
-    picture=pictures(),
+    image=images(),
     beginning=transformations(longest=2),
     endings=st.lists(LISTS, min_size=1, max_size=4),
     mode=st.sampled_from(["exact", "balanced"]),
 )
 def test_a_batch_makes_what_its_jobs_make_alone(
-    picture: Pixels, beginning: list[Words], endings: list[list[Words]], mode: str
+    image: Pixels, beginning: list[Json], endings: list[list[Json]], mode: str
 ) -> None:
-    source = Source.from_bytes(encoded(picture))
+    source = Source.from_bytes(encoded(image))
     batch = jobs(*([*beginning, *ending] for ending in endings), mode=mode)
     together = list(render(source, batch, inputs={"mark": MARK}))
     assert [index for index, _ in together] == list(range(len(batch)))
@@ -115,8 +117,8 @@ def test_many_small_steps_do_not_add_up() -> None:
 def test_a_batch_made_in_parts_is_the_same_byte_for_byte() -> None:
     """As after a crash, when some of its results are there already."""
     source = Source.from_bytes(camera()[0])
-    unbarred: Words = {"type": "ulb"}
-    lists = [*widths(1100, 800, 640), [unbarred, *widths(500)[0]], [unbarred, *widths(300)[0]]]
+    ulb: Json = {"type": "ulb"}
+    lists = [*widths(1100, 800, 640), [ulb, *widths(500)[0]], [ulb, *widths(300)[0]]]
     batch = jobs(*lists)
     whole = outputs(render(source, batch))
     for part in ([1], [2, 4], [0, 3]):
@@ -125,23 +127,23 @@ def test_a_batch_made_in_parts_is_the_same_byte_for_byte() -> None:
     assert alone != whole[2]  # or there would be nothing to see
 
 
-UNBARRED: Words = {"type": "ulb"}
-BRIGHTER: Words = {"type": "brightness", "bright_level": 9}
+ULB: Json = {"type": "ulb"}
+BRIGHTER: Json = {"type": "brightness", "bright_level": 9}
 
 
 @pytest.mark.parametrize(
     "lists",
     [
-        [[UNBARRED, *words] for words in widths(100, 90)] + [[BRIGHTER, UNBARRED, *widths(100)[0]]],
+        [[ULB, *words] for words in widths(100, 90)] + [[BRIGHTER, ULB, *widths(100)[0]]],
         [
-            [UNBARRED, *widths(700)[0]],
-            [UNBARRED, *widths(500)[0], UNBARRED],
-            [UNBARRED, *widths(300)[0], UNBARRED, *widths(100)[0]],
+            [ULB, *widths(700)[0]],
+            [ULB, *widths(500)[0], ULB],
+            [ULB, *widths(300)[0], ULB, *widths(100)[0]],
         ],
     ],
 )
-def test_what_is_looked_at_for_others_makes_no_difference(lists: list[list[Words]]) -> None:
-    """Jobs that look at other pixels decode at other scales; they may not be there to tell."""
+def test_what_is_measured_for_others_makes_no_difference(lists: list[list[Json]]) -> None:
+    """Jobs that measure other pixels decode at other scales; they may not be rendered too."""
     source = Source.from_bytes(camera()[0])
     batch = jobs(*lists)
     whole = outputs(render(source, batch))
@@ -150,21 +152,21 @@ def test_what_is_looked_at_for_others_makes_no_difference(lists: list[list[Words
         assert outputs(render(source, batch, wanted=[index])) == {index: whole[index]}
 
 
-def test_a_job_that_looks_twice_is_done_to_its_end() -> None:
-    batch = jobs(widths(9)[0], [UNBARRED, UNBARRED, *widths(7)[0]])
+def test_a_job_that_measures_twice_is_done_to_its_end() -> None:
+    batch = jobs(widths(9)[0], [ULB, ULB, *widths(7)[0]])
     results = render(Source.from_bytes(encoded(noise(20, 10))), batch)
     assert [made.width for _, made in results if isinstance(made, Output)] == [9, 7]
 
 
 @pytest.mark.parametrize(
-    ("lists", "held"),
+    ("lists", "budget"),
     [
         (widths(1500, 1501, 1100, 700), 9_000_000),
         ([*widths(1500, 1100, 700), [BRIGHTER, *widths(1500)[0]]], 6_000_000),
     ],
 )
-def test_the_order_of_jobs_makes_no_difference(lists: list[list[Words]], held: int) -> None:
-    source, limits = Source.from_bytes(camera()[0]), EngineLimits(max_held_bytes=held)
+def test_the_order_of_jobs_makes_no_difference(lists: list[list[Json]], budget: int) -> None:
+    source, limits = Source.from_bytes(camera()[0]), EngineLimits(max_held_bytes=budget)
     one, other = (
         list(outputs(render(source, jobs(*each), limits=limits)).values())
         for each in (lists, lists[::-1])
@@ -172,9 +174,9 @@ def test_the_order_of_jobs_makes_no_difference(lists: list[list[Words]], held: i
     assert one == other[::-1]
 
 
-def test_groups_of_jobs_divide_what_may_be_held() -> None:
-    """Each group of four holds what was looked at; together they hold no more than one may."""
-    pairs = [[{"type": "brightness", "bright_level": level}, UNBARRED] for level in (9, 8, 7)]
+def test_groups_of_jobs_divide_the_budget() -> None:
+    """Each group materialises what is measured; together no more than one group may."""
+    pairs = [[{"type": "brightness", "bright_level": level}, ULB] for level in (9, 8, 7)]
     lists = [[*pair, *words] for words in widths(1500, 1400) for pair in pairs]
     limits = EngineLimits(max_held_bytes=20_000_000)
     trees = explain(Source.from_bytes(camera()[0]), jobs(*lists), limits=limits).trees
@@ -188,54 +190,54 @@ def outputs(results: Iterable[Result]) -> dict[int, bytes]:
 
 
 def test_one_decode_serves_eight_sizes() -> None:
-    trees = grown(*widths(2048, 1600, 1280, 1024, 800, 640, 320, 150))
+    trees = merged(*widths(2048, 1600, 1280, 1024, 800, 640, 320, 150))
     assert drawn(*trees) == [
-        "decode → tosrgb → resample to 2048×1536  2048×1536 RGB, 9.4 MB held ⇒ job 0",
-        "└─ resample to 1600×1200  1600×1200 RGB, 5.8 MB held ⇒ job 1",
-        "   └─ resample to 1280×960  1280×960 RGB, 3.7 MB held ⇒ job 2",
-        "      └─ resample to 1024×768  1024×768 RGB, 2.4 MB held ⇒ job 3",
-        "         └─ resample to 800×600  800×600 RGB, 1.4 MB held ⇒ job 4",
-        "            └─ resample to 640×480  640×480 RGB, 0.9 MB held ⇒ job 5",
-        "               └─ resample to 320×240  320×240 RGB, 0.2 MB held ⇒ job 6",
+        "decode → tosrgb → resample to 2048×1536  2048×1536 RGB, 9.4 MB materialised ⇒ job 0",
+        "└─ resample to 1600×1200  1600×1200 RGB, 5.8 MB materialised ⇒ job 1",
+        "   └─ resample to 1280×960  1280×960 RGB, 3.7 MB materialised ⇒ job 2",
+        "      └─ resample to 1024×768  1024×768 RGB, 2.4 MB materialised ⇒ job 3",
+        "         └─ resample to 800×600  800×600 RGB, 1.4 MB materialised ⇒ job 4",
+        "            └─ resample to 640×480  640×480 RGB, 0.9 MB materialised ⇒ job 5",
+        "               └─ resample to 320×240  320×240 RGB, 0.2 MB materialised ⇒ job 6",
         "                  └─ resample to 150×113  150×113 RGB ⇒ job 7",
     ]
 
 
 def test_the_decode_is_as_small_as_the_largest_allows() -> None:
-    assert drawn(*grown(*widths(800, 150))) == [
-        "decode 1/4 → tosrgb → resample to 800×600  800×600 RGB, 1.4 MB held ⇒ job 0",
+    assert drawn(*merged(*widths(800, 150))) == [
+        "decode 1/4 → tosrgb → resample to 800×600  800×600 RGB, 1.4 MB materialised ⇒ job 0",
         "└─ resample to 150×113  150×113 RGB ⇒ job 1",
     ]
 
 
 def test_one_job_streams() -> None:
-    assert drawn(*grown(*widths(150))) == [
+    assert drawn(*merged(*widths(150))) == [
         "decode 1/8 → tosrgb → resample to 150×113  150×113 RGB ⇒ job 0"
     ]
 
 
 def test_equal_jobs_are_one() -> None:
-    (tree,) = grown(*widths(800, 800))
+    (tree,) = merged(*widths(800, 800))
     assert set(tree.saves) == {0, 1}
-    assert not tree.branches
+    assert not tree.children
 
 
-def test_what_is_exact_is_not_made_in_steps() -> None:
+def test_exact_jobs_have_no_resize_chain() -> None:
     batch = jobs(*widths(800, 640, 320), mode="exact")
     plans = {index: plan(each, PHOTO) for index, each in enumerate(batch)}
-    (tree,) = share(plans, BUDGET, to_the_letter=plans)
-    assert not any(branch.branches for branch in tree.branches)
-    assert len(tree.branches) == 3
+    (tree,) = merge_plans(plans, BUDGET, exact_jobs=plans)
+    assert not any(child.children for child in tree.children)
+    assert len(tree.children) == 3
 
 
 def test_what_does_not_fit_is_decoded_again() -> None:
     small = widths(800, 640)
-    trees = grown(*widths(4000), *small, budget=10_000_000)
+    trees = merged(*widths(4000), *small, budget=10_000_000)
     assert [sorted(tree.jobs) for tree in trees] == [[0], [1, 2]]
-    assert not trees[0].held
-    assert trees[1].nodes[0].words == "1/4"
-    assert len(grown(*widths(4000), *small)) == 1
-    assert [sorted(tree.jobs) for tree in grown(*small, budget=0)] == [[0], [1]]
+    assert not trees[0].materialised
+    assert trees[1].nodes[0].detail == "1/4"
+    assert len(merged(*widths(4000), *small)) == 1
+    assert [sorted(tree.jobs) for tree in merged(*small, budget=0)] == [[0], [1]]
 
 
 @pytest.mark.parametrize(
@@ -245,26 +247,28 @@ def test_what_does_not_fit_is_decoded_again() -> None:
         (widths(1100, 800, 640, 500), [1, 2, 2, 1]),  # each is needed until the next is there
     ],
 )
-def test_pixels_are_let_go_of_with_their_last_reader(
-    lists: list[list[Words]], expected: list[int]
+def test_pixels_are_released_with_their_last_reader(
+    lists: list[list[Json]], expected: list[int]
 ) -> None:
     source = Source.from_bytes(camera()[0])
     facts = read_facts(source)
     plans = {index: plan(each, facts) for index, each in enumerate(jobs(*lists))}
     decodings: list[Frame] = []
-    grove = Grove(share(plans, BUDGET), facts, Bench(source), decodings.append)
-    held = []
+    executor = Executor(
+        merge_plans(plans, BUDGET), facts, LoweringContext(source), decodings.append
+    )
+    cached = []
     for index in plans:
-        grove.image(index)
-        held.append(len(grove.held))
-        grove.finish(index)
-    assert held == expected
-    assert (len(decodings), grove.held) == (1, {})
+        executor.image(index)
+        cached.append(len(executor.cached))
+        executor.finish(index)
+    assert cached == expected
+    assert (len(decodings), executor.cached) == (1, {})
 
 
 def test_bars_are_measured_once_for_jobs_that_begin_alike() -> None:
     stats = Stats()
-    lists: list[list[Words]] = [[{"type": "ulb"}, *words] for words in widths(8, 6, 4)]
+    lists: list[list[Json]] = [[{"type": "ulb"}, *words] for words in widths(8, 6, 4)]
     batch = jobs(widths(5)[0], *lists)
     list(render(Source.from_bytes(encoded(noise(20, 10))), batch, stats=stats))
     assert stats.decode_passes == 3  # the first job, the measuring, the other three
@@ -279,7 +283,7 @@ def test_a_damaged_source_is_tried_once() -> None:
 
 
 def test_a_job_that_fails_leaves_those_it_shares_with_alone() -> None:
-    outside: Words = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
+    outside: Json = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
     lists = [widths(9)[0], [*widths(9)[0], outside], widths(9)[0]]
     results = list(render(Source.from_bytes(encoded(noise(20, 10))), jobs(*lists)))
     assert [isinstance(result, Output) for _, result in results] == [True, False, True]
@@ -288,13 +292,13 @@ def test_a_job_that_fails_leaves_those_it_shares_with_alone() -> None:
 def test_every_plan_is_found_in_its_tree() -> None:
     lists = [widths(9)[0], [], [*widths(9)[0], {"type": "flip", "direction": "y"}]]
     plans = {index: expand(each, PHOTO) for index, each in enumerate(jobs(*lists))}
-    (tree,) = share(plans, BUDGET)
+    (tree,) = merge_plans(plans, BUDGET)
 
-    def nodes_to(branch: Branch, index: int) -> tuple[object, ...]:
-        if index in branch.saves:
-            return branch.nodes
-        return branch.nodes + next(
-            nodes_to(each, index) for each in branch.branches if index in each.jobs
+    def nodes_to(part: MergedPlan, index: int) -> tuple[object, ...]:
+        if index in part.saves:
+            return part.nodes
+        return part.nodes + next(
+            nodes_to(each, index) for each in part.children if index in each.jobs
         )
 
     for index, each in plans.items():

@@ -1,13 +1,13 @@
-"""A decode more is made only where it takes less time than handing pixels on."""
+"""Another decode is made only where it takes less time than materialising pixels."""
 
 import pytest
 
 from engine import EngineLimits, Facts, Output, Source, Stats, render
-from engine.batch import share
-from engine.batch.partition import set_apart
+from engine.batch import merge_plans
+from engine.batch.partition import partition
 from engine.execute import plan
 from engine.sources import SourceFormat
-from tests.engine.pictures import Words, encoded, jobs, noise
+from tests.engine.images import Json, encoded, jobs, noise
 
 PHOTO = Facts(format=SourceFormat.JPEG, width=4000, height=3000)
 WEBP = Facts(format=SourceFormat.WEBP, width=4000, height=3000)
@@ -15,17 +15,17 @@ PROGRESSIVE = Facts(format=SourceFormat.JPEG, width=4000, height=3000, interlace
 PNG = Facts(format=SourceFormat.PNG, width=4000, height=3000)
 
 
-def window(gravity: str, side: int = 600) -> list[Words]:
-    crop: Words = {"type": "crop", "width": side, "height": side, "fit": False}
+def window(gravity: str, side: int = 600) -> list[Json]:
+    crop: Json = {"type": "crop", "width": side, "height": side, "fit": False}
     return [crop | {"gravity": gravity}]
 
 
-def width(pixels: int) -> list[Words]:
+def width(pixels: int) -> list[Json]:
     return [{"type": "resize", "width": pixels}]
 
 
 TOP, MIDDLE, BOTTOM = (window(place) for place in ("northwest", "center", "southeast"))
-GREYS: Words = {"type": "filter", "filter": "grayscale"}
+GREYS: Json = {"type": "filter", "filter": "grayscale"}
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,15 @@ GREYS: Words = {"type": "filter", "filter": "grayscale"}
     ],
 )
 def test_the_cheaper_way_is_chosen(
-    facts: Facts, lists: list[list[Words]], expected: list[list[int]]
+    facts: Facts, lists: list[list[Json]], expected: list[list[int]]
 ) -> None:
     plans = {index: plan(job, facts) for index, job in enumerate(jobs(*lists))}
-    apart, rest = set_apart(plans)
-    assert [sorted(group) for group in (*apart, rest) if group] == expected
-    assert sorted(sorted(tree.jobs) for tree in share(plans, 2**30)) == expected
+    separate, rest = partition(plans)
+    assert [sorted(group) for group in (*separate, rest) if group] == expected
+    assert sorted(sorted(tree.jobs) for tree in merge_plans(plans, 2**30)) == expected
 
 
-def test_what_is_set_apart_is_done_apart() -> None:
+def test_what_is_partitioned_is_decoded_separately() -> None:
     stats = Stats()
     source = Source.from_bytes(encoded(noise(60, 200)))
     batch = jobs(*(window(place, 20) for place in ("north", "northwest", "northeast")))

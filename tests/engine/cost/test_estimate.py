@@ -8,34 +8,34 @@ from itertools import product
 import pytest
 
 from engine import EngineLimits, Facts, Output, Source, Stats, explain, read_facts, render
-from engine.batch import share
-from engine.cost import Cost, cost_of, cost_of_batch, room_to_hold
-from engine.cost.estimate import certain_bytes, may_take
+from engine.batch import merge_plans
+from engine.cost import Cost, cost_of, cost_of_batch, materialisation_budget
+from engine.cost.estimate import may_need, minimum_bytes
 from engine.errors import NeedsTooMuchMemory
 from engine.execute import plan
 from engine.sources import SourceFormat
+from tests.engine.images import Json, encoded, job, jobs, noise
 from tests.engine.memory.spread import FORMATS
-from tests.engine.pictures import Words, encoded, job, jobs, noise
 from tests.engine.uploads import DELAYS, animation
 
 PHOTO = Facts(format=SourceFormat.JPEG, width=4000, height=3000)
 STILL = encoded(noise(40, 30))
 MOVING = animation("WEBP", [noise(24, 18, seed=seed) for seed in range(3)], DELAYS)
-UPSIDE_DOWN: Words = {"type": "flip", "direction": "y"}
-SMALL: Words = {"type": "resize", "width": 9, "height": 9}
-TILTED: Words = {"type": "rotate", "degrees": 20}
-ULB: Words = {"type": "ulb"}
-WAYS: list[list[Words]] = [[], [TILTED, TILTED], [SMALL], [{"type": "resize", "width": "200%"}]]
+UPSIDE_DOWN: Json = {"type": "flip", "direction": "y"}
+SMALL: Json = {"type": "resize", "width": 9, "height": 9}
+TILTED: Json = {"type": "rotate", "degrees": 20}
+ULB: Json = {"type": "ulb"}
+WAYS: list[list[Json]] = [[], [TILTED, TILTED], [SMALL], [{"type": "resize", "width": "200%"}]]
 MEGABYTES = 1_000_000
 
 
-@pytest.mark.parametrize("picture", [STILL, MOVING], ids=["still", "moving"])
+@pytest.mark.parametrize("image", [STILL, MOVING], ids=["still", "moving"])
 @pytest.mark.parametrize("held", [0, 2**20])
 @pytest.mark.parametrize("ending", ["out.webp", "out.png"])
 def test_decodes_and_pixels_are_those_that_are_counted(
-    picture: bytes, held: int, ending: str
+    image: bytes, held: int, ending: str
 ) -> None:
-    source, stats, limits = Source.from_bytes(picture), Stats(), EngineLimits(max_held_bytes=held)
+    source, stats, limits = Source.from_bytes(image), Stats(), EngineLimits(max_held_bytes=held)
     batch = jobs([SMALL], [SMALL, UPSIDE_DOWN], [], [SMALL], destination=ending)
     cost = explain(source, batch, limits=limits).cost
     assert all(
@@ -63,15 +63,15 @@ def test_pixels_are_those_that_every_node_makes() -> None:
 def test_a_tree_is_done_once_and_holds_what_is_read_again() -> None:
     plans = {i: plan(each, PHOTO) for i, each in enumerate(jobs([UPSIDE_DOWN], [UPSIDE_DOWN]))}
     alone = cost_of(plans[0])
-    (tree,) = share(plans, 2**30)
+    (tree,) = merge_plans(plans, 2**30)
     together = cost_of_batch(plans, [tree])
     assert (together.decode_passes, together.pixels_touched) == (1, alone.pixels_touched)
     assert alone.peak_bytes + 30 * MEGABYTES < together.peak_bytes < 3 * alone.peak_bytes
-    apart = cost_of_batch(plans, share(plans, 0))
-    assert (apart.decode_passes, apart.pixels_touched) == (2, 2 * alone.pixels_touched)
+    separate = cost_of_batch(plans, merge_plans(plans, 0))
+    assert (separate.decode_passes, difference.pixels_touched) == (2, 2 * alone.pixels_touched)
 
 
-def test_pictures_that_were_looked_at_leave_gaps() -> None:
+def test_images_that_were_looked_at_leave_gaps() -> None:
     """Measured: two looks at 12 MP take 79 MB, one takes 43."""
     looks = [
         plan(each, PHOTO)
@@ -99,7 +99,7 @@ def test_what_is_streamed_takes_no_more_as_height_grows() -> None:
 def test_what_takes_too_much_is_refused_before_any_work() -> None:
     stats, source = Stats(), Source.from_bytes(STILL)
     batch = jobs([UPSIDE_DOWN], [], [ULB, UPSIDE_DOWN])
-    certain = certain_bytes(plan(batch[0], read_facts(source)))
+    certain = minimum_bytes(plan(batch[0], read_facts(source)))
     assert certain == 40 * 30 * 3
     limits = EngineLimits(max_memory_bytes=certain - 1)
     results = [made for _, made in render(source, batch, limits=limits, stats=stats)]
@@ -130,10 +130,10 @@ def test_what_takes_too_much_is_refused_before_any_work() -> None:
         ([], "out.webp", {"format": SourceFormat.WEBP, "frames": 4}, 300),
         ([TILTED, TILTED], "out.jpg", {}, 80),
     ],
-    ids=["decoder", "encoder", "animation", "two pictures"],
+    ids=["decoder", "encoder", "animation", "two images"],
 )
 def test_what_is_certain_counts_coders_and_frames(
-    words: list[Words], ending: str, facts: dict[str, object], allowed: int
+    words: list[Json], ending: str, facts: dict[str, object], allowed: int
 ) -> None:
     about: dict[str, object] = {"format": SourceFormat.JPEG, "width": 4000, "height": 3000}
     source = Facts(**about | facts)  # type: ignore[arg-type]  # of each field's own type
@@ -147,21 +147,21 @@ def test_the_glance_never_tells_less_than_the_count(source: SourceFormat) -> Non
     facts = Facts(format=source, width=700, height=500, alpha=True, depth=16, interlaced=True)
     for words, (found, options) in product(WAYS, FORMATS.values()):
         made = plan(job(*words, destination=f"out.{found}", **options), facts)
-        assert may_take(made, certain_bytes(made) - 1)
+        assert may_need(made, minimum_bytes(made) - 1)
 
 
 def test_what_is_shared_leaves_room_for_the_job_that_takes_most() -> None:
     batch = jobs([UPSIDE_DOWN], [{"type": "resize", "width": 3000}])
     plans = [plan(each, PHOTO) for each in batch]
-    assert max(map(certain_bytes, plans)) == 36 * MEGABYTES
+    assert max(map(minimum_bytes, plans)) == 36 * MEGABYTES
     limits = EngineLimits(max_memory_bytes=40 * MEGABYTES)
-    assert room_to_hold(plans, limits) == 4 * MEGABYTES
-    assert room_to_hold(plans, EngineLimits(max_held_bytes=7)) == 7
+    assert materialisation_budget(plans, limits) == 4 * MEGABYTES
+    assert materialisation_budget(plans, EngineLimits(max_held_bytes=7)) == 7
 
 
 def test_costs_add_up_but_for_the_peak() -> None:
     one, other = Cost(5, 10, 20, 1), Cost(7, 1, 2, 2)
-    assert one.then(other) == Cost(7, 11, 22, 3)
+    assert one.followed_by(other) == Cost(7, 11, 22, 3)
     assert str(Cost(31_400_000, 9_800_000, 3_100_000, 1)) == (
         "at most 31 MB, 9.8 Mpx touched, 3.1 Mpx decoded in 1 pass"
     )

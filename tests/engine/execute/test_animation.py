@@ -11,12 +11,12 @@ from PIL import Image, ImageSequence
 from engine import EngineLimits, Output, Source, Stats, explain, read_facts, render
 from engine.errors import DarkroomError, IllegalPlan, OutputTooLarge, SourceCorrupt
 from engine.execute import plan
-from engine.expand import Known
+from engine.expand import Resolved
 from engine.ir import verify
-from engine.lower import Bench, lower
+from engine.lower import LoweringContext, lower
 from engine.schema import Format
+from tests.engine.images import Json, Pixels, decoded, encoded, job, make, noise, smooth
 from tests.engine.matrix.steps import STEPS, Step
-from tests.engine.pictures import Pixels, Words, decoded, encoded, job, make, noise, smooth
 from tests.engine.uploads import DELAYS, FRAMES, KINDS, animation
 
 MARKS = {name: Source.from_bytes(encoded(noise(9, 6, 4))) for name in ("mark", "veiled")}
@@ -30,18 +30,18 @@ def frames_of(data: bytes) -> list[Pixels]:
     return [np.asarray(frame.convert("RGBA")) for frame in frames]
 
 
-def moved(source: bytes, *words: Words, **options: Any) -> list[Pixels]:
+def moved(source: bytes, *words: Json, **options: Any) -> list[Pixels]:
     """Carry out a job up to its encoder, for what that loses is not at stake."""
     opened = Source.from_bytes(source)
-    made = plan(job(*words, format="webp"), read_facts(opened), known=Known(_facts()))
-    return [still.numpy() for still in lower(made, Bench(opened, MARKS))]
+    made = plan(job(*words, format="webp"), read_facts(opened), resolved=Resolved(_facts()))
+    return [still.numpy() for still in lower(made, LoweringContext(opened, MARKS))]
 
 
 def _facts() -> dict[str, Any]:
     return {name: read_facts(mark) for name, mark in MARKS.items()}
 
 
-def alone(frame: Pixels, *words: Words) -> Pixels:
+def alone(frame: Pixels, *words: Json) -> Pixels:
     ((_, made),) = render(Source.from_bytes(encoded(frame)), [job(*words)], inputs=MARKS)
     assert isinstance(made, Output)
     return decoded(made.data)
@@ -69,7 +69,7 @@ def test_every_frame_is_made_as_if_it_were_alone(step: Step) -> None:
         {"type": "rotate", "degrees": 90},
     ],
 )
-def test_nothing_leaks_from_frame_to_frame(words: Words) -> None:
+def test_nothing_leaks_from_frame_to_frame(words: Json) -> None:
     source = animation("GIF", [BLACK, WHITE, BLACK], [50, 50, 50])
     values = [(still.min(), still.max()) for still in moved(source, words)]
     assert values == [(0, 0), (255, 255), (0, 0)]
@@ -80,7 +80,7 @@ def test_nothing_leaks_from_frame_to_frame(words: Words) -> None:
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_delays_and_loops_are_kept(kind: str, ending: str, loop: int) -> None:
     source = animation(kind, FRAMES, DELAYS, loop=loop)
-    words: Words = {"type": "resize", "width": 12}
+    words: Json = {"type": "resize", "width": 12}
     output = make(source, words, destination=f"o.{ending}", quality=100)
     assert (output.width, output.height, output.frames) == (12, 5, 3)
     before, after = (read_facts(Source.from_bytes(data)) for data in (source, output.data))
@@ -89,8 +89,8 @@ def test_delays_and_loops_are_kept(kind: str, ending: str, loop: int) -> None:
     assert after.frames == 3
     assert after.size == (12, 5)
     for mine, frame in zip(frames_of(output.data), FRAMES, strict=True):
-        apart = mine[..., :3].astype(int) - alone(frame, words)
-        assert np.abs(apart).mean() < 14
+        difference = mine[..., :3].astype(int) - alone(frame, words)
+        assert np.abs(difference).mean() < 14
 
 
 def test_an_animation_without_a_loop_is_shown_once() -> None:
@@ -116,10 +116,10 @@ def test_elsewhere_it_is_the_first_frame(kind: str, ending: str) -> None:
     source = animation(kind, FRAMES, DELAYS)
     output = make(source, destination=f"o.{ending}", quality=95)
     assert (output.width, output.height, output.frames) == (24, 10, 1)
-    picture = Image.open(io.BytesIO(output.data))
-    assert getattr(picture, "n_frames", 1) == 1
-    apart = np.asarray(picture.convert("RGB")).astype(int) - FRAMES[0]
-    assert np.abs(apart).mean() < 12
+    image = Image.open(io.BytesIO(output.data))
+    assert getattr(image, "n_frames", 1) == 1
+    difference = np.asarray(image.convert("RGB")).astype(int) - FRAMES[0]
+    assert np.abs(difference).mean() < 12
 
 
 @pytest.mark.parametrize("name", ["png animated", "avif animated", "tiff"])
@@ -130,7 +130,7 @@ def test_what_is_read_as_a_still_stays_one(name: str) -> None:
 
 
 def test_an_animated_watermark_is_its_first_frame() -> None:
-    words: Words = {"type": "watermark", "source": "m"}
+    words: Json = {"type": "watermark", "source": "m"}
     base, mark = encoded(smooth(30, 20)), animation("GIF", [WHITE, BLACK], [50, 50])
     made, still = (
         make(base, words, inputs={"m": data}, destination="o.gif")
@@ -167,7 +167,7 @@ def test_ulb_keeps_what_any_frame_shows(bars: list[tuple[int, int]], kept: tuple
 
 
 def test_frames_count_against_the_limits() -> None:
-    words: Words = {"type": "resize", "width": 48}
+    words: Json = {"type": "resize", "width": 48}
     wanted = [job(words, format=name) for name in ("gif", "png")]
     limits = EngineLimits(max_output_pixels=3 * 48 * 36 - 1)
     (_, error), (_, still) = render(Source.from_bytes(WEBP), wanted, limits=limits)
@@ -185,7 +185,7 @@ def test_a_damaged_frame_is_the_source_s_fault() -> None:
     assert [type(result) for result in results] == [Output, SourceCorrupt, SourceCorrupt]
 
 
-def test_many_frames_are_higher_than_any_picture_may_be() -> None:
+def test_many_frames_are_higher_than_any_image_may_be() -> None:
     frames = [np.full((300, 2, 3), value % 2 * 99 + value // 2, np.uint8) for value in range(250)]
     source = animation("WEBP", frames, [20] * 250)
     for ending in ("gif", "webp"):

@@ -1,4 +1,4 @@
-"""A plan makes the same picture with its passes as without."""
+"""A plan makes the same image with its passes as without."""
 
 import numpy as np
 import pytest
@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import DarkroomError, Facts, Output, Source, read_facts, render
-from engine.expand import Known, expand
+from engine.expand import Resolved, expand
 from engine.geometry import Box
 from engine.ir import Plan, verify
 from engine.passes import optimise
 from engine.passes.order import EXACT, PASSES, Bounded, Pass
 from engine.sources import SourceFormat
-from tests.engine.pictures import (
+from tests.engine.images import (
+    Json,
     Pixels,
-    Words,
     carried_out,
     decoded,
     distance,
@@ -28,7 +28,7 @@ from tests.engine.strategies import (
     NEIGHBOURS,
     OVERLAYS,
     POINTWISE,
-    pictures,
+    images,
     transformations,
 )
 
@@ -44,25 +44,25 @@ ANY_WORDS = (
 ENDINGS = st.lists(ANY_WORDS, min_size=1, max_size=3)
 
 
-def expanded(words: list[Words], facts: Facts, ending: str = "png") -> Plan | None:
-    """Expand as if no picture had bars; None if the job is refused."""
+def expanded(words: list[Json], facts: Facts, ending: str = "png") -> Plan | None:
+    """Expand as if no image had bars; None if the job is refused."""
     measured: dict[int, Box] = {}
     wanted = job(*words, destination=f"out.{ending}")
     try:
         while True:
-            plan = expand(wanted, facts, known=Known({"mark": MARK_FACTS}, measured))
-            if plan.awaits is None:
+            plan = expand(wanted, facts, resolved=Resolved({"mark": MARK_FACTS}, measured))
+            if plan.needs_pixels is None:
                 return plan
-            measured[plan.awaits] = Box(0, 0, *plan.frame.size)
+            measured[plan.needs_pixels] = Box(0, 0, *plan.frame.size)
     except DarkroomError:
         return None
 
 
 @pytest.mark.parametrize("rewriting", EXACT_PASSES, ids=lambda rewriting: rewriting.name)
 @settings(max_examples=80, deadline=None)
-@given(picture=pictures(), words=ANY_WORDS)
-def test_exact_passes_keep_every_bit(rewriting: Pass, picture: Pixels, words: list[Words]) -> None:
-    source = Source.from_bytes(encoded(picture))
+@given(image=images(), words=ANY_WORDS)
+def test_exact_passes_keep_every_bit(rewriting: Pass, image: Pixels, words: list[Json]) -> None:
+    source = Source.from_bytes(encoded(image))
     plain = expanded(words, read_facts(source))
     if plain is None:
         return
@@ -73,12 +73,12 @@ def test_exact_passes_keep_every_bit(rewriting: Pass, picture: Pixels, words: li
 
 
 @settings(max_examples=60, deadline=None)
-@given(picture=pictures(), beginning=transformations(longest=2), endings=ENDINGS)
+@given(image=images(), beginning=transformations(longest=2), endings=ENDINGS)
 def test_an_exact_batch_is_made_to_the_letter(
-    picture: Pixels, beginning: list[Words], endings: list[list[Words]]
+    image: Pixels, beginning: list[Json], endings: list[list[Json]]
 ) -> None:
     """Every pass that runs, and sharing, against plans that are carried out as expanded."""
-    source = Source.from_bytes(encoded(picture))
+    source = Source.from_bytes(encoded(image))
     lists = [[*beginning, *ending] for ending in endings]
     results = render(source, jobs(*lists, mode="exact"), inputs={"mark": MARK})
     for words, (_, result) in zip(lists, results, strict=True):
@@ -91,13 +91,13 @@ def test_an_exact_batch_is_made_to_the_letter(
 
 
 @settings(max_examples=60, deadline=None)
-@given(picture=pictures(), words=transformations(*NEIGHBOURS, longest=2))
-def test_all_passes_together_keep_to_what_they_declare(picture: Pixels, words: list[Words]) -> None:
+@given(image=images(), words=transformations(*NEIGHBOURS, longest=2))
+def test_all_passes_together_keep_to_what_they_declare(image: Pixels, words: list[Json]) -> None:
     """One blur differs by its pass's levels; what follows may spread a difference."""
     blurs = [step for step in words if step["type"] == "blur"]
     if len(blurs) > 1 or (blurs and words[-1] is not blurs[0]):
         return
-    source = Source.from_bytes(encoded(picture))
+    source = Source.from_bytes(encoded(image))
     plain = expanded(words, read_facts(source))
     assert plain is not None
     levels, _ = distance(*(carried_out(plan, source) for plan in (optimise(plain), plain)))
@@ -119,7 +119,7 @@ def test_all_passes_together_keep_to_what_they_declare(picture: Pixels, words: l
     ending=st.sampled_from(["png", "jpg", "webp"]),
 )
 def test_every_job_has_a_legal_plan_or_a_refusal(
-    words: list[Words], facts: Facts, ending: str
+    words: list[Json], facts: Facts, ending: str
 ) -> None:
     plain = expanded(words, facts, ending)
     if plain is not None:
@@ -128,9 +128,9 @@ def test_every_job_has_a_legal_plan_or_a_refusal(
 
 
 @settings(max_examples=80, deadline=None)
-@given(picture=pictures(), words=ANY_WORDS)
-def test_what_comes_out_has_the_planned_size(picture: Pixels, words: list[Words]) -> None:
-    source = Source.from_bytes(encoded(picture))
+@given(image=images(), words=ANY_WORDS)
+def test_what_comes_out_has_the_planned_size(image: Pixels, words: list[Json]) -> None:
+    source = Source.from_bytes(encoded(image))
     plain = expanded(words, read_facts(source))
     if plain is not None:
         made = carried_out(plain, source, mark=MARK)
@@ -147,7 +147,7 @@ def test_the_gateway_skips_observes_and_verifies() -> None:
         seen.append((name, len(before.nodes), len(after.nodes)))
 
     assert len(optimise(plain, observer=observe).nodes) == 2
-    assert seen[0] == ("drop_idle", 4, 2)
+    assert seen[0] == ("drop_noops", 4, 2)
     assert optimise(plain, switched_off={rewriting.name for rewriting in PASSES}) is plain
 
     def break_it(plan: Plan) -> Plan:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from engine import Source, Stats, explain, render
-from tests.engine.pictures import Pixels, Words, encoded, job, make, noise, pixels_of
+from tests.engine.images import Json, Pixels, encoded, job, make, noise, pixels_of
 
-PICTURE = (noise(50, 40) // 2 + 100).astype(np.uint8)
+IMAGE = (noise(50, 40) // 2 + 100).astype(np.uint8)
 
 
 def barred(top: int, bottom: int, value: int = 0) -> Pixels:
-    made = PICTURE.copy()
+    made = IMAGE.copy()
     made[:top] = value
     made[len(made) - bottom :] = value
     return made
@@ -79,7 +79,7 @@ def test_it_costs_one_more_reading() -> None:
 
 
 def test_explain_states_what_it_assumes() -> None:
-    words: list[Words] = [
+    words: list[Json] = [
         {"type": "resize", "width": 30},
         {"type": "ulb"},
         {"type": "flip", "direction": "x"},

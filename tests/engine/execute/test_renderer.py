@@ -13,9 +13,9 @@ import engine
 from engine import EngineLimits, Source, Stats, explain, render
 from engine.errors import OutputTooLarge, TransformationFailed
 from engine.vips.binding import _require
-from tests.engine.pictures import Words, encoded, job, jobs, make, noise, smooth
+from tests.engine.images import Json, encoded, job, jobs, make, noise, smooth
 
-OUTSIDE: Words = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
+OUTSIDE: Json = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
 
 
 def test_a_failing_job_leaves_the_others_alone() -> None:
@@ -65,7 +65,7 @@ def test_results_come_as_they_are_ready() -> None:
         ),
     ],
 )
-def test_what_is_made_is_limited(words: Words, limits: EngineLimits, message: str) -> None:
+def test_what_is_made_is_limited(words: Json, limits: EngineLimits, message: str) -> None:
     source = Source.from_bytes(encoded(noise(20, 10)))
     ((_, result),) = render(source, [job(words)], limits=limits)
     assert isinstance(result, OutputTooLarge)
@@ -74,7 +74,7 @@ def test_what_is_made_is_limited(words: Words, limits: EngineLimits, message: st
 
 def test_an_intermediate_is_limited_too() -> None:
     source = Source.from_bytes(encoded(noise(20, 10)))
-    words: list[Words] = [{"type": "resize", "width": 300}, {"type": "resize", "width": 10}]
+    words: list[Json] = [{"type": "resize", "width": 300}, {"type": "resize", "width": 10}]
     ((_, result),) = render(source, [job(*words)], limits=EngineLimits(max_output_side=299))
     assert isinstance(result, OutputTooLarge)
     assert "transformations[0]" in result.message
@@ -102,7 +102,7 @@ def test_explain_reads_the_header_alone() -> None:
     data = encoded(noise(200, 150), "JPEG")
     explained = explain(Source.from_bytes(data[: len(data) // 2]), jobs([], [OUTSIDE]))
     assert explained.facts.size == (200, 150)
-    assert [stage.name for stage in explained.jobs[0].stages] == ["expand", "drop_idle"]
+    assert [stage.name for stage in explained.jobs[0].stages] == ["expand", "drop_noops"]
     assert explained.jobs[1].refusal is not None
     assert explained.jobs[1].refusal.code == "transformation_failed"
     assert "crop area lies outside the image" in str(explained)
@@ -123,7 +123,7 @@ print(errors, peak() - before)
 
 
 def test_sequential_lists_stream(tmp_path: Path) -> None:
-    """A picture 40 times as tall, 120 MB of pixels, takes no more memory, and no disk."""
+    """An image 40 times as tall, 120 MB of pixels, takes no more memory, and no disk."""
     words = [
         {"type": "brightness", "bright_level": 9},
         {"type": "filter", "filter": "sepia"},
@@ -145,4 +145,4 @@ def test_sequential_lists_stream(tmp_path: Path) -> None:
     )
     errors, grown = done.stdout.rsplit(" ", 1)
     assert errors == "[]"
-    assert int(grown) < 20, f"{grown} MB more for the taller picture"
+    assert int(grown) < 20, f"{grown} MB more for the taller image"

@@ -1,4 +1,4 @@
-"""The public vectors: expected pictures made by GD, ImageMagick and numpy."""
+"""The public vectors: expected images made by GD, ImageMagick and numpy."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from engine.expand import expand
 from engine.geometry import Size
 from engine.sources import Facts, SourceFormat
 from tests.data.vectors.judge import judge
-from tests.engine.pictures import VECTORS, decoded, encoded, job, make, smooth
+from tests.engine.images import VECTORS, decoded, encoded, job, make, smooth
 
 MANIFEST: list[dict[str, Any]] = json.loads((VECTORS / "manifest.json").read_text())["vectors"]
 SIZES: list[dict[str, Any]] = json.loads((VECTORS / "sizes.json").read_text())

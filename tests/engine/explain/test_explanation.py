@@ -5,20 +5,20 @@ import pytest
 
 from engine import EngineLimits, Explanation, Source, Stats, explain, render
 from engine.errors import DarkroomError
-from tests.engine.pictures import Words, encoded, jobs, noise
+from tests.engine.images import Json, encoded, jobs, noise
 from tests.engine.uploads import DELAYS, animation
 
 MOVING = animation("WEBP", [noise(24, 18, seed=seed) for seed in range(3)], DELAYS)
 STILL = encoded(noise(24, 18))
-SMALL: Words = {"type": "resize", "width": 9}
-BESIDE: Words = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
+SMALL: Json = {"type": "resize", "width": 9}
+BESIDE: Json = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
 
 
-@pytest.mark.parametrize("picture", [MOVING, STILL], ids=["moving", "still"])
+@pytest.mark.parametrize("image", [MOVING, STILL], ids=["moving", "still"])
 @pytest.mark.parametrize("ending", ["out.webp", "out.png"])
 @pytest.mark.parametrize("held", [0, 2**20])
-def test_there_are_as_many_trees_as_decodes(picture: bytes, ending: str, held: int) -> None:
-    source, stats, limits = Source.from_bytes(picture), Stats(), EngineLimits(max_held_bytes=held)
+def test_there_are_as_many_trees_as_decodes(image: bytes, ending: str, held: int) -> None:
+    source, stats, limits = Source.from_bytes(image), Stats(), EngineLimits(max_held_bytes=held)
     batch = jobs([SMALL], [SMALL, BESIDE], [], destination=ending)
     explained = explain(source, batch, limits=limits)
     done = list(render(source, batch, limits=limits, stats=stats))

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from engine import Source, explain
-from engine.expand import Known
+from engine.expand import Resolved
 from engine.explain import Explanation, draw, explain_facts
 from engine.schema import parse_batch
 from engine.sources import Facts, SourceFormat
@@ -31,7 +31,7 @@ MARK = Facts(format=SourceFormat.PNG, width=400, height=200, alpha=True)
 def explained(batch: dict[str, Any]) -> Explanation:
     facts = msgspec.convert(batch["facts"], Facts)
     body = json.dumps({"source": "source", "jobs": batch["jobs"]})
-    return explain_facts(facts, parse_batch(body.encode()).jobs, Known({"wm.png": MARK}))
+    return explain_facts(facts, parse_batch(body.encode()).jobs, Resolved({"wm.png": MARK}))
 
 
 def text_of(batch: dict[str, Any]) -> str:

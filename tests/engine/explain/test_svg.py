@@ -12,11 +12,11 @@ from engine.explain import JobExplanation, Refusal, TreeBranch, draw
 from engine.explain.svg import COLUMN, MARGIN
 from engine.schema import parse_batch
 from tests.engine.explain.test_plans import BATCHES, explained
-from tests.engine.pictures import Words, encoded, jobs, noise
+from tests.engine.images import Json, encoded, jobs, noise
 
 SVG = "{http://www.w3.org/2000/svg}"
 STILL = Source.from_bytes(encoded(noise(40, 30)))
-BESIDE: Words = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
+BESIDE: Json = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
 
 
 def read(drawing: str) -> ElementTree.Element:
@@ -47,7 +47,7 @@ def test_everything_of_a_batch_is_in_its_drawing(name: str) -> None:
     drawing, parts = read(draw(explanation)), branches(explanation)
     steps = [step for branch in parts for step in branch.steps]
     assert len(rectangles(drawing, "box")) == len(steps)
-    assert len(rectangles(drawing, "held")) == sum(branch.held_bytes > 0 for branch in parts)
+    assert len(rectangles(drawing, "shared")) == sum(branch.held_bytes > 0 for branch in parts)
     done = [job for job in explanation.jobs if job.refusal is None]
     assert len(rectangles(drawing, "save")) == len(done)
     shown = " ".join(words(drawing))
@@ -67,14 +67,14 @@ def test_everything_of_a_batch_is_in_its_drawing(name: str) -> None:
 def test_no_box_lies_on_another_or_outside(name: str) -> None:
     drawing = read(draw(explained(BATCHES[name])))
     wide, high = float(drawing.get("width", 0)), float(drawing.get("height", 0))
-    boxes = [box for kind in ("box", "held", "save") for box in rectangles(drawing, kind)]
+    boxes = [box for kind in ("box", "shared", "save") for box in rectangles(drawing, kind)]
     for index, one in enumerate(boxes):
         assert MARGIN <= one["x"] + one["width"] / 2 <= wide - MARGIN
         assert one["y"] + one["height"] < high
         for other in boxes[:index]:
-            apart = one["x"] + one["width"] / 2 - other["x"] - other["width"] / 2
+            difference = one["x"] + one["width"] / 2 - other["x"] - other["width"] / 2
             first, second = sorted((one, other), key=lambda box: box["y"])
-            assert abs(apart) >= COLUMN / 2 or first["y"] + first["height"] < second["y"]
+            assert abs(difference) >= COLUMN / 2 or first["y"] + first["height"] < second["y"]
 
 
 def test_clients_words_stay_words() -> None:

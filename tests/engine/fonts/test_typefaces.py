@@ -19,7 +19,7 @@ from engine.errors import MissingGlyph, UnknownFont, UnusableFonts
 from engine.fonts import FOLDER, SAMPLES, TYPEFACES, Face, Style, read_folder, scripts_of
 from engine.fonts.font_files import read_faces
 from engine.fonts.typefaces import ALIASES, FALLBACK, Typefaces
-from engine.text import extent, pitch
+from engine.text import line_height, text_extents
 from engine.vips.glyphs import Font, ink_of
 from tests.docs.pages import tables
 from tests.fonts import font_named, variable_font
@@ -83,12 +83,12 @@ def test_pango_draws_the_face_that_was_asked_for(face: Face) -> None:
         buffer.guess_segment_properties()
         harfbuzz.shape(font, buffer)
         advance = sum(place.x_advance for place in buffer.glyph_positions) / em
-        drawn = extent(sign, TYPEFACES.faces_for(face, f"{sign}|"), 100).width
+        drawn = text_extents(sign, TYPEFACES.faces_for(face, f"{sign}|"), 100).width
         assert abs(drawn - 100 * advance) <= 1, sign
     metrics = font.get_font_extents("ltr")
     for size in (12, 33.3, 150):
         ascent, descent = metrics.ascender * size / em, -metrics.descender * size / em
-        assert pitch(face, size) == math.ceil(ascent) + math.ceil(descent)
+        assert line_height(face, size) == math.ceil(ascent) + math.ceil(descent)
 
 
 def test_bold_and_italic_are_other_letters() -> None:
@@ -209,8 +209,10 @@ def test_text_is_drawn_in_a_font_of_a_folder(folder: Path) -> None:
     typefaces.add(folder)
     stranger, mono = typefaces.find("Drawn Once Bold"), typefaces.find("Courier Bold")
     text = "WWiiW"
-    assert extent(text, (stranger,), 50) == extent(text, (mono,), 50)
-    assert extent(text, (stranger,), 50) != extent(text, (typefaces.find("Arial Bold"),), 50)
+    assert text_extents(text, (stranger,), 50) == text_extents(text, (mono,), 50)
+    assert text_extents(text, (stranger,), 50) != text_extents(
+        text, (typefaces.find("Arial Bold"),), 50
+    )
 
 
 def test_a_font_of_variable_weight_has_a_bold(folder: Path) -> None:
@@ -228,7 +230,7 @@ def test_a_font_that_is_gone_when_it_is_wanted_is_an_error(folder: Path) -> None
     typefaces.add(folder)
     path.unlink()
     with pytest.raises(UnusableFonts, match=r"SoonGone.*ttf: cannot be read: "):
-        extent("a", (typefaces.find("Soon Gone"),), 20)
+        text_extents("a", (typefaces.find("Soon Gone"),), 20)
 
 
 def test_the_faces_of_a_collection_are_all_there(folder: Path) -> None:
@@ -274,8 +276,8 @@ import hashlib, json, sys
 from engine import EngineLimits, Source, parse_batch, render
 from PIL import Image
 import io
-picture = io.BytesIO()
-Image.new("RGB", (600, 200), "white").save(picture, "PNG")
+image = io.BytesIO()
+Image.new("RGB", (600, 200), "white").save(image, "PNG")
 texts = json.loads(sys.argv[1])
 words = [
     {"type": "annotation", "text": "\\n".join(texts), "font": font, "size": 11, "gravity": "west"}
@@ -288,7 +290,7 @@ svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='600' height='90'>" + b"".
     for i, family in enumerate(["Arial", "monospace", "Nonsense", "Times New Roman"])
 ) + b"</svg>"
 plain = parse_batch(b'{"source": "a", "jobs": [{"destination": "a.png", "transformations": []}]}')
-made = [*render(Source.from_bytes(picture.getvalue()), batch.jobs)]
+made = [*render(Source.from_bytes(image.getvalue()), batch.jobs)]
 made += render(Source.from_bytes(svg), plain.jobs, limits=EngineLimits(allow_svg=True))
 for _, made in made:
     print(hashlib.sha256(Image.open(io.BytesIO(made.data)).tobytes()).hexdigest())
@@ -356,7 +358,7 @@ def test_text_in_svg_finds_the_same_fonts() -> None:
     assert tuple(family.text for family in appended) == FALLBACK
 
 
-def test_these_are_the_pictures_of_every_machine() -> None:
-    """Whoever changes a font, libvips or how text is set sees here that pictures change."""
+def test_these_are_the_images_of_every_machine() -> None:
+    """Whoever changes a font, libvips or how text is set sees here that images change."""
     kept = Path(__file__).parent.parent.parent / "data" / "text.sha256"
     assert hashlib.sha256(drawn({}).encode()).hexdigest() == kept.read_text().strip()

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from engine import Facts, plan
-from engine.expand import Known, expand
+from engine.expand import Resolved, expand
 from engine.geometry import Box
-from engine.ir import Crop, Decode, Plan, Resample, Table, ToSrgb, Turn
+from engine.ir import Crop, Decode, Orient, Plan, Resample, Table, ToSrgb
 from engine.sources import SourceFormat
-from tests.engine.pictures import Words, decoded, encoded, job, make, noise
+from tests.engine.images import Json, decoded, encoded, job, make, noise
 
 FACTS = Facts(format=SourceFormat.JPEG, width=400, height=300)
-TURNS = [Turn(mirror, quarters) for mirror in (False, True) for quarters in range(4)]
+ORIENTS = [Orient(mirror, quarters) for mirror in (False, True) for quarters in range(4)]
 
 
 def test_equal_jobs_have_equal_plans() -> None:
-    words: list[Words] = [
+    words: list[Json] = [
         {"type": "resize", "width": 100},
         {"type": "brightness", "bright_level": 5},
     ]
@@ -33,29 +33,29 @@ def test_equal_jobs_have_equal_plans() -> None:
 def test_nodes_of_different_types_differ() -> None:
     table = Table((bytes(256),) * 3)
     assert table != Table((bytes(256),))
-    assert len({table, Table((bytes(256),) * 3), Turn(), Crop(Box(0, 0, 1, 1))}) == 3
+    assert len({table, Table((bytes(256),) * 3), Orient(), Crop(Box(0, 0, 1, 1))}) == 3
     with pytest.raises(AttributeError):
         table.tables = ()  # type: ignore[misc]
 
 
-def turned(pixels: np.ndarray, turn: Turn) -> np.ndarray:
-    mirrored = np.fliplr(pixels) if turn.mirror else pixels
-    return np.rot90(mirrored, -turn.quarters)
+def oriented(pixels: np.ndarray, orient: Orient) -> np.ndarray:
+    mirrored = np.fliplr(pixels) if orient.mirror else pixels
+    return np.rot90(mirrored, -orient.quarters)
 
 
-@pytest.mark.parametrize(("first", "second"), list(product(TURNS, TURNS)))
-def test_two_turns_are_one(first: Turn, second: Turn) -> None:
+@pytest.mark.parametrize(("first", "second"), list(product(ORIENTS, ORIENTS)))
+def test_two_orients_are_one(first: Orient, second: Orient) -> None:
     pixels = noise(3, 2)
-    expected = turned(turned(pixels, first), second)
-    assert np.array_equal(turned(pixels, first.then(second)), expected)
+    expected = oriented(oriented(pixels, first), second)
+    assert np.array_equal(oriented(pixels, first.followed_by(second)), expected)
 
 
-def test_every_orientation_is_another_turn() -> None:
-    assert {Turn.of_orientation(number) for number in range(1, 9)} == set(TURNS)
+def test_every_orientation_has_its_own_transform() -> None:
+    assert {Orient.of_orientation(number) for number in range(1, 9)} == set(ORIENTS)
 
 
 def test_frames_follow_the_nodes() -> None:
-    words: list[Words] = [
+    words: list[Json] = [
         {"type": "resize", "width": 200},
         {"type": "rotate", "degrees": 90},
         {"type": "filter", "filter": "sepia"},
@@ -70,15 +70,15 @@ def test_frames_follow_the_nodes() -> None:
     assert made.frame == made.frames[-1]
 
 
-def test_the_beginning_of_a_job_with_ulb_awaits_its_pixels() -> None:
-    words: list[Words] = [{"type": "resize", "width": 200}, {"type": "ulb"}, {"type": "ulb"}]
+def test_a_plan_with_ulb_ends_where_it_needs_pixels() -> None:
+    words: list[Json] = [{"type": "resize", "width": 200}, {"type": "ulb"}, {"type": "ulb"}]
     first = expand(job(*words), FACTS)
-    assert (first.awaits, first.frame.size) == (1, (200, 150))
-    second = expand(job(*words), FACTS, known=Known(measured={1: Box(0, 20, 200, 100)}))
-    assert (second.awaits, second.frame.size) == (2, (200, 100))
+    assert (first.needs_pixels, first.frame.size) == (1, (200, 150))
+    second = expand(job(*words), FACTS, resolved=Resolved(measured={1: Box(0, 20, 200, 100)}))
+    assert (second.needs_pixels, second.frame.size) == (2, (200, 100))
     assert second.nodes[: len(first.nodes)] == first.nodes
     both = {1: Box(0, 20, 200, 100), 2: Box(0, 0, 200, 100)}
-    assert expand(job(*words), FACTS, known=Known(measured=both)).awaits is None
+    assert expand(job(*words), FACTS, resolved=Resolved(measured=both)).needs_pixels is None
 
 
 def test_decoding_small_rounds_down() -> None:
@@ -86,13 +86,13 @@ def test_decoding_small_rounds_down() -> None:
 
 
 def test_a_plan_can_be_read() -> None:
-    words: list[Words] = [{"type": "resize", "width": 200}, {"type": "flip", "direction": "y"}]
+    words: list[Json] = [{"type": "resize", "width": 200}, {"type": "flip", "direction": "y"}]
     assert str(plan(job(*words, destination="out.jpg"), FACTS)).splitlines() == [
         "    source        jpeg 400×300 RGB, 8 bit",
         "  0 decode                         400×300  RGB    pointwise, sequential",
         "  1 tosrgb                         400×300  RGB    pointwise, sequential",
         "  2 resample      to 200×150       200×150  RGB    geometric, sequential",
-        "  3 turn          mirror 180°      200×150  RGB    geometric, random",
+        "  3 orient        mirror 180°      200×150  RGB    geometric, random",
         "    save          jpeg quality 70",
     ]
 
@@ -105,7 +105,7 @@ def test_a_plan_is_data() -> None:
     ]
 
 
-def test_turns_in_pictures_are_turns_in_words() -> None:
+def test_rotations_turn_clockwise() -> None:
     pixels = noise(7, 4)
     for degrees, turns in ((90, -1), (180, 2), (270, 1)):
         made = decoded(make(encoded(pixels), {"type": "rotate", "degrees": degrees}).data)

@@ -12,10 +12,10 @@ from engine.ir import (
     Crop,
     Decode,
     Flatten,
-    Layer,
-    Letters,
+    ImageLayer,
     Luma,
     Node,
+    Orient,
     Overlay,
     Plan,
     Premultiply,
@@ -23,16 +23,16 @@ from engine.ir import (
     Rotate,
     Save,
     Table,
+    TextLayer,
     Tint,
     Toned,
     ToSrgb,
-    Turn,
     Unpremultiply,
     verify,
 )
 from engine.schema import Format
 from engine.sources import Facts, SourceFormat
-from tests.engine.pictures import job
+from tests.engine.images import job
 
 RGB = Facts(format=SourceFormat.PNG, width=40, height=30)
 RGBA = Facts(format=SourceFormat.PNG, width=40, height=30, alpha=True)
@@ -42,9 +42,9 @@ PNG = Save(Format.PNG, 100)
 JPEG = Save(Format.JPEG, 70)
 START: tuple[Node, ...] = (Decode(), ToSrgb())
 FLAT = bytes(256)
-MARK = Layer("a", RGBA, (*START, Premultiply()))
-RAW_MARK = Layer("a", CMYK, (Decode(),))
-NO_LINES = Letters((), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
+MARK = ImageLayer("a", RGBA, (*START, Premultiply()))
+RAW_MARK = ImageLayer("a", CMYK, (Decode(),))
+NO_LINES = TextLayer((), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ NO_LINES = Letters((), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
         (RGB, (ToSrgb(), Decode()), PNG, "begins with decode"),
         (RGB, (*START, Decode()), PNG, "node 2 (Decode): only the first node decodes"),
         (RGB, (Decode(3),), PNG, "node 0 (Decode): shrink is 1, 2, 4 or 8"),
-        (RGB, (*START, Turn(False, 4)), PNG, "node 2 (Turn): quarters are 0 to 3"),
-        (RGB, (*START, Crop(Box(10, 0, 31, 30))), PNG, "a crop lies inside its picture"),
-        (RGB, (*START, Crop(Box(-1, 0, 3, 3))), PNG, "a crop lies inside its picture"),
+        (RGB, (*START, Orient(False, 4)), PNG, "node 2 (Orient): quarters are 0 to 3"),
+        (RGB, (*START, Crop(Box(10, 0, 31, 30))), PNG, "a crop lies inside its image"),
+        (RGB, (*START, Crop(Box(-1, 0, 3, 3))), PNG, "a crop lies inside its image"),
         (RGB, (*START, Crop(Box(0, 0, 0, 3))), PNG, "a side is at least 1 pixel"),
         (RGB, (*START, Resample(0, 3)), PNG, "a side is at least 1 pixel"),
-        (RGB, (*START, Canvas(50, 50, 20, 0, (0, 0, 0, 255))), PNG, "a canvas holds its picture"),
+        (RGB, (*START, Canvas(50, 50, 20, 0, (0, 0, 0, 255))), PNG, "a canvas contains its image"),
         (RGB, (*START, Table((FLAT,))), PNG, "tables have 256 entries for each band"),
         (RGB, (*START, Table((b"", FLAT, FLAT))), PNG, "tables have 256 entries for each band"),
         (RGB, (*START, Luma(), Tint((FLAT,))), PNG, "tables have 256 entries for each band"),
@@ -68,15 +68,15 @@ NO_LINES = Letters((), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
         (RGB, (*START, Blur(1, 0)), PNG, "a blur has a sigma and a radius"),
         (RGB, (*START, Blur(9, 9, shrink=3)), PNG, "a blur shrinks by a power of two"),
         (RGBA, (*START, Blur(9, 9)), PNG, "alpha is premultiplied around every resampling"),
-        (RGB, (*START, Overlay(MARK, 0, 0)), PNG, "a layer is a legal picture"),
-        (RGB, (*START, Overlay(RAW_MARK, 0, 0)), PNG, "a layer is a legal picture"),
-        (RGB, (*START, Overlay(NO_LINES, 0, 0)), PNG, "a layer is a legal picture"),
+        (RGB, (*START, Overlay(MARK, 0, 0)), PNG, "a layer is a legal image"),
+        (RGB, (*START, Overlay(RAW_MARK, 0, 0)), PNG, "a layer is a legal image"),
+        (RGB, (*START, Overlay(NO_LINES, 0, 0)), PNG, "a layer is a legal image"),
         (RGB, (*START, Luma(), Luma()), PNG, "node 3 (Luma): luma is taken of three colours"),
         (RGB, (*START, Tint((FLAT,) * 3)), PNG, "a tint is given one grey band"),
         (RGBA, (*START, Resample(9, 9)), PNG, "alpha is premultiplied around every resampling"),
         (RGBA, (*START, Rotate(5, 9, 9)), PNG, "alpha is premultiplied around every resampling"),
-        (RGBA, (*START, Premultiply(), Premultiply()), PNG, "colours are straight"),
-        (RGBA, (*START, Premultiply(), Table((FLAT,) * 3)), PNG, "colours are straight"),
+        (RGBA, (*START, Premultiply(), Premultiply()), PNG, "colours are not premultiplied"),
+        (RGBA, (*START, Premultiply(), Table((FLAT,) * 3)), PNG, "colours are not premultiplied"),
         (
             RGBA,
             (*START, Premultiply(), Flatten()),
@@ -87,13 +87,13 @@ NO_LINES = Letters((), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
         (RGBA, (*START, Unpremultiply()), PNG, "there is alpha to divide by"),
         (RGB, (*START, Toned((FLAT,), (FLAT,) * 3)), PNG, "three tables and three tints"),
         (RGB, (*START, Luma(), Toned((FLAT,) * 3, (FLAT,) * 3)), PNG, "toning is of three colours"),
-        (RGBA, (*START, Premultiply(), Rotate(5, 9, 9, on_white=True)), PNG, "opaque pictures"),
+        (RGBA, (*START, Premultiply(), Rotate(5, 9, 9, on_white=True)), PNG, "opaque images"),
         (RGB, (*START, Flatten()), PNG, "there is alpha to flatten"),
-        (RGBA, (*START, Premultiply()), PNG, "save: colours are straight"),
+        (RGBA, (*START, Premultiply()), PNG, "save: colours are not premultiplied"),
         (RGBA, START, JPEG, "save: jpeg has no alpha"),
         (CMYK, (Decode(),), JPEG, "save: only 8-bit sRGB is saved"),
-        (CMYK, (Decode(), Resample(9, 9)), JPEG, "only 8-bit sRGB is worked on"),
-        (DEEP, (Decode(), Luma()), PNG, "only 8-bit sRGB is worked on"),
+        (CMYK, (Decode(), Resample(9, 9)), JPEG, "nodes work on 8-bit sRGB"),
+        (DEEP, (Decode(), Luma()), PNG, "nodes work on 8-bit sRGB"),
         (RGB, (*START, Resample(16_384, 9)), Save(Format.WEBP, 70), "at most 16383 pixels"),
         (RGB, START, Save(Format.JPEG, 0), "quality is 1 to 100"),
     ],

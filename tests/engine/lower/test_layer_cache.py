@@ -3,12 +3,12 @@
 import numpy as np
 
 from engine import Source
-from engine.ir import Letters
-from engine.lower.layer_cache import KEPT, KeptLayers, key_of
+from engine.ir import TextLayer
+from engine.lower.layer_cache import LAYER_CACHE, LayerCache, key_of
 from engine.vips import Ink, black
-from tests.engine.pictures import Words, encoded, noise, pixels_of
+from tests.engine.images import Json, encoded, noise, pixels_of
 
-TEXT = Letters(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
+TEXT = TextLayer(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
 
 
 def ink(width: int) -> Ink:
@@ -16,7 +16,7 @@ def ink(width: int) -> Ink:
 
 
 def test_the_longest_unused_goes_first() -> None:
-    kept = KeptLayers(most_bytes=100)
+    kept = LayerCache(max_bytes=100)
     for name in (b"a", b"b", b"c", b"d"):
         kept.put((name, TEXT), ink(25))
     assert kept.get((b"a", TEXT)) is not None
@@ -27,20 +27,20 @@ def test_the_longest_unused_goes_first() -> None:
 
 
 def test_what_is_too_large_is_not_kept() -> None:
-    kept = KeptLayers(most_bytes=100)
+    kept = LayerCache(max_bytes=100)
     kept.put((b"a", TEXT), ink(26))
     assert (len(kept), kept.bytes) == (0, 0)
 
 
 def test_the_same_twice_counts_once() -> None:
-    kept = KeptLayers(most_bytes=100)
+    kept = LayerCache(max_bytes=100)
     for _ in range(2):
         kept.put((b"a", TEXT), ink(20))
     assert (len(kept), kept.bytes) == (1, 20)
 
 
 def test_a_changed_watermark_is_another_one() -> None:
-    words: Words = {"type": "watermark", "source": "m"}
+    words: Json = {"type": "watermark", "source": "m"}
     white = encoded(np.full((30, 30, 3), 255, np.uint8))
     for seed in (0, 1, 0):
         mark = noise(30, 30, seed=seed)
@@ -50,10 +50,10 @@ def test_a_changed_watermark_is_another_one() -> None:
 
 def test_a_watermark_is_made_ready_once_whatever_its_name() -> None:
     mark, white = encoded(noise(7, 7, 4, seed=77)), encoded(np.full((30, 30, 3), 255, np.uint8))
-    before = len(KEPT)
+    before = len(LAYER_CACHE)
     for name in ("one", "other"):
-        words: Words = {"type": "watermark", "source": name, "width": 6}
+        words: Json = {"type": "watermark", "source": name, "width": 6}
         pixels_of(white, words, inputs={name: mark})
-    assert len(KEPT) == before + 1
+    assert len(LAYER_CACHE) == before + 1
     assert key_of(TEXT, None) == (b"", TEXT)
     assert key_of(TEXT, Source.from_bytes(mark)) == (b"", TEXT)

@@ -12,7 +12,7 @@ from engine.errors import (
     UnsupportedFormat,
 )
 from engine.execute.renderer import Rendering
-from tests.engine.pictures import Pixels, Words, encoded, job, jobs, noise, pixels_of, smooth, where
+from tests.engine.images import Json, Pixels, encoded, job, jobs, noise, pixels_of, smooth, where
 
 GREEN = (0, 200, 0)
 WHITE = np.full((60, 100, 3), 255, np.uint8)
@@ -49,7 +49,7 @@ def test_where_a_watermark_stands(
     assert np.array_equal(made[top:bottom, left:right], plain(right - left, bottom - top))
 
 
-def test_a_watermark_beside_the_picture_changes_nothing() -> None:
+def test_a_watermark_beside_the_image_changes_nothing() -> None:
     assert np.array_equal(marked(WHITE, plain(20, 10), xoffset=500), WHITE)
 
 
@@ -68,15 +68,15 @@ def test_source_over() -> None:
     assert np.abs(on_rgb - expected).max() <= 0.51
 
 
-def test_an_opaque_watermark_makes_a_clear_picture_opaque_there() -> None:
+def test_an_opaque_watermark_makes_a_clear_image_opaque_there() -> None:
     made = marked(plain(40, 40, (1, 2, 3, 0)), plain(10, 10), gravity="northwest")
     assert tuple(made[5, 5]) == (*GREEN, 255)
     assert tuple(made[20, 20]) == (1, 2, 3, 0)
 
 
-def test_layers_in_a_tall_picture_are_read_in_one_stream() -> None:
+def test_layers_in_a_tall_image_are_read_in_one_stream() -> None:
     """libvips' `insert` would rewind the source 1,024 rows after the layer."""
-    words: list[Words] = [
+    words: list[Json] = [
         {"type": "filter", "filter": "blurselective"},
         {"type": "watermark", "source": "m", "gravity": "north"},
         {"type": "annotation", "text": "tall", "size": 20},
@@ -90,8 +90,8 @@ def test_layers_in_a_tall_picture_are_read_in_one_stream() -> None:
     assert pixels_of(encoded(with_alpha), *words, inputs={"m": mark}).shape == with_alpha.shape
 
 
-def test_a_layer_is_made_ready_once_a_batch() -> None:
-    words: list[Words] = [
+def test_a_layer_is_prepared_once_a_batch() -> None:
+    words: list[Json] = [
         {"type": "watermark", "source": "m", "width": 9},
         {"type": "annotation", "text": "x"},
     ]
@@ -99,18 +99,18 @@ def test_a_layer_is_made_ready_once_a_batch() -> None:
     source = Source.from_bytes(encoded(WHITE))
     rendering = Rendering(source, inputs, EngineLimits(), Stats())
     list(rendering.outcomes([job(*words)], [0]))
-    first = [id(ink) for ink in rendering.bench.layers.values()]
+    first = [id(ink) for ink in rendering.context.layers.values()]
     list(rendering.outcomes([job(*words)], [0]))
     assert len(first) == 2
-    assert [id(ink) for ink in rendering.bench.layers.values()] == first
+    assert [id(ink) for ink in rendering.context.layers.values()] == first
 
 
 def test_the_keys_of_the_inputs() -> None:
-    marks: list[Words] = [{"type": "watermark", "source": key} for key in ("b", "/a", "b")]
+    marks: list[Json] = [{"type": "watermark", "source": key} for key in ("b", "/a", "b")]
     assert input_keys(jobs(marks, marks[:1])) == ["b", "a"]
 
 
-def failure(words: Words, limits: EngineLimits | None = None, **inputs: object) -> DarkroomError:
+def failure(words: Json, limits: EngineLimits | None = None, **inputs: object) -> DarkroomError:
     sources = {
         key: value if isinstance(value, DarkroomError) else Source.from_bytes(bytes(value))  # type: ignore[call-overload]
         for key, value in inputs.items()
@@ -130,13 +130,13 @@ def failure(words: Words, limits: EngineLimits | None = None, **inputs: object) 
     return error
 
 
-MARK: Words = {"type": "watermark", "source": "m"}
+MARK: Json = {"type": "watermark", "source": "m"}
 
 
 def test_a_watermark_that_cannot_be_used_ends_its_own_job() -> None:
     given = TransformationFailed("it was not there")
     assert failure(MARK, m=given) is given
-    assert "no picture was given for 'm'" in failure(MARK).message
+    assert "no image was given for 'm'" in failure(MARK).message
     assert isinstance(failure(MARK, m=b"text"), UnsupportedFormat)
     half = encoded(noise(90, 90))[:9000]
     truncated = failure(MARK, m=half)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.engine.pictures import Pixels, encoded, noise, pixels_of
+from tests.engine.images import Pixels, encoded, noise, pixels_of
 
 Floats = NDArray[np.float64]
 
@@ -59,18 +59,18 @@ def premultiplied(pixels: Pixels) -> Floats:
     "size", [(20, 15), (26, 20), (70, 50), (4, 3), (120, 90), (131, 60), (33, 200), (80, 15)]
 )
 def test_each_size(size: tuple[int, int], bands: int) -> None:
-    picture = 64 + noise(80, 60, bands, seed=3) // 2  # so that nothing is clipped
+    image = 64 + noise(80, 60, bands, seed=3) // 2  # so that nothing is clipped
     words = {"type": "resize", "width": size[0], "height": size[1]}
-    made = premultiplied(pixels_of(encoded(picture), words))
-    apart = np.abs(made - scaled(picture, *size))
-    assert apart.max() <= 8
-    assert apart.mean() <= 0.8
+    made = premultiplied(pixels_of(encoded(image), words))
+    difference = np.abs(made - scaled(image, *size))
+    assert difference.max() <= 8
+    assert difference.mean() <= 0.8
 
 
 def test_clear_pixels_lend_no_colour_to_what_is_enlarged() -> None:
-    picture = np.zeros((6, 6, 4), np.uint8)
-    picture[:, :3] = (90, 40, 10, 255)
-    made = pixels_of(encoded(picture), {"type": "resize", "width": 60})
+    image = np.zeros((6, 6, 4), np.uint8)
+    image[:, :3] = (90, 40, 10, 255)
+    made = pixels_of(encoded(image), {"type": "resize", "width": 60})
     seen = made[made[..., 3] > 100]
     assert np.abs(seen[:, :3] - np.array([90, 40, 10])).max() <= 8
 

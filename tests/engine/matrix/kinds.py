@@ -1,4 +1,4 @@
-"""Every kind of picture that customers upload, each with its pixels made ready by hand.
+"""Every kind of image that customers upload, each with its pixels made ready by hand.
 
 "By hand" is Pillow and numpy alone: decoded, turned upright, brought to 8-bit sRGB, RGB or
 RGBA. `exact` tells whether that must agree to the bit; profiles may differ by a level.
@@ -15,7 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from tests.engine.pictures import Pixels, encoded, noise, smooth
+from tests.engine.images import Pixels, encoded, noise, smooth
 from tests.engine.uploads import animation, ycck
 
 WIDE, HIGH = 24, 18
@@ -23,7 +23,7 @@ Ready = Callable[[bytes], Pixels]
 
 
 class Kind(Struct, frozen=True):
-    """A picture's file, and its upright pixels: height × width × 3 or 4, 8 bits.
+    """An image's file, and its upright pixels: height × width × 3 or 4, 8 bits.
 
     Of an animation the pixels are those of the first frame.
     """
@@ -49,7 +49,7 @@ def kinds() -> list[Kind]:
     ]
 
 
-def picture(width: int, height: int, bands: int) -> Pixels:
+def image(width: int, height: int, bands: int) -> Pixels:
     """A gradient with some grain, so that nothing in it is even or alike.
 
     The grain is grey, for a lossy format spends little on colours.
@@ -59,7 +59,7 @@ def picture(width: int, height: int, bands: int) -> Pixels:
 
 
 def _plain() -> Iterator[Kind]:
-    rgb, rgba, grey = (picture(WIDE, HIGH, bands) for bands in (3, 4, 1))
+    rgb, rgba, grey = (image(WIDE, HIGH, bands) for bands in (3, 4, 1))
     veiled = np.dstack([grey, rgba[..., 3]])
     yield Kind("RGB", encoded(rgb), rgb)
     yield Kind("RGBA", encoded(rgba), rgba)
@@ -71,7 +71,7 @@ def _plain() -> Iterator[Kind]:
 
 def _deep() -> Iterator[Kind]:
     for bands, name in ((1, "grey16"), (3, "RGB16"), (4, "RGBA16"), (2, "grey16+alpha")):
-        high = picture(WIDE, HIGH, bands)
+        high = image(WIDE, HIGH, bands)
         low = noise(WIDE, HIGH, bands, seed=9)
         upright = high if bands > 2 else high[..., [0, 0, 0, 1][: 2 + bands]]
         yield Kind(name, _deep_png(high * np.uint16(256) + low), upright)
@@ -87,7 +87,7 @@ def _deep_png(pixels: NDArray[np.uint16], profile: bytes = b"") -> bytes:
 
 
 def _palettes() -> Iterator[Kind]:
-    indices = picture(WIDE, HIGH, 1) // 26
+    indices = image(WIDE, HIGH, 1) // 26
     colours = noise(1, 10, 3, seed=5)
     flat = Image.fromarray(indices[..., 0], "L").copy()
     flat.putpalette(colours.tobytes())
@@ -95,13 +95,13 @@ def _palettes() -> Iterator[Kind]:
     for name, options in (("palette", {}), ("palette+alpha", {"transparency": covers})):
         data = _saved(flat, "PNG", **options)
         yield Kind(name, data, _by_pillow(data, "RGBA" if options else "RGB"))
-    rgb = (picture(WIDE, HIGH, 3) // 64 * 64).astype(np.uint8)
+    rgb = (image(WIDE, HIGH, 3) // 64 * 64).astype(np.uint8)
     data = encoded(rgb, transparency=tuple(map(int, rgb[4, 4])))
     yield Kind("RGB with a clear colour", data, _by_pillow(data, "RGBA"))
 
 
 def _profiles() -> Iterator[Kind]:
-    rgb, rgba, grey = (picture(WIDE, HIGH, bands) for bands in (3, 4, 1))
+    rgb, rgba, grey = (image(WIDE, HIGH, bands) for bands in (3, 4, 1))
     p3 = profile("p3")
     in_srgb = _to_srgb(Image.fromarray(rgb), p3)
     yield Kind("P3", encoded(rgb, icc_profile=p3), in_srgb, exact=False)
@@ -133,7 +133,7 @@ TO_UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
 def _turned() -> Iterator[Kind]:
     for orientation, upright in TO_UPRIGHT.items():
         kind, bands = ("JPEG", 3) if orientation % 2 else ("PNG", 4)
-        data = encoded(picture(WIDE, HIGH, bands), kind, exif=_exif(orientation))
+        data = encoded(image(WIDE, HIGH, bands), kind, exif=_exif(orientation))
         mode = "RGB" if bands == 3 else "RGBA"
         yield Kind(f"orientation {orientation}", data, upright(_by_pillow(data, mode)))
 
@@ -145,7 +145,7 @@ def _exif(orientation: int) -> Image.Exif:
 
 
 def _files() -> Iterator[Kind]:
-    rgb, rgba, grey = (picture(WIDE, HIGH, bands) for bands in (3, 4, 1))
+    rgb, rgba, grey = (image(WIDE, HIGH, bands) for bands in (3, 4, 1))
     for name, data in {
         "JPEG": encoded(rgb, "JPEG", quality=90),
         "JPEG progressive": encoded(rgb, "JPEG", progressive=True, subsampling=0),
@@ -164,10 +164,10 @@ def _files() -> Iterator[Kind]:
 
 
 def _moving() -> Iterator[Kind]:
-    pictures = [picture(WIDE, HIGH, 3), picture(WIDE, HIGH, 3)[::-1], 255 - picture(WIDE, HIGH, 3)]
+    images = [image(WIDE, HIGH, 3), image(WIDE, HIGH, 3)[::-1], 255 - image(WIDE, HIGH, 3)]
     for name in ("GIF", "WebP"):
-        data = animation(name.upper(), pictures, [50, 120, 80])
-        yield Kind(f"animated {name}", data, _by_pillow(data, "RGB"), False, len(pictures))
+        data = animation(name.upper(), images, [50, 120, 80])
+        yield Kind(f"animated {name}", data, _by_pillow(data, "RGB"), False, len(images))
 
 
 def _interlaced(pixels: Pixels) -> bytes:
@@ -179,9 +179,9 @@ def _interlaced(pixels: Pixels) -> bytes:
 def _strips() -> Iterator[Kind]:
     for width, height in ((1, 1), (1, 5000), (5000, 1)):
         for bands in (3, 4):
-            pixels = picture(width, height, bands)
+            pixels = image(width, height, bands)
             yield Kind(f"{width}x{height} {'RGBA'[:bands]}", encoded(pixels), pixels)
-    upright = picture(1, 5000, 3)
+    upright = image(1, 5000, 3)
     data = encoded(TO_UPRIGHT[8](upright), exif=_exif(6))
     yield Kind("1x5000 on its side", data, upright)
 

@@ -1,6 +1,6 @@
 """Every transformation in its ways, and the size that each makes by the letter of the contract.
 
-Sizes are shares of the picture wherever a fixed one would break a limit on a strip.
+Sizes are shares of the image wherever a fixed one would break a limit on a strip.
 """
 
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from math import cos, floor, radians, sin
 from msgspec import Struct
 
 from engine.schema import FilterName
-from tests.engine.pictures import Words
+from tests.engine.images import Json
 
 Sizing = Callable[[int, int], tuple[int, int]]
 
 
 class Step(Struct, frozen=True):
-    """A list of transformations, and width and height of the result by those of the picture."""
+    """A list of transformations, and width and height of the result by those of the image."""
 
-    words: list[Words]
+    words: list[Json]
     size: Sizing
 
     @property
@@ -77,8 +77,8 @@ def _zoomed(width: int, height: int) -> tuple[int, int]:
     return box[0] * tenths // 10, box[1] * tenths // 10
 
 
-def _reach(tenths: int, box: tuple[int, int], picture: tuple[int, int]) -> bool:
-    return all(side * tenths <= 10 * all_ for side, all_ in zip(box, picture, strict=True))
+def _reach(tenths: int, box: tuple[int, int], image: tuple[int, int]) -> bool:
+    return all(side * tenths <= 10 * all_ for side, all_ in zip(box, image, strict=True))
 
 
 def step(kind: str, sizing: Sizing = _same, /, **options: object) -> Step:
@@ -86,8 +86,8 @@ def step(kind: str, sizing: Sizing = _same, /, **options: object) -> Step:
     return Step([{"type": kind, **options}], sizing)
 
 
-BOX: Words = {"width": "80%", "height": "60%"}
-BARS: Words = {"type": "fitmethod", "fit_type": "letterbox", "width": "100%", "height": "140%"}
+BOX: Json = {"width": "80%", "height": "60%"}
+BARS: Json = {"type": "fitmethod", "fit_type": "letterbox", "width": "100%", "height": "140%"}
 
 STEPS: tuple[Step, ...] = (
     Step([], _same),

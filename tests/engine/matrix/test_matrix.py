@@ -1,6 +1,6 @@
-"""Every transformation on every kind of picture in every format.
+"""Every transformation on every kind of image in every format.
 
-Each result is held to that of the same picture made ready by hand (see `kinds`), and its
+Each result is held to that of the same image made ready by hand (see `kinds`), and its
 size to the letter of the contract (see `steps`). The suite takes for each kind and type one
 way and one format, in turn; `make matrix` takes all.
 """
@@ -16,19 +16,19 @@ from engine import Format, Job, Output, Source, render
 from engine.schema import KINDS as KINDS_OF_SAVING
 from engine.schema import TYPES
 from engine.sources import TRAITS
-from tests.engine.matrix.kinds import Kind, kinds, picture
+from tests.engine.images import Pixels, encoded, job
+from tests.engine.matrix.kinds import Kind, image, kinds
 from tests.engine.matrix.steps import STEPS, Step
-from tests.engine.pictures import Pixels, encoded, job
 
 KINDS = {kind.name: kind for kind in kinds()}
 FORMATS = tuple(TRAITS)
 MARKS = {
-    name: Source.from_bytes(encoded(picture(9, 6, bands)))
+    name: Source.from_bytes(encoded(image(9, 6, bands)))
     for name, bands in (("mark", 3), ("veiled", 4))
 }
 QUALITY = 90
 NEAR = 1.5  # mean levels that profiles may differ by, after what sharpens most
-LOSS = 12.0  # mean levels that a lossy format may lose of a small grainy picture
+LOSS = 12.0  # mean levels that a lossy format may lose of a small grainy image
 
 
 def make(source: bytes, wanted: list[tuple[Step, Format]]) -> list[Output]:
@@ -55,7 +55,7 @@ def seen(output: Output) -> Pixels:
 
 
 def check(kind: Kind, wanted: list[tuple[Step, Format]]) -> None:
-    """Hold a kind's results to those of the picture made ready by hand."""
+    """Hold a kind's results to those of the image made ready by hand."""
     by_hand = make(encoded(np.ascontiguousarray(kind.upright)), wanted)
     for (step, format_), one, other in zip(wanted, make(kind.data, wanted), by_hand, strict=True):
         where = f"{kind.name}, {step.name}, {format_.value}"
@@ -64,9 +64,9 @@ def check(kind: Kind, wanted: list[tuple[Step, Format]]) -> None:
         assert one.frames == (kind.frames if TRAITS[format_].animated else 1), where
         mine, theirs = seen(one).astype(int), seen(other)
         assert mine.shape == theirs.shape, where
-        apart = float(np.abs(mine - theirs).mean())
+        difference = float(np.abs(mine - theirs).mean())
         allowed = 0 if kind.exact else LOSS if loses(format_) else NEAR
-        assert apart <= allowed, f"{where}: {apart:.2f} levels"
+        assert difference <= allowed, f"{where}: {difference:.2f} levels"
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -106,9 +106,9 @@ def test_each_format_shows_what_png_shows(name: str, format_: Format) -> None:
         expected = expected if TRAITS[format_].alpha else on_white(png)
         mine = seen(output)
         assert on_white(mine).shape == on_white(expected).shape
-        apart = np.abs(on_white(mine).astype(float) - on_white(expected)).mean()
+        difference = np.abs(on_white(mine).astype(float) - on_white(expected)).mean()
         lost = LOSS if loses(format_) else 0
-        assert apart <= lost, f"{name}, {step.name}, {format_.value}: {apart:.2f} levels"
+        assert difference <= lost, f"{name}, {step.name}, {format_.value}: {difference:.2f} levels"
         if mine.shape[2] == expected.shape[2] == 4:
             assert np.abs(mine[..., 3].astype(int) - expected[..., 3]).mean() <= lost
 
@@ -127,7 +127,7 @@ def clear_or_not(pixels: Pixels) -> Pixels:
 
 
 def on_white(pixels: Pixels) -> Pixels:
-    """Lay a picture on white."""
+    """Lay an image on white."""
     if pixels.shape[2] == 3:
         return pixels
     cover = pixels[..., 3:] / 255
@@ -136,7 +136,7 @@ def on_white(pixels: Pixels) -> Pixels:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_as_a_watermark(name: str) -> None:
-    kind, base = KINDS[name], encoded(picture(40, 30, 3))
+    kind, base = KINDS[name], encoded(image(40, 30, 3))
     marks = (kind.data, encoded(np.ascontiguousarray(kind.upright)))
     one, other = (
         next(
@@ -146,8 +146,8 @@ def test_each_kind_as_a_watermark(name: str) -> None:
     )
     assert isinstance(one[1], Output)
     assert isinstance(other[1], Output)
-    apart = np.abs(seen(one[1]).astype(int) - seen(other[1])).mean()
-    assert apart <= (0 if kind.exact else NEAR)
+    difference = np.abs(seen(one[1]).astype(int) - seen(other[1])).mean()
+    assert difference <= (0 if kind.exact else NEAR)
 
 
 WATERMARK = [job({"type": "watermark", "source": "m", "width": "80%", "height": "60%"})]

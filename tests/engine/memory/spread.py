@@ -1,4 +1,4 @@
-"""Pictures and plans to measure: every type, format and kind of source, small and large."""
+"""Images and plans to measure: every type, format and kind of source, small and large."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,8 +10,8 @@ import pyvips
 from PIL import Image
 
 from bench.sources import photo
+from tests.engine.images import Json, Pixels, noise
 from tests.engine.memory.measure import Case
-from tests.engine.pictures import Pixels, Words, noise
 
 SIZES = {"small": (320, 240), "middle": (1600, 1200), "large": (4000, 3000)}
 
@@ -23,7 +23,7 @@ class Plan(NamedTuple):
     case: Case
 
 
-class Pictures:
+class Images:
     """Files in a folder, made when they are first asked for.
 
     A name is content, size and kind, such as ``photo-large-progressive.jpg``; the contents are
@@ -34,7 +34,7 @@ class Pictures:
         self.folder = folder
 
     def __call__(self, name: str) -> str:
-        """Give the path of a picture."""
+        """Give the path of an image."""
         path = self.folder / name
         if not path.exists():
             stem, _, ending = name.partition(".")
@@ -45,7 +45,7 @@ class Pictures:
 
 @cache
 def pixels(content: str, width: int, height: int) -> Pixels:
-    """Make the pixels of a picture."""
+    """Make the pixels of an image."""
     match content:
         case "noise":
             return noise(width, height)
@@ -62,7 +62,7 @@ def pixels(content: str, width: int, height: int) -> Pixels:
 
 
 def _write(array: Pixels, path: Path, ending: str, kind: str) -> None:
-    picture = Image.fromarray(array)
+    image = Image.fromarray(array)
     vips = pyvips.Image.new_from_array(array).copy(interpretation="srgb")
     match kind, ending:
         case "moving", _:
@@ -71,21 +71,21 @@ def _write(array: Pixels, path: Path, ending: str, kind: str) -> None:
         case "interlaced", "png":
             vips.pngsave(str(path), interlace=True, compression=1)
         case "progressive", "jpg":
-            picture.save(path, quality=90, progressive=True)
+            image.save(path, quality=90, progressive=True)
         case "deep", _:
             deep = (vips.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
             deep.write_to_file(str(path))
         case ("CMYK" | "L") as mode, _:
-            picture.convert(mode).save(path, quality=90)
+            image.convert(mode).save(path, quality=90)
         case _, "avif":
             vips.heifsave(str(path), compression="av1", effort=0, Q=80)
         case _, "gif":
-            picture.quantize(256).save(path)
+            image.quantize(256).save(path)
         case _:
-            picture.save(path, quality=90, compress_level=1, method=0)
+            image.save(path, quality=90, compress_level=1, method=0)
 
 
-TYPES: dict[str, list[Words]] = {
+TYPES: dict[str, list[Json]] = {
     "nothing": [],
     "annotation": [{"type": "annotation", "text": "Hello world", "size": 60}],
     "other scripts": [{"type": "annotation", "text": "漢字 العربية ไทย", "size": 30}],
@@ -116,14 +116,14 @@ TYPES: dict[str, list[Words]] = {
     "great watermark": [{"type": "watermark", "source": "mark", "width": "90%"}],
     "zoom": [{"type": "zoom", "width": 300, "level": 2}],
 }
-CHAINS: dict[str, list[Words]] = {
+CHAINS: dict[str, list[Json]] = {
     "rotate, half": [*TYPES["rotate"], *TYPES["half"]],
     "rotate, blur": [*TYPES["rotate"], *TYPES["blur"]],
     "enhance, blur": [*TYPES["enhance"], *TYPES["blur"]],
     "rotate, watermark": [*TYPES["rotate"], *TYPES["watermark"]],
     "half, watermark, annotation": [*TYPES["half"], *TYPES["watermark"], *TYPES["annotation"]],
 }
-LONG_CHAINS: dict[str, list[Words]] = {
+LONG_CHAINS: dict[str, list[Json]] = {
     "twenty texts": [
         {"type": "annotation", "text": f"Text {at}", "size": 20, "yoffset": 9 * at - 90}
         for at in range(20)
@@ -169,19 +169,19 @@ WIDTHS = (2048, 1600, 1280, 1024, 800, 640, 320, 150)
 
 
 class Spread:
-    """Cases on the pictures of a folder."""
+    """Cases on the images of a folder."""
 
-    def __init__(self, pictures: Pictures) -> None:
-        self.pictures = pictures
+    def __init__(self, images: Images) -> None:
+        self.images = images
 
-    def case(self, source: str, *lists: list[Words], ending: str = "jpg", **options: Any) -> Case:
+    def case(self, source: str, *lists: list[Json], ending: str = "jpg", **options: Any) -> Case:
         """Make a batch with a job for each list of transformations."""
         jobs = [
             {"destination": f"{at}.{ending}", "transformations": words, **options}
             for at, words in enumerate(lists)
         ]
-        mark = self.pictures("veiled-small.png")
-        return Case(self.pictures(source), jobs, {"mark": mark})
+        mark = self.images("veiled-small.png")
+        return Case(self.images(source), jobs, {"mark": mark})
 
     def quick(self) -> Iterator[Plan]:
         """Give a handful that takes a few seconds."""
@@ -197,7 +197,7 @@ class Spread:
         yield Plan("many ways", self.case("photo-middle.jpg", *_ways()))
 
     def types(self) -> Iterator[Plan]:
-        """Give every type, on pictures of each size."""
+        """Give every type, on images of each size."""
         for size in SIZES:
             for source in (f"photo-{size}.jpg", f"veiled-{size}.png"):
                 for name, words in (TYPES | CHAINS).items():
@@ -256,10 +256,10 @@ class Spread:
             yield Plan(f"heavy {source}", self.case(source, *heavy, ending="webp"))
 
 
-def _widths(*widths: int) -> list[list[Words]]:
+def _widths(*widths: int) -> list[list[Json]]:
     return [[{"type": "resize", "width": width}] for width in widths]
 
 
-def _ways() -> list[list[Words]]:
+def _ways() -> list[list[Json]]:
     names = ("rotate", "blur", "upside down", "annotation", "watermark", "quarter", "thumbnail")
     return [TYPES[name] for name in names]

@@ -9,21 +9,21 @@ from collections.abc import Iterable
 import pytest
 
 from engine import Source, explain, read_facts
-from engine.cost.estimate import certain_bytes
+from engine.cost.estimate import minimum_bytes
 from engine.execute import plan
-from engine.expand import Known
+from engine.expand import Resolved
 from engine.limits import EngineLimits
 from engine.schema import TYPES as KNOWN_TYPES
 from tests.engine.memory.measure import Case, measure
-from tests.engine.memory.spread import TYPES, Pictures, Plan, Spread
+from tests.engine.memory.spread import TYPES, Images, Plan, Spread
 
 MOST = 3  # times what is measured
-SHORT = 0.92  # of what is measured, for nothing but noise: no picture is like that
+SHORT = 0.92  # of what is measured, for nothing but noise: no image is like that
 
 
 @pytest.fixture(scope="module")
 def spread(tmp_path_factory: pytest.TempPathFactory) -> Spread:
-    return Spread(Pictures(tmp_path_factory.mktemp("pictures")))
+    return Spread(Images(tmp_path_factory.mktemp("images")))
 
 
 def predicted(case: Case) -> int:
@@ -35,9 +35,9 @@ def predicted(case: Case) -> int:
 def certain(case: Case) -> int:
     """Give what the jobs are refused by."""
     facts = read_facts(Source.from_path(case.source))
-    known = Known({key: read_facts(Source.from_path(path)) for key, path in case.inputs.items()})
+    known = Resolved({key: read_facts(Source.from_path(path)) for key, path in case.inputs.items()})
     limits = EngineLimits()
-    return max(certain_bytes(plan(job, facts, limits, known)) for job in case.batch.jobs)
+    return max(minimum_bytes(plan(job, facts, limits, known)) for job in case.batch.jobs)
 
 
 def check(plans: Iterable[Plan], most: float = MOST, least: float = 1) -> None:

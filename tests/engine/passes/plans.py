@@ -7,7 +7,7 @@ from engine.ir import Decode, Node, Plan, Save, ToSrgb
 from engine.passes.order import PASSES, Bounded
 from engine.schema import Format
 from engine.sources import Facts, SourceFormat
-from tests.engine.pictures import carried_out, distance
+from tests.engine.images import carried_out, distance
 
 START = (Decode(), ToSrgb())
 RGB = Facts(format=SourceFormat.PNG, width=40, height=30)

@@ -9,8 +9,8 @@ from engine import Source, read_facts
 from engine.expand import expand
 from engine.ir import Clamp, Crop, Premultiply, Resample, Table, Unpremultiply
 from engine.passes.clamp_alpha import clamp_alpha
+from tests.engine.images import Json, carried_out, encoded, job, noise
 from tests.engine.passes.plans import RGBA, plan_of
-from tests.engine.pictures import Words, carried_out, encoded, job, noise
 
 
 def test_what_becomes_one() -> None:
@@ -32,12 +32,12 @@ def test_what_stays(between: Any) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("last", [{"type": "blur", "sigma": 1}, {"type": "resize", "width": 61}])
-def test_every_bit_is_kept(seed: int, last: Words) -> None:
+def test_every_bit_is_kept(seed: int, last: Json) -> None:
     """Enlarging noise with hard alpha draws colours far beyond it."""
-    picture = noise(33, 21, 4, seed)
-    picture[..., 3] = np.where(picture[..., 3] < 200, picture[..., 3] // 40, 255)
-    source = Source.from_bytes(encoded(picture))
-    words: list[Words] = [{"type": "resize", "width": 50}, last]
+    image = noise(33, 21, 4, seed)
+    image[..., 3] = np.where(image[..., 3] < 200, image[..., 3] // 40, 255)
+    source = Source.from_bytes(encoded(image))
+    words: list[Json] = [{"type": "resize", "width": 50}, last]
     plain = expand(job(*words), read_facts(source))
     made = clamp_alpha(plain)
     assert made is not plain

@@ -8,24 +8,24 @@ from engine.expand import expand
 from engine.ir import Crop, Flatten, Plan, Resample, Rotate, Save, Unpremultiply
 from engine.passes.flatten_early import flatten_early
 from engine.schema import Format
-from tests.engine.passes.plans import assert_as_declared
-from tests.engine.pictures import (
+from tests.engine.images import (
+    Json,
     Pixels,
-    Words,
     encoded,
     job,
     noise,
     smooth,
 )
+from tests.engine.passes.plans import assert_as_declared
 
-ROTATE: Words = {"type": "rotate", "degrees": 20}
-RESIZE: Words = {"type": "resize", "width": 870}
-CROP: Words = {"type": "crop", "width": 5, "height": 5, "fit": False}
+ROTATE: Json = {"type": "rotate", "degrees": 20}
+RESIZE: Json = {"type": "resize", "width": 870}
+CROP: Json = {"type": "crop", "width": 5, "height": 5, "fit": False}
 
 
-def expanded(picture: Pixels, *words: Words) -> tuple[Plan, Source]:
+def expanded(image: Pixels, *words: Json) -> tuple[Plan, Source]:
     """Expand as for a JPEG, to be saved as PNG so that pixels can be compared."""
-    source = Source.from_bytes(encoded(picture))
+    source = Source.from_bytes(encoded(image))
     plan = expand(job(*words, destination="o.jpg"), read_facts(source))
     return Plan(plan.facts, plan.nodes, Save(Format.PNG, 100)), source
 
@@ -60,7 +60,7 @@ def test_what_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "picture"),
+    ("words", "image"),
     [
         (ROTATE, noise(900, 600)),
         (ROTATE, noise(900, 600, 4)),
@@ -70,5 +70,5 @@ def test_what_stays() -> None:
         (RESIZE, np.dstack([smooth(910, 620), noise(910, 620)[:, :, :1]])),
     ],
 )
-def test_the_difference_is_as_declared(words: Words, picture: Pixels) -> None:
-    assert_as_declared(flatten_early, *expanded(picture, words))
+def test_the_difference_is_as_declared(words: Json, image: Pixels) -> None:
+    assert_as_declared(flatten_early, *expanded(image, words))

@@ -9,13 +9,13 @@ from engine.ir import (
     Crop,
     Decode,
     Enhance,
-    Letters,
     Luma,
     Node,
     Overlay,
     Plan,
     Resample,
     Rotate,
+    TextLayer,
     Tint,
     ToSrgb,
 )
@@ -23,7 +23,7 @@ from engine.passes.pull_crops import pull_crops
 from tests.engine.passes.plans import plan_of
 
 GREY = (Luma(), Tint((bytes(range(256)),) * 3))
-LETTERS = Letters(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
+LETTERS = TextLayer(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
 BLACK, CLEAR = (0, 0, 0, 255), (0, 0, 0, 0)
 SMALL = Crop(Box(12, 10, 6, 5))
 

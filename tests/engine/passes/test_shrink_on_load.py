@@ -9,12 +9,12 @@ from engine import Source, read_facts
 from engine.expand import expand
 from engine.geometry import Box
 from engine.ir import Blur, Crop, Decode, Enhance, Node, Resample, source_frame
-from engine.passes.drop_idle import drop_idle
+from engine.passes.drop_noops import drop_noops
 from engine.passes.shrink_on_load import shrink_on_load
 from engine.sources import SourceFormat
 from engine.vips import load
+from tests.engine.images import PHOTOS, Json, carried_out, distance, encoded, job, noise
 from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
-from tests.engine.pictures import PHOTOS, Words, carried_out, distance, encoded, job, noise
 
 PHOTO = replace(RGB, format=SourceFormat.JPEG, width=4000, height=3000)
 
@@ -75,7 +75,7 @@ def test_sides_that_do_not_divide_are_not_shifted() -> None:
 
 @pytest.mark.parametrize("shrink", [1, 2, 4, 8])
 @pytest.mark.parametrize("height", [96, 97, 100, 102, 103])
-def test_a_reduced_picture_is_as_large_as_planned(shrink: int, height: int) -> None:
+def test_a_reduced_image_is_as_large_as_planned(shrink: int, height: int) -> None:
     source = Source.from_bytes(encoded(noise(160, height), "JPEG"))
     made = load(source, SourceFormat.JPEG, shrink)
     given = source_frame(read_facts(source))
@@ -86,7 +86,7 @@ def test_a_reduced_picture_is_as_large_as_planned(shrink: int, height: int) -> N
 def test_odd_sides_are_shown_where_they_are(size: tuple[int, int], wanted: int) -> None:
     photo = Image.open(PHOTOS / "astronaut.png").convert("RGB").resize(size)
     source = Source.from_bytes(encoded(np.asarray(photo), "JPEG", quality=90))
-    plain = drop_idle(expand(job({"type": "resize", "width": wanted}), read_facts(source)))
+    plain = drop_noops(expand(job({"type": "resize", "width": wanted}), read_facts(source)))
     made = (carried_out(plan, source) for plan in (plain, shrink_on_load(plain)))
     assert distance(*made)[1] >= 40
 
@@ -99,8 +99,8 @@ def test_odd_sides_are_shown_where_they_are(size: tuple[int, int], wanted: int) 
         [{"type": "fitmethod", "fit_type": "letterbox", "width": 200, "height": 200}],
     ],
 )
-def test_the_difference_is_as_declared(words: list[Words]) -> None:
+def test_the_difference_is_as_declared(words: list[Json]) -> None:
     photo = Image.open(PHOTOS / "astronaut.png").convert("RGB").resize((1600, 1200))
     source = Source.from_bytes(encoded(np.asarray(photo), "JPEG", quality=90))
-    plain = drop_idle(expand(job(*words), read_facts(source)))
+    plain = drop_noops(expand(job(*words), read_facts(source)))
     assert_as_declared(shrink_on_load, plain, source)

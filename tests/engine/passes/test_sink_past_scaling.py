@@ -8,21 +8,21 @@ from PIL import Image
 from engine import Source, read_facts
 from engine.expand import expand
 from engine.geometry import Box
-from engine.ir import Blur, Crop, Node, Premultiply, Resample, Rotate, Turn, Unpremultiply
+from engine.ir import Blur, Crop, Node, Orient, Premultiply, Resample, Rotate, Unpremultiply
 from engine.passes.sink_past_scaling import sink_past_scaling
-from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
-from tests.engine.pictures import (
+from tests.engine.images import (
     PHOTOS,
+    Json,
     Pixels,
-    Words,
     encoded,
     job,
     noise,
 )
+from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
 
 LARGE = replace(RGB, width=1000, height=700)
 ALPHA = (Premultiply(), Resample(15, 21), Unpremultiply())
-RIGHT, OVER, ASLANT = Turn(quarters=1), Turn(quarters=2), Turn(True, 1)
+RIGHT, OVER, ASLANT = Orient(quarters=1), Orient(quarters=2), Orient(True, 1)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ RIGHT, OVER, ASLANT = Turn(quarters=1), Turn(quarters=2), Turn(True, 1)
     [
         ((RIGHT, Resample(15, 21)), (Resample(21, 15), RIGHT)),
         ((OVER, Resample(20, 15)), (Resample(20, 15), OVER)),
-        ((ASLANT, Resample(15, 21), RIGHT), (Resample(21, 15), Turn(True, 2))),
+        ((ASLANT, Resample(15, 21), RIGHT), (Resample(21, 15), Orient(True, 2))),
         ((RIGHT, Blur(2, 7)), (Blur(2, 7), RIGHT)),
         (
             (RIGHT, Resample(15, 21), Crop(Box(1, 2, 3, 4))),
@@ -59,7 +59,7 @@ def test_what_they_do_not(after: Node) -> None:
     assert sink_past_scaling(plan) is plan
 
 
-def test_small_pictures_stay_exact() -> None:
+def test_small_images_stay_exact() -> None:
     plan = plan_of(RIGHT, Resample(15, 21))
     assert sink_past_scaling(plan) is plan
 
@@ -73,7 +73,7 @@ def cut_out() -> Pixels:
     return np.dstack([photo(), (down // 29 + across // 37) % 2 * 255]).astype(np.uint8)
 
 
-@pytest.mark.parametrize("picture", [photo(), noise(1000, 500), noise(700, 720, 4), cut_out()])
+@pytest.mark.parametrize("image", [photo(), noise(1000, 500), noise(700, 720, 4), cut_out()])
 @pytest.mark.parametrize(
     "words",
     [
@@ -83,7 +83,7 @@ def cut_out() -> Pixels:
         [{"type": "rotate", "degrees": 90}, {"type": "blur", "sigma": 2.5}],
     ],
 )
-def test_the_difference_is_as_declared(picture: Pixels, words: list[Words]) -> None:
-    source = Source.from_bytes(encoded(picture))
+def test_the_difference_is_as_declared(image: Pixels, words: list[Json]) -> None:
+    source = Source.from_bytes(encoded(image))
     plain = expand(job(*words), read_facts(source))
     assert_as_declared(sink_past_scaling, plain, source)

@@ -9,8 +9,8 @@ from engine.expand import expand
 from engine.ir import IDENTITY, Luma, Node, Resample, Table, Tint, Toned
 from engine.ir.curves import add, threshold
 from engine.passes.tone import tone
+from tests.engine.images import Json, Pixels, carried_out, encoded, job, noise
 from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
-from tests.engine.pictures import Pixels, Words, carried_out, encoded, job, noise
 
 LARGE = replace(RGB, width=1000, height=700)
 SAME = (IDENTITY,) * 3
@@ -54,14 +54,14 @@ def test_steep_tints_stay_exact() -> None:
         [{"type": "contrast", "level": 100}, {"type": "filter", "filter": "sepia"}],
     ],
 )
-@pytest.mark.parametrize("picture", [cube(), noise(900, 600), noise(900, 600, 4)])
-def test_the_difference_is_as_declared(words: list[Words], picture: Pixels) -> None:
-    source = Source.from_bytes(encoded(picture))
+@pytest.mark.parametrize("image", [cube(), noise(900, 600), noise(900, 600, 4)])
+def test_the_difference_is_as_declared(words: list[Json], image: Pixels) -> None:
+    source = Source.from_bytes(encoded(image))
     plain = expand(job(*words), read_facts(source))
     assert_as_declared(tone, plain, source)
 
 
-def test_small_pictures_stay_exact() -> None:
+def test_small_images_stay_exact() -> None:
     plan = plan_of(Luma(), Tint(WARM))
     assert tone(plan) is plan
 

@@ -14,7 +14,7 @@ from engine import InvalidRequest, Source, explain, parse_batch
 from engine.sources import EXIF, IPTC, XMP, SourceFormat, rights_only
 from engine.sources import Source as Bytes
 from engine.sources.copyright_metadata import LONGEST, Rights
-from tests.engine.pictures import encoded, job, make, noise
+from tests.engine.images import encoded, job, make, noise
 from tests.engine.uploads import FRAMES, animation
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -58,20 +58,20 @@ def labelled(suffix: str, **labels: bytes) -> bytes:
 
 def told(data: bytes) -> dict[str, Rights]:
     """Read by Pillow what a result says of its artist and owner, by kind of metadata."""
-    picture = Image.open(io.BytesIO(data))
+    image = Image.open(io.BytesIO(data))
     found: dict[str, Rights] = {}
-    tags = picture.getexif()
+    tags = image.getexif()
     if 0x013B in tags or 0x8298 in tags:
         read = (str(tags.get(tag, "")).encode("latin-1").decode() for tag in (0x013B, 0x8298))
         found["exif"] = Rights(*(text.rstrip("\0") for text in read))
-    xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if xmp:
         [described] = ElementTree.fromstring(xmp).iter(f"{RDF}Description")
         fields = {field.tag.rpartition("}")[2]: field for field in described}
         texts = {name: field[0][0].text or "" for name, field in fields.items()}
         found["xmp"] = Rights(artist=texts.pop("creator", ""), copyright=texts.pop("rights", ""))
         assert not texts
-    if sets := IptcImagePlugin.getiptcinfo(picture):
+    if sets := IptcImagePlugin.getiptcinfo(image):
         assert set(sets) <= {(1, 90), (2, 80), (2, 116)}
         values = (sets.get((2, number), b"") for number in (80, 116))
         found["iptc"] = Rights(*(value.decode() for value in values if isinstance(value, bytes)))
@@ -175,7 +175,7 @@ def test_a_second_name_after_a_nul_is_kept() -> None:
 @pytest.mark.parametrize(
     ("ending", "keep", "words"),
     [
-        ("jpg", "everything", 'expected copyright or a list of such words, got "everything"'),
+        ("jpg", "everything", 'expected copyright or a list of such names, got "everything"'),
         ("jpg", ["copyright", 3], "got 3"),
         ("jpg", True, "got true"),
         ("gif", "copyright", "expected a format that has a place for it, got gif"),
@@ -190,7 +190,7 @@ def test_what_is_refused(ending: str, keep: Any, words: str) -> None:
 
 
 def test_nothing_may_be_asked_for() -> None:
-    assert not job(destination="o.gif", keep=[]).keep.words
+    assert not job(destination="o.gif", keep=[]).keep.names
     wanted = job(format="jpg", keep=["copyright"])
     explained = explain(Source.from_bytes(encoded(noise(9, 5))), [wanted])
     assert explained.jobs[0].save == "jpeg quality 70, artist and copyright kept"

@@ -15,7 +15,7 @@ from engine import DarkroomError, EngineLimits, Facts, Source, read_facts
 from engine.sources import BLOCK, MissingBytes, PartialSource, Piece, Reader, to_fetch
 from engine.sources import partial_source as pieces_module
 from engine.sources.partial_source import Pieces
-from tests.engine.pictures import encoded, noise
+from tests.engine.images import encoded, noise
 from tests.engine.uploads import DELAYS, KINDS, animation, with_orientation, written
 
 LIMITS = EngineLimits(allow_svg=True)
@@ -97,7 +97,7 @@ def _pages() -> bytes:
 
 
 def _avif_with_its_tables_at_the_end() -> bytes:
-    """As encoders that stream write it: the pictures first, and then where they are."""
+    """As encoders that stream write it: the images first, and then where they are."""
     data = encoded(LARGE, "AVIF", speed=10)
     meta, pixels = data.index(b"meta") - 4, data.index(b"mdat") - 4
     assert meta < pixels

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from engine import EngineLimits, InvalidRequest, Output, Source, render
 from engine.errors import DarkroomError, LimitExceeded, MissingGlyph, UnknownFont
 from engine.expand import expand
-from engine.expand.text_layout import LONGEST_SIDE
+from engine.expand.text_layout import MAX_SIDE
 from engine.fonts import TYPEFACES
-from engine.ir import Letters, Overlay
+from engine.ir import Overlay, TextLayer
 from engine.schema import Gravity
 from engine.schema.transforms import CONTROL
 from engine.sources import Facts, SourceFormat
-from engine.text import extent, pitch
+from engine.text import line_height, text_extents
 from engine.vips import Ink
 from engine.vips.glyphs import Font, ink_of
-from tests.engine.pictures import Pixels, Words, decoded, encoded, job, pixels_of, where
+from tests.engine.images import Json, Pixels, decoded, encoded, job, pixels_of, where
 from tests.engine.strategies import GRAVITIES
 
 WHITE = np.full((60, 100, 3), 255, np.uint8)
@@ -26,7 +26,7 @@ ARIAL = TYPEFACES.find("Arial")
 NAMES = ["Arial", "Times Bold", "Courier Italic", "Noto Sans Arabic", "Noto Emoji"]
 
 
-def annotation(text: str, **options: object) -> Words:
+def annotation(text: str, **options: object) -> Json:
     return {"type": "annotation", "text": text, **options}
 
 
@@ -34,18 +34,18 @@ def written(text: str, base: Pixels = WHITE, **options: object) -> Pixels:
     return pixels_of(encoded(base), annotation(text, **options))
 
 
-def letters(text: str, **options: object) -> Letters:
+def letters(text: str, **options: object) -> TextLayer:
     """What the plan says of a text."""
     facts = Facts(format=SourceFormat.PNG, width=500, height=500)
     node = expand(job(annotation(text, **options)), facts).nodes[-1]
     assert isinstance(node, Overlay)
-    assert isinstance(node.layer, Letters)
+    assert isinstance(node.layer, TextLayer)
     return node.layer
 
 
 def advance(text: str, size: float = 100, font: str = "Arial") -> float:
     face = TYPEFACES.find(font)
-    return extent(text, TYPEFACES.faces_for(face, f"{text}|"), size).width
+    return text_extents(text, TYPEFACES.faces_for(face, f"{text}|"), size).width
 
 
 def failure(text: str, limits: EngineLimits | None = None, **options: object) -> DarkroomError:
@@ -74,7 +74,7 @@ def test_lines_stand_below_each_other_from_the_left() -> None:
     one = where(written("H", size=20, gravity="northwest"), WHITE)
     two = where(written("H\nHH", size=20, gravity="northwest"), WHITE)
     assert one[:2] == two[:2]
-    assert two[3] - one[3] == pitch(ARIAL, 20) == 24
+    assert two[3] - one[3] == line_height(ARIAL, 20) == 24
     assert two[2] > one[2]
     below = where(written("\nH", size=20, gravity="northwest"), WHITE)
     assert below[1] - one[1] == 24
@@ -116,9 +116,9 @@ def test_hebrew_is_written_from_right_to_left() -> None:
 
 
 def test_arabic_is_joined() -> None:
-    apart = written("\u0628\u200c\u0628\u200c\u0628", WIDE, size=60)
+    separate = written("\u0628\u200c\u0628\u200c\u0628", WIDE, size=60)
     joined = written("\u0628\u0628\u0628", WIDE, size=60)
-    assert _blots(apart) > _blots(joined) >= 1
+    assert _blots(separate) > _blots(joined) >= 1
     assert advance("لا") < advance("ل\u200cا"), "lam and alef are one letter"
 
 
@@ -154,7 +154,7 @@ def test_no_font_that_lends_a_letter_moves_the_line(stranger: str) -> None:
     width = int(advance("H", 40))
     assert np.array_equal(alone[:, :width], beside[:60, :width])
     below = letters(f"H\n{stranger}", size=40)
-    assert below.height == 2 * pitch(ARIAL, 40)
+    assert below.height == 2 * line_height(ARIAL, 40)
 
 
 @given(
@@ -168,7 +168,7 @@ def test_the_box_is_ascent_and_descent_times_the_lines(
 ) -> None:
     text = "\n".join([*lines, "H"])
     box = letters(text, size=size, font=font)
-    line = pitch(TYPEFACES.find(font), size)
+    line = line_height(TYPEFACES.find(font), size)
     assert box.height == max(1, int(line * (len(lines) + 1) + 0.5))
     widest = max(advance(line, size, font) for line in [*lines, "H"])
     assert box.width == max(1, int(widest + 0.5))
@@ -250,15 +250,15 @@ LIMITS, FEW_PIXELS = EngineLimits(), EngineLimits(max_text_pixels=9**7)
         ({"text": "x" * 11}, EngineLimits(max_text_length=10), 11, 10),
         ({"size": 10.5}, EngineLimits(max_text_size=10), 10.5, 10),
         ({"text": "H", "size": 100}, EngineLimits(max_text_pixels=8135), 72 * 113, 8135),
-        ({"text": "M" * 2000, "size": 50}, LIMITS, None, LONGEST_SIDE),
-        ({"text": "x\n" * 999, "size": 100}, LIMITS, 113 * 1000, LONGEST_SIDE),
-        ({"text": "M" * 2000, "size": 9999}, LIMITS, None, LONGEST_SIDE),
-        ({"text": "ب" + "\u064e" * 1999, "size": 200}, LIMITS, None, LONGEST_SIDE),
+        ({"text": "M" * 2000, "size": 50}, LIMITS, None, MAX_SIDE),
+        ({"text": "x\n" * 999, "size": 100}, LIMITS, 113 * 1000, MAX_SIDE),
+        ({"text": "M" * 2000, "size": 9999}, LIMITS, None, MAX_SIDE),
+        ({"text": "ب" + "\u064e" * 1999, "size": 200}, LIMITS, None, MAX_SIDE),
         ({"text": "ก" + "\u0e48" * 99, "size": 999}, FEW_PIXELS, None, 9**7),
     ],
 )  # fmt: skip
 def test_text_is_limited(
-    options: Words, limits: EngineLimits, found: float | None, allowed: int
+    options: Json, limits: EngineLimits, found: float | None, allowed: int
 ) -> None:
     error = failure(**{"text": "x", **options}, limits=limits)
     assert isinstance(error, LimitExceeded)
@@ -276,7 +276,7 @@ def test_text_is_limited(
         ({"text": "M" * 1800, "size": 20}, LIMITS),
     ],
 )
-def test_text_may_reach_its_limits(options: Words, limits: EngineLimits) -> None:
+def test_text_may_reach_its_limits(options: Json, limits: EngineLimits) -> None:
     wanted = job(annotation(**{"text": "x", **options}))
     ((_, result),) = render(Source.from_bytes(encoded(WHITE)), [wanted], limits=limits)
     assert isinstance(result, Output)

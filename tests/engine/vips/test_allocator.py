@@ -17,10 +17,10 @@ for _ in range(4):
     assert isinstance(made, Output), made
     print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-PAGES_OF_THE_PICTURE = 4000 * 3000 * 3 // 4096
+PAGES_OF_THE_IMAGE = 4000 * 3000 * 3 // 4096
 
 
-def test_a_large_picture_takes_no_fresh_pages_the_second_time(tmp_path: Path) -> None:
+def test_a_large_image_takes_no_fresh_pages_the_second_time(tmp_path: Path) -> None:
     pyvips.Image.black(4000, 3000, bands=3).jpegsave(str(tmp_path / "large.jpg"))
     done = subprocess.run(
         [sys.executable, "-c", WORKS, "large.jpg"],
@@ -30,5 +30,5 @@ def test_a_large_picture_takes_no_fresh_pages_the_second_time(tmp_path: Path) ->
         cwd=tmp_path,
     )
     first, *_, last = map(int, done.stdout.split())
-    assert first > PAGES_OF_THE_PICTURE
-    assert last < PAGES_OF_THE_PICTURE / 4
+    assert first > PAGES_OF_THE_IMAGE
+    assert last < PAGES_OF_THE_IMAGE / 4

@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine import InvalidRequest, Source, explain, parse_batch, read_facts
 from engine.schema import KINDS, Choice, Flag, Format, Number
-from tests.engine.pictures import PHOTOS, Pixels, decoded, encoded, job, make, noise, smooth
+from tests.engine.images import PHOTOS, Pixels, decoded, encoded, job, make, noise, smooth
 from tests.engine.uploads import animation
 
 PHOTO = np.asarray(Image.open(PHOTOS / "chelsea.png").convert("RGB").resize((160, 120)))
@@ -71,7 +71,7 @@ def saved(pixels: Pixels, ending: str, quality: int = 70, **options: Any) -> byt
     return output.data
 
 
-def picture(data: bytes) -> Image.Image:
+def image(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
@@ -85,15 +85,13 @@ def test_every_option_is_tried() -> None:
 @pytest.mark.parametrize(
     ("kind", "case"), [(kind, case) for kind, cases in OTHERS.items() for case in cases]
 )
-def test_every_option_makes_another_file_of_the_same_picture(
-    kind: str, case: dict[str, Any]
-) -> None:
+def test_every_option_makes_another_file_of_the_same_image(kind: str, case: dict[str, Any]) -> None:
     options = {name: value for name, value in case.items() if name != "_quality"}
     quality = case.get("_quality", 70)
     given = VEILED if "alpha_quality" in case else PHOTO
     plain, other = saved(given, kind, quality), saved(given, kind, quality, **options)
     assert plain != other
-    pixels = [np.asarray(picture(data).convert("RGB")).astype(int) for data in (plain, other)]
+    pixels = [np.asarray(image(data).convert("RGB")).astype(int) for data in (plain, other)]
     assert np.abs(pixels[0] - pixels[1]).mean() < 20
 
 
@@ -112,24 +110,24 @@ def test_the_defaults_may_be_written(kind: str) -> None:
 
 def test_jpeg_options() -> None:
     plain = saved(PHOTO, "jpg")
-    assert "progressive" not in picture(plain).info
-    assert "progressive" in picture(saved(PHOTO, "jpg", progressive=True)).info
+    assert "progressive" not in image(plain).info
+    assert "progressive" in image(saved(PHOTO, "jpg", progressive=True)).info
     assert len(saved(PHOTO, "jpg", optimize=True)) < len(plain)
     assert len(saved(PHOTO, "jpg", trellis=True)) < 0.95 * len(plain)
-    sampled = [picture(saved(PHOTO, "jpg", q, subsampling=s)).layer[0][1:3]  # type: ignore[attr-defined]
+    sampled = [image(saved(PHOTO, "jpg", q, subsampling=s)).layer[0][1:3]  # type: ignore[attr-defined]
                for s, q in (("auto", 70), ("auto", 95), ("4:2:0", 95), ("4:4:4", 70))]  # fmt: skip
     assert sampled == [(2, 2), (1, 1), (2, 2), (1, 1)]
 
 
 def test_png_options() -> None:
     assert np.array_equal(decoded(saved(PHOTO, "png", compression=9, filter="all")), PHOTO)
-    assert picture(saved(PHOTO, "png", progressive=True)).info["interlace"] == 1
-    few = picture(saved(PHOTO, "png", palette=True, bits=2))
+    assert image(saved(PHOTO, "png", progressive=True)).info["interlace"] == 1
+    few = image(saved(PHOTO, "png", palette=True, bits=2))
     assert few.mode == "P"
     assert len(few.getcolors() or []) <= 4
     sizes = [len(saved(PHOTO, "png", quality, palette=True)) for quality in (10, 100)]
     assert sizes[0] < sizes[1]
-    veiled = picture(saved(VEILED, "png", palette=True)).convert("RGBA")
+    veiled = image(saved(VEILED, "png", palette=True)).convert("RGBA")
     assert np.abs(np.asarray(veiled)[..., 3].astype(int) - VEILED[..., 3]).mean() < 12
 
 
@@ -154,8 +152,8 @@ def test_avif_bits_and_subsampling() -> None:
 
 
 def test_gif_options() -> None:
-    assert len(picture(saved(PHOTO, "gif", bits=2)).convert("RGB").getcolors() or []) <= 4
-    assert picture(saved(PHOTO, "gif")).mode == "P"
+    assert len(image(saved(PHOTO, "gif", bits=2)).convert("RGB").getcolors() or []) <= 4
+    assert image(saved(PHOTO, "gif")).mode == "P"
     flat = saved(smooth(60, 60), "gif", dither=0, bits=3)
     assert len(flat) < len(saved(smooth(60, 60), "gif", dither=1, bits=3))
     moving = animation("GIF", [PHOTO, PHOTO[::-1]], [80, 80])
@@ -167,13 +165,13 @@ def test_tiff_options() -> None:
     packings = {"none": "raw", "deflate": "tiff_adobe_deflate", "lzw": "tiff_lzw",
                 "packbits": "packbits", "jpeg": "jpeg"}  # fmt: skip
     for compression, name in packings.items():
-        made = picture(saved(PHOTO, "tif", compression=compression))
+        made = image(saved(PHOTO, "tif", compression=compression))
         assert made.info["compression"] == name
         exact = np.array_equal(np.asarray(made), PHOTO)
         assert exact == (compression != "jpeg")
     sizes = [len(saved(PHOTO, "tif", quality, compression="jpeg")) for quality in (10, 90)]
     assert sizes[0] < sizes[1] / 2
-    assert 322 in picture(saved(PHOTO, "tif", tile=True)).tag_v2  # type: ignore[attr-defined]
+    assert 322 in image(saved(PHOTO, "tif", tile=True)).tag_v2  # type: ignore[attr-defined]
     clear = np.zeros((16, 16, 4), np.uint8)
     assert decoded(saved(clear, "tif", compression="lzw")).shape == (16, 16, 4)
     assert decoded(saved(clear, "tif", compression="jpeg")).min() > 250, "laid on white"

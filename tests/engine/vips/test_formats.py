@@ -1,4 +1,4 @@
-"""Formats: what is told apart, read and written; what is damaged, strange or too large."""
+"""Formats: sniffed, read and written; files that are damaged, foreign or too large."""
 
 import io
 import os
@@ -22,7 +22,7 @@ from engine.schema import Format
 from engine.sources import HEAD, TRAITS, SourceFormat, sniff
 from engine.vips import binding, black
 from engine.vips.header import formats_read
-from tests.engine.pictures import Pixels, decoded, encoded, job, jobs, make, noise, smooth
+from tests.engine.images import Pixels, decoded, encoded, job, jobs, make, noise, smooth
 from tests.engine.uploads import HEIC, KINDS, SVG, animation, cmyk, png_chunks, written
 
 WITH_SVG = EngineLimits(allow_svg=True)
@@ -78,11 +78,11 @@ def test_every_kind_becomes_every_format(name: str) -> None:
     plain: Pixels | None = None
     for _, output in render(source, wanted):
         assert not isinstance(output, DarkroomError), output
-        picture = Image.open(io.BytesIO(output.data))
-        assert picture.format == output.format.value.upper()
-        assert picture.size == (output.width, output.height)
+        image = Image.open(io.BytesIO(output.data))
+        assert image.format == output.format.value.upper()
+        assert image.size == (output.width, output.height)
         assert output.content_type == f"image/{output.format.value}"
-        pixels = np.asarray(picture.convert("RGBA")).astype(int)
+        pixels = np.asarray(image.convert("RGBA")).astype(int)
         plain = pixels if plain is None else plain
         assert pixels.shape == plain.shape
         tolerance = 0.01 if output.format is Format.TIFF else 15
@@ -105,9 +105,9 @@ def test_a_good_quality_keeps_a_photograph(ending: str) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 7)])
 def test_any_shape_can_be_written(ending: str, size: tuple[int, int]) -> None:
     output = make(encoded(smooth(*size)), destination=f"out.{ending}")
-    picture = Image.open(io.BytesIO(output.data))
-    picture.load()
-    assert picture.size == size == (output.width, output.height)
+    image = Image.open(io.BytesIO(output.data))
+    image.load()
+    assert image.size == size == (output.width, output.height)
 
 
 @pytest.mark.parametrize("wanted", Format)
@@ -146,10 +146,10 @@ def test_transparency_is_written(ending: str) -> None:
 @pytest.mark.parametrize("kind", ["jpeg profile", "jpeg turned", "png 16 bit", "tiff cmyk"])
 def test_a_result_carries_no_profile_and_no_metadata(kind: str, ending: str) -> None:
     data = make(KINDS[kind](), destination=f"o.{ending}").data
-    picture = Image.open(io.BytesIO(data))
-    assert not {"icc_profile", "exif", "xmp", "photoshop", "comment"} & set(picture.info)
-    assert not {0x0112, 0x8769, 0x013B, 0x8298} & set(picture.getexif()) - {0x0112}
-    assert picture.getexif().get(0x0112, 1) == 1
+    image = Image.open(io.BytesIO(data))
+    assert not {"icc_profile", "exif", "xmp", "photoshop", "comment"} & set(image.info)
+    assert not {0x0112, 0x8769, 0x013B, 0x8298} & set(image.getexif()) - {0x0112}
+    assert image.getexif().get(0x0112, 1) == 1
     assert b"Exif" not in data
 
 
@@ -229,7 +229,7 @@ def test_an_svg_sees_no_files(tmp_path: Path) -> None:
         (b"x", r"got a file that begins with b'x'"),
     ],
 )
-def test_what_is_no_picture_is_named(source: bytes, words: str) -> None:
+def test_what_is_no_image_is_named(source: bytes, words: str) -> None:
     found = failure(source)
     assert type(found) is UnsupportedFormat
     assert found.message.startswith("expected a picture in JPEG, PNG, WEBP, GIF, AVIF, TIFF")
@@ -250,7 +250,7 @@ def test_what_is_no_picture_is_named(source: bytes, words: str) -> None:
     ],
     ids=["empty", "jpeg", "png", "webp", "gif", "short gif", "tiff", "avif"],
 )
-def test_a_beginning_alone_is_no_picture(
+def test_a_beginning_alone_is_no_image(
     source: bytes, error: type[DarkroomError], words: str
 ) -> None:
     found = failure(source)
@@ -293,7 +293,7 @@ WHOLE = {
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 0.95])
 @pytest.mark.parametrize("kind", WHOLE)
 def test_truncated(kind: str, share: float) -> None:
-    """Half a picture is an error, never a picture with a grey half."""
+    """Half an image is an error, never an image with a grey half."""
     data = WHOLE[kind]()
     found = failure(data[: int(len(data) * share)])
     assert isinstance(found, SourceCorrupt)

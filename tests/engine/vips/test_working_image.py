@@ -1,4 +1,4 @@
-"""Whatever customers upload: each kind of picture comes out as 8-bit upright sRGB."""
+"""Whatever customers upload: each kind of image comes out as 8-bit upright sRGB."""
 
 import io
 from typing import Any
@@ -9,7 +9,7 @@ import pyvips
 from PIL import Image, ImageCms
 
 from engine import Source, read_facts
-from tests.engine.pictures import Pixels, decoded, encoded, make, noise, smooth
+from tests.engine.images import Pixels, decoded, encoded, make, noise, smooth
 from tests.engine.uploads import (
     cmyk,
     grey_profile,
@@ -81,11 +81,11 @@ def test_sixteen_bit_rgba() -> None:
 
 
 def test_palette_with_transparency() -> None:
-    picture = Image.new("P", (8, 8))
-    picture.putdata((noise(8, 8, 1) % 3).ravel().tolist())
-    picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    image = Image.new("P", (8, 8))
+    image.putdata((noise(8, 8, 1) % 3).ravel().tolist())
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     out = io.BytesIO()
-    picture.save(out, "PNG", transparency=bytes([0, 128, 255]))
+    image.save(out, "PNG", transparency=bytes([0, 128, 255]))
     expected = np.asarray(Image.open(io.BytesIO(out.getvalue())).convert("RGBA"))
     assert np.array_equal(decoded(make(out.getvalue()).data), expected)
 
@@ -118,11 +118,11 @@ def _unless_empty(icc_profile: bytes) -> dict[str, bytes]:
     return {"icc_profile": icc_profile} if icc_profile else {}
 
 
-def by_lcms(picture: Image.Image, icc_profile: bytes) -> Pixels:
+def by_lcms(image: Image.Image, icc_profile: bytes) -> Pixels:
     """Convert to sRGB with the same library, called by Pillow."""
     embedded = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
     made = ImageCms.profileToProfile(
-        picture, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        image, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB"
     )
     return np.asarray(made)
 
@@ -150,7 +150,7 @@ def test_grey_goes_through_its_own_profile() -> None:
 
 
 def test_a_profile_of_another_space_is_ignored() -> None:
-    """A grey picture that says it is P3, a CMYK one that says it is grey."""
+    """A grey image that says it is P3, a CMYK one that says it is grey."""
     grey, inks = noise(9, 5, 1), noise(24, 16, 4)
     made = decoded(make(encoded(grey, icc_profile=display_p3())).data)
     assert np.array_equal(made, np.repeat(grey, 3, 2))
@@ -276,10 +276,10 @@ def test_display_p3_in_every_format_that_carries_profiles(
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])
 def test_one_colour_of_a_png_may_be_clear(mode: str) -> None:
     pixels = (noise(16, 12, 3) // 200 * 200).astype(np.uint8)
-    picture = Image.fromarray(pixels).convert(mode)
-    clear = picture.getpixel((0, 0))
+    image = Image.fromarray(pixels).convert(mode)
+    clear = image.getpixel((0, 0))
     out = io.BytesIO()
-    picture.save(out, "PNG", transparency=clear)
+    image.save(out, "PNG", transparency=clear)
     expected = np.asarray(Image.open(io.BytesIO(out.getvalue())).convert("RGBA"))
     assert 0 < (expected[..., 3] == 0).mean() < 1
     assert np.array_equal(decoded(make(out.getvalue()).data), expected)

@@ -10,7 +10,7 @@ import pytest
 
 from service.settings import Settings
 from service.store import Store
-from tests.engine.pictures import VECTORS
+from tests.engine.images import VECTORS
 from tests.service.harness.api_client import Answer, Api, serving
 from tests.service.harness.tenants import Tenant, Words, job, spelt
 

@@ -26,7 +26,7 @@ from service.storage import Part
 from service.storage.folder import FolderStorage
 from service.storage.s3 import S3Storage
 from service.store import Store
-from tests.engine.pictures import Words, encoded, noise
+from tests.engine.images import Json, encoded, noise
 from tests.engine.sources.test_partial_source import ALL, FILES
 from tests.engine.uploads import KINDS
 from tests.fonts import font_named
@@ -37,7 +37,7 @@ from tests.service.harness.workers import done_by, until, working
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-BESIDE: Words = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
+BESIDE: Json = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
 
 
 async def explain(
@@ -46,7 +46,7 @@ async def explain(
     return await api.ask("POST", "/explain", tenant, body or tenant.body(), {"Accept": accept})
 
 
-def batch(tenant: Tenant, *jobs: Words, source: str = "/in.png") -> Words:
+def batch(tenant: Tenant, *jobs: Json, source: str = "/in.png") -> Json:
     return {"service_id": tenant.service_id, "source": source, "jobs": jobs or [job("out.png")]}
 
 
@@ -101,7 +101,7 @@ async def test_nothing_is_recorded_dispatched_or_stored(
     assert (tenant.files(), await rows(), await queued()) == (files, before, keys)
 
 
-def _marked(name: str, marks: range) -> Words:
+def _marked(name: str, marks: range) -> Json:
     return job(name, *({"type": "watermark", "source": f"{mark}.png"} for mark in marks))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from service.ids import new_process_id, new_token, new_webhook_secret, token_hash
 from service.settings import Settings
 from service.store import Store
-from tests.engine.pictures import encoded, smooth
+from tests.engine.images import encoded, smooth
 
 Words = dict[str, Any]
 

@@ -23,7 +23,7 @@ from service.dev.stack import free_port
 from service.failpoints import ALL, Failpoint
 from service.settings import Settings
 from service.store import Store
-from tests.engine.pictures import encoded, noise
+from tests.engine.images import encoded, noise
 from tests.service.harness.api_client import Api
 from tests.service.harness.tenants import Tenant, Words, job
 from tests.service.harness.workers import (

@@ -13,7 +13,7 @@ from service.dev.stack import free_port
 from service.settings import Settings
 from service.store import Store
 from service.worker.worker import Running
-from tests.engine.pictures import encoded, noise, smooth
+from tests.engine.images import encoded, noise, smooth
 from tests.service.harness.api_client import Api, serving
 from tests.service.harness.records import field, recorded
 from tests.service.harness.tenants import PICTURE, Tenant, Words, add_tenant, job, spelt

@@ -20,7 +20,7 @@ from service.api.reference import ASSETS, POLICY, STATIC
 from service.errors import ClientGone, HttpError
 from service.http import CreateProcess, RetryProcesses
 from service.settings import Settings
-from tests.engine.pictures import VECTORS
+from tests.engine.images import VECTORS
 
 SETTINGS = Settings(database_url="postgresql://nowhere/none", redis_url="redis://nowhere")
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(build_document(SETTINGS)))

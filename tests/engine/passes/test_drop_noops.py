@@ -1,4 +1,4 @@
-"""drop_idle: what changes nothing goes, what changes something stays."""
+"""drop_noops: what changes nothing goes, what changes something stays."""
 
 from engine.geometry import Box
 from engine.ir import (
@@ -7,15 +7,15 @@ from engine.ir import (
     Crop,
     Decode,
     Node,
+    Orient,
     Plan,
     Resample,
     Save,
     Table,
     ToSrgb,
-    Turn,
 )
 from engine.ir.curves import NEGATIVE
-from engine.passes.drop_idle import drop_idle
+from engine.passes.drop_noops import drop_noops
 from engine.schema import Format
 from engine.sources import Facts, SourceFormat
 
@@ -23,28 +23,28 @@ FACTS = Facts(format=SourceFormat.PNG, width=40, height=30)
 
 
 def dropped(*nodes: Node) -> tuple[Node, ...]:
-    made = drop_idle(Plan(FACTS, (Decode(), ToSrgb(), *nodes), Save(Format.PNG, 100)))
+    made = drop_noops(Plan(FACTS, (Decode(), ToSrgb(), *nodes), Save(Format.PNG, 100)))
     return made.nodes[2:]
 
 
 def test_idle_nodes_go() -> None:
     assert dropped(
-        Turn(),
+        Orient(),
         Crop(Box(0, 0, 40, 30)),
         Resample(40, 30),
         Table((IDENTITY,) * 3),
-        Turn(quarters=1),
+        Orient(quarters=1),
         Crop(Box(0, 0, 30, 40)),
-    ) == (Turn(quarters=1),)
+    ) == (Orient(quarters=1),)
 
 
 def test_working_nodes_stay_and_the_plan_is_the_same_object() -> None:
     nodes = (
-        Turn(mirror=True),
+        Orient(mirror=True),
         Crop(Box(0, 0, 39, 30)),
         Resample(39, 31),
         Table((NEGATIVE, IDENTITY, IDENTITY)),
         Canvas(39, 31, 0, 0, (0, 0, 0, 0)),
     )
     made = Plan(FACTS, (Decode(), ToSrgb(), *nodes), Save(Format.PNG, 100))
-    assert drop_idle(made) is made
+    assert drop_noops(made) is made

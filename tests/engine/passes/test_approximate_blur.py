@@ -1,4 +1,4 @@
-"""quicken_blur: by its σ and the picture's size, a blur is computed in one of three ways."""
+"""approximate_blur: by its σ and the image's size, a blur is computed in one of three ways."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,11 @@ import pytest
 from engine import Source, read_facts
 from engine.expand import expand
 from engine.ir import Blur, Decode, Plan, Save, ToSrgb
+from engine.passes.approximate_blur import approximate_blur
 from engine.passes.order import PASSES, Bounded
-from engine.passes.quicken_blur import quicken_blur
 from engine.schema import Format
 from engine.sources import Facts, SourceFormat
-from tests.engine.pictures import Pixels, carried_out, distance, encoded, job, noise, smooth
+from tests.engine.images import Pixels, carried_out, distance, encoded, job, noise, smooth
 
 FACTS = Facts(format=SourceFormat.PNG, width=400, height=90)
 
@@ -22,16 +22,16 @@ FACTS = Facts(format=SourceFormat.PNG, width=400, height=90)
         (Blur(2, 7), Blur(2, 7, integers=True)),
         (Blur(900, 9), Blur(900, 9, integers=True)),
         (Blur(23, 81), Blur(23, 81, integers=True)),
-        (Blur(23, 91), Blur(23, 91)),  # longer than the picture is high
+        (Blur(23, 91), Blur(23, 91)),  # longer than the image is high
         (Blur(24, 84), Blur(24, 84, shrink=4)),
         (Blur(218, 465), Blur(218, 465, shrink=16)),
     ],
 )
 def test_the_way(blur: Blur, quick: Blur) -> None:
     plan = Plan(FACTS, (Decode(), ToSrgb(), blur), Save(Format.PNG, 100))
-    made = quicken_blur(plan)
+    made = approximate_blur(plan)
     assert made.nodes == (Decode(), ToSrgb(), quick)
-    assert quicken_blur(made) is made
+    assert approximate_blur(made) is made
 
 
 def blocks() -> Pixels:
@@ -48,16 +48,16 @@ def blocks() -> Pixels:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
-    "picture", [noise(300, 230), smooth(310, 205), blocks(), noise(131, 67, 4), noise(37, 17)]
+    "image", [noise(300, 230), smooth(310, 205), blocks(), noise(131, 67, 4), noise(37, 17)]
 )  # fmt: skip
-def test_the_difference_is_as_declared(sigma: float, radius: int, picture: Pixels) -> None:
-    (declared,) = (entry.fidelity for entry in PASSES if entry.run is quicken_blur)
+def test_the_difference_is_as_declared(sigma: float, radius: int, image: Pixels) -> None:
+    (declared,) = (entry.fidelity for entry in PASSES if entry.run is approximate_blur)
     assert isinstance(declared, Bounded)
-    source = Source.from_bytes(encoded(picture))
+    source = Source.from_bytes(encoded(image))
     plain = expand(job({"type": "blur", "sigma": sigma, "radius": radius}), read_facts(source))
-    quick = quicken_blur(plain)
-    if quick == plain:  # the kernel is longer than the picture
-        assert min(picture.shape[:2]) < 3.5 * sigma
+    quick = approximate_blur(plain)
+    if quick == plain:  # the kernel is longer than the image
+        assert min(image.shape[:2]) < 3.5 * sigma
         return
     one, other = (carried_out(plan, source) for plan in (plain, quick))
     levels, psnr = distance(one, other)

@@ -1,4 +1,4 @@
-"""sink_turns: turns wait until the picture is small, and meet on the way."""
+"""sink_orientation: turns wait until the image is small, and meet on the way."""
 
 import pytest
 
@@ -9,21 +9,26 @@ from engine.ir import (
     Convolve,
     Crop,
     Enhance,
-    Letters,
     Luma,
     Node,
+    Orient,
     Overlay,
     Resample,
     Rotate,
+    TextLayer,
     Tint,
-    Turn,
 )
-from engine.passes.sink_turns import sink_turns
+from engine.passes.sink_orientation import sink_orientation
 from tests.engine.passes.plans import plan_of
 
-RIGHT, LEFT, OVER, MIRROR = Turn(quarters=1), Turn(quarters=3), Turn(quarters=2), Turn(mirror=True)
+RIGHT, LEFT, OVER, MIRROR = (
+    Orient(quarters=1),
+    Orient(quarters=3),
+    Orient(quarters=2),
+    Orient(mirror=True),
+)
 GREY = (Luma(), Tint((bytes(range(256)),) * 3))
-TEXT = Overlay(Letters(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9), 1, 1)
+TEXT = Overlay(TextLayer(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9), 1, 1)
 DIAGONAL = (3, 0, 0, 0, 0, 0, 0, 0, -3)
 TURNED_BACK = (0, 0, -3, 0, 0, 0, 3, 0, 0)  # a quarter turn to the right makes it DIAGONAL
 
@@ -33,7 +38,7 @@ TURNED_BACK = (0, 0, -3, 0, 0, 0, 3, 0, 0)  # a quarter turn to the right makes 
     [
         ((RIGHT, LEFT), ()),
         ((RIGHT, *GREY, RIGHT), (*GREY, OVER)),
-        ((MIRROR, OVER, RIGHT), (Turn(True, 3),)),
+        ((MIRROR, OVER, RIGHT), (Orient(True, 3),)),
         ((MIRROR, Crop(Box(1, 2, 10, 5))), (Crop(Box(29, 2, 10, 5)), MIRROR)),
         ((RIGHT, Crop(Box(1, 2, 10, 5))), (Crop(Box(2, 19, 5, 10)), RIGHT)),
         ((RIGHT, Convolve(DIAGONAL)), (Convolve(TURNED_BACK), RIGHT)),
@@ -41,10 +46,10 @@ TURNED_BACK = (0, 0, -3, 0, 0, 0, 3, 0, 0)  # a quarter turn to the right makes 
     ],
 )
 def test_what_turns_move_past(nodes: tuple[Node, ...], sunk: tuple[Node, ...]) -> None:
-    made = sink_turns(plan_of(*nodes))
+    made = sink_orientation(plan_of(*nodes))
     assert made.nodes == plan_of(*sunk).nodes
     assert made.frame == plan_of(*nodes).frame
-    assert sink_turns(made) is made
+    assert sink_orientation(made) is made
 
 
 @pytest.mark.parametrize(
@@ -61,4 +66,4 @@ def test_what_turns_move_past(nodes: tuple[Node, ...], sunk: tuple[Node, ...]) -
 )
 def test_what_they_do_not(nodes: tuple[Node, ...]) -> None:
     plan = plan_of(*nodes)
-    assert sink_turns(plan) is plan
+    assert sink_orientation(plan) is plan

@@ -1,4 +1,4 @@
-"""The pictures that the examples work on: four photos made small, and two of their kin."""
+"""The images that the examples work on: four photos made small, and two of their kin."""
 
 import io
 import json
@@ -35,8 +35,8 @@ def read_job(words: dict[str, object]) -> Job:
     return parse_batch(json.dumps({"source": "source", "jobs": [words]}).encode()).jobs[0]
 
 
-def pictures() -> dict[str, bytes]:
-    """Make the pictures, by name, as PNG files."""
+def images() -> dict[str, bytes]:
+    """Make the images, by name, as PNG files."""
     photos = {
         "cat": _resized("chelsea.png", WIDE),
         "coffee": _resized("coffee.png", WIDE),
@@ -64,12 +64,12 @@ def _resized(photo: str, width: int) -> bytes:
 
 
 def _made(source: bytes, words: dict[str, object]) -> bytes:
-    job = read_job({"destination": "picture.png", "transformations": [words]})
+    job = read_job({"destination": "image.png", "transformations": [words]})
     return carry_out(source, job, {}).data
 
 
-def _grainy(picture: bytes) -> bytes:
-    pixels = np.asarray(Image.open(io.BytesIO(picture))).astype(float)
+def _grainy(image: bytes) -> bytes:
+    pixels = np.asarray(Image.open(io.BytesIO(image))).astype(float)
     grains = np.random.default_rng(3).normal(0, 11, pixels.shape)
     return _png(np.clip(pixels + grains, 0, 255).astype(np.uint8))
 

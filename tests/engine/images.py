@@ -1,4 +1,4 @@
-"""Small pictures for tests, and the ways from words to pixels."""
+"""Small images for tests, and the ways from words to pixels."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from engine.execute.renderer import Rendering
 from engine.ir import Plan
 
 Pixels = NDArray[np.uint8]
-Words = dict[str, Any]
+Json = dict[str, Any]
 
 DATA = Path(__file__).parent.parent / "data"
 VECTORS = DATA / "vectors"
@@ -38,8 +38,8 @@ def smooth(width: int, height: int, bands: int = 3) -> Pixels:
 def encoded(pixels: Pixels, kind: str = "PNG", mode: str | None = None, **options: Any) -> bytes:
     """Write pixels with Pillow."""
     out = io.BytesIO()
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    (picture.convert(mode) if mode else picture).save(out, kind, **options)
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    (image.convert(mode) if mode else image).save(out, kind, **options)
     return out.getvalue()
 
 
@@ -49,7 +49,7 @@ def decoded(data: bytes) -> Pixels:
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def jobs(*lists: list[Words], destination: str = "out.png", **options: Any) -> tuple[Job, ...]:
+def jobs(*lists: list[Json], destination: str = "out.png", **options: Any) -> tuple[Job, ...]:
     """Parse one job for each list of transformations, as a client would send them."""
     described = [
         {"destination": f"{index}/{destination}", "transformations": words, **options}
@@ -59,13 +59,13 @@ def jobs(*lists: list[Words], destination: str = "out.png", **options: Any) -> t
     return parse_batch(json.dumps(body).encode()).jobs
 
 
-def job(*words: Words, **options: Any) -> Job:
+def job(*words: Json, **options: Any) -> Job:
     """Parse one job."""
     return jobs(list(words), **options)[0]
 
 
 def make(
-    source: bytes, *words: Words, inputs: dict[str, bytes] | None = None, **options: Any
+    source: bytes, *words: Json, inputs: dict[str, bytes] | None = None, **options: Any
 ) -> Output:
     """Carry out one job; its error is raised."""
     others = {key: Source.from_bytes(data) for key, data in (inputs or {}).items()}
@@ -75,22 +75,24 @@ def make(
     return result
 
 
-def pixels_of(source: bytes, *words: Words, inputs: dict[str, bytes] | None = None) -> Pixels:
+def pixels_of(source: bytes, *words: Json, inputs: dict[str, bytes] | None = None) -> Pixels:
     """Carry out one job and read its PNG."""
     return decoded(make(source, *words, inputs=inputs).data)
 
 
 def carried_out(plan: Plan, source: Source, **inputs: Source) -> Pixels:
     """Carry out a plan as it is."""
-    return decoded(Rendering(source, inputs, EngineLimits(), Stats()).carry_out(plan).data)
+    return decoded(Rendering(source, inputs, EngineLimits(), Stats()).execute(plan).data)
 
 
 def distance(one: Pixels, other: Pixels) -> tuple[float, float]:
     """Give the greatest difference and the PSNR in dB, on premultiplied colours."""
     assert one.shape == other.shape
-    apart = np.abs(_premultiplied(one) - _premultiplied(other))
-    mean_square = float((apart**2).mean())
-    return float(apart.max()), 10 * math.log10(255**2 / mean_square) if mean_square else math.inf
+    difference = np.abs(_premultiplied(one) - _premultiplied(other))
+    mean_square = float((difference**2).mean())
+    return float(difference.max()), 10 * math.log10(
+        255**2 / mean_square
+    ) if mean_square else math.inf
 
 
 def _premultiplied(pixels: Pixels) -> NDArray[np.float64]:
