@@ -65,13 +65,12 @@ class Intake:
             idempotency_key=key,
             body_hash=hashlib.sha256(body).digest() if key else b"",
         )
-        if key is not None and (earlier := await self._record_once(process, key)):
-            return Accepted(earlier, replayed=True)
-        if key is None:
-            await self._recorder.submit(process)
+        queued = await self._record_once(process)
+        if queued is None:
+            return Accepted(await self._first_process(process), replayed=True)
         self._metrics.accepted.labels(request.priority.value).inc()
         # the answer does not wait for Redis: the row is the outbox
-        self._dispatcher.dispatch(Dispatch(process.id, 0, process.priority))
+        self._dispatcher.dispatch(Dispatch(process.id, 0, process.priority, queued))
         return Accepted(process.id)
 
     async def retry(self, body: bytes, holder: Holder) -> list[RetryResult]:
@@ -97,31 +96,37 @@ class Intake:
         self._check_inputs(request)
         return request
 
-    async def _record_once(self, process: NewProcess, key: str) -> str | None:
-        """Record under an idempotency key; gives the process that was first, if any."""
-        mine = (process.service_id, key)
+    async def _record_once(self, process: NewProcess) -> float | None:
+        """Record a process; gives when it was queued, or None if its key was used before."""
+        if process.idempotency_key is None:
+            return await self._recorder.submit(process)
+        mine = (process.service_id, process.idempotency_key)
         if mine in self._in_flight:
             raise IdempotencyInFlight("The first request with this key is not answered yet")
         self._in_flight.add(mine)
         try:
-            if await self._recorder.submit(process):
-                return None
-            first = await self._store.processes.first_answer(*mine)
+            return await self._recorder.submit(process)
         finally:
             self._in_flight.discard(mine)
+
+    async def _first_process(self, process: NewProcess) -> str:
+        """Give the process that its key was used for before, for the same request."""
+        first = await self._store.processes.first_answer(
+            process.service_id, process.idempotency_key or ""
+        )
         if first is None or first[0] != process.body_hash:
             raise IdempotencyMismatch("This Idempotency-Key was used with another body")
         self._metrics.idempotent_replays.inc()
         return first[1]
 
-    async def _record(self, processes: Sequence[NewProcess]) -> Sequence[bool]:
+    async def _record(self, processes: Sequence[NewProcess]) -> Sequence[float | None]:
         remember = timedelta(hours=self._settings.idempotency_hours)
         failpoints.reach("intake.before_commit")
         recorded = await self._store.processes.record(
             processes, grace=self._grace, remember=remember
         )
         failpoints.reach("intake.after_commit")
-        return [process.id in recorded for process in processes]
+        return [recorded.get(process.id) for process in processes]
 
     def _check_inputs(self, request: CreateProcess) -> None:
         count, most = len(request.inputs), self._settings.max_inputs

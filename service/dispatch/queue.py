@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -38,16 +39,15 @@ log = structlog.get_logger(__name__)
 
 
 class Dispatch(msgspec.Struct, frozen=True):
-    """The name of one dispatch, its class, and since when it waits.
+    """The name of one dispatch, its class, and since when it waits, in seconds since 1970.
 
-    Class 1 goes before 0, 0 before -1; in a class the oldest goes first. `queued` is in
-    seconds since 1970, or None for now.
+    Class 1 goes before 0, 0 before -1; in a class the oldest goes first, by the microsecond.
     """
 
     id: str
     run: int
     priority: int = 0
-    queued: float | None = None
+    queued: float = 0
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class Queue:
         """Assert dispatches in one round trip; those already waiting stay where they are."""
         now = int(time.time() * 1000)
         bodies = {job_key_prefix + dispatch.name: _body(dispatch, now) for dispatch in dispatches}
-        scores = {dispatch.name: _score(dispatch, now) for dispatch in dispatches}
+        scores = {dispatch.name: _score(dispatch) for dispatch in dispatches}
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.mset(bodies)
             pipe.zadd(self._name, scores, nx=True)
@@ -95,10 +95,9 @@ def _body(dispatch: Dispatch, now: int) -> bytes:
     return serialize_job("work", (dispatch.name,), {}, None, now, serializer=msgspec.json.encode)
 
 
-def _score(dispatch: Dispatch, now: int) -> float:
-    # arq starts what has a score in the past, lowest first
-    since = now if dispatch.queued is None else min(now, dispatch.queued * 1000)
-    return since - (dispatch.priority + 1) * CLASS_SPAN_MS
+def _score(dispatch: Dispatch) -> float:
+    """Give what the queue is sorted by: milliseconds, of which a double holds a thousandth."""
+    return dispatch.queued * 1000 - (dispatch.priority + 1) * CLASS_SPAN_MS
 
 
 def _wake_channel(name: str) -> str:
@@ -146,7 +145,7 @@ class Worker(ArqWorker):
         try:
             while True:
                 try:
-                    await self._poll_iteration()
+                    await self._take()
                 except (RedisError, OSError) as error:
                     log.warning("redis_away", queue=self.queue_name, error=str(error))
                     await asyncio.sleep(0.5)
@@ -157,6 +156,15 @@ class Worker(ArqWorker):
                 self._wake.clear()
         finally:
             await stop(listener)
+
+    async def _take(self) -> None:
+        """Start what waits, lowest score first.
+
+        arq's own would leave what has a score in the future; that is for us no delay but an
+        order, and the clocks of others may be ahead of ours.
+        """
+        if self.allow_pick_jobs and self.job_counter < self.max_jobs:
+            await self.start_jobs(await self.pool.zrange(self.queue_name, 0, self.queue_read_limit))
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more, let what runs finish for so long, then cancel it and wait."""
@@ -193,11 +201,14 @@ class Worker(ArqWorker):
     def _start(self, name: str, score: int) -> None:
         self.job_counter += 1
         self.tasks[name] = self.loop.create_task(self.run_job(name, score))
-        self.tasks[name].add_done_callback(self._free_slot)
+        self.tasks[name].add_done_callback(partial(self._free_slot, name))
 
-    def _free_slot(self, _task: asyncio.Task[None]) -> None:
+    def _free_slot(self, name: str, task: asyncio.Task[None]) -> None:
         self.job_counter -= 1
+        del self.tasks[name]
         self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("queue_broke", queue=self.queue_name, error=repr(error))
 
     async def heart_beat(self) -> None:
         """Do nothing: our own metrics say that we live, and we have no cron jobs."""

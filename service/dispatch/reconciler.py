@@ -8,19 +8,16 @@ import asyncio
 from datetime import timedelta
 from time import monotonic
 
-import asyncpg
 import structlog
 from redis.exceptions import RedisError
 
 from service.dispatch.queue import Dispatch, Queue
 from service.metrics import Metrics
 from service.settings import Settings
-from service.store import Store
+from service.store import UNAVAILABLE, Store
 
 MOST = 1000  # rows taken at once
 SWEEP_SECONDS = 3600.0
-
-UNAVAILABLE = (RedisError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +50,7 @@ class Reconciler:
                 if until_sweep <= 0:
                     await self.sweep()
                     until_sweep = SWEEP_SECONDS
-            except UNAVAILABLE as error:
+            except (RedisError, *UNAVAILABLE) as error:
                 log.warning("reconcile_failed", error=repr(error))
                 self._spare_leases()
             await asyncio.sleep(self._settings.reconcile_seconds)
@@ -94,7 +91,7 @@ class Reconciler:
     async def _dispatch_callbacks(self) -> None:
         due = await self._store.deliveries.take_due(MOST, self._again)
         if due:
-            await self._callbacks.dispatch([Dispatch(d.id, d.tries) for d in due])
+            await self._callbacks.dispatch([Dispatch(d.id, d.tries, queued=d.queued) for d in due])
             self._metrics.reconciled.labels("callback").inc(len(due))
 
     async def _count(self) -> None:

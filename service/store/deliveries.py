@@ -33,10 +33,14 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Due(Struct, frozen=True, kw_only=True):
-    """A callback whose time has come; `tries` names the dispatch."""
+    """A callback whose time has come; `tries` names the dispatch.
+
+    `queued` is when its process ended, in seconds since 1970.
+    """
 
     id: str
     tries: int
+    queued: float = 0
 
 
 async def record_delivery(connection: Connection, delivery: NewDelivery, grace: timedelta) -> None:

@@ -47,11 +47,12 @@ class Made(Struct, frozen=True, kw_only=True):
 
 
 class Settled(Struct, frozen=True, kw_only=True):
-    """How a process ended; `took` is the seconds since it was queued."""
+    """How a process ended, and when, in seconds since 1970; `took` is since it was queued."""
 
     process: ProcessRow
     delivery: NewDelivery | None
     took: float
+    ended: float
 
 
 class Leases:
@@ -111,12 +112,12 @@ class Leases:
         long its dispatch may take before it counts as lost.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            took = _ours(await connection.fetchval(sql("settle"), claim.id, claim.run))
+            end = _ours(await connection.fetchrow(sql("settle"), claim.id, claim.run))
             process = await read_process(connection, claim.id)
             delivery = callback(process)
             if delivery is not None:
                 await record_delivery(connection, delivery, grace)
-        return Settled(process=process, delivery=delivery, took=took)
+        return Settled(process=process, delivery=delivery, **end)
 
     async def reap(self, most: int) -> list[str]:
         """Queue again what dead or stalled workers held; gives the ids."""

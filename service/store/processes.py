@@ -11,6 +11,7 @@ from service.store.queries import sql
 
 Status = Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
 JobStatus = Literal["QUEUED", "DONE", "FAILED"]
+ENDED = {"FINISHED", "FAILED"}
 
 
 class NewProcess(Struct, frozen=True, kw_only=True):
@@ -114,23 +115,22 @@ class Processes:
 
     async def record(
         self, processes: Sequence[NewProcess], *, grace: timedelta, remember: timedelta
-    ) -> set[str]:
-        """Record many requests in one transaction; gives the ids that are recorded.
+    ) -> dict[str, float]:
+        """Record many requests in one transaction, queued one after the other.
 
-        A process whose idempotency key was used within `remember` is left out.
+        Gives the ids that are recorded, and when each was queued, in seconds since 1970. A
+        process whose idempotency key was used within `remember` is left out.
         `grace` is how long the dispatch that follows may take before it counts as lost.
         """
         keyed = [process for process in processes if process.idempotency_key is not None]
         async with self._pool.acquire() as connection:
             if not keyed:  # one statement is a transaction of its own, in one round trip
-                await _insert(connection, processes, grace)
-                return {process.id for process in processes}
+                return await _insert(connection, processes, grace)
             async with connection.transaction():
                 ours = await _keep_keys(connection, keyed, remember)
                 used = {process.id for process in keyed} - ours
                 recorded = [process for process in processes if process.id not in used]
-                await _insert(connection, recorded, grace)
-        return {process.id for process in recorded}
+                return await _insert(connection, recorded, grace)
 
     async def first_answer(self, service_id: int, key: str) -> tuple[bytes, str] | None:
         """Give the body's hash and the process of an idempotency key used before."""
@@ -150,11 +150,14 @@ class Processes:
     async def retry(
         self, process_ids: Sequence[str], service_id: int, *, everything: bool, grace: timedelta
     ) -> tuple[dict[str, Status], list[Retried]]:
-        """Queue again what has ended: the statuses found, and the processes now queued."""
+        """Queue again what has ended, in the order of the ids.
+
+        Gives the statuses found, and the processes now queued.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(sql("lock_for_retry"), process_ids, service_id)
             found = {row["id"]: row["status"] for row in rows}
-            ended = [name for name, status in found.items() if status in {"FINISHED", "FAILED"}]
+            ended = [id_ for id_ in dict.fromkeys(process_ids) if found.get(id_) in ENDED]
             await connection.execute(sql("reset_jobs"), ended, everything)
             retried = await connection.fetch(sql("retry_processes"), ended, grace)
         return found, [Retried(**row) for row in retried]
@@ -190,8 +193,8 @@ async def _keep_keys(
 
 async def _insert(
     connection: Connection, processes: Sequence[NewProcess], grace: timedelta
-) -> None:
-    await connection.execute(
+) -> dict[str, float]:
+    rows = await connection.fetch(
         sql("record_processes"),
         [process.id for process in processes],
         [process.service_id for process in processes],
@@ -203,3 +206,4 @@ async def _insert(
         [index for process in processes for index in range(len(process.destinations))],
         [name for process in processes for name in process.destinations],
     )
+    return {row["id"]: row["queued"] for row in rows}

@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import partial
 from typing import BinaryIO
 
-import asyncpg
 import msgspec
 import structlog
 from msgspec import Raw, Struct
@@ -27,7 +26,7 @@ from service.sandbox.protocol import Output, Summary, Work
 from service.sandbox.setup import engine_limits
 from service.settings import Settings, setting_of
 from service.storage import Storage, Storages
-from service.store import Claim, Made, NewDelivery, ProcessRow, Store
+from service.store import UNAVAILABLE, Claim, Made, NewDelivery, ProcessRow, Store
 from service.worker.heartbeat import Heartbeat
 from service.worker.isolation import Isolation
 
@@ -253,12 +252,12 @@ class Processor:
         self._metrics.process_seconds.labels(outcome).observe(settled.took)
         log.info("settled", process_id=claim.id, outcome=outcome, seconds=round(settled.took, 3))
         if settled.delivery is not None:
-            self._callbacks.dispatch(Dispatch(settled.delivery.id, 0))
+            self._callbacks.dispatch(Dispatch(settled.delivery.id, 0, queued=settled.ended))
 
     async def _hand_on(self, claim: Claim, *, counted: bool) -> None:
         """Queue the process again; if even that fails, its lease runs out by itself."""
         wait = back_off(claim.errors) if counted else timedelta(0)
-        with suppress(LeaseLost, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(LeaseLost, *UNAVAILABLE):
             if counted and claim.errors >= self._settings.max_errors:
                 await self._leases.fail_jobs(claim, claim.pending, _Unexpected())
                 await self._settle(claim)

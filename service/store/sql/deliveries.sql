@@ -24,7 +24,7 @@ WHERE id IN (
     SELECT id FROM deliveries WHERE status = 'PENDING' AND due_at <= now()
     ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-RETURNING id, tries;
+RETURNING id, tries, extract(epoch FROM created_at)::float8 AS queued;
 
 -- name: count_pending_deliveries
 SELECT count(*) FROM deliveries WHERE status = 'PENDING';

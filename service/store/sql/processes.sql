@@ -1,13 +1,18 @@
 -- name: record_processes
--- Every process of a batch of requests, and all their jobs, in one statement.
+-- Every process of a batch of requests, and all their jobs, in one statement. They are queued
+-- a microsecond apart, so that they are claimed in the order in which they were accepted.
 WITH recorded AS (
-    INSERT INTO processes (id, service_id, priority, request, traceparent, due_at)
-    SELECT id, service_id, priority, request, traceparent, now() + $6::interval
+    INSERT INTO processes (id, service_id, priority, request, traceparent, due_at, queued_at)
+    SELECT id, service_id, priority, request, traceparent, now() + $6::interval,
+           now() + (ordinal - 1) * interval '1 microsecond'
     FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::text[], $5::text[])
-         AS new (id, service_id, priority, request, traceparent)
+         WITH ORDINALITY AS new (id, service_id, priority, request, traceparent, ordinal)
+    RETURNING id, queued_at
+), their_jobs AS (
+    INSERT INTO jobs (process_id, position, destination)
+    SELECT * FROM unnest($7::text[], $8::smallint[], $9::text[])
 )
-INSERT INTO jobs (process_id, position, destination)
-SELECT * FROM unnest($7::text[], $8::smallint[], $9::text[]);
+SELECT id, extract(epoch FROM queued_at)::float8 AS queued FROM recorded;
 
 -- name: keep_idempotency_keys
 -- Gives back the keys that are ours now; the others were used before.
@@ -47,11 +52,14 @@ SELECT id, status FROM processes
 WHERE id = ANY($1::text[]) AND service_id = $2 ORDER BY id FOR UPDATE;
 
 -- name: retry_processes
+-- Queued a microsecond apart, in the order of the ids.
 UPDATE processes
 SET status = 'QUEUED', attempt = attempt + 1, run = run + 1, errors = 0, crashes = 0,
-    queued_at = now(), due_at = now() + $2::interval, updated_at = now()
-WHERE id = ANY($1::text[])
-RETURNING id, run, attempt, priority, extract(epoch FROM queued_at)::float8 AS queued;
+    queued_at = now() + (ordinal - 1) * interval '1 microsecond',
+    due_at = now() + $2::interval, updated_at = now()
+FROM unnest($1::text[]) WITH ORDINALITY AS ended (id, ordinal)
+WHERE processes.id = ended.id
+RETURNING processes.id, run, attempt, priority, extract(epoch FROM queued_at)::float8 AS queued;
 
 -- name: reset_jobs
 UPDATE jobs
@@ -114,7 +122,8 @@ SET status = CASE WHEN EXISTS (SELECT FROM jobs WHERE process_id = $1 AND status
              THEN 'FAILED' ELSE 'FINISHED' END,
     worker = NULL, lease_until = NULL, updated_at = now()
 WHERE id = $1 AND run = $2 AND status = 'PROCESSING'
-RETURNING extract(epoch FROM now() - queued_at)::float8 AS took;
+RETURNING extract(epoch FROM now() - queued_at)::float8 AS took,
+    extract(epoch FROM now())::float8 AS ended;
 
 -- name: give_back
 -- Back to the queue: after a drain (nothing counted) or an error that may pass (counted).

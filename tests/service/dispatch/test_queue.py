@@ -72,13 +72,19 @@ async def test_a_freed_slot_takes_the_next_at_once(queue: Queue, redis_url: str)
 
 
 async def test_priorities_go_first_and_each_class_in_order(queue: Queue, redis_url: str) -> None:
-    for index, priority in enumerate([-1, 0, 1, -1, 0, 1]):
-        await queue.dispatch([Dispatch(f"p{priority}-{index}", 0, priority)])
-        await asyncio.sleep(0.003)
+    """A microsecond tells two apart, and no clock says that one of them is too early."""
+    now = round(time.time()) + 3600
+    waiting = [
+        Dispatch(name, 0, priority, now + index / 1_000_000)
+        for index, (name, priority) in enumerate(
+            [("f", -1), ("e", 0), ("d", 1), ("c", -1), ("b", 0), ("a", 1)]
+        )
+    ]
+    await queue.dispatch(waiting[::-1])
     work = Recorder()
     async with running(redis_url, work, slots=1):
         await work.wait_for(6)
-    assert work.seen == ["p1-2:0", "p1-5:0", "p0-1:0", "p0-4:0", "p-1-0:0", "p-1-3:0"]
+    assert work.seen == ["d:0", "a:0", "e:0", "b:0", "f:0", "c:0"]
 
 
 async def test_asserting_a_waiting_dispatch_again_runs_it_once(

@@ -30,7 +30,7 @@ def new_process(tenant: Tenant, *destinations: str, **fields: Any) -> NewProcess
 
 
 async def record(store: Store, *processes: NewProcess, remember: timedelta = DAY) -> set[str]:
-    return await store.processes.record(processes, grace=SOON, remember=remember)
+    return set(await store.processes.record(processes, grace=SOON, remember=remember))
 
 
 async def recorded(store: Store, tenant: Tenant, *destinations: str, **fields: Any) -> str:

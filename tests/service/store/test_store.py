@@ -57,6 +57,20 @@ async def test_many_processes_are_recorded_at_once_with_all_their_jobs(
     assert [job.destination for job in (await shown(store, stranger, second.id)).jobs] == ["d.png"]
 
 
+async def test_what_one_commit_records_or_retries_is_queued_in_its_order(
+    store: Store, tenant: Tenant
+) -> None:
+    processes = [new_process(tenant, "a.png") for _ in range(50)]
+    queued = await store.processes.record(processes, grace=SOON, remember=DAY)
+    assert sorted(queued, key=queued.__getitem__) == [process.id for process in processes]
+    assert len(set(queued.values())) == 50
+    ids = list(queued)[::-1]
+    await store.pool.execute("UPDATE processes SET status = 'FAILED'")
+    _, retried = await store.processes.retry(ids, tenant.service_id, everything=False, grace=SOON)
+    again = {process.id: process.queued for process in retried}
+    assert sorted(again, key=again.__getitem__) == ids
+
+
 async def test_another_services_process_does_not_exist(
     store: Store, tenant: Tenant, stranger: Tenant
 ) -> None:
