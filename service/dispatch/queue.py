@@ -224,6 +224,6 @@ class Worker(ArqWorker):
         redis: Redis = self.pool
         async with redis.pubsub() as channel:
             await channel.subscribe(_wake_channel(self.queue_name))
-            while True:
-                await channel.get_message(ignore_subscribe_messages=True, timeout=60)
+            while True:  # the first message says that we hear: what came before is looked for
+                await channel.get_message(timeout=60)
                 self._wake.set()

@@ -33,6 +33,7 @@ JSON = "application/json"
 DATABASE_AWAY = (  # storages turn an OSError into their own; any other is Postgres's
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,

@@ -6,11 +6,13 @@ Knows nothing of HTTP, arq, storage or images.
 from service.store.deliveries import Delivery, Due, NewDelivery
 from service.store.leases import Claim, Leases, Made
 from service.store.migrator import migrate, pending
+from service.store.postgres import UNAVAILABLE
 from service.store.processes import DeliveryRow, JobRow, NewProcess, ProcessRow
 from service.store.services import Holder, Services
 from service.store.store import Store, open_store
 
 __all__ = [
+    "UNAVAILABLE",
     "Claim",
     "Delivery",
     "DeliveryRow",

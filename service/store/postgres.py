@@ -9,3 +9,13 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
+
+UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # a connection that Postgres has ended with an error, before its end was read
+    asyncpg.InternalClientError,
+)
+"""What a statement raises while Postgres cannot serve it."""

@@ -6,12 +6,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import time
 
-import asyncpg
 import structlog
 
 from service.errors import LeaseLost
 from service.metrics import Metrics
-from service.store import Claim, Leases
+from service.store import UNAVAILABLE, Claim, Leases
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +58,7 @@ class Heartbeat:
             try:
                 async with asyncio.timeout(pause):  # a beat that hangs must not cost the next
                     await self.beat()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except UNAVAILABLE as error:
                 log.warning("heartbeat_failed", error=repr(error))
             await asyncio.sleep(pause)
 

@@ -8,6 +8,7 @@ import pytest
 from service.settings import Settings
 from service.store import Store
 from tests.service.harness.api_client import Answer, Api, serving
+from tests.service.harness.records import waits_for_a_lock
 from tests.service.harness.tenants import Tenant, Words, spelt
 from tests.service.harness.workers import until
 
@@ -72,17 +73,13 @@ async def test_a_refused_request_does_not_use_up_its_key(api: Api, tenant: Tenan
     assert "Idempotent-Replayed" not in good.headers
 
 
-async def _waits_for_a_lock(store: Store) -> bool:
-    return bool(await store.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
-
-
 async def test_a_second_request_while_the_first_is_in_flight(
     api: Api, shared_store: Store, tenant: Tenant
 ) -> None:
     async with shared_store.pool.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE idempotency_keys IN EXCLUSIVE MODE")
         first = asyncio.create_task(api.post(tenant, tenant.body(), keyed("k")))
-        await until(lambda: _waits_for_a_lock(shared_store))
+        await until(lambda: waits_for_a_lock(shared_store))
         second = await api.post(tenant, tenant.body(), keyed("k"))
         assert (second.status, second.words["code"]) == (409, "idempotency_in_flight")
         assert second.words["message"]

@@ -22,7 +22,6 @@ async def running(
     redis = connect(url)
     worker = Worker(redis, RENDER, work, slots=slots, poll_seconds=poll)
     task = asyncio.create_task(worker.main())
-    await asyncio.sleep(0.05)
     try:
         yield worker
     finally:
@@ -148,34 +147,38 @@ async def test_a_worker_outlives_its_redis_and_keeps_its_slots(tmp_path: Path) -
                 async with asyncio.timeout(10):
                     while sum(name.startswith("after") for name in work.seen) < 10:
                         await asyncio.sleep(0.01)
-                await asyncio.sleep(0.2)
-                assert worker.job_counter == 0
+                    while worker.job_counter:
+                        await asyncio.sleep(0.01)
         await redis.aclose()
 
 
 async def test_a_drained_worker_finishes_what_it_has_and_takes_nothing_more(
     queue: Queue, redis_url: str
 ) -> None:
-    finished: list[str] = []
+    begun, draining, finished = asyncio.Event(), asyncio.Event(), []
 
     async def work(dispatch: Dispatch) -> None:
-        await asyncio.sleep(0.1)
+        begun.set()
+        await draining.wait()
         finished.append(dispatch.name)
 
-    async with running(redis_url, work, slots=1) as worker:
+    async with running(redis_url, work, slots=1, poll=0.01) as worker:
         await queue.dispatch([Dispatch("a", 0), Dispatch("b", 0)])
-        await asyncio.sleep(0.03)
-        await worker.drain(2)
-        await asyncio.sleep(0.15)
+        await begun.wait()
+        drain = asyncio.create_task(worker.drain(20))
+        draining.set()
+        await drain
+        await asyncio.sleep(0.1)
     assert finished == ["a:0"]
 
 
 async def test_a_drain_cancels_what_takes_longer_than_its_grace(
     queue: Queue, redis_url: str
 ) -> None:
-    cancelled = asyncio.Event()
+    begun, cancelled = asyncio.Event(), asyncio.Event()
 
     async def work(_: Dispatch) -> None:
+        begun.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -184,8 +187,6 @@ async def test_a_drain_cancels_what_takes_longer_than_its_grace(
 
     async with running(redis_url, work) as worker:
         await queue.dispatch([Dispatch("a", 0)])
-        await asyncio.sleep(0.05)
-        began = time.monotonic()
+        await begun.wait()
         await worker.drain(0.1)
         assert cancelled.is_set()
-        assert time.monotonic() - began < 5

@@ -11,6 +11,7 @@ from service.metrics import Metrics
 from service.settings import Settings
 from service.store import NewProcess, Store
 from service.store.queries import sql
+from service.tasks import stop
 from tests.service.harness.api_client import Api
 from tests.service.harness.records import field, set_row
 from tests.service.harness.tenants import Tenant, quick
@@ -75,18 +76,28 @@ async def test_nothing_is_reaped_until_leases_could_be_renewed(
         lease_until="now() - interval '1 second'",
     )  # fmt: skip
 
-    async def away() -> None:
-        raise ConnectionError("Postgres is away")
+    now, once, rounds = 1000.0, reconciler.reconcile, asyncio.Queue[str]()
 
-    once = reconciler.reconcile
-    monkeypatch.setattr(reconciler, "reconcile", away)
+    async def unavailable() -> None:
+        rounds.put_nowait("failed")
+        raise ConnectionError("Postgres is unavailable")
+
+    async def reconcile() -> None:
+        await once()
+        rounds.put_nowait("done")
+
+    monkeypatch.setattr("service.dispatch.reconciler.monotonic", lambda: now)
+    monkeypatch.setattr(reconciler, "reconcile", unavailable)
     task = asyncio.create_task(reconciler.run())
-    await asyncio.sleep(0.05)
-    monkeypatch.setattr(reconciler, "reconcile", once)
-    await asyncio.sleep(0.3)
+    assert await rounds.get() == "failed"
+    monkeypatch.setattr(reconciler, "reconcile", reconcile)
+    now += 0.5
+    while await rounds.get() != "done":
+        pass
     assert await field(shared_store, process_id, "status") == "PROCESSING"
-    await asyncio.sleep(0.8)
+    now += 0.2
+    await rounds.get()  # it may have begun before
+    await rounds.get()
     assert await field(shared_store, process_id, "status") == "QUEUED"
-    task.cancel()
-    await asyncio.wait([task])
+    await stop(task)
     await redis.aclose()

@@ -70,6 +70,11 @@ async def field(store: Store, process_id: str, column: str) -> Any:
     return await store.pool.fetchval(f"SELECT {column} FROM processes WHERE id = $1", process_id)
 
 
+async def waits_for_a_lock(store: Store) -> bool:
+    """Whether a statement waits for what another transaction holds."""
+    return bool(await store.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+
 async def end(store: Store, claim: Claim, *, failing: bool = False) -> None:
     """Finish every job of a claim (or fail them) and settle it."""
     for position in claim.pending:

