@@ -116,6 +116,9 @@ class Metrics:
         self.callback_attempts = self._counter(
             "callback_attempts_total", "Callbacks sent", "result"
         )
+        self.callback_put_off = self._counter(
+            "callback_put_off_total", "Callbacks left for later without a try", "reason"
+        )
         self.callback_lag = self._histogram(
             "callback_lag_seconds", "Seconds from a process's end to its callback's delivery"
         )

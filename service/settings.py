@@ -157,7 +157,37 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ""
 
     callback_seconds: Annotated[Seconds, _doc("Seconds a callback's receiver may take")] = 15.0
+    callback_response_bytes: Annotated[
+        Size, _doc("Bytes that are read of a receiver's answer; its body is never read")
+    ] = 16 * 1024
+    callback_interim_responses: Annotated[
+        int, Meta(ge=0), _doc("Most interim (1xx) responses before a receiver's answer")
+    ] = 8
     callback_concurrency: Annotated[Count, _doc("Callbacks under way at once in a worker")] = 50
+    callback_service_concurrency: Annotated[
+        Count, _doc("Callbacks of one service under way at once in a worker")
+    ] = 16
+    callback_receiver_concurrency: Annotated[
+        Count, _doc("Callbacks of one service to one receiver under way at once in a worker")
+    ] = 8
+    callback_waiting: Annotated[
+        Count, _doc("Callbacks of one service that wait in a worker; further ones are put off")
+    ] = 50
+    callback_breaker_failures: Annotated[
+        Count, _doc("Callbacks in a row without an answer after which a receiver is left alone")
+    ] = 5
+    callback_breaker_seconds: Annotated[
+        Seconds, _doc("How long it is left alone at first; doubled with each further failure")
+    ] = 15.0
+    callback_breaker_max_seconds: Annotated[
+        Seconds, _doc("Longest time for which a receiver is left alone between two tries")
+    ] = 900.0
+    callback_hours: Annotated[
+        Count, _doc("Hours after which a callback that nobody takes is given up")
+    ] = 96
+    callback_database_pool: Annotated[
+        Count, _doc("Most connections to Postgres for the callbacks of a worker")
+    ] = 4
     callback_private_networks: Annotated[
         bool, _doc("Whether callbacks may go to private and loopback addresses")
     ] = False

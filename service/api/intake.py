@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import msgspec
 import structlog
+from msgspec import UNSET, UnsetType
 
 from engine.errors import LimitExceeded
 from engine.schema import Limits, Priority, parse
 from service import failpoints
+from service.callbacks import AddressGuard, AddressRefused
 from service.dispatch import Batcher, Dispatch, Dispatcher
 from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, InvalidRequest
 from service.http import CreateProcess, RetryProcesses, RetryResult
@@ -47,6 +49,7 @@ class Intake:
             max_depth=settings.max_json_depth,
         )
         self._grace = timedelta(seconds=settings.dispatch_grace_seconds)
+        self._callback_guard = AddressGuard(settings)
         self._recorder = Batcher(self._record)
         self._in_flight: set[tuple[int, str]] = set()
 
@@ -94,6 +97,7 @@ class Intake:
         request = parse(body, CreateProcess, self._limits)
         _own(request.service_id, holder)
         self._check_inputs(request)
+        self._check_callback(request.callback)
         return request
 
     async def _record_once(self, process: NewProcess) -> float | None:
@@ -136,6 +140,14 @@ class Intake:
                 "jobs",
                 code=LimitExceeded.code,
             )
+
+    def _check_callback(self, url: str | UnsetType) -> None:
+        if url is UNSET:
+            return
+        try:
+            self._callback_guard.check_url(url)
+        except (AddressRefused, ValueError) as error:
+            raise InvalidRequest(f"callback: {error}", "callback") from None
 
     def _check_ids(self, ids: Sequence[str]) -> None:
         if len(ids) > (most := self._settings.max_retry_ids):

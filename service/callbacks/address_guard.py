@@ -1,49 +1,73 @@
 """Which addresses and ports a callback may go to: those of the internet, unless a setting says."""
 
-import ipaddress
-import socket
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from service.callbacks.special_networks import (
+    GLOBAL_UNICAST,
+    IPV4_MAPPED,
+    NAT64,
+    REFUSED_IPV4,
+    REFUSED_IPV6,
+    SIX_TO_FOUR,
+)
+from service.callbacks.target import parse_target
 from service.settings import Settings
 
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+ISATAP = {0x00005EFE, 0x02005EFE}  # before the IPv4 address in the lower half of any network
 
 
 class AddressRefused(OSError):
     """A callback may not go to this address or port."""
 
 
+class AddressGuard:
+    """Says no to ports that are not listed and to addresses that are not on the internet."""
+
+    def __init__(self, settings: Settings) -> None:
+        ports = settings.callback_ports
+        self._ports = None if ports == "*" else {int(port) for port in ports.split(",")}
+        self._private_networks = settings.callback_private_networks
+
+    def check_url(self, url: str) -> None:
+        """Raise AddressRefused or ValueError for a URL that can never be sent to.
+
+        A name is not looked up: where it leads is known only when the callback is sent.
+        """
+        target = parse_target(url)
+        self.check_port(target.port)
+        if (address := target.literal) is not None:
+            self.check_address(address)
+
+    def check_port(self, port: int) -> None:
+        """Raise AddressRefused unless callbacks may go to this port."""
+        if self._ports is not None and port not in self._ports:
+            raise AddressRefused(f"callbacks may not go to port {port}")
+
+    def check_address(self, address: str) -> None:
+        """Raise AddressRefused unless callbacks may go to this IP address."""
+        if not self._private_networks and not is_public(address):
+            raise AddressRefused("callbacks may not go to private networks")
+
+
 def is_public(address: str) -> bool:
     """Whether an IP address is out on the internet, whatever it is wrapped in."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner:
-            return is_public(str(inner))
-        if ip not in GLOBAL_UNICAST:
-            return False
-    return ip.is_global and not ip.is_multicast
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv4Address):
+        return not any(ip in network for network in REFUSED_IPV4)
+    if ip in IPV4_MAPPED or ip in NAT64:
+        return is_public(str(_low_half(ip)))
+    outside = ip in GLOBAL_UNICAST and not any(ip in network for network in REFUSED_IPV6)
+    return outside and all(is_public(str(inner)) for inner in _carried(ip))
 
 
-def guard(settings: Settings) -> Callable[[Any], socket.socket]:
-    """Make the function that opens a callback's socket, for addresses that are allowed.
+def _carried(ip: IPv6Address) -> Iterator[IPv4Address]:
+    """Give the IPv4 addresses that a router may take a packet to this address out to."""
+    if ip in SIX_TO_FOUR:
+        yield IPv4Address(int(ip) >> 80 & 0xFFFFFFFF)
+    if int(ip) >> 32 & 0xFFFFFFFF in ISATAP:
+        yield _low_half(ip)
 
-    It is given the very address that is connected to, so a name that resolves to another
-    one the next time, or a number in disguise, gains nothing.
-    """
-    ports = settings.callback_ports
-    allowed = None if ports == "*" else {int(port) for port in ports.split(",")}
 
-    def open_socket(address: Any) -> socket.socket:
-        family, kind, protocol, _, place = address
-        if allowed is not None and place[1] not in allowed:
-            raise AddressRefused(f"callbacks may not go to port {place[1]}")
-        if not settings.callback_private_networks and not is_public(place[0]):
-            raise AddressRefused("callbacks may not go to private networks")
-        return socket.socket(family, kind, protocol)
-
-    return open_socket
+def _low_half(ip: IPv6Address) -> IPv4Address:
+    return IPv4Address(int(ip) & 0xFFFFFFFF)

@@ -2,10 +2,10 @@
 
 import random
 import time
-from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 SCHEDULE = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
+MAX_TRIES = len(SCHEDULE) + 1
 JITTER = 0.1
 
 
@@ -15,12 +15,11 @@ def back_off(tries: int, at_least: float = 0) -> float:
     return max(planned, min(at_least, SCHEDULE[-1]))
 
 
-def retry_after(headers: Mapping[str, str]) -> float:
-    """Read seconds or a date; anything else asks for nothing."""
-    came = headers.get("Retry-After", "")
-    if came.isdecimal():
-        return float(came[:9])
+def retry_after(value: str) -> float:
+    """Read the seconds or the date of a `Retry-After` header; anything else asks for nothing."""
+    if value.isascii() and value.isdecimal():
+        return float(value[:9])
     try:
-        return max(0.0, parsedate_to_datetime(came).timestamp() - time.time())
-    except ValueError:
-        return 0
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except Exception:  # the parser fails in many ways, and a receiver may send anything
+        return 0.0

@@ -1,72 +1,96 @@
-"""Sends the callbacks that are due: claims, signs, POSTs, and records how it went."""
+"""Sends the callbacks that are due: waits for a turn, claims, signs, POSTs, records the outcome."""
 
 import asyncio
+import random
 import time
 from datetime import timedelta
-from urllib.parse import urlsplit
 
-import aiohttp
 import structlog
+from msgspec import Struct
 
 from service import failpoints
-from service.callbacks.address_guard import AddressRefused, guard
-from service.callbacks.back_off import SCHEDULE, back_off, retry_after
+from service.callbacks.back_off import MAX_TRIES, back_off, retry_after
+from service.callbacks.circuit_breaker import CircuitBreaker
+from service.callbacks.exchange import Exchange, ExchangeFailed
+from service.callbacks.fair_share import FairShare, Lane, TooManyWaiting
 from service.callbacks.signature import sign
+from service.callbacks.target import Target, parse_target
 from service.dispatch import Dispatch
 from service.metrics import Metrics
 from service.settings import Settings
-from service.store import Delivery, Due, Store
+from service.store import Delivery, Due, Outcome, Store
 
 CLAIM_SLACK = 5.0  # seconds beyond the longest try, before another sender may take it
+PUT_OFF_SECONDS = 5.0, 30.0  # for callbacks that find too many others waiting
 
 log = structlog.get_logger(__name__)
 
 
-class Answer:
-    """How a receiver answered one try: a status, or an error's words."""
+class Answer(Struct, frozen=True):
+    """How a receiver answered one try: a status, or the words of an error."""
 
-    def __init__(
-        self, status: int | None = None, error: str | None = None, wait: float = 0
-    ) -> None:
-        self.status = status
-        self.error = error
-        self.wait = wait
+    status: int | None = None
+    error: str | None = None
+    wait: float = 0
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the receiver took the callback."""
+        return self.status is not None and 200 <= self.status < 300
 
 
 class Sender:
-    """Sends the callbacks that are due, one try at a time."""
+    """Sends the callbacks that are due, one try at a time, as many side by side as it is asked."""
 
     def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
-        self._store = store
+        self._deliveries = store.deliveries
         self._metrics = metrics
         self._longest = timedelta(seconds=settings.callback_seconds + CLAIM_SLACK)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                socket_factory=guard(settings), use_dns_cache=False, limit=0, force_close=True
-            ),
-            timeout=aiohttp.ClientTimeout(total=settings.callback_seconds),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-        )
+        self._given_up = timedelta(hours=settings.callback_hours)
+        self._share = FairShare(settings)
+        self._breaker = CircuitBreaker(settings)
+        self._exchange = Exchange(settings)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close what is open."""
-        await self._session.close()
+        self._exchange.close()
 
     async def send(self, dispatch: Dispatch) -> None:
-        """Claim a callback, try to send it, and record how that went."""
-        delivery = await self._store.deliveries.claim(
-            Due(id=dispatch.id, tries=dispatch.run), self._longest
-        )
+        """Send a callback when its turn has come, and record how that went; or put it off."""
+        due = Due(id=dispatch.id, tries=dispatch.run)
+        waiting = await self._deliveries.find(due)
+        if waiting is None:
+            return
+        target = _target(waiting.url)
+        lane = Lane(waiting.service_id, f"{target.host}:{target.port}" if target else "")
+        if pause := self._breaker.pause(lane):
+            await self._put_off(due, "receiver_failing", pause * random.uniform(1, 2))  # noqa: S311
+            return
+        try:
+            async with self._share.slot(lane):
+                if pause := self._breaker.begin(lane):
+                    await self._put_off(due, "receiver_failing", pause)
+                else:
+                    await self._try(due, target, lane)
+        except TooManyWaiting:
+            await self._put_off(due, "too_many_waiting", random.uniform(*PUT_OFF_SECONDS))  # noqa: S311
+
+    async def _try(self, due: Due, target: Target | None, lane: Lane) -> None:
+        delivery = await self._deliveries.claim(due, self._longest, MAX_TRIES)
         if delivery is None:
             return
         with self._metrics.stage("callback"):
-            answer = await self._post(delivery)
+            answer = await self._post(delivery, target)
         failpoints.reach("callback.after_send")
-        await self._record(delivery, answer)
+        if answer.status is None:
+            self._breaker.failed(lane)
+        else:
+            self._breaker.succeeded(lane)
+        await self._record(delivery, answer, lane)
 
-    async def _post(self, delivery: Delivery) -> Answer:
+    async def _post(self, delivery: Delivery, target: Target | None) -> Answer:
+        if target is None:
+            return Answer(error="the callback's URL cannot be used")
         now = int(time.time())
         headers = {
             "Content-Type": "application/json",
@@ -78,63 +102,48 @@ class Sender:
         if delivery.traceparent:
             headers["traceparent"] = delivery.traceparent
         try:
-            async with self._session.post(
-                delivery.url, data=delivery.body, headers=headers, allow_redirects=False
-            ) as response:
-                # the body is nobody's business, however long it is or takes
-                return Answer(response.status, wait=retry_after(response.headers))
-        except TimeoutError:
-            return Answer(error="the receiver did not answer in time")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(error=_public_words(error))
+            response = await self._exchange.post(target, headers, delivery.body)
+        except ExchangeFailed as error:
+            return Answer(error=str(error))
+        if 200 <= response.status < 300:
+            return Answer(response.status)
+        words = f"the receiver answered {response.status}"
+        return Answer(response.status, words, retry_after(response.retry_after))
 
-    async def _record(self, delivery: Delivery, answer: Answer) -> None:
-        store = self._store.deliveries
-        if answer.status is not None and 200 <= answer.status < 300:
-            result = "delivered"
-            await store.record_try(delivery, "DELIVERED", answered=answer.status, error=None)
+    async def _record(self, delivery: Delivery, answer: Answer, lane: Lane) -> None:
+        result: str
+        status: Outcome
+        again_after = timedelta(0)
+        if answer.delivered:
+            result, status = "delivered", "DELIVERED"
             self._metrics.callback_lag.observe(delivery.age)
-        elif answer.status == 410 or delivery.tries > len(SCHEDULE):
-            result = "gone" if answer.status == 410 else "exhausted"
-            await store.record_try(delivery, "FAILED", answered=answer.status, error=_words(answer))
+        elif answer.status == 410:
+            result, status = "gone", "FAILED"
+        elif delivery.tries >= MAX_TRIES or delivery.age > self._given_up.total_seconds():
+            result, status = "exhausted", "FAILED"
         else:
-            result = "failed"
-            await store.record_try(
-                delivery,
-                "PENDING",
-                answered=answer.status,
-                error=_words(answer),
-                again_after=timedelta(seconds=back_off(delivery.tries, answer.wait)),
-            )
+            result, status = "failed", "PENDING"
+            again_after = timedelta(seconds=back_off(delivery.tries, answer.wait))
+        await self._deliveries.record_try(
+            delivery, status, answered=answer.status, error=answer.error, again_after=again_after
+        )
         self._metrics.callback_attempts.labels(result).inc()
         log.info(
-            "callback", delivery=delivery.id, host=urlsplit(delivery.url).hostname,
-            tries=delivery.tries, result=result, status=answer.status,
+            "callback", delivery=delivery.id, receiver=lane.receiver, tries=delivery.tries,
+            result=result, status=answer.status, error=answer.error,
         )  # fmt: skip
 
+    async def _put_off(self, due: Due, reason: str, seconds: float) -> None:
+        """Leave a callback for later, without a try; one that was put off for days is given up."""
+        await self._deliveries.put_off(due, timedelta(seconds=seconds), self._given_up)
+        self._metrics.callback_put_off.labels(reason).inc()
 
-def _words(answer: Answer) -> str | None:
-    if answer.error is None and answer.status is not None:
-        return f"the receiver answered {answer.status}"
-    return answer.error
 
-
-def _public_words(error: BaseException) -> str:
-    """Say what went wrong without telling what our network looks like."""
-    refused: BaseException | None = error
-    while refused is not None and not isinstance(refused, AddressRefused):
-        refused = refused.__cause__ or refused.__context__
-    if refused is not None:
-        return str(refused)
-    if isinstance(error, ValueError):
-        return "the callback's URL cannot be used"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the receiver's name does not resolve"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "the receiver's certificate is not valid"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "no connection to the receiver"
-    return "the receiver broke off"
+def _target(url: str) -> Target | None:
+    try:
+        return parse_target(url)
+    except ValueError:
+        return None
 
 
 async def send_safely(sender: Sender, dispatch: Dispatch) -> None:

@@ -3,7 +3,7 @@
 Knows nothing of HTTP, arq, storage or images.
 """
 
-from service.store.deliveries import Delivery, Due, NewDelivery
+from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
 from service.store.leases import Claim, Leases, Made
 from service.store.migrator import migrate, pending
 from service.store.postgres import UNAVAILABLE
@@ -23,6 +23,7 @@ __all__ = [
     "Made",
     "NewDelivery",
     "NewProcess",
+    "Outcome",
     "ProcessRow",
     "Services",
     "Store",

@@ -8,6 +8,8 @@ from msgspec import Struct
 from service.store.postgres import Connection, Pool
 from service.store.queries import sql
 
+Outcome = Literal["PENDING", "DELIVERED", "FAILED"]
+
 
 class NewDelivery(Struct, frozen=True, kw_only=True):
     """A callback to be sent; `id` is what the receiver sees on every try."""
@@ -30,6 +32,13 @@ class Delivery(Struct, frozen=True, kw_only=True):
     tries: int
     webhook_secrets: list[str]
     age: float
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A callback that nobody has taken yet: whose it is, and where it goes."""
+
+    service_id: int
+    url: str
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -63,15 +72,33 @@ class Deliveries:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self, due: Due, longest: timedelta) -> Delivery | None:
-        """Take a callback for one try of at most `longest`, or None when it was taken."""
-        row = await self._pool.fetchrow(sql("claim_delivery"), due.id, longest, due.tries)
-        return None if row is None else Delivery(**row)
+    async def find(self, due: Due) -> Waiting | None:
+        """Look at a callback without taking it; None when it was taken."""
+        row = await self._pool.fetchrow(sql("find_delivery"), due.id, due.tries)
+        return None if row is None else Waiting(**row)
+
+    async def claim(self, due: Due, longest: timedelta, max_tries: int) -> Delivery | None:
+        """Take a callback for one try of at most `longest`, or None when it was taken.
+
+        One that has had all its tries has failed, whatever became of them.
+        """
+        row = await self._pool.fetchrow(
+            sql("claim_delivery"), due.id, longest, due.tries, max_tries
+        )
+        if row is None or row["status"] == "FAILED":
+            return None
+        return Delivery(**{name: row[name] for name in Delivery.__struct_fields__})
+
+    async def put_off(self, due: Due, again_after: timedelta, given_up_after: timedelta) -> None:
+        """Leave a callback that nobody has taken for later; one that is too old has failed."""
+        await self._pool.execute(
+            sql("put_off_delivery"), due.id, due.tries, again_after, given_up_after
+        )
 
     async def record_try(
         self,
         delivery: Delivery,
-        status: Literal["PENDING", "DELIVERED", "FAILED"],
+        status: Outcome,
         *,
         answered: int | None,
         error: str | None,

@@ -7,12 +7,11 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 from aiohttp import web
 
-from service.callbacks import Sender, send_safely
+from service.callbacks import CallbackThread
 from service.dispatch import CALLBACK, RENDER, Dispatcher, Queue, Reconciler, Worker, connect
 from service.http import METRICS, observe, probes
 from service.ids import new_process_id
@@ -52,13 +51,13 @@ class Running:
     """A worker at work; its loops end only when it is closed, or by an error."""
 
     renderer: Worker
-    caller: Worker
+    callbacks: CallbackThread
     readiness: probes.Readiness
     loops: Sequence["asyncio.Task[None]"]
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more; let what runs finish for so long, then give it back."""
-        await asyncio.gather(self.renderer.drain(seconds), self.caller.drain(min(2, seconds)))
+        await asyncio.gather(self.renderer.drain(seconds), self.callbacks.drain(min(2, seconds)))
 
 
 @asynccontextmanager
@@ -98,24 +97,19 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
             settings=settings,
             metrics=metrics,
         )
-        sender = Sender(store, settings, metrics)
-        stack.push_async_callback(sender.close)
+        sending = CallbackThread(settings, metrics)
         renderer = Worker(
             redis, RENDER, processor.work,
             slots=AHEAD * sandbox.slots, poll_seconds=settings.poll_seconds,
         )  # fmt: skip
-        caller = Worker(
-            redis, CALLBACK, partial(send_safely, sender),
-            slots=settings.callback_concurrency, poll_seconds=settings.poll_seconds,
-        )  # fmt: skip
         reconciler = Reconciler(store, renders, callbacks, settings, metrics)
         await stack.enter_async_context(_serve_probes(settings, metrics, readiness))
-        loops = [renderer.main(), caller.main(), reconciler.run(), heartbeat.run()]
+        loops = [renderer.main(), sending.run(), reconciler.run(), heartbeat.run()]
         tasks = [asyncio.create_task(loop) for loop in loops]
         for task in tasks:
             stack.push_async_callback(stop, task)
         log.info("working", name=name, slots=sandbox.slots, protections=sorted(sandbox.protections))
-        yield Running(renderer, caller, readiness, tasks)
+        yield Running(renderer, sending, readiness, tasks)
 
 
 @asynccontextmanager

@@ -2,15 +2,29 @@
 INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent, due_at)
 VALUES ($1, $2, $3, $4, $5, $6, now() + $7::interval);
 
+-- name: find_delivery
+SELECT processes.service_id, deliveries.url
+FROM deliveries JOIN processes ON processes.id = deliveries.process_id
+WHERE deliveries.id = $1 AND deliveries.tries = $2 AND deliveries.status = 'PENDING';
+
 -- name: claim_delivery
--- Taken for as long as one try may last; a sender that dies leaves it due again.
-UPDATE deliveries SET tries = tries + 1, due_at = now() + $2::interval, updated_at = now()
+-- Taken for as long as one try may last; a sender that dies leaves it due again, up to $4 tries.
+UPDATE deliveries
+SET tries = CASE WHEN tries < $4 THEN tries + 1 ELSE tries END,
+    status = CASE WHEN tries < $4 THEN 'PENDING' ELSE 'FAILED' END,
+    due_at = now() + $2::interval, updated_at = now()
 FROM processes, services
 WHERE deliveries.id = $1 AND deliveries.tries = $3 AND deliveries.status = 'PENDING'
   AND processes.id = deliveries.process_id AND services.id = processes.service_id
-RETURNING deliveries.id, deliveries.url, deliveries.body, deliveries.traceparent,
-    deliveries.tries, services.webhook_secrets,
+RETURNING deliveries.id, deliveries.status, deliveries.url, deliveries.body,
+    deliveries.traceparent, deliveries.tries, services.webhook_secrets,
     extract(epoch FROM now() - deliveries.created_at)::float8 AS age;
+
+-- name: put_off_delivery
+UPDATE deliveries
+SET status = CASE WHEN created_at < now() - $4::interval THEN 'FAILED' ELSE 'PENDING' END,
+    due_at = now() + $3::interval, updated_at = now()
+WHERE id = $1 AND tries = $2 AND status = 'PENDING';
 
 -- name: record_try
 UPDATE deliveries

@@ -220,6 +220,33 @@ async def test_a_callback_that_cannot_be(api: Api, tenant: Tenant, url: str) -> 
 
 
 @pytest.mark.usefixtures("accepting")
+async def test_a_callback_that_can_never_be_sent_is_known_at_intake(
+    settings: Settings, tenant: Tenant
+) -> None:
+    strict = msgspec.structs.replace(
+        settings, callback_private_networks=False, callback_ports="80,443"
+    )
+    undeliverable = {
+        "http://shop.example:8080/": "callbacks may not go to port 8080",
+        **dict.fromkeys(
+            ["http://10.1.2.3/", "https://[::1]/", "http://127.1/", "http://2130706433/",
+             "http://[::ffff:169.254.169.254]/", "http://168.63.129.16/", "http://localhost/",
+             "http://１２７.0.0.1/", "http://x.localhost./"],
+            "callbacks may not go to private networks",
+        ),
+        "http://a..b/": "expected a host name",
+    }  # fmt: skip
+    async with serving(strict) as api:
+        for url, words in undeliverable.items():
+            answer = await api.post(tenant, tenant.body(callback=url))
+            assert told(answer)[:2] == ("invalid_request", "callback"), url
+            assert answer.status == 400
+            assert answer.words["message"] == f"callback: {words}"
+        for url in ("https://8.8.8.8/", "http://not-looked-up.invalid/", "https://a.example:443/"):
+            await api.create(tenant, tenant.body(callback=url))
+
+
+@pytest.mark.usefixtures("accepting")
 async def test_a_callback_that_can(api: Api, tenant: Tenant) -> None:
     for url in ("https://example.com", "http://127.0.0.1:8080/a?b=c&d", "https://ü.example/x"):
         await api.create(tenant, tenant.body(callback=url))

@@ -9,40 +9,13 @@ import msgspec
 import pytest
 
 from service.callbacks import Sender
-from service.callbacks.address_guard import guard, is_public
+from service.callbacks.address_guard import AddressGuard, AddressRefused
 from service.dispatch import Dispatch
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Store
 from tests.service.harness.receiver import canary, due, receiving
 from tests.service.harness.tenants import Tenant
-
-PUBLIC = [
-    "8.8.8.8", "1.1.1.1", "93.184.216.34", "172.15.255.255", "172.32.0.1", "11.0.0.1",
-    "2606:4700:4700::1111", "2a00:1450:4001::1", "::ffff:8.8.8.8", "64:ff9b::808:808",
-    "2002:808:808::1",
-]  # fmt: skip
-
-PRIVATE = [
-    "127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1",
-    "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.0.1", "192.0.2.1",
-    "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.250", "240.0.0.1",
-    "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-    "::ffff:169.254.169.254", "::127.0.0.1", "::8.8.8.8", "64:ff9b::7f00:1", "64:ff9b::a00:1",
-    "64:ff9b:1::808:808", "2002:7f00:1::1", "2002:a9fe:a9fe::1", "fe80::1", "fe80::1%eth0",
-    "fec0::1", "fc00::1", "fd00:ec2::254", "ff02::1", "ff0e::1", "2001:db8::1",
-    "2001:0:4136:e378:8000:63bf:3fff:fdd2", "100::1", "5f00::1",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("address", PUBLIC)
-def test_addresses_on_the_internet(address: str) -> None:
-    assert is_public(address)
-
-
-@pytest.mark.parametrize("address", PRIVATE)
-def test_addresses_that_are_nobodys_business(address: str) -> None:
-    assert not is_public(address)
 
 
 @pytest.fixture
@@ -57,7 +30,7 @@ def strict(settings: Settings) -> Settings:
 async def sender(shared_store: Store, strict: Settings) -> AsyncIterator[Sender]:
     made = Sender(shared_store, strict, Metrics(version="x", libvips="x"))
     yield made
-    await made.close()
+    made.close()
 
 
 async def error_of(store: Store, sender: Sender, tenant: Tenant, url: str) -> str:
@@ -128,7 +101,7 @@ async def test_a_proxy_variable_is_no_way_around(
             monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
         lax = Sender(shared_store, settings, Metrics(version="x", libvips="x"))
         words = await error_of(shared_store, lax, tenant, "http://no-such-host.invalid/")
-        await lax.close()
+        lax.close()
         assert words == "the receiver's name does not resolve"
         assert connections == []
 
@@ -145,7 +118,7 @@ async def test_a_redirect_to_this_machine_leads_nowhere(
             assert words == "the receiver answered 302"
             assert connections == []
     finally:
-        await lax.close()
+        lax.close()
 
 
 @pytest.mark.parametrize(
@@ -154,13 +127,12 @@ async def test_a_redirect_to_this_machine_leads_nowhere(
      ("8443", 8443, True), ("8443", 443, False), ("*", 6379, True)],
 )  # fmt: skip
 def test_only_listed_ports(strict: Settings, ports: str, port: int, allowed: bool) -> None:
-    open_socket = guard(msgspec.structs.replace(strict, callback_ports=ports))
-    address = (2, 1, 6, "", ("8.8.8.8", port))
+    guard = AddressGuard(msgspec.structs.replace(strict, callback_ports=ports))
     if allowed:
-        open_socket(address).close()
+        guard.check_port(port)
     else:
-        with pytest.raises(OSError, match=f"port {port}"):
-            open_socket(address)
+        with pytest.raises(AddressRefused, match=f"port {port}"):
+            guard.check_port(port)
 
 
 async def test_the_port_is_told_to_the_client(
@@ -172,7 +144,7 @@ async def test_the_port_is_told_to_the_client(
         words = await error_of(shared_store, careful, tenant, receiver.url)
         assert words.startswith("callbacks may not go to port ")
         assert receiver.received == []
-    await careful.close()
+    careful.close()
 
 
 async def _endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -217,7 +189,7 @@ async def test_a_success_is_one_whatever_follows_its_headers(
         assert time.monotonic() - began < 5
         query = "SELECT status FROM deliveries WHERE id = $1"
         assert await shared_store.pool.fetchval(query, delivery) == "DELIVERED"
-    await sender.close()
+    sender.close()
 
 
 async def test_a_receiver_that_speaks_no_http(
@@ -232,5 +204,5 @@ async def test_a_receiver_that_speaks_no_http(
     async with server:
         port = server.sockets[0].getsockname()[1]
         words = await error_of(shared_store, sender, tenant, f"http://127.0.0.1:{port}/")
-    assert words == "the receiver broke off"
-    await sender.close()
+    assert words == "the receiver's answer is not HTTP"
+    sender.close()

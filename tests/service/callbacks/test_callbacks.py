@@ -1,6 +1,7 @@
 """Callbacks: signed, tried again, given up, and told from one another."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from service.callbacks import Sender, send_safely
-from service.callbacks.back_off import SCHEDULE, back_off
+from service.callbacks.back_off import MAX_TRIES, SCHEDULE, back_off, retry_after
 from service.dispatch import Dispatch
 from service.ids import new_webhook_secret
 from service.metrics import Metrics
@@ -23,6 +26,11 @@ from tests.service.harness.receiver import Receiver, due, receiving
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import done_by, until, working
 
+ABSURD_DATES = [
+    "Fri, 31 Dec 99999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Mon, 01 Jan 0001 00:00:00 +2359", "Mon, 99 Foo 2030 99:99:99 +9999", "Mon, 01 Jan 2030",
+    "Mon, 01 Jan 1970 00:00:00 +99999999999999", "1 Jan 0000 0:0:0", ",", "0" * 5000 + "x",
+]  # fmt: skip
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 SECOND = timedelta(seconds=1)
 
@@ -60,7 +68,7 @@ class Post:
 async def post(shared_store: Store, settings: Settings) -> AsyncIterator[Post]:
     made = Post(shared_store, msgspec.structs.replace(settings, callback_seconds=0.3))
     yield made
-    await made.sender.close()
+    made.sender.close()
 
 
 @pytest.fixture
@@ -197,7 +205,10 @@ def test_the_jitter_stays_in_its_bounds_and_uses_them() -> None:
         ("in a while", 4, 5.6),
         ("-5", 4, 5.6),
         ("1.5", 4, 5.6),
+        ("²", 4, 5.6),
         ("", 4, 5.6),
+        *((date, 4, 5.6) for date in ABSURD_DATES if "9999" not in date),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_300, 86_400),
     ],
 )
 async def test_retry_after_is_honoured_within_reason(
@@ -221,6 +232,50 @@ async def test_retry_after_may_be_a_date(
     delivery = await due(shared_store, tenant, receiver.url)
     await post.send(delivery)
     assert least <= (await post.row(delivery))["due_in"] <= most
+
+
+@pytest.mark.parametrize("came", ["120", *ABSURD_DATES])
+async def test_retry_after_means_nothing_on_a_success(
+    post: Post, shared_store: Store, tenant: Tenant, receiver: Receiver, came: str
+) -> None:
+    receiver.headers = {"Retry-After": came}
+    delivery = await due(shared_store, tenant, receiver.url)
+    await post.send(delivery)
+    assert await post.outcome(delivery) == ("DELIVERED", 1, 200, None)
+
+
+@given(st.text())
+def test_no_retry_after_is_an_error(came: str) -> None:
+    assert 0 <= retry_after(came) < math.inf
+
+
+async def test_tries_that_were_never_recorded_count_too(
+    post: Post, shared_store: Store, tenant: Tenant, receiver: Receiver
+) -> None:
+    """A sender that dies each time after it has sent does not go on for ever."""
+    delivery = await due(shared_store, tenant, receiver.url)
+    for tries in range(MAX_TRIES):
+        claimed = await shared_store.deliveries.claim(
+            Due(id=delivery, tries=tries), SECOND, MAX_TRIES
+        )
+        assert claimed is not None
+        assert claimed.tries == tries + 1
+    await post.send(delivery, MAX_TRIES)
+    assert (await post.outcome(delivery))[:2] == ("FAILED", MAX_TRIES)
+    assert receiver.received == []
+
+
+async def test_what_nobody_takes_for_days_is_given_up(
+    post: Post, shared_store: Store, tenant: Tenant, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    old, new = [await due(shared_store, tenant, receiver.url) for _ in range(2)]
+    days = "UPDATE deliveries SET created_at = now() - interval '5 days' WHERE id = $1"
+    await shared_store.pool.execute(days, old)
+    await post.send(old)
+    await post.send(new)
+    assert (await post.outcome(old))[:2] == ("FAILED", 1)
+    assert (await post.outcome(new))[:2] == ("PENDING", 1)
 
 
 async def test_gone_means_never_again(
@@ -303,7 +358,7 @@ async def test_a_late_record_of_an_earlier_try_changes_nothing(
     post: Post, shared_store: Store, tenant: Tenant, receiver: Receiver
 ) -> None:
     name = await due(shared_store, tenant, receiver.url)
-    stale = await shared_store.deliveries.claim(Due(id=name, tries=0), SECOND)
+    stale = await shared_store.deliveries.claim(Due(id=name, tries=0), SECOND, 10)
     assert stale is not None
     await post.send(name, 1)
     await shared_store.deliveries.record_try(stale, "FAILED", answered=500, error="late")

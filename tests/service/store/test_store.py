@@ -171,7 +171,7 @@ async def test_the_end_of_a_process_and_its_delivery_are_one_transaction(
     assert (await shown(store, tenant, claim.id)).status == "PROCESSING"
     settled = await store.leases.settle(claim, deliver, SOON)
     assert settled.delivery is not None
-    delivery = await store.deliveries.claim(Due(id=settled.delivery.id, tries=0), SOON)
+    delivery = await store.deliveries.claim(Due(id=settled.delivery.id, tries=0), SOON, 10)
     assert delivery is not None
     assert (delivery.body, delivery.tries) == (b"FAILED", 1)
     assert delivery.webhook_secrets == [tenant.webhook_secret]

@@ -1,0 +1,96 @@
+"""Who may send next: slots are lent to the services in turn, and nobody has them all."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from msgspec import Struct
+
+from service.settings import Settings
+
+
+class Lane(Struct, frozen=True):
+    """One receiver, as a host and port, of one service: it may fail for this service alone."""
+
+    service_id: int
+    receiver: str
+
+
+class TooManyWaiting(Exception):
+    """So many callbacks of this service wait here that further ones should come back later."""
+
+
+class FairShare:
+    """Lends slots; who waits has its turn after every other service that waits.
+
+    One receiver that hangs fills the slots of its own lane; the rest of its service, and all
+    other services, go on in theirs.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._free = settings.callback_concurrency
+        self._per_service = settings.callback_service_concurrency
+        self._per_lane = settings.callback_receiver_concurrency
+        self._max_waiting = settings.callback_waiting
+        self._busy: Counter[int | Lane] = Counter()
+        self._waiting: dict[int, deque[tuple[Lane, asyncio.Future[None]]]] = {}
+
+    @asynccontextmanager
+    async def slot(self, lane: Lane) -> AsyncIterator[None]:
+        """Hold a slot, once it is this lane's turn; raises TooManyWaiting instead of waiting."""
+        await self._turn(lane)
+        try:
+            yield
+        finally:
+            self._give_back(lane)
+
+    async def _turn(self, lane: Lane) -> None:
+        queue = self._waiting.setdefault(lane.service_id, deque())
+        if len(queue) >= self._max_waiting:
+            raise TooManyWaiting
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append((lane, granted))
+        self._hand_out()
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if not granted.cancelled():
+                self._give_back(lane)
+            raise
+
+    def _give_back(self, lane: Lane) -> None:
+        self._free += 1
+        self._busy.subtract([lane, lane.service_id])
+        self._busy = +self._busy
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Lend free slots, one to each service that can use it, until none can."""
+        lent = True
+        while lent and self._free:
+            lent = False
+            for service_id in list(self._waiting):
+                if self._free and self._lend_to(service_id):
+                    lent = True
+
+    def _lend_to(self, service_id: int) -> bool:
+        queue = self._waiting.pop(service_id)
+        lent = False
+        for _ in range(len(queue)):
+            lane, granted = queue.popleft()
+            if granted.done():  # cancelled while it waited
+                continue
+            if not lent and self._has_room(lane):
+                self._free -= 1
+                self._busy.update([lane, service_id])
+                granted.set_result(None)
+                lent = True
+            else:
+                queue.append((lane, granted))
+        if queue:
+            self._waiting[service_id] = queue  # behind the others, whose turn is next
+        return lent
+
+    def _has_room(self, lane: Lane) -> bool:
+        return self._busy[lane] < self._per_lane and self._busy[lane.service_id] < self._per_service

@@ -1,0 +1,83 @@
+"""Callbacks have a thread of their own, so that no receiver can hold up rendering.
+
+It has its own event loop, its own connections to Postgres and Redis, and its own limits.
+"""
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+from service.callbacks.sender import Sender, send_safely
+from service.dispatch import CALLBACK, Worker, connect
+from service.metrics import Metrics
+from service.settings import Settings
+from service.store import open_store
+from service.tasks import stop
+
+IN_HAND = 20  # callbacks in hand for each that is being sent; those that wait hold no connection
+END_SECONDS = 5.0
+
+
+class CallbackThread:
+    """Sends callbacks from when it is run until it is drained."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._drain: Future[float] = Future()
+        self._ended: Future[None] = Future()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(self) -> None:
+        """Send until drained or cancelled; raises what ended the thread otherwise."""
+        self._drain, self._ended = Future(), Future()
+        threading.Thread(target=self._main, name="callbacks", daemon=True).start()
+        try:
+            await asyncio.shield(asyncio.wrap_future(self._ended))
+        except asyncio.CancelledError:
+            await self.drain(0)
+            raise
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more, let what is being sent finish for so long, and end."""
+        if not self._drain.done():
+            self._drain.set_result(seconds)
+        ended = asyncio.wrap_future(self._ended)
+        await asyncio.wait([ended], timeout=seconds + END_SECONDS)
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except BaseException as error:
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(None)
+
+    async def _work(self) -> None:
+        settings = self._settings
+        self.loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(
+                open_store(
+                    settings.database_url,
+                    size=settings.callback_database_pool,
+                    seconds=settings.database_seconds,
+                )
+            )
+            redis = connect(settings.redis_url)
+            stack.push_async_callback(redis.aclose)
+            sender = Sender(store, settings, self._metrics)
+            stack.callback(sender.close)
+            worker = Worker(
+                redis, CALLBACK, partial(send_safely, sender),
+                slots=IN_HAND * settings.callback_concurrency, poll_seconds=settings.poll_seconds,
+            )  # fmt: skip
+            taking = asyncio.create_task(worker.main())
+            stack.push_async_callback(stop, taking)
+            draining = asyncio.wrap_future(self._drain)
+            either: list[asyncio.Future[Any]] = [taking, draining]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await worker.drain(draining.result() if draining.done() else 0)

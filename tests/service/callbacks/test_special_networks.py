@@ -1,0 +1,90 @@
+"""Which addresses are out on the internet: the IANA's registries, row by row."""
+
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
+
+import pytest
+
+from service.callbacks.address_guard import is_public
+from service.callbacks.special_networks import (
+    FURTHER,
+    IPV4,
+    IPV4_MAPPED,
+    IPV6,
+    NAT64,
+    SIX_TO_FOUR,
+)
+
+PUBLIC = [
+    "8.8.8.8", "1.1.1.1", "93.184.216.34", "172.15.255.255", "172.32.0.1", "11.0.0.1",
+    "2606:4700:4700::1111", "2a00:1450:4001::1", "::ffff:8.8.8.8", "64:ff9b::808:808",
+    "2002:808:808::1",
+]  # fmt: skip
+
+PRIVATE = [
+    "127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1",
+    "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.0.1", "192.0.2.1",
+    "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.250", "240.0.0.1",
+    "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+    "::ffff:169.254.169.254", "::127.0.0.1", "::8.8.8.8", "64:ff9b::7f00:1", "64:ff9b::a00:1",
+    "64:ff9b:1::808:808", "2002:7f00:1::1", "2002:a9fe:a9fe::1", "fe80::1", "fe80::1%eth0",
+    "fec0::1", "fc00::1", "fd00:ec2::254", "ff02::1", "ff0e::1", "2001:db8::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2", "100::1", "5f00::1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_addresses_on_the_internet(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_addresses_that_are_nobodys_business(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(("network", "name"), [*IPV4, *IPV6, *FURTHER])
+def test_every_row_of_the_registries_is_refused_from_its_first_address_to_its_last(
+    network: str, name: str
+) -> None:
+    inside = ip_network(network)
+    assert not is_public(str(inside[0])), name
+    assert not is_public(str(inside[-1])), name
+    assert not is_public(str(inside[inside.num_addresses // 2])), name
+
+
+@pytest.mark.parametrize("network", [row[0] for row in IPV4 if row[0] != "240.0.0.0/4"])
+def test_what_lies_beside_a_row_is_the_internets(network: str) -> None:
+    """Unless another row has it: the tables refuse no more than they say."""
+    rows = [ip_network(text) for text, _ in [*IPV4, *FURTHER] if ":" not in text]
+    inside = ip_network(network)
+    for beside in (int(inside[0]) - 1, int(inside[-1]) + 1):
+        if 0 <= beside < 2**32:
+            address = ip_address(beside)
+            assert is_public(str(address)) != any(address in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    "inner", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.0.0.192", "168.63.129.16",
+              "100.100.100.200", "192.0.0.9"],
+)  # fmt: skip
+def test_an_ipv4_address_gains_nothing_by_what_it_is_wrapped_in(inner: str) -> None:
+    four = int(ip_address(inner))
+    wrapped = {
+        "mapped": 0xFFFF << 32 | four,
+        "compatible": four,
+        "6to4": 0x2002 << 112 | four << 80 | 1,
+        "NAT64": 0x64FF9B << 96 | four,
+        "local NAT64": 0x64FF9B0001 << 80 | four,
+        "Teredo": 0x20010000 << 96 | (four ^ 0xFFFFFFFF),
+        "ISATAP": 0x2A00 << 112 | 0x5EFE << 32 | four,
+    }
+    for how, number in wrapped.items():
+        assert not is_public(str(IPv6Address(number))), how
+
+
+@pytest.mark.parametrize(("network", "bits"), [(IPV4_MAPPED, 0), (NAT64, 0), (SIX_TO_FOUR, 80)])
+def test_a_public_address_stays_public_where_the_registry_has_a_place_for_it(
+    network: IPv6Network, bits: int
+) -> None:
+    public = int(ip_address("8.8.8.8")) << bits | int(network[0])
+    assert is_public(str(IPv6Address(public)))
