@@ -83,9 +83,9 @@ def line(x: float, y: float, to_x: float, to_y: float) -> str:
     return f'<path class="axis" d="M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}"/>'
 
 
-def text(x: float, y: float, words: str, anchor: str = "start") -> str:
-    """Write words at a point."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
+def text(x: float, y: float, label: str, anchor: str = "start") -> str:
+    """Write a label at a point."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(label)}</text>'
 
 
 def page(width: float, height: float, parts: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Contenders as child processes: found, started, asked, ended."""
+"""Contenders as child processes: found, started, used, ended."""
 
 import json
 import os
@@ -53,7 +53,7 @@ class Absent(Exception):
 
 
 class Ended(Exception):
-    """A contender that broke off."""
+    """A contender that exited unexpectedly."""
 
 
 class Child:
@@ -91,14 +91,14 @@ class Child:
 
     def run(self, workload: Workload, sources: Path, folder: Path, reference: Path) -> Answer:
         """Have a workload done once; gives what the contender measured of itself."""
-        asked = {
+        request = {
             "source": str(sources / workload.source),
             "jobs": workload.jobs,
             "folder": str(folder),
             "reference": str(reference),
         }
         assert self._process.stdin is not None  # noqa: S101
-        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return self._answer()
 

@@ -10,9 +10,9 @@ SAME = 99.0  # dB; what equal images get, and the most that any get
 
 
 def psnr(one: Path, other: Path) -> float:
-    """Give the peak signal-to-noise ratio in dB, of images laid on white.
+    """Give the peak signal-to-noise ratio in dB, of images flattened onto white.
 
-    Where sizes differ by a pixel or two, which rivals round otherwise, the common middle is
+    Where sizes differ by a pixel or two, which rivals round differently, the common middle is
     compared.
     """
     a, b = _on_white(one), _on_white(other)

@@ -1,4 +1,4 @@
-"""What the engine is to reach, as multiples of the limit's CPU time and beside its rivals."""
+"""The goals of the engine, as multiples of the limit's CPU time and beside its rivals."""
 
 from typing import Any, NamedTuple
 
@@ -17,11 +17,11 @@ class Goal(NamedTuple):
     name: str
     wanted: str
     measured: str
-    held: bool
+    met: bool
 
 
 def judge(results: Results) -> list[Goal]:
-    """Hold a run to the goals that it has figures for."""
+    """Judge a run by the goals that it has figures for."""
     workloads = results["workloads"]
     goals: list[Goal] = []
     for name, measured in workloads.items():
@@ -38,7 +38,7 @@ def at_most(name: str, wanted: float, measured: float) -> Goal:
 
 
 def at_least(name: str, wanted: float, measured: float, unit: str = "") -> Goal:
-    """Judge what should be great."""
+    """Judge what should be large."""
     return Goal(name, f"≥ {wanted:g}{unit}", f"{measured:.2f}{unit}", measured >= wanted)
 
 

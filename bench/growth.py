@@ -24,7 +24,7 @@ DOUBLINGS = (1, 2, 4, 8, 16, 32, 64)
 MEGAPIXELS = {1: (1200, 833), 3: (2000, 1500), 12: (4000, 3000), 48: (8000, 6000),
               108: (12000, 9000), 200: (16320, 12240)}  # fmt: skip
 ROUNDS = 3
-ENOUGH = 2.0  # seconds; whoever has taken as long is not asked again
+ENOUGH = 2.0  # seconds after which a contender is not measured again
 
 Chain = list[dict[str, Any]]
 LINKS: Chain = [
@@ -68,7 +68,7 @@ def _job(index: int, steps: Chain) -> dict[str, Any]:
 
 
 def measure(cases: Mapping[int, Workload]) -> dict[str, dict[int, dict[str, float]]]:
-    """Have every contender do every case in turn; gives CPU time and memory."""
+    """Have every contender do every case, interleaved; gives CPU time and memory."""
     measured: dict[str, dict[int, dict[str, float]]] = {}
     for size, workload in cases.items():
         say(f"growth: {size}")
@@ -86,10 +86,10 @@ def measure(cases: Mapping[int, Workload]) -> dict[str, dict[int, dict[str, floa
                     if sum(answer["wall"] for answer in answers[key]) > ENOUGH:
                         continue
                     answers[key].append(child.run(workload, sources.SOURCES, folder, folder))
-        for key, told in answers.items():
+        for key, measurements in answers.items():
             measured.setdefault(key, {})[size] = {
-                "cpu_ms": statistics.median(answer["cpu"] for answer in told) * 1000,
-                "peak_rss_mb": told[-1]["rss_mb"],
+                "cpu_ms": statistics.median(answer["cpu"] for answer in measurements) * 1000,
+                "peak_rss_mb": measurements[-1]["rss_mb"],
             }
     return measured
 

@@ -1,7 +1,7 @@
-"""Holds the engine to what it has reached: `make bench-guard`, part of `make test`.
+"""Guards the engine against regressions: `make bench-guard`, part of `make test`.
 
 Counts, not seconds: how often each workload decodes its source, how many pixels, how many
-libvips operations it builds, and the most memory that libvips held at once. A worse figure
+libvips operations it builds, and the peak of libvips' memory. A worse figure
 than in `bench/guard.json` fails; a better one asks to be committed.
 
     python -m bench.guard             compare
@@ -34,13 +34,13 @@ UNITS = {
 SLACK = {"peak_memory": 0.03}
 
 Counts = dict[str, int]
-Kept = Mapping[str, Counts]
+Baseline = Mapping[str, Counts]
 
 
 def count(name: str) -> Counts:
     """Do a workload in this process and count; its peak counts from the process's start."""
     workload = workloads.load()[name]
-    jobs = [parse(json.dumps(words).encode(), Job) for words in workload.jobs]
+    jobs = [parse(json.dumps(job).encode(), Job) for job in workload.jobs]
     inputs = {key: Source.from_path(sources.SOURCES / key) for key in input_keys(jobs)}
     source = Source.from_path(sources.SOURCES / workload.source)
     stats = Stats()
@@ -56,7 +56,7 @@ def count(name: str) -> Counts:
 
 
 def peak_memory() -> int:
-    """Give the most bytes that libvips held at once, since this process began."""
+    """Give the peak of libvips' memory in bytes, since this process began."""
     highwater = ctypes.CDLL(_libvips.__file__).vips_tracked_get_mem_highwater
     highwater.restype = ctypes.c_size_t
     return int(highwater())
@@ -67,27 +67,27 @@ def count_all() -> dict[str, Counts]:
     sources.make()
     names = list(workloads.load())
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        return dict(zip(names, threads.map(_count_apart, names), strict=True))
+        return dict(zip(names, threads.map(_count_in_process, names), strict=True))
 
 
-def _count_apart(name: str) -> Counts:
-    words = [sys.executable, "-m", "bench.guard", "--count", name]
+def _count_in_process(name: str) -> Counts:
+    command = [sys.executable, "-m", "bench.guard", "--count", name]
     environment = os.environ | {"VIPS_CONCURRENCY": "1"}
     done = subprocess.run(
-        words, check=True, stdout=subprocess.PIPE, env=environment, cwd=sources.ROOT
+        command, check=True, stdout=subprocess.PIPE, env=environment, cwd=sources.ROOT
     )
     counts: Counts = json.loads(done.stdout)
     return counts
 
 
-def kept() -> Kept:
-    """Read what was reached; nothing where nothing is written down."""
-    reached: Kept = json.loads(FILE.read_text()) if FILE.exists() else {}
+def baseline() -> Baseline:
+    """Read the figures of `guard.json`; none if there is no such file."""
+    reached: Baseline = json.loads(FILE.read_text()) if FILE.exists() else {}
     return reached
 
 
-def differences(reached: Kept, found: Kept) -> tuple[list[str], list[str]]:
-    """Tell what is worse than what was reached, and what is better."""
+def differences(reached: Baseline, found: Baseline) -> tuple[list[str], list[str]]:
+    """List what is worse than the baseline, and what is better."""
     worse, better = [], []
     for name, key, before, now in _pairs(reached, found):
         slack = before * SLACK.get(key, 0)
@@ -99,7 +99,7 @@ def differences(reached: Kept, found: Kept) -> tuple[list[str], list[str]]:
     return worse, better
 
 
-def _pairs(reached: Kept, found: Kept) -> Iterator[tuple[str, str, int, int]]:
+def _pairs(reached: Baseline, found: Baseline) -> Iterator[tuple[str, str, int, int]]:
     for name, counts in found.items():
         for key, now in counts.items():
             yield name, key, reached.get(name, {}).get(key, 0), now
@@ -107,19 +107,19 @@ def _pairs(reached: Kept, found: Kept) -> Iterator[tuple[str, str, int, int]]:
 
 def main() -> None:
     """Compare, or write down."""
-    words = argparse.ArgumentParser(prog="bench.guard")
-    words.add_argument("--update", action="store_true", help="write down what is")
-    words.add_argument("--count", metavar="WORKLOAD", help="count one here, and print it")
-    asked = words.parse_args()
-    if asked.count:
-        show(json.dumps(count(asked.count)))
+    parser = argparse.ArgumentParser(prog="bench.guard")
+    parser.add_argument("--update", action="store_true", help="write down what is")
+    parser.add_argument("--count", metavar="WORKLOAD", help="count one here, and print it")
+    arguments = parser.parse_args()
+    if arguments.count:
+        show(json.dumps(count(arguments.count)))
         return
     found = count_all()
-    worse, better = differences(kept(), found)
+    worse, better = differences(baseline(), found)
     for title, lines in (("worse", worse), ("better", better)):
         for line in lines:
             show(f"{title}  {line}")
-    if asked.update:
+    if arguments.update:
         FILE.write_text(json.dumps(found, indent=1) + "\n")
     elif worse:
         show("The engine does more than it did. If it must: python -m bench.guard --update")
@@ -128,9 +128,9 @@ def main() -> None:
         show("The engine does less than it did. Please commit: python -m bench.guard --update")
 
 
-def show(words: str) -> None:
+def show(text: str) -> None:
     """Print a result."""
-    print(words)  # noqa: T201
+    print(text)  # noqa: T201
 
 
 if __name__ == "__main__":

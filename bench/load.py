@@ -1,4 +1,4 @@
-"""A small load generator: one request, sent again and again over kept connections.
+"""A small load generator: one request, sent again and again over persistent connections.
 
     python -m bench.load PORT SECONDS CONNECTIONS < request
 
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 
 class Connection(asyncio.Protocol):
-    """One kept connection: sends, waits for the whole answer, sends again."""
+    """One persistent connection: sends, waits for the whole answer, sends again."""
 
     def __init__(self, request: bytes, until: float, latencies: list[float]) -> None:
         self._request = request

@@ -23,8 +23,8 @@ MARKED = re.compile(r"(<!-- bench:begin -->\n).*?(<!-- bench:end -->)", re.DOTAL
 
 def readme(results: Results) -> str:
     """Write what the README shows: CPU time beside the rivals that one would choose from."""
-    kept = {key: words for key, words in results["contenders"].items() if key in README_CONTENDERS}
-    rows = tables.matrix({**results, "contenders": kept}, tables.cpu, "CPU time × limit")
+    shown = {key: about for key, about in results["contenders"].items() if key in README_CONTENDERS}
+    rows = tables.matrix({**results, "contenders": shown}, tables.cpu, "CPU time × limit")
     return f"{tables.as_markdown(rows)}\n\n{machine(results)}\n"
 
 
@@ -55,19 +55,19 @@ def machine(results: Results) -> str:
     return (
         f"Measured {results['measured_at'][:10]} on one core of {on['cores']} ({on['cpu']}, "
         f"{on['memory_gb']} GB, {on['system']}, Python {on['python']}), "
-        f"medians of {results['rounds']} rounds in turn."
+        f"medians of {results['rounds']} interleaved rounds."
     )
 
 
 def filled(name: str, results: Results) -> str:
-    """Give a page of the repository with its part written anew."""
+    """Give a page of the repository with its part regenerated."""
     text = (ROOT / name).read_text(encoding="utf-8")
     part = WRITERS[PAGES[name]](results)
     return MARKED.sub(lambda found: f"{found[1]}\n{part}\n{found[2]}", text)
 
 
 def main() -> None:
-    """Publish what was measured last; refuses a run that left workloads out."""
+    """Publish the last run; rejects one that left workloads out."""
     latest = json.loads((RESULTS / "latest.json").read_text(encoding="utf-8"))
     if left_out := workloads.load().keys() - latest["workloads"].keys():
         sys.exit(f"expected a run of every workload, {', '.join(sorted(left_out))} left out")

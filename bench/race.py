@@ -1,4 +1,4 @@
-"""One workload: every contender does it in turn, round by round, in one run.
+"""One workload: all contenders, interleaved round by round, in one run.
 
 Machines are noisy, so a figure means something only beside the others of the same run:
 A B C … A B C …, the median of each, divided by the limit's.
@@ -14,7 +14,7 @@ from bench.children import LIMIT, PLAIN, Absent, Answer, Child, Contender, Ended
 from bench.compare import psnr
 from bench.workloads import Workload
 
-SLOW = 2.0  # seconds of CPU; whoever takes longer is measured once
+SLOW = 2.0  # seconds of CPU; a contender that takes longer is measured once
 VERY_SLOW = 10.0  # so slow that the reference, written as PNG, is as good a measure
 COUNTS = ("decode_passes", "pixels_decoded", "vips_operations")
 
@@ -36,7 +36,7 @@ class Race:
         self.reference = folder / "reference"
 
     def run(self, contenders: Mapping[str, Contender], rounds: int, say: Say) -> None:
-        """Start, warm up, measure in turn, compare."""
+        """Start, warm up, measure, compare."""
         say(f"{self.name}: the reference")
         with Child(contenders[PLAIN]) as plain:
             made = self._make_reference(plain)
@@ -52,7 +52,7 @@ class Race:
                     self.missing[key] = f"absent: {how}"
             for index in range(rounds + 1):
                 say(f"{self.name}: {f'round {index} of {rounds}' if index else 'warming up'}")
-                self._take_turns(first=index == 0)
+                self._run_round(first=index == 0)
             for key in self.children:
                 self._make_lossless(key)
 
@@ -81,7 +81,7 @@ class Race:
         images = self.workload.as_lossless()
         return plain.run(images, self.sources, self.reference, self.reference)
 
-    def _take_turns(self, *, first: bool) -> None:
+    def _run_round(self, *, first: bool) -> None:
         for key, child in list(self.children.items()):
             try:
                 answer = child.run(self.workload, self.sources, self.folder / key, self.reference)

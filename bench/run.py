@@ -21,14 +21,14 @@ RESULTS = Path(__file__).parent / "results"
 ALWAYS = (LIMIT, DARKROOM, PLAIN)  # what the others are measured against
 
 
-def say(words: str) -> None:
-    """Show how far it is."""
-    print(words, file=sys.stderr, flush=True)  # noqa: T201
+def say(text: str) -> None:
+    """Show progress."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def show(words: str = "") -> None:
+def show(text: str = "") -> None:
     """Print a result."""
-    print(words)  # noqa: T201
+    print(text)  # noqa: T201
 
 
 def measure(names: Sequence[str], keys: Sequence[str], rounds: int) -> Results:
@@ -36,7 +36,7 @@ def measure(names: Sequence[str], keys: Sequence[str], rounds: int) -> Results:
     known = workloads.load()
     folder = sources.make()
     sit_on_one_core()
-    present, absent = roll_call(keys)
+    present, absent = find_contenders(keys)
     contenders = {key: CONTENDERS[key] for key in present}
     measured, cannot = {}, {}
     for name in names:
@@ -56,8 +56,8 @@ def measure(names: Sequence[str], keys: Sequence[str], rounds: int) -> Results:
     }
 
 
-def roll_call(keys: Sequence[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Find out who is there, in which version, and how to get who is not."""
+def find_contenders(keys: Sequence[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Find the contenders that are installed, their versions, and how to install the others."""
     present, absent = {}, {}
     for key in keys:
         try:
@@ -80,7 +80,7 @@ def report(results: Results) -> None:
         show()
     show(tables.as_text(tables.goals(goals.judge(results))))
     for key, how in results["absent"].items():
-        show(f"{CONTENDERS[key].title} is not here. To have it: {how}")
+        show(f"{CONTENDERS[key].title} is not installed. To install it: {how}")
 
 
 def keep(results: Results, folder: Path) -> None:
@@ -92,20 +92,20 @@ def keep(results: Results, folder: Path) -> None:
 
 def main() -> None:
     """Read the command line, measure, report."""
-    words = argparse.ArgumentParser(prog="bench.run", description=__doc__)
-    words.add_argument("--rounds", type=int, default=7)
-    words.add_argument("--only", default="", help="workloads, such as W1,W5")
-    words.add_argument("--contenders", default="", help=f"some of {', '.join(CONTENDERS)}")
-    words.add_argument("--results", type=Path, default=RESULTS)
-    asked = words.parse_args()
-    names = asked.only.split(",") if asked.only else list(workloads.load())
-    wanted = set(asked.contenders.split(",")) if asked.contenders else set(CONTENDERS)
+    parser = argparse.ArgumentParser(prog="bench.run", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", default="", help="workloads, such as W1,W5")
+    parser.add_argument("--contenders", default="", help=f"some of {', '.join(CONTENDERS)}")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    names = arguments.only.split(",") if arguments.only else list(workloads.load())
+    wanted = set(arguments.contenders.split(",")) if arguments.contenders else set(CONTENDERS)
     if unknown := (set(names) - set(workloads.load())) | (wanted - set(CONTENDERS)):
-        words.error(f"unknown: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
     keys = [key for key in CONTENDERS if key in wanted or key in ALWAYS]
-    results = measure(names, keys, asked.rounds)
+    results = measure(names, keys, arguments.rounds)
     report(results)
-    keep(results, asked.results)
+    keep(results, arguments.results)
 
 
 if __name__ == "__main__":

@@ -53,9 +53,9 @@ BATCHES = 120
 ROUNDS = 3
 
 
-def say(words: str) -> None:
+def say(text: str) -> None:
     """Show how far it is."""
-    print(words, file=sys.stderr, flush=True)  # noqa: T201
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def photo() -> bytes:
@@ -110,7 +110,7 @@ async def measure_wait(dev: Dev, directory: Path) -> dict[str, float]:
 
 
 async def measure_slots(dev: Dev, directory: Path) -> dict[str, float]:
-    """Compare batches a second through everything with bare children, in turn."""
+    """Compare batches a second through everything with bare children, interleaved."""
     rounds = []
     for index in range(ROUNDS):
         say(f"slots: round {index + 1} of {ROUNDS}")
@@ -157,7 +157,7 @@ async def _whole_service(dev: Dev, directory: Path) -> float:
 
 
 async def measure_intake(dev: Dev) -> dict[str, float]:
-    """Compare POST /request with a handler that does nothing, in turn; the worker is stopped."""
+    """Compare POST /request with a handler that does nothing, interleaved; no worker runs."""
     body = json.dumps({"service_id": dev.service_id, "source": "photo.jpg", "jobs": JOBS[1:]})
     rounds = []
     await _signal(dev, signal.SIGSTOP)
@@ -235,8 +235,8 @@ def serve_bare(port: int) -> None:
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
-        words = {"status": "SUCCESS", "process_id": "Fcl_b6psriLi7lBYAshhp"}
-        return web.json_response(words)
+        answer = {"status": "SUCCESS", "process_id": "Fcl_b6psriLi7lBYAshhp"}
+        return web.json_response(answer)
 
     app = web.Application()
     app.router.add_post("/", answer)

@@ -13,9 +13,9 @@ def matrix(results: Results, show: Callable[[dict[str, Any]], str], corner: str)
     """Lay out one figure: a row a contender, a column a workload."""
     workloads = results["workloads"]
     rows = [[corner, *workloads]]
-    for key, words in results["contenders"].items():
+    for key, contender in results["contenders"].items():
         cells = [show(measured[key]) if key in measured else "–" for measured in workloads.values()]
-        rows.append([words["title"], *cells])
+        rows.append([contender["title"], *cells])
     return rows
 
 
@@ -50,7 +50,7 @@ def significant(value: float) -> str:
 
 
 def as_text(rows: Rows) -> str:
-    """Align columns with spaces: words to the left, figures to the right."""
+    """Align columns with spaces: text to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
@@ -69,18 +69,18 @@ def counts(results: Results) -> Rows:
     rows = [["workload", "decode passes", "pixels decoded", "libvips operations"]]
     for name, measured in results["workloads"].items():
         ours = measured[DARKROOM]
-        told = (ours[key] for key in ("decode_passes", "pixels_decoded", "vips_operations"))
-        rows.append([name, *(f"{number:,}" for number in told)])
+        counted = (ours[key] for key in ("decode_passes", "pixels_decoded", "vips_operations"))
+        rows.append([name, *(f"{number:,}" for number in counted)])
     return rows
 
 
 def versions(results: Results) -> Rows:
     """Lay out who took part."""
     rows = [["contender", "version"]]
-    return rows + [[words["title"], words["version"]] for words in results["contenders"].values()]
+    return rows + [[each["title"], each["version"]] for each in results["contenders"].values()]
 
 
 def goals(judged: Iterable[Any]) -> Rows:
     """Lay out the goals."""
-    rows = [["goal", "wanted", "measured", "held"]]
-    return rows + [[g.name, g.wanted, g.measured, "yes" if g.held else "no"] for g in judged]
+    rows = [["goal", "wanted", "measured", "met"]]
+    return rows + [[g.name, g.wanted, g.measured, "yes" if g.met else "no"] for g in judged]

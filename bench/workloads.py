@@ -1,4 +1,4 @@
-"""The workloads: batches in the API's own words."""
+"""The workloads: batches as the API takes them."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ class Workload(NamedTuple):
     jobs: list[dict[str, Any]]
 
     def as_lossless(self) -> "Workload":
-        """Give the same work with every output kept without loss, to be compared."""
+        """Give the same work with every output saved losslessly, to be compared."""
         return Workload(
             self.source, [job | {"destination": f"{job['destination']}.png"} for job in self.jobs]
         )
@@ -22,9 +22,9 @@ class Workload(NamedTuple):
 
 def load() -> dict[str, Workload]:
     """Read `workloads.json`: W1, W1x, W2 … W8."""
-    told = json.loads(FILE.read_text())
+    raw = json.loads(FILE.read_text())
     return {
-        name: Workload(words["source"], words["jobs"])
-        for name, words in told.items()
+        name: Workload(each["source"], each["jobs"])
+        for name, each in raw.items()
         if name != "about"
     }

@@ -11,14 +11,14 @@ from PIL import Image
 from engine import Format, Output
 from gallery import page
 from gallery.examples import CHAINS, GALLERY, SAVING, Json, Panel
-from gallery.images import carry_out, images, mark, read_job
+from gallery.images import execute, images, mark, read_job
 
 STYLE = Path(__file__).parent / "style.css"
 SHOWN = {Format.JPEG, Format.PNG, Format.WEBP, Format.GIF, Format.AVIF}  # by every browser
 
 
-class Stock(Struct, frozen=True):
-    """What the examples are made of: the images by name, and the watermark."""
+class Inputs(Struct, frozen=True):
+    """The inputs of the examples: the images by name, and the watermark."""
 
     images: dict[str, bytes]
     mark: bytes
@@ -31,10 +31,10 @@ def build(folder: Path) -> Path:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stock = Stock(images(), mark())
-    before = {name: _show_before(folder, name, data) for name, data in stock.images.items()}
+    inputs = Inputs(images(), mark())
+    before = {name: _show_before(folder, name, data) for name, data in inputs.images.items()}
     sections = [
-        page.Section(name, [_hang(folder, f"{name}-{at}", panel, stock, before)
+        page.Section(name, [_rendered_panel(folder, f"{name}-{at}", panel, inputs, before)
                             for at, panel in enumerate(panels, 1)])
         for name, panels in _groups()
     ]  # fmt: skip
@@ -52,25 +52,25 @@ def _groups() -> Iterator[tuple[str, tuple[Panel, ...]]]:
 
 def _show_before(folder: Path, name: str, data: bytes) -> page.ImageFile:
     job = read_job({"destination": "b.webp", "quality": 70, "transformations": []})
-    return _write(folder, f"before-{name}", carry_out(data, job, {}))
+    return _write(folder, f"before-{name}", execute(data, job, {}))
 
 
-def _hang(
-    folder: Path, name: str, panel: Panel, stock: Stock, before: dict[str, page.ImageFile]
-) -> page.Hung:
+def _rendered_panel(
+    folder: Path, name: str, panel: Panel, inputs: Inputs, before: dict[str, page.ImageFile]
+) -> page.RenderedPanel:
     """Carry out a panel's jobs and write what comes out."""
     after = [
-        _show_after(folder, f"{name}-{at}", words, stock.images[panel.image], stock.mark)
-        for at, words in enumerate(panel.jobs, 1)
+        _show_after(folder, f"{name}-{at}", job, inputs.images[panel.image], inputs.mark)
+        for at, job in enumerate(panel.jobs, 1)
     ]
-    return page.Hung(panel, before[panel.image], after)
+    return page.RenderedPanel(panel, before[panel.image], after)
 
 
 def _show_after(
-    folder: Path, name: str, words: Json, source: bytes, watermark: bytes
+    folder: Path, name: str, example: Json, source: bytes, watermark: bytes
 ) -> page.ImageFile:
-    job = read_job({"destination": "a.webp", "quality": 70, **words})
-    return _write(folder, name, carry_out(source, job, {"mark.png": watermark}))
+    job = read_job({"destination": "a.webp", "quality": 70, **example})
+    return _write(folder, name, execute(source, job, {"mark.png": watermark}))
 
 
 def _write(folder: Path, name: str, made: Output) -> page.ImageFile:

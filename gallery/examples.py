@@ -1,6 +1,6 @@
 """What the gallery shows: a group for each transformation, panels of examples in each.
 
-An example is a job as a client would write it. A test holds the examples to `engine.transforms`:
+An example is a job as a client would write it. A test holds the examples to `engine.schema`:
 each option, each value of an option that has names, each unit has its example.
 """
 
@@ -38,19 +38,19 @@ def chain(*steps: Json) -> Json:
     return {"transformations": list(steps)}
 
 
-def each(values: list[Any], option: str, **words: Any) -> list[Json]:
-    """Give the same words once for each value of an option."""
-    return [{**words, option: value} for value in values]
+def each(values: list[Any], option: str, **others: Any) -> list[Json]:
+    """Give the same transformation once for each value of an option."""
+    return [{**others, option: value} for value in values]
 
 
-def text(words: str, size: int) -> Json:
-    """Give the words of an annotation in white."""
-    return {"type": "annotation", "text": words, "size": size, "color": "#ffffff"}
+def text(content: str, size: int) -> Json:
+    """Give an annotation in white."""
+    return {"type": "annotation", "text": content, "size": size, "color": "#ffffff"}
 
 
-def saved(destination: str, **words: Any) -> Json:
+def saved(destination: str, **others: Any) -> Json:
     """Make a job that only saves."""
-    return {"destination": destination, **words, "transformations": []}
+    return {"destination": destination, **others, "transformations": []}
 
 
 COMPASS = [
@@ -186,7 +186,7 @@ GALLERY: dict[str, tuple[Panel, ...]] = {
         panel("source", "coffee",
               {"type": "watermark", "source": "mark.png"},
               {"type": "watermark", "Source": "mark.png", "gravity": "middle"},
-              note="Older clients spell it Source, and center middle."),
+              note="Older clients write Source, and middle for center."),
         panel("width, height", "coffee",
               {**MARK, "width": 40}, {**MARK, "height": "80%"}, {**MARK, "width": "100%"},
               {**MARK, "width": 160, "height": 60},
@@ -256,5 +256,5 @@ SAVING = (
     Panel("mode", "cat",
           tuple({**saved("cat.webp", mode=each.value),
                  "transformations": [{"type": "blur", "sigma": 25}]} for each in Mode),
-          note="Exact: every pixel to the letter. Balanced: within a distance that is not seen."),
+          note="Exact: every pixel as specified. Balanced: within a distance that cannot be seen."),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The images that the examples work on: four photos made small, and two of their kin."""
+"""The images that the examples work on: four small photos, and two made from them."""
 
 import io
 import json
@@ -18,11 +18,11 @@ BARS = {"type": "fitmethod", "fit_type": "letterbox", "width": WIDE, "height": 2
 
 
 class Broken(Exception):
-    """An example that does not come out; the message is the engine's."""
+    """An example that fails; the message is the engine's."""
 
 
-def carry_out(source: bytes, job: Job, inputs: Mapping[str, bytes]) -> Output:
-    """Do one job; raises Broken with the engine's words."""
+def execute(source: bytes, job: Job, inputs: Mapping[str, bytes]) -> Output:
+    """Execute one job; raises Broken with the engine's message."""
     others = {key: Source.from_bytes(data) for key, data in inputs.items()}
     ((_, result),) = render(Source.from_bytes(source), [job], inputs=others)
     if not isinstance(result, Output):
@@ -30,9 +30,9 @@ def carry_out(source: bytes, job: Job, inputs: Mapping[str, bytes]) -> Output:
     return result
 
 
-def read_job(words: dict[str, object]) -> Job:
+def read_job(raw: dict[str, object]) -> Job:
     """Read a job as the API does; InvalidRequest if it is none."""
-    return parse_batch(json.dumps({"source": "source", "jobs": [words]}).encode()).jobs[0]
+    return parse_batch(json.dumps({"source": "source", "jobs": [raw]}).encode()).jobs[0]
 
 
 def images() -> dict[str, bytes]:
@@ -53,8 +53,8 @@ def mark() -> bytes:
     """Make a watermark: a white ring around a ball, a little transparent."""
     side = 96
     down, across = np.mgrid[0:side, 0:side] - (side - 1) / 2
-    away = np.hypot(down, across)
-    cover = np.clip(away - 32, 0, 1) * np.clip(46 - away, 0, 1) + np.clip(18 - away, 0, 1)
+    radius = np.hypot(down, across)
+    cover = np.clip(radius - 32, 0, 1) * np.clip(46 - radius, 0, 1) + np.clip(18 - radius, 0, 1)
     white = np.full((side, side, 3), 255.0)
     return _png(np.dstack([white, cover * 210]).astype(np.uint8))
 
@@ -63,9 +63,9 @@ def _resized(photo: str, width: int) -> bytes:
     return _made((PHOTOS / photo).read_bytes(), {"type": "resize", "width": width})
 
 
-def _made(source: bytes, words: dict[str, object]) -> bytes:
-    job = read_job({"destination": "image.png", "transformations": [words]})
-    return carry_out(source, job, {}).data
+def _made(source: bytes, transformation: dict[str, object]) -> bytes:
+    job = read_job({"destination": "image.png", "transformations": [transformation]})
+    return execute(source, job, {}).data
 
 
 def _grainy(image: bytes) -> bytes:

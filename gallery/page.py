@@ -25,7 +25,7 @@ class ImageFile(Struct, frozen=True):
     size: int
 
 
-class Hung(Struct, frozen=True):
+class RenderedPanel(Struct, frozen=True):
     """A panel with its images."""
 
     panel: Panel
@@ -37,7 +37,7 @@ class Section(Struct, frozen=True):
     """All panels of a transformation."""
 
     name: str
-    panels: list[Hung]
+    panels: list[RenderedPanel]
 
     @property
     def title(self) -> str:
@@ -63,7 +63,7 @@ def write(sections: list[Section]) -> str:
 <header id="top">
 <h1>The gallery</h1>
 <p>Every transformation and every option, before and after, each with the JSON that made it.
-A click on the JSON selects all of it. What the options mean is told in
+A click on the JSON selects all of it. The options are explained in
 <a href="../api.md#transformations">the API's description</a>.</p>
 <p class="small">In each panel all images have the same scale, and a chequered ground shows
 where they are transparent. Photographs: a cat (Stéfan van der Walt, CC0), coffee (Rachel
@@ -83,10 +83,10 @@ def _contents(sections: list[Section]) -> str:
 
 def _section(section: Section) -> str:
     name = section.name
-    words = INTRODUCTIONS.get(name) or _code(escape(str(TYPES[name].__doc__)))
+    text = INTRODUCTIONS.get(name) or _code(escape(str(TYPES[name].__doc__)))
     more = f' <a href="../api.md#{name}">Options</a>' if name in TYPES else ""
     panels = "".join(map(_panel, section.panels))
-    head = f"<h2>{section.title}</h2>\n<p>{words}{more}</p>"
+    head = f"<h2>{section.title}</h2>\n<p>{text}{more}</p>"
     return f'<section id="{name}">\n{head}\n{panels}</section>\n'
 
 
@@ -94,35 +94,35 @@ def _code(text: str) -> str:
     return re.sub(r"`+([^`]+)`+", r"<code>\1</code>", text)
 
 
-def _panel(hung: Hung) -> str:
-    panel, widest = hung.panel, max(each.width for each in [hung.before, *hung.after])
+def _panel(rendered: RenderedPanel) -> str:
+    panel, widest = rendered.panel, max(each.width for each in [rendered.before, *rendered.after])
     note = f"<p>{escape(panel.note)}</p>\n" if panel.note else ""
     figures = "".join(
-        _figure(image, widest, panel.title, words)
-        for image, words in zip(hung.after, panel.jobs, strict=True)
+        _figure(image, widest, panel.title, job)
+        for image, job in zip(rendered.after, panel.jobs, strict=True)
     )
     return (
         f"<article>\n<h3>{escape(panel.title)}</h3>\n{note}"
         f'<div class="panel{" narrow" if panel.small else ""}">\n'
-        f"{_figure(hung.before, widest)}{figures}</div>\n</article>\n"
+        f"{_figure(rendered.before, widest)}{figures}</div>\n</article>\n"
     )
 
 
-def _figure(image: ImageFile, widest: int, title: str = "", words: Json | None = None) -> str:
+def _figure(image: ImageFile, widest: int, title: str = "", job: Json | None = None) -> str:
     """Show an image, as wide as it is beside the widest of its panel."""
     size = f"{image.width} × {image.height}"
-    if words is None:
-        label, told = "before", f"before, {size}"
+    if job is None:
+        label, caption = "before", f"before, {size}"
     else:
-        label = f"after {json.dumps(shown(words), ensure_ascii=False)}"
-        told = f"{size}, {image.size:,} bytes" if "destination" in words else size
-    spelt = "" if words is None else f"<pre><code>{_marked(words, title)}</code></pre>"
+        label = f"after {json.dumps(shown(job), ensure_ascii=False)}"
+        caption = f"{size}, {image.size:,} bytes" if "destination" in job else size
+    raw_json = "" if job is None else f"<pre><code>{_marked(job, title)}</code></pre>"
     return (
-        f"<figure{' class=before' if words is None else ''}>\n"
+        f"<figure{' class=before' if job is None else ''}>\n"
         f'<span><img src="{image.name}" width="{image.width}" height="{image.height}" '
         f'style="width:{100 * image.width / widest:.4g}%" '
         f'loading="lazy" alt="{escape(label)}"></span>\n'
-        f"<figcaption>{told}{spelt}</figcaption>\n</figure>\n"
+        f"<figcaption>{caption}{raw_json}</figcaption>\n</figure>\n"
     )
 
 
@@ -132,7 +132,7 @@ def _marked(job: Json, title: str) -> str:
     return re.sub(
         rf"(&quot;(?:{options})&quot;: (?:&quot;.*?&quot;|[^,}}]+))",
         r"<b>\1</b>",
-        escape(spell(shown(job))),
+        escape(as_text(shown(job))),
         flags=re.IGNORECASE,
     )
 
@@ -145,7 +145,7 @@ def shown(job: Json) -> object:
     return steps[0] if len(steps) == 1 else steps
 
 
-def spell(value: object) -> str:
+def as_text(value: object) -> str:
     """Write JSON, an array with one line for each of its parts."""
     if isinstance(value, list):
         rows = ",\n".join(f"  {json.dumps(each, ensure_ascii=False)}" for each in value)

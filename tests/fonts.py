@@ -1,4 +1,4 @@
-"""Fonts for tests, made of those of the house."""
+"""Fonts for tests, made from shipped ones."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from engine.fonts import FOLDER
 
 
 def font_named(folder: Path, family: str, source: str = "LiberationMono-Regular.ttf") -> Path:
-    """Copy a font of the house under another family's name."""
+    """Copy a shipped font under another family's name."""
     font = TTFont(FOLDER / source)
     for record in list(font["name"].names):
         if record.nameID in {1, 3, 4, 6, 16}:

@@ -1,4 +1,4 @@
-"""Darkroom's engine without its passes: each job as its words say, from a decode of its own.
+"""Darkroom's engine without its passes: each job exactly as written, from a decode of its own.
 
 This is the reference: what every other contender's images are compared with.
 """
@@ -18,10 +18,10 @@ def perform(batch: Batch) -> None:
     source, inputs = Source.from_path(batch.source), inputs_of(batch, jobs)
     facts = read_facts(source)
     known = Resolved({key: read_facts(found) for key, found in inputs.items()})
-    for job, asked in zip(jobs, batch.jobs, strict=True):
+    for job, output in zip(jobs, batch.jobs, strict=True):
         plan = expand(job, facts, resolved=known)
         [image] = lower(plan, LoweringContext(source, inputs))
-        asked.path.write_bytes(codecs.encode(image, plan.save))
+        output.path.write_bytes(codecs.encode(image, plan.save))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ def whole(value: float) -> int:
     return max(1, floor(value + 0.5))
 
 
-def length(words: float | str, whole_side: int) -> int:
+def length(value: float | str, whole_side: int) -> int:
     """Read `200` or ``"20%"``."""
-    if isinstance(words, str):
-        return whole(float(words.removesuffix("%")) * whole_side / 100)
-    return whole(words)
+    if isinstance(value, str):
+        return whole(float(value.removesuffix("%")) * whole_side / 100)
+    return whole(value)
 
 
 def scaled_to_width(size: Size, width: int) -> Size:
@@ -66,9 +66,9 @@ def place(step: Step, thing: Size, area: Size) -> Place:
     raise Cannot(f"gravity {gravity}")
 
 
-def colour(words: str) -> tuple[int, int, int]:
+def colour(value: str) -> tuple[int, int, int]:
     """Read #rrggbb."""
-    red, green, blue = bytes.fromhex(words.removeprefix("#"))
+    red, green, blue = bytes.fromhex(value.removeprefix("#"))
     return red, green, blue
 
 
@@ -91,6 +91,6 @@ def shrink(batch_sizes: list[Size], size: Size) -> int:
 
 
 def widths(steps: list[Step]) -> list[tuple[Step, int]]:
-    """Give with each step the width that the one before was told to make, 0 if none was."""
+    """Give with each step the width that the one before has, 0 if there is none."""
     made = [0, *(step.get("width", 0) for step in steps)]
     return list(zip(steps, made, strict=False))

@@ -18,18 +18,18 @@ def perform(batch: Batch) -> None:
 
 
 def convert(batch: Batch, job: Job) -> None:
-    """Gather words until a watermark wants a command of its own."""
-    words: list[object] = [*hint(batch, job.steps[0]), batch.source]
+    """Collect arguments until a watermark needs a command of its own."""
+    arguments: list[object] = [*hint(batch, job.steps[0]), batch.source]
     between = job.path.with_suffix(".miff")
     for step, known_width in widths(job.steps):
         if step["type"] != "watermark":
-            words += told(step)
+            arguments += arguments_of(step)
             continue
-        run(PROGRAM, "convert", *words, between)
+        run(PROGRAM, "convert", *arguments, between)
         composite(batch.beside(step["source"]), length(step["width"], known_width), step, between)
-        words = [between]
-    kept = [] if job.path.suffix == ".png" else ["-quality", job.quality]
-    run(PROGRAM, "convert", *words, *kept, "+profile", "*", job.path)
+        arguments = [between]
+    quality = [] if job.path.suffix == ".png" else ["-quality", job.quality]
+    run(PROGRAM, "convert", *arguments, *quality, "+profile", "*", job.path)
     between.unlink(missing_ok=True)
 
 
@@ -38,8 +38,8 @@ def composite(mark: Path, width: int, step: Step, between: Path) -> None:
     place = f"+{step['xoffset']}+{step['yoffset']}"
     small = between.with_suffix(".mark.miff")
     run(PROGRAM, "convert", mark, "-resize", f"{width}x", small)
-    words = ["-gravity", GRAVITY[step["gravity"]], "-geometry", place]
-    run(PROGRAM, "composite", *words, small, between, between)
+    arguments = ["-gravity", GRAVITY[step["gravity"]], "-geometry", place]
+    run(PROGRAM, "composite", *arguments, small, between, between)
     small.unlink()
 
 
@@ -51,8 +51,8 @@ def hint(batch: Batch, first: Step) -> list[object]:
     return ["-size", f"{side}x{side}"]
 
 
-def told(step: Step) -> list[object]:
-    """Say a step in GraphicsMagick's words."""
+def arguments_of(step: Step) -> list[object]:
+    """Give GraphicsMagick's arguments for a step."""
     match step:
         case {"type": "resize", "width": width}:
             return ["-thumbnail", f"{width}x"]

@@ -12,19 +12,23 @@ PERCENT = 100 / 255
 
 def perform(batch: Batch) -> None:
     """Read once, with libjpeg's help where all jobs begin with a scaling, and write all."""
-    words: list[object] = [PROGRAM, *hint(batch), batch.source]
+    arguments: list[object] = [PROGRAM, *hint(batch), batch.source]
     for job in batch.jobs:
-        steps = [word for step, width in widths(job.steps) for word in told(step, batch, width)]
-        kept = [] if job.path.suffix == ".png" else ["-quality", job.quality]
-        words += ["(", "+clone", *steps, *kept, "-write", job.path, "+delete", ")"]
-    run(*words, "null:")
+        steps = [
+            argument
+            for step, width in widths(job.steps)
+            for argument in arguments_of(step, batch, width)
+        ]
+        quality = [] if job.path.suffix == ".png" else ["-quality", job.quality]
+        arguments += ["(", "+clone", *steps, *quality, "-write", job.path, "+delete", ")"]
+    run(*arguments, "null:")
 
 
 GEOMETRIC = {"resize", "crop", "fitmethod"}
 
 
 def hint(batch: Batch) -> list[object]:
-    """Tell libjpeg how small it may decode: twice the largest output, as its users are told."""
+    """Tell libjpeg how small it may decode: twice the largest output, as documented."""
     scalings = [job.steps[0] for job in batch.jobs if job.steps[0]["type"] in GEOMETRIC]
     if batch.source.suffix != ".jpg" or len(scalings) < len(batch.jobs):
         return []
@@ -32,8 +36,8 @@ def hint(batch: Batch) -> list[object]:
     return ["-define", f"jpeg:size={max(sides)}x{max(sides)}"]
 
 
-def told(step: Step, batch: Batch, known_width: int) -> list[object]:
-    """Say a step in ImageMagick's words."""
+def arguments_of(step: Step, batch: Batch, known_width: int) -> list[object]:
+    """Give ImageMagick's arguments for a step."""
     match step:
         case {"type": "resize", "width": width}:
             return ["-thumbnail", f"{width}x"]
@@ -81,14 +85,14 @@ def grey() -> list[object]:
 
 def toned(red: float, green: float, blue: float) -> list[object]:
     """Add to each channel."""
-    words: list[object] = []
+    arguments: list[object] = []
     for name, amount in (("R", red), ("G", green), ("B", blue)):
-        words += ["-channel", name, "-evaluate", "Add", f"{amount * PERCENT}%"]
-    return [*words, "+channel"]
+        arguments += ["-channel", name, "-evaluate", "Add", f"{amount * PERCENT}%"]
+    return [*arguments, "+channel"]
 
 
 def watermarked(path: Path, width: int, step: Step) -> list[object]:
-    """Lay an image over the one at hand."""
+    """Lay an image over the current one."""
     place = f"+{step['xoffset']}+{step['yoffset']}"
     mark = ["(", path, "-resize", f"{width}x", ")"]
     return [*mark, "-gravity", GRAVITY[step["gravity"]], "-geometry", place, "-composite"]

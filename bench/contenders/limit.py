@@ -1,6 +1,6 @@
 """The limit: decode once, as small as is admissible, and encode the outputs; nothing else.
 
-libjpeg-turbo (simplejpeg) into buffers that are kept, so that not even memory is asked for.
+libjpeg-turbo (simplejpeg) into buffers that are reused, so that not even memory is allocated.
 JPEG is shrunk while decoded by 8, 4 or 2 if every output is made by shrinking further.
 PNG and WebP, which simplejpeg does not know, are read and written by libvips' codecs, the
 fastest at hand, with Darkroom's own effort (PNG level 2 with `sub`, WebP 2), and nothing
@@ -36,12 +36,12 @@ def perform(batch: Batch) -> None:
 
 
 def decode_jpeg(data: bytes, lists: list[list[Step]]) -> None:
-    """Decode into a kept buffer."""
+    """Decode into a reused buffer."""
     height, width, _, _ = simplejpeg.decode_jpeg_header(data)
     factor = shrink([first_size(steps, (width, height)) for steps in lists], (width, height))
     small = -(-height // factor), -(-width // factor)
     simplejpeg.decode_jpeg(
-        data, min_height=small[0], min_width=small[1], buffer=kept_buffer(small[0] * small[1] * 3)
+        data, min_height=small[0], min_width=small[1], buffer=reused_buffer(small[0] * small[1] * 3)
     )
 
 
@@ -51,14 +51,14 @@ def first_size(steps: list[Step], size: Size) -> Size:
 
 
 @cache
-def kept_buffer(count: int) -> bytearray:
+def reused_buffer(count: int) -> bytearray:
     """Give memory, the same each time."""
     return bytearray(count)
 
 
 @cache
 def pixels(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    """Give what an output shows; laid on white where its format has no alpha."""
+    """Give what an output shows; flattened onto white where its format has no alpha."""
     with Image.open(path) as image:
         if ".jpg" in path.suffixes and image.mode == "RGBA":
             white = Image.new("RGBA", image.size, "white")

@@ -26,15 +26,15 @@ def find(*names: str, said: str, install: str) -> tuple[str, str]:
     return absent(install)
 
 
-def run(*words: object) -> None:
+def run(*arguments: object) -> None:
     """Run a program to its end, on one thread."""
     environment = {**os.environ, **ONE_THREAD}
-    subprocess.run([str(word) for word in words], check=True, env=environment)
+    subprocess.run([str(each) for each in arguments], check=True, env=environment)
 
 
 def _version(path: str) -> str:
     for option in ("-version", "--vips-version"):
-        asked = subprocess.run([path, option], capture_output=True, text=True, check=False)
-        if asked.returncode == 0 and asked.stdout:
-            return asked.stdout.splitlines()[0]
+        answer = subprocess.run([path, option], capture_output=True, text=True, check=False)
+        if answer.returncode == 0 and answer.stdout:
+            return answer.stdout.splitlines()[0]
     return ""

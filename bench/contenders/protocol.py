@@ -23,11 +23,11 @@ Step = dict[str, Any]
 
 
 class Cannot(Exception):
-    """What is asked for is not in this contender's power."""
+    """Something that this contender cannot do."""
 
 
 class Job(NamedTuple):
-    """One output: where it goes, how well it is kept, and what is done before."""
+    """One output: where it goes, its quality, and the steps before."""
 
     path: Path
     reference: Path
@@ -66,22 +66,22 @@ def absent(how: str) -> NoReturn:
     sys.exit(0)
 
 
-def _batch(asked: dict[str, Any]) -> Batch:
-    folder = Path(asked["folder"])
+def _batch(request: dict[str, Any]) -> Batch:
+    folder = Path(request["folder"])
     jobs = []
-    for words in asked["jobs"]:
-        path = folder / words["destination"]
+    for job in request["jobs"]:
+        path = folder / job["destination"]
         path.parent.mkdir(parents=True, exist_ok=True)
-        reference = Path(asked["reference"]) / f"{words['destination']}.png"
-        jobs.append(Job(path, reference, words.get("quality", 70), words["transformations"]))
-    return Batch(Path(asked["source"]), jobs)
+        reference = Path(request["reference"]) / f"{job['destination']}.png"
+        jobs.append(Job(path, reference, job.get("quality", 70), job["transformations"]))
+    return Batch(Path(request["source"]), jobs)
 
 
 def _measured(perform: Perform, batch: Batch) -> dict[str, object]:
     wall, cpu = time.perf_counter(), _cpu()
-    told = perform(batch) or {}
+    counts = perform(batch) or {}
     cpu, wall = _cpu() - cpu, time.perf_counter() - wall
-    return {"cpu": cpu, "wall": wall, "rss_mb": _peak_mb(), **told}
+    return {"cpu": cpu, "wall": wall, "rss_mb": _peak_mb(), **counts}
 
 
 def _cpu() -> float:

@@ -24,11 +24,11 @@ const FONT = new URL('../../engine/fonts/shipped/LiberationSans-Regular.ttf', im
 const LUMA = Array(3).fill([0.299, 0.587, 0.114])
 const [SHAPE, BLUR, RECOMB, COMPOSITE, LINEAR, NEGATE] = [0, 1, 2, 3, 4, 5]
 
-const pixels = (words, side) =>
-  typeof words === 'string' ? Math.round((parseFloat(words) * side) / 100) : words
+const pixels = (value, side) =>
+  typeof value === 'string' ? Math.round((parseFloat(value) * side) / 100) : value
 
 // What a step is in sharp: the ranks of its operations in sharp's order, and the calls.
-function told(step, source) {
+function rankAndCall(step, source) {
   switch (step.type === 'filter' ? step.filter : step.type === 'fitmethod' ? step.fit_type : step.type) {
     case 'resize':
       return [[SHAPE], (p) => p.resize(step.width)]
@@ -90,7 +90,7 @@ async function make(pipeline, job, source, size) {
     layers = []
   }
   for (const step of job.transformations) {
-    const [ranks, call] = told(step, source)
+    const [ranks, call] = rankAndCall(step, source)
     const joins = ranks[0] > last || (ranks[0] === COMPOSITE && last === COMPOSITE)
     const needsSize = step.type === 'watermark' && last !== -1 && last !== COMPOSITE
     if (!joins || needsSize) {
@@ -115,12 +115,12 @@ async function make(pipeline, job, source, size) {
   }
 }
 
-async function perform(asked) {
-  const source = sharp(asked.source)
-  const size = asked.jobs.some((job) => job.transformations[0].type === 'watermark')
+async function perform(request) {
+  const source = sharp(request.source)
+  const size = request.jobs.some((job) => job.transformations[0].type === 'watermark')
     ? await source.metadata()
     : undefined
-  await Promise.all(asked.jobs.map((job) => make(source.clone(), job, asked.source, size)))
+  await Promise.all(request.jobs.map((job) => make(source.clone(), job, request.source, size)))
 }
 
 const cpu = () => {
@@ -131,12 +131,12 @@ const peak = () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status'
 
 say({ version: `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}, node ${process.version}` })
 for await (const line of createInterface({ input: process.stdin })) {
-  const asked = JSON.parse(line)
-  for (const job of asked.jobs) {
-    job.path = join(asked.folder, job.destination)
+  const request = JSON.parse(line)
+  for (const job of request.jobs) {
+    job.path = join(request.folder, job.destination)
     mkdirSync(dirname(job.path), { recursive: true })
   }
   const [wall, used] = [performance.now(), cpu()]
-  await perform(asked)
+  await perform(request)
   say({ cpu: cpu() - used, wall: (performance.now() - wall) / 1e3, rss_mb: peak() })
 }

@@ -9,11 +9,11 @@ TALL = 10_000_000  # as good as no limit
 def perform(batch: Batch) -> None:
     """Do each job by a command of its own."""
     for job in batch.jobs:
-        run(PROGRAM, batch.source, *told(job))
+        run(PROGRAM, batch.source, *arguments_of(job))
 
 
-def told(job: Job) -> list[object]:
-    """Say a job in vipsthumbnail's words."""
+def arguments_of(job: Job) -> list[object]:
+    """Give vipsthumbnail's arguments for a job."""
     quality = "" if job.path.suffix == ".png" else f"[Q={job.quality}]"
     output = ["-o", f"{job.path}{quality}"]
     match job.steps:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what Darkroom is measured beside: from registries into this folder, and, for root
-# on Debian, programs and libraries with apt. What cannot be had is told and left out.
+# on Debian, programs and libraries with apt. What cannot be installed is reported and left out.
 set -u
 cd "$(dirname "$0")"
 PYTHON=${PYTHON:-../../.venv/bin/python}

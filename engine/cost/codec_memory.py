@@ -3,7 +3,7 @@
 Some keep the whole image, whatever comes before or after them. How much depends on the
 pixels: a flat image needs least, one that is all grain needs most, above all for the file
 that is written. The figures are bytes a pixel, measured with libvips 8.18 on flat images
-and on noise; `docs/decisions/0113` tells how.
+and on noise; see `docs/decisions/0113`.
 """
 
 from functools import singledispatch

@@ -91,9 +91,9 @@ def minimum_bytes(plan: Plan) -> int:
     """Give the guaranteed minimum: the bytes of the whole images in memory at once."""
     first = plan.frames[0]
     codec, read, most = decoder(plan.facts, first.pages).least, 0, 0
-    still = plan.nodes[1:] if first.pages > 1 else plan.nodes
+    nodes = plan.nodes[1:] if first.pages > 1 else plan.nodes
     given = first if first.pages > 1 else source_frame(plan.facts)
-    for stage in () if streams(still) else stages(still, given, in_memory=first.pages > 1):
+    for stage in () if streams(nodes) else stages(nodes, given, in_memory=first.pages > 1):
         if stage.buffering is Buffering.MEMORY:
             most = max(most, codec + read + stage.given.bytes)
             codec, read = 0, stage.given.bytes
@@ -111,12 +111,12 @@ def cost_of(plan: Plan) -> Cost:
     if first.pages == 1:
         return _alone(Cost(*predict_run(plan.nodes, plan.facts, result)))
     strip = predict_run(plan.nodes[:1], plan.facts, 2 * first.bytes)
-    still = predict_run(plan.nodes[1:], plan.facts, plan.frame.bytes, first)
+    frame = predict_run(plan.nodes[1:], plan.facts, plan.frame.bytes, first)
     made = plan.frame.bytes * (first.pages + 1)
     return _alone(
         Cost(
-            strip.peak + still.peak + made + result * saves,
-            strip.touched + still.touched * first.pages,
+            strip.peak + frame.peak + made + result * saves,
+            strip.touched + frame.touched * first.pages,
             strip.decoded,
             strip.passes,
         )

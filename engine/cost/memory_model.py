@@ -5,7 +5,7 @@ and the file that is written. Rows are buffered in every stage of the stream bet
 them; they grow with the image's width, not with its height.
 
 The rows are counted for images of three or four bands, as measured with libvips 8.18 on one
-thread. `docs/decisions/0113` tells how.
+thread; see `docs/decisions/0113`.
 """
 
 from collections.abc import Iterable

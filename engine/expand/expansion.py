@@ -223,8 +223,8 @@ SCALED_SIZES: dict[FitType, Callable[[Size, Size], Size]] = {
 }
 
 
-def _anchored(thing: Size, area: Size, gravity: Gravity) -> Box:
-    return place(thing, area, gravity, AT_ANCHOR, AT_ANCHOR)
+def _anchored(size: Size, area: Size, gravity: Gravity) -> Box:
+    return place(size, area, gravity, AT_ANCHOR, AT_ANCHOR)
 
 
 def _fill(options: schema.FitMethod) -> RGBA:

@@ -41,12 +41,12 @@ def _side(length: Length | UnsetType, along: int, across: int) -> int | None:
     return None if length is UNSET else max(1, rnd(resolve(length, along, across)))
 
 
-def place(thing: Size, area: Size, gravity: Gravity, xoffset: Offset, yoffset: Offset) -> Box:
-    """Put a thing into an area; offsets lead away from the edge that gravity holds it to."""
+def place(size: Size, area: Size, gravity: Gravity, xoffset: Offset, yoffset: Offset) -> Box:
+    """Place a box in an area; offsets lead away from the edge that gravity aligns it with."""
     dx, dy = rnd(resolve(xoffset, *area)), rnd(resolve(yoffset, *area.transposed))
-    left = _anchor(area.width - thing.width, dx, "west", "east", gravity)
-    top = _anchor(area.height - thing.height, dy, "north", "south", gravity)
-    return Box(left, top, thing.width, thing.height)
+    left = _anchor(area.width - size.width, dx, "west", "east", gravity)
+    top = _anchor(area.height - size.height, dy, "north", "south", gravity)
+    return Box(left, top, size.width, size.height)
 
 
 def _anchor(room: int, offset: int, near: str, far: str, gravity: Gravity) -> int:

@@ -17,16 +17,16 @@ from engine.ir import Access, Locality
 
 # Lengths in pixels: of a leaf's column, of a box in it, of what stands between boxes.
 COLUMN, BOX, GAP, FAN, PILL = 178.0, 164.0, 30.0, 46.0, 22.0
-MARGIN, ROW, LEAST_WIDTH = 24.0, 15.0, 560.0
+MARGIN, ROW, MIN_WIDTH = 24.0, 15.0, 560.0
 CHARACTER = 6.5  # width of a monospaced character, rounded up
 MAX_CHARACTERS = int((BOX - 18) / CHARACTER)
 MAX_ROWS = 2
 
 LOCALITY_LABELS = {
     Locality.POINTWISE: "reads one pixel",
-    Locality.NEIGHBOURHOOD: "its neighbours",
-    Locality.GEOMETRIC: "pixels elsewhere",
-    Locality.GLOBAL: "the whole image",
+    Locality.NEIGHBOURHOOD: "reads its neighbours",
+    Locality.GEOMETRIC: "reads pixels elsewhere",
+    Locality.GLOBAL: "reads the whole image",
 }
 
 Outlet = TreeSave | TreeBranch
@@ -66,7 +66,7 @@ def draw(explanation: Explanation) -> str:
     """Draw an explanation as an SVG document."""
     trees, jobs = explanation.trees, explanation.jobs
     columns = sum(map(_columns, trees))
-    width = 2 * MARGIN + max(LEAST_WIDTH, columns * COLUMN)
+    width = 2 * MARGIN + max(MIN_WIDTH, columns * COLUMN)
     top = MARGIN + 2 * ROW + GAP
     floor = top + max(map(_depth, trees), default=0.0)
     parts = [*_heading(explanation)]

@@ -168,7 +168,7 @@ def _broken_at_save(plan: Plan) -> str | None:
     if frame.alpha and not traits.alpha:
         return f"save: {plan.save.format.value} has no alpha"
     if frame.pages > 1 and not traits.animated:
-        return f"save: {plan.save.format.value} holds one frame"
+        return f"save: {plan.save.format.value} has only one frame"
     if max(frame.size) > traits.max_side:
         return f"save: {plan.save.format.value} has at most {traits.max_side} pixels a side"
     return None if 1 <= plan.save.quality <= 100 else "save: quality is 1 to 100"

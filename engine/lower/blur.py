@@ -33,7 +33,7 @@ def _in_integers(image: Image, across: Kernel, down: Kernel) -> Image:
 
 
 def _total(kernel: Kernel) -> int:
-    """Give what whole weights add up to: the power of two that makes the greatest 32 to 64.
+    """Give the sum of the integer weights: the power of two that makes the largest 32 to 64.
 
     libvips' vector code holds weights as such numbers; it would round others one by one, and
     their sum would brighten or darken the image.

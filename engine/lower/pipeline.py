@@ -24,5 +24,5 @@ def lower(plan: Plan, context: LoweringContext) -> Iterator[Image]:
         return
     strip = run(plan.nodes[:1], plan.facts, context)
     for page in range(frame.pages):
-        still = strip.crop(0, page * frame.height, *frame.size).copy_memory()
-        yield run(plan.nodes[1:], plan.facts, context, still, frame)
+        image = strip.crop(0, page * frame.height, *frame.size).copy_memory()
+        yield run(plan.nodes[1:], plan.facts, context, image, frame)

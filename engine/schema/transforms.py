@@ -163,8 +163,8 @@ class Transform(
     """What all transformations share: a tag named ``type``, no unknown key, no change."""
 
 
-def _need_one(words: Struct, *names: str) -> None:
-    if all(getattr(words, name) is UNSET for name in names):
+def _need_one(transform: Struct, *names: str) -> None:
+    if all(getattr(transform, name) is UNSET for name in names):
         raise ValueError(f"expected at least one of {' and '.join(map(repr, names))}, got neither")
 
 

@@ -30,7 +30,7 @@ def test_the_readme_s_figures_are_the_run_s(published: Any, repository: Path) ->
         for line in part.splitlines()
         if line.startswith("|")
     ]
-    keys = {words["title"]: key for key, words in published["contenders"].items()}
+    keys = {about["title"]: key for key, about in published["contenders"].items()}
     assert len(rows) >= 4
     for title, *cells in rows:
         for name, cell in zip(head[1:], cells, strict=True):

@@ -19,9 +19,9 @@ CORE = {"limit", "darkroom", "plain", "pillow"}
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[str, Path]:
     results = tmp_path_factory.mktemp("results")
-    words = ["ROUNDS=1", "ONLY=W1,W5", "CONTENDERS=pillow", f"RESULTS={results}"]
+    settings = ["ROUNDS=1", "ONLY=W1,W5", "CONTENDERS=pillow", f"RESULTS={results}"]
     done = subprocess.run(
-        ["make", "bench", *words], cwd=repository, capture_output=True, text=True, check=False
+        ["make", "bench", *settings], cwd=repository, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, results
@@ -61,7 +61,7 @@ def test_the_engine_tells_what_it_did(latest: Any) -> None:
 def test_the_machine_is_told(latest: Any) -> None:
     assert latest["machine"]["cpu"]
     assert latest["machine"]["cores"] >= 1
-    assert all(words["version"] for words in latest["contenders"].values())
+    assert all(each["version"] for each in latest["contenders"].values())
 
 
 def test_tables_goals_and_a_drawing_come_out(printed: tuple[str, Path]) -> None:
@@ -79,7 +79,7 @@ def test_who_is_absent_tells_how_to_come() -> None:
 
 
 def test_who_cannot_says_so(tmp_path: Path) -> None:
-    """Every contender's answer to words that it does not know, here Pillow's."""
+    """Every contender's answer to a step that it does not know, here Pillow's."""
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     job = {"destination": "b.png", "transformations": [{"type": "enhance"}]}
     with Child(CONTENDERS["pillow"]) as child:

@@ -1,4 +1,4 @@
-"""Small images for tests, and the ways from words to pixels."""
+"""Small images for tests, and helpers that render jobs to pixels."""
 
 import io
 import json
@@ -52,36 +52,36 @@ def decoded(data: bytes) -> Pixels:
 def jobs(*lists: list[Json], destination: str = "out.png", **options: Any) -> tuple[Job, ...]:
     """Parse one job for each list of transformations, as a client would send them."""
     described = [
-        {"destination": f"{index}/{destination}", "transformations": words, **options}
-        for index, words in enumerate(lists)
+        {"destination": f"{index}/{destination}", "transformations": step, **options}
+        for index, step in enumerate(lists)
     ]
     body = {"source": "in.png", "jobs": described}
     return parse_batch(json.dumps(body).encode()).jobs
 
 
-def job(*words: Json, **options: Any) -> Job:
+def job(*steps: Json, **options: Any) -> Job:
     """Parse one job."""
-    return jobs(list(words), **options)[0]
+    return jobs(list(steps), **options)[0]
 
 
 def make(
-    source: bytes, *words: Json, inputs: dict[str, bytes] | None = None, **options: Any
+    source: bytes, *steps: Json, inputs: dict[str, bytes] | None = None, **options: Any
 ) -> Output:
-    """Carry out one job; its error is raised."""
+    """Render one job; its error is raised."""
     others = {key: Source.from_bytes(data) for key, data in (inputs or {}).items()}
-    ((_, result),) = render(Source.from_bytes(source), [job(*words, **options)], inputs=others)
+    ((_, result),) = render(Source.from_bytes(source), [job(*steps, **options)], inputs=others)
     if isinstance(result, Exception):
         raise result
     return result
 
 
-def pixels_of(source: bytes, *words: Json, inputs: dict[str, bytes] | None = None) -> Pixels:
-    """Carry out one job and read its PNG."""
-    return decoded(make(source, *words, inputs=inputs).data)
+def pixels_of(source: bytes, *steps: Json, inputs: dict[str, bytes] | None = None) -> Pixels:
+    """Render one job and read its PNG."""
+    return decoded(make(source, *steps, inputs=inputs).data)
 
 
-def carried_out(plan: Plan, source: Source, **inputs: Source) -> Pixels:
-    """Carry out a plan as it is."""
+def executed(plan: Plan, source: Source, **inputs: Source) -> Pixels:
+    """Execute a plan as it is."""
     return decoded(Rendering(source, inputs, EngineLimits(), Stats()).execute(plan).data)
 
 
@@ -103,6 +103,6 @@ def _premultiplied(pixels: Pixels) -> NDArray[np.float64]:
 
 
 def where(made: Pixels, base: Pixels) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what changed."""
+    """Left, top, right and bottom of the pixels that changed."""
     down, across = np.nonzero((made.astype(int) != base).any(2))
     return int(across.min()), int(down.min()), int(across.max()) + 1, int(down.max()) + 1

@@ -1,4 +1,4 @@
-"""Whatever is chosen by type knows every type that there is."""
+"""Every function that dispatches on types handles all types."""
 
 from collections.abc import Iterable
 from inspect import signature
@@ -29,7 +29,7 @@ each_choice = pytest.mark.parametrize(("choose", "types"), CHOICES, ids=NAMES)
 
 
 @each_choice
-def test_every_type_has_its_way(choose: Any, types: Iterable[type]) -> None:
+def test_every_type_is_handled(choose: Any, types: Iterable[type]) -> None:
     otherwise = choose.dispatch(object)
     known = list(types)
     assert known
@@ -37,11 +37,11 @@ def test_every_type_has_its_way(choose: Any, types: Iterable[type]) -> None:
 
 
 @each_choice
-def test_another_is_named(choose: Any, types: Iterable[type]) -> None:
+def test_an_unknown_type_is_named(choose: Any, types: Iterable[type]) -> None:
     others = len(signature(choose).parameters) - 1
     with pytest.raises(TypeError, match="Unheard"):
         choose(Unheard(), *[None] * others)
 
 
 class Unheard:
-    """Nothing that any of them knows."""
+    """A type that none of them handles."""

@@ -47,7 +47,7 @@ def case(seed: int) -> Case:
 
 def _job(chance: random.Random, as_watermark: bool) -> Json:
     ending = chance.choice(ENDINGS)
-    steps = [step.words for step in STEPS if not _lays_over(step.words)]
+    steps = [step.transformations for step in STEPS if not _lays_over(step.transformations)]
     words = [{"type": "watermark", "source": "mark"}] if as_watermark else chance.choice(steps)
     keep = ["copyright"] if ending != "gif" and chance.random() < 0.3 else []
     return {"destination": f"o.{ending}", "transformations": words, "keep": keep}

@@ -39,12 +39,14 @@ class Page(HTMLParser):
         self.feed(self.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
+        attributes = dict(attrs)
         self.tags.add(tag)
-        self.anchors.add(told.get("id") or "")
+        self.anchors.add(attributes.get("id") or "")
         if tag == "img":
-            self.images.append(told["src"] or "")
-        self.links += [told[name] or "" for name in ("href", "srcset", "action") if name in told]
+            self.images.append(attributes["src"] or "")
+        self.links += [
+            attributes[name] or "" for name in ("href", "srcset", "action") if name in attributes
+        ]
 
     @property
     def examples(self) -> list[Any]:

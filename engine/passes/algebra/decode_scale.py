@@ -15,7 +15,7 @@ MIN_BOUNDED_PIXELS = 500_000  # below which bounded rewritings gain nothing over
 
 
 def large_enough(side: int, wanted: int) -> bool:
-    """Tell whether a side has pixels enough for scaling it to the one that is wanted."""
+    """Tell whether a side has pixels enough to be scaled down to the wanted one."""
     return side * MIN_RATIO[1] >= wanted * MIN_RATIO[0]
 
 

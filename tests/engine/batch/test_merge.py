@@ -134,7 +134,7 @@ BRIGHTER: Json = {"type": "brightness", "bright_level": 9}
 @pytest.mark.parametrize(
     "lists",
     [
-        [[ULB, *words] for words in widths(100, 90)] + [[BRIGHTER, ULB, *widths(100)[0]]],
+        [[ULB, *steps] for steps in widths(100, 90)] + [[BRIGHTER, ULB, *widths(100)[0]]],
         [
             [ULB, *widths(700)[0]],
             [ULB, *widths(500)[0], ULB],
@@ -177,7 +177,7 @@ def test_the_order_of_jobs_makes_no_difference(lists: list[list[Json]], budget: 
 def test_groups_of_jobs_divide_the_budget() -> None:
     """Each group materialises what is measured; together no more than one group may."""
     pairs = [[{"type": "brightness", "bright_level": level}, ULB] for level in (9, 8, 7)]
-    lists = [[*pair, *words] for words in widths(1500, 1400) for pair in pairs]
+    lists = [[*pair, *steps] for steps in widths(1500, 1400) for pair in pairs]
     limits = EngineLimits(max_held_bytes=20_000_000)
     trees = explain(Source.from_bytes(camera()[0]), jobs(*lists), limits=limits).trees
     assert sum(tree.held_bytes for tree in trees) <= 20_000_000
@@ -268,7 +268,7 @@ def test_pixels_are_released_with_their_last_reader(
 
 def test_bars_are_measured_once_for_jobs_that_begin_alike() -> None:
     stats = Stats()
-    lists: list[list[Json]] = [[{"type": "ulb"}, *words] for words in widths(8, 6, 4)]
+    lists: list[list[Json]] = [[{"type": "ulb"}, *steps] for steps in widths(8, 6, 4)]
     batch = jobs(widths(5)[0], *lists)
     list(render(Source.from_bytes(encoded(noise(20, 10))), batch, stats=stats))
     assert stats.decode_passes == 3  # the first job, the measuring, the other three

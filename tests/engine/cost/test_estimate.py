@@ -1,4 +1,4 @@
-"""What is predicted of work, and what is refused because of it.
+"""Predicted cost, and the jobs that are rejected because of it.
 
 That the bytes are right is measured in `tests.engine.memory`.
 """
@@ -30,12 +30,12 @@ MEGABYTES = 1_000_000
 
 
 @pytest.mark.parametrize("image", [STILL, MOVING], ids=["still", "moving"])
-@pytest.mark.parametrize("held", [0, 2**20])
+@pytest.mark.parametrize("budget", [0, 2**20])
 @pytest.mark.parametrize("ending", ["out.webp", "out.png"])
 def test_decodes_and_pixels_are_those_that_are_counted(
-    image: bytes, held: int, ending: str
+    image: bytes, budget: int, ending: str
 ) -> None:
-    source, stats, limits = Source.from_bytes(image), Stats(), EngineLimits(max_held_bytes=held)
+    source, stats, limits = Source.from_bytes(image), Stats(), EngineLimits(max_held_bytes=budget)
     batch = jobs([SMALL], [SMALL, UPSIDE_DOWN], [], [SMALL], destination=ending)
     cost = explain(source, batch, limits=limits).cost
     assert all(
@@ -68,20 +68,20 @@ def test_a_tree_is_done_once_and_holds_what_is_read_again() -> None:
     assert (together.decode_passes, together.pixels_touched) == (1, alone.pixels_touched)
     assert alone.peak_bytes + 30 * MEGABYTES < together.peak_bytes < 3 * alone.peak_bytes
     separate = cost_of_batch(plans, merge_plans(plans, 0))
-    assert (separate.decode_passes, difference.pixels_touched) == (2, 2 * alone.pixels_touched)
+    assert (separate.decode_passes, separate.pixels_touched) == (2, 2 * alone.pixels_touched)
 
 
 def test_images_that_were_looked_at_leave_gaps() -> None:
-    """Measured: two looks at 12 MP take 79 MB, one takes 43."""
-    looks = [
+    """Measured: measuring 12 MP twice takes 79 MB, once 43."""
+    measuring = [
         plan(each, PHOTO)
         for each in jobs(
             [{"type": "brightness", "bright_level": 5}, {"type": "ulb"}],
             [{"type": "brightness", "bright_level": 6}, {"type": "ulb"}],
         )
     ]
-    one, two = (cost_of_batch({}, [], looks[:count]).peak_bytes for count in (1, 2))
-    assert one == cost_of(looks[0]).peak_bytes
+    one, two = (cost_of_batch({}, [], measuring[:count]).peak_bytes for count in (1, 2))
+    assert one == cost_of(measuring[0]).peak_bytes
     assert one + 18 * MEGABYTES < two < 2 * one
 
 
@@ -123,7 +123,7 @@ def test_what_takes_too_much_is_refused_before_any_work() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "ending", "facts", "allowed"),
+    ("steps", "ending", "facts", "allowed"),
     [
         ([], "out.jpg", {"format": SourceFormat.WEBP}, 160),
         ([], "out.avif", {}, 150),
@@ -133,20 +133,20 @@ def test_what_takes_too_much_is_refused_before_any_work() -> None:
     ids=["decoder", "encoder", "animation", "two images"],
 )
 def test_what_is_certain_counts_coders_and_frames(
-    words: list[Json], ending: str, facts: dict[str, object], allowed: int
+    steps: list[Json], ending: str, facts: dict[str, object], allowed: int
 ) -> None:
     about: dict[str, object] = {"format": SourceFormat.JPEG, "width": 4000, "height": 3000}
     source = Facts(**about | facts)  # type: ignore[arg-type]  # of each field's own type
     limits = EngineLimits(max_memory_bytes=allowed * MEGABYTES)
     with pytest.raises(NeedsTooMuchMemory):
-        plan(job(*words, destination=ending), source, limits)
+        plan(job(*steps, destination=ending), source, limits)
 
 
 @pytest.mark.parametrize("source", SourceFormat)
 def test_the_glance_never_tells_less_than_the_count(source: SourceFormat) -> None:
     facts = Facts(format=source, width=700, height=500, alpha=True, depth=16, interlaced=True)
-    for words, (found, options) in product(WAYS, FORMATS.values()):
-        made = plan(job(*words, destination=f"out.{found}", **options), facts)
+    for steps, (found, options) in product(WAYS, FORMATS.values()):
+        made = plan(job(*steps, destination=f"out.{found}", **options), facts)
         assert may_need(made, minimum_bytes(made) - 1)
 
 

@@ -1,4 +1,4 @@
-"""Animations: every frame is worked on as if it were alone; delays and loops are kept."""
+"""Animations: every frame is processed as a still image; delays and loops are kept."""
 
 import io
 from operator import attrgetter
@@ -19,7 +19,7 @@ from tests.engine.images import Json, Pixels, decoded, encoded, job, make, noise
 from tests.engine.matrix.steps import STEPS, Step
 from tests.engine.uploads import DELAYS, FRAMES, KINDS, animation
 
-MARKS = {name: Source.from_bytes(encoded(noise(9, 6, 4))) for name in ("mark", "veiled")}
+MARKS = {name: Source.from_bytes(encoded(noise(9, 6, 4))) for name in ("mark", "translucent")}
 MOVING = [noise(24, 18, seed=seed) for seed in range(3)]
 WEBP = animation("WEBP", MOVING, DELAYS, loop=3)
 BLACK, WHITE = (np.full((18, 24, 3), value, np.uint8) for value in (0, 255))
@@ -30,10 +30,10 @@ def frames_of(data: bytes) -> list[Pixels]:
     return [np.asarray(frame.convert("RGBA")) for frame in frames]
 
 
-def moved(source: bytes, *words: Json, **options: Any) -> list[Pixels]:
+def moved(source: bytes, *steps: Json, **options: Any) -> list[Pixels]:
     """Carry out a job up to its encoder, for what that loses is not at stake."""
     opened = Source.from_bytes(source)
-    made = plan(job(*words, format="webp"), read_facts(opened), resolved=Resolved(_facts()))
+    made = plan(job(*steps, format="webp"), read_facts(opened), resolved=Resolved(_facts()))
     return [still.numpy() for still in lower(made, LoweringContext(opened, MARKS))]
 
 
@@ -41,8 +41,8 @@ def _facts() -> dict[str, Any]:
     return {name: read_facts(mark) for name, mark in MARKS.items()}
 
 
-def alone(frame: Pixels, *words: Json) -> Pixels:
-    ((_, made),) = render(Source.from_bytes(encoded(frame)), [job(*words)], inputs=MARKS)
+def alone(frame: Pixels, *steps: Json) -> Pixels:
+    ((_, made),) = render(Source.from_bytes(encoded(frame)), [job(*steps)], inputs=MARKS)
     assert isinstance(made, Output)
     return decoded(made.data)
 
@@ -51,14 +51,14 @@ def alone(frame: Pixels, *words: Json) -> Pixels:
     "step", [step for step in STEPS if step.type != "ulb"], ids=attrgetter("name")
 )
 def test_every_frame_is_made_as_if_it_were_alone(step: Step) -> None:
-    made = moved(WEBP, *step.words)
+    made = moved(WEBP, *step.transformations)
     assert len(made) == len(MOVING)
     for mine, frame in zip(made, MOVING, strict=True):
-        assert np.array_equal(mine, alone(frame, *step.words))
+        assert np.array_equal(mine, alone(frame, *step.transformations))
 
 
 @pytest.mark.parametrize(
-    "words",
+    "step",
     [
         {"type": "blur", "sigma": 3},
         {"type": "blur", "sigma": 40},
@@ -69,9 +69,9 @@ def test_every_frame_is_made_as_if_it_were_alone(step: Step) -> None:
         {"type": "rotate", "degrees": 90},
     ],
 )
-def test_nothing_leaks_from_frame_to_frame(words: Json) -> None:
+def test_nothing_leaks_from_frame_to_frame(step: Json) -> None:
     source = animation("GIF", [BLACK, WHITE, BLACK], [50, 50, 50])
-    values = [(still.min(), still.max()) for still in moved(source, words)]
+    values = [(still.min(), still.max()) for still in moved(source, step)]
     assert values == [(0, 0), (255, 255), (0, 0)]
 
 
@@ -80,8 +80,8 @@ def test_nothing_leaks_from_frame_to_frame(words: Json) -> None:
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_delays_and_loops_are_kept(kind: str, ending: str, loop: int) -> None:
     source = animation(kind, FRAMES, DELAYS, loop=loop)
-    words: Json = {"type": "resize", "width": 12}
-    output = make(source, words, destination=f"o.{ending}", quality=100)
+    step: Json = {"type": "resize", "width": 12}
+    output = make(source, step, destination=f"o.{ending}", quality=100)
     assert (output.width, output.height, output.frames) == (12, 5, 3)
     before, after = (read_facts(Source.from_bytes(data)) for data in (source, output.data))
     assert after.delays == before.delays == tuple(DELAYS)
@@ -89,7 +89,7 @@ def test_delays_and_loops_are_kept(kind: str, ending: str, loop: int) -> None:
     assert after.frames == 3
     assert after.size == (12, 5)
     for mine, frame in zip(frames_of(output.data), FRAMES, strict=True):
-        difference = mine[..., :3].astype(int) - alone(frame, words)
+        difference = mine[..., :3].astype(int) - alone(frame, step)
         assert np.abs(difference).mean() < 14
 
 
@@ -130,16 +130,15 @@ def test_what_is_read_as_a_still_stays_one(name: str) -> None:
 
 
 def test_an_animated_watermark_is_its_first_frame() -> None:
-    words: Json = {"type": "watermark", "source": "m"}
+    step: Json = {"type": "watermark", "source": "m"}
     base, mark = encoded(smooth(30, 20)), animation("GIF", [WHITE, BLACK], [50, 50])
     made, still = (
-        make(base, words, inputs={"m": data}, destination="o.gif")
-        for data in (mark, encoded(WHITE))
+        make(base, step, inputs={"m": data}, destination="o.gif") for data in (mark, encoded(WHITE))
     )
     assert made == still
 
 
-def barred(top: int, bottom: int) -> Pixels:
+def letterboxed(top: int, bottom: int) -> Pixels:
     frame = MOVING[0] // 2 + 100
     frame[:top] = 0
     frame[18 - bottom :] = 0
@@ -157,7 +156,7 @@ def barred(top: int, bottom: int) -> Pixels:
     ],
 )
 def test_ulb_keeps_what_any_frame_shows(bars: list[tuple[int, int]], kept: tuple[int, int]) -> None:
-    frames = [barred(*each) for each in bars]
+    frames = [letterboxed(*each) for each in bars]
     frames[-1][-1, -1] += 1  # no frame is equal to another
     source = animation("WEBP", frames, [50] * len(frames))
     output = make(source, {"type": "ulb"}, destination="o.webp")
@@ -167,8 +166,8 @@ def test_ulb_keeps_what_any_frame_shows(bars: list[tuple[int, int]], kept: tuple
 
 
 def test_frames_count_against_the_limits() -> None:
-    words: Json = {"type": "resize", "width": 48}
-    wanted = [job(words, format=name) for name in ("gif", "png")]
+    step: Json = {"type": "resize", "width": 48}
+    wanted = [job(step, format=name) for name in ("gif", "png")]
     limits = EngineLimits(max_output_pixels=3 * 48 * 36 - 1)
     (_, error), (_, still) = render(Source.from_bytes(WEBP), wanted, limits=limits)
     assert isinstance(error, OutputTooLarge)
@@ -202,7 +201,7 @@ def test_the_source_is_read_once_for_a_job() -> None:
 
 def test_explain_counts_the_frames() -> None:
     explained = explain(Source.from_bytes(WEBP), [job(format="gif"), job()])
-    moving, still = (words.stages[0].steps[0] for words in explained.jobs)
+    moving, still = (each.stages[0].steps[0] for each in explained.jobs)
     assert moving.frame.pages == 3
     assert "3 frames" in moving.text
     assert still.frame.pages == 1
@@ -211,5 +210,5 @@ def test_explain_counts_the_frames() -> None:
 def test_a_plan_saves_frames_only_where_there_is_room() -> None:
     made = plan(job(format="gif"), read_facts(Source.from_bytes(WEBP)))
     odd = type(made.save)(Format.PNG, 100)
-    with pytest.raises(IllegalPlan, match="save: png holds one frame"):
+    with pytest.raises(IllegalPlan, match="save: png has only one frame"):
         verify(type(made)(made.facts, made.nodes, odd))

@@ -15,10 +15,10 @@ from engine.sources import SourceFormat
 from tests.engine.images import (
     Json,
     Pixels,
-    carried_out,
     decoded,
     distance,
     encoded,
+    executed,
     job,
     jobs,
     noise,
@@ -44,10 +44,10 @@ ANY_WORDS = (
 ENDINGS = st.lists(ANY_WORDS, min_size=1, max_size=3)
 
 
-def expanded(words: list[Json], facts: Facts, ending: str = "png") -> Plan | None:
+def expanded(steps: list[Json], facts: Facts, ending: str = "png") -> Plan | None:
     """Expand as if no image had bars; None if the job is refused."""
     measured: dict[int, Box] = {}
-    wanted = job(*words, destination=f"out.{ending}")
+    wanted = job(*steps, destination=f"out.{ending}")
     try:
         while True:
             plan = expand(wanted, facts, resolved=Resolved({"mark": MARK_FACTS}, measured))
@@ -60,15 +60,15 @@ def expanded(words: list[Json], facts: Facts, ending: str = "png") -> Plan | Non
 
 @pytest.mark.parametrize("rewriting", EXACT_PASSES, ids=lambda rewriting: rewriting.name)
 @settings(max_examples=80, deadline=None)
-@given(image=images(), words=ANY_WORDS)
-def test_exact_passes_keep_every_bit(rewriting: Pass, image: Pixels, words: list[Json]) -> None:
+@given(image=images(), steps=ANY_WORDS)
+def test_exact_passes_keep_every_bit(rewriting: Pass, image: Pixels, steps: list[Json]) -> None:
     source = Source.from_bytes(encoded(image))
-    plain = expanded(words, read_facts(source))
+    plain = expanded(steps, read_facts(source))
     if plain is None:
         return
     made = optimise(plain, passes=(rewriting,))
     if made is not plain:
-        one, other = (carried_out(plan, source, mark=MARK) for plan in (made, plain))
+        one, other = (executed(plan, source, mark=MARK) for plan in (made, plain))
         assert np.array_equal(one, other)
 
 
@@ -81,33 +81,33 @@ def test_an_exact_batch_is_made_to_the_letter(
     source = Source.from_bytes(encoded(image))
     lists = [[*beginning, *ending] for ending in endings]
     results = render(source, jobs(*lists, mode="exact"), inputs={"mark": MARK})
-    for words, (_, result) in zip(lists, results, strict=True):
-        if any(step["type"] == "ulb" for step in words):
+    for steps, (_, result) in zip(lists, results, strict=True):
+        if any(step["type"] == "ulb" for step in steps):
             continue  # what is expanded here finds no bars
-        plain = expanded(words, read_facts(source))
+        plain = expanded(steps, read_facts(source))
         assert isinstance(result, Output) == (plain is not None)
         if plain is not None and isinstance(result, Output):
-            assert np.array_equal(decoded(result.data), carried_out(plain, source, mark=MARK))
+            assert np.array_equal(decoded(result.data), executed(plain, source, mark=MARK))
 
 
 @settings(max_examples=60, deadline=None)
-@given(image=images(), words=transformations(*NEIGHBOURS, longest=2))
-def test_all_passes_together_keep_to_what_they_declare(image: Pixels, words: list[Json]) -> None:
+@given(image=images(), steps=transformations(*NEIGHBOURS, longest=2))
+def test_all_passes_together_keep_to_what_they_declare(image: Pixels, steps: list[Json]) -> None:
     """One blur differs by its pass's levels; what follows may spread a difference."""
-    blurs = [step for step in words if step["type"] == "blur"]
-    if len(blurs) > 1 or (blurs and words[-1] is not blurs[0]):
+    blurs = [step for step in steps if step["type"] == "blur"]
+    if len(blurs) > 1 or (blurs and steps[-1] is not blurs[0]):
         return
     source = Source.from_bytes(encoded(image))
-    plain = expanded(words, read_facts(source))
+    plain = expanded(steps, read_facts(source))
     assert plain is not None
-    levels, _ = distance(*(carried_out(plan, source) for plan in (optimise(plain), plain)))
+    levels, _ = distance(*(executed(plan, source) for plan in (optimise(plain), plain)))
     declared = [entry.fidelity for entry in PASSES if isinstance(entry.fidelity, Bounded)]
     assert levels <= sum(fidelity.levels for fidelity in declared)
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    words=transformations(longest=8) | transformations(*NEIGHBOURS),
+    steps=transformations(longest=8) | transformations(*NEIGHBOURS),
     facts=st.builds(
         Facts,
         format=st.just(SourceFormat.PNG),
@@ -119,21 +119,21 @@ def test_all_passes_together_keep_to_what_they_declare(image: Pixels, words: lis
     ending=st.sampled_from(["png", "jpg", "webp"]),
 )
 def test_every_job_has_a_legal_plan_or_a_refusal(
-    words: list[Json], facts: Facts, ending: str
+    steps: list[Json], facts: Facts, ending: str
 ) -> None:
-    plain = expanded(words, facts, ending)
+    plain = expanded(steps, facts, ending)
     if plain is not None:
         verify(plain)
         assert optimise(plain).frame == plain.frame
 
 
 @settings(max_examples=80, deadline=None)
-@given(image=images(), words=ANY_WORDS)
-def test_what_comes_out_has_the_planned_size(image: Pixels, words: list[Json]) -> None:
+@given(image=images(), steps=ANY_WORDS)
+def test_what_comes_out_has_the_planned_size(image: Pixels, steps: list[Json]) -> None:
     source = Source.from_bytes(encoded(image))
-    plain = expanded(words, read_facts(source))
+    plain = expanded(steps, read_facts(source))
     if plain is not None:
-        made = carried_out(plain, source, mark=MARK)
+        made = executed(plain, source, mark=MARK)
         bands = 4 if plain.frame.alpha else 3
         assert made.shape == (plain.frame.height, plain.frame.width, bands)
 

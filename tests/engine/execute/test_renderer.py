@@ -1,4 +1,4 @@
-"""Jobs are done one by one, alone with their errors, within their limits, in one stream."""
+"""Jobs are rendered one by one: errors stay their own, limits hold, sources stream."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def test_results_come_as_they_are_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "limits", "message"),
+    ("step", "limits", "message"),
     [
         (
             {"type": "resize", "width": 101, "height": 1},
@@ -65,17 +65,17 @@ def test_results_come_as_they_are_ready() -> None:
         ),
     ],
 )
-def test_what_is_made_is_limited(words: Json, limits: EngineLimits, message: str) -> None:
+def test_what_is_made_is_limited(step: Json, limits: EngineLimits, message: str) -> None:
     source = Source.from_bytes(encoded(noise(20, 10)))
-    ((_, result),) = render(source, [job(words)], limits=limits)
+    ((_, result),) = render(source, [job(step)], limits=limits)
     assert isinstance(result, OutputTooLarge)
     assert message in result.message
 
 
 def test_an_intermediate_is_limited_too() -> None:
     source = Source.from_bytes(encoded(noise(20, 10)))
-    words: list[Json] = [{"type": "resize", "width": 300}, {"type": "resize", "width": 10}]
-    ((_, result),) = render(source, [job(*words)], limits=EngineLimits(max_output_side=299))
+    steps: list[Json] = [{"type": "resize", "width": 300}, {"type": "resize", "width": 10}]
+    ((_, result),) = render(source, [job(*steps)], limits=EngineLimits(max_output_side=299))
     assert isinstance(result, OutputTooLarge)
     assert "transformations[0]" in result.message
 
@@ -124,14 +124,14 @@ print(errors, peak() - before)
 
 def test_sequential_lists_stream(tmp_path: Path) -> None:
     """An image 40 times as tall, 120 MB of pixels, takes no more memory, and no disk."""
-    words = [
+    steps = [
         {"type": "brightness", "bright_level": 9},
         {"type": "filter", "filter": "sepia"},
         {"type": "flip", "direction": "x"},
         {"type": "filter", "filter": "emboss"},
         {"type": "fitmethod", "fit_type": "letterbox", "width": 300, "height": 300},
     ]
-    request = {"source": "a", "jobs": [{"destination": "o.jpg", "transformations": words}]}
+    request = {"source": "a", "jobs": [{"destination": "o.jpg", "transformations": steps}]}
     (tmp_path / "jobs.json").write_text(json.dumps(request))
     for name, height in (("small", 1000), ("large", 40_000)):
         pyvips.Image.black(1000, height, bands=3).jpegsave(str(tmp_path / f"{name}.jpg"))

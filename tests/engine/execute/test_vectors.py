@@ -17,15 +17,15 @@ SIZES: list[dict[str, Any]] = json.loads((VECTORS / "sizes.json").read_text())
 VALIDATION: dict[str, Any] = json.loads((VECTORS / "validation.json").read_text())
 
 
-def _batch(*words: Any) -> bytes:
-    described = {"destination": "out.png", "transformations": words}
+def _batch(*steps: Any) -> bytes:
+    described = {"destination": "out.png", "transformations": steps}
     return json.dumps({"source": "in.png", "jobs": [described]}).encode()
 
 
 @pytest.mark.parametrize("vector", MANIFEST, ids=lambda vector: vector["id"])
 def test_vector(vector: dict[str, Any]) -> None:
     source = (VECTORS / vector["input"]).read_bytes()
-    keys = [words["source"] for words in vector["transformations"] if "source" in words]
+    keys = [step["source"] for step in vector["transformations"] if "source" in step]
     inputs = {key: (VECTORS / key).read_bytes() for key in keys}
     output = make(source, *vector["transformations"], inputs=inputs)
     expected = decoded((VECTORS / vector["expected"]).read_bytes())
@@ -57,16 +57,16 @@ def test_every_size_comes_out_of_libvips() -> None:
         assert list(decoded(output.data).shape[1::-1]) == case["expected_size"], case
 
 
-@pytest.mark.parametrize("words", VALIDATION["must_be_rejected_400"], ids=json.dumps)
-def test_rejected(words: dict[str, Any]) -> None:
+@pytest.mark.parametrize("step", VALIDATION["must_be_rejected_400"], ids=json.dumps)
+def test_rejected(step: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parse_batch(_batch(words))
+        parse_batch(_batch(step))
     assert caught.value.path.startswith("jobs[0].transformations[0]")
 
 
-@pytest.mark.parametrize("words", VALIDATION["must_be_accepted"], ids=json.dumps)
-def test_accepted(words: dict[str, Any]) -> None:
-    (parsed,) = parse_batch(_batch(words)).jobs
+@pytest.mark.parametrize("step", VALIDATION["must_be_accepted"], ids=json.dumps)
+def test_accepted(step: dict[str, Any]) -> None:
+    (parsed,) = parse_batch(_batch(step)).jobs
     assert len(parsed.transformations) == 1
 
 

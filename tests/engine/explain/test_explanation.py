@@ -1,4 +1,4 @@
-"""What is explained is what is done: as many decodes, the same refusals."""
+"""Explanations match what is executed: as many decodes, the same errors."""
 
 import msgspec
 import pytest
@@ -16,9 +16,9 @@ BESIDE: Json = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset"
 
 @pytest.mark.parametrize("image", [MOVING, STILL], ids=["moving", "still"])
 @pytest.mark.parametrize("ending", ["out.webp", "out.png"])
-@pytest.mark.parametrize("held", [0, 2**20])
-def test_there_are_as_many_trees_as_decodes(image: bytes, ending: str, held: int) -> None:
-    source, stats, limits = Source.from_bytes(image), Stats(), EngineLimits(max_held_bytes=held)
+@pytest.mark.parametrize("budget", [0, 2**20])
+def test_there_are_as_many_trees_as_decodes(image: bytes, ending: str, budget: int) -> None:
+    source, stats, limits = Source.from_bytes(image), Stats(), EngineLimits(max_held_bytes=budget)
     batch = jobs([SMALL], [SMALL, BESIDE], [], destination=ending)
     explained = explain(source, batch, limits=limits)
     done = list(render(source, batch, limits=limits, stats=stats))
@@ -31,7 +31,7 @@ def test_there_are_as_many_trees_as_decodes(image: bytes, ending: str, held: int
 
 def test_the_data_is_all_there_is_to_the_text() -> None:
     explained = explain(Source.from_bytes(STILL), jobs([SMALL], [BESIDE], [{"type": "ulb"}]))
-    assert all(words in str(explained) for words in ("together", "refused", "assumed", "ulb"))
+    assert all(step in str(explained) for step in ("together", "refused", "assumed", "ulb"))
     read = msgspec.json.decode(msgspec.json.encode(explained), type=Explanation)
     assert read == explained
     assert str(read) == str(explained)

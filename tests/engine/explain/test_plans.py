@@ -1,7 +1,7 @@
 """The plans of known batches, before and after each pass, as text that a reviewer reads.
 
 `batches.json` has the batches, of which a plan needs only the facts of the source. The
-README's drawing is held to the code here, too. After a change that is meant, write them anew
+README's drawing is compared here, too. After an intended change, regenerate them
 and look at the difference:
 
     make plans

@@ -23,7 +23,7 @@ def read(drawing: str) -> ElementTree.Element:
     return ElementTree.fromstring(drawing)
 
 
-def words(drawing: ElementTree.Element) -> list[str]:
+def texts(drawing: ElementTree.Element) -> list[str]:
     return [text.text or "" for text in drawing.iter(f"{SVG}text")]
 
 
@@ -50,7 +50,7 @@ def test_everything_of_a_batch_is_in_its_drawing(name: str) -> None:
     assert len(rectangles(drawing, "shared")) == sum(branch.held_bytes > 0 for branch in parts)
     done = [job for job in explanation.jobs if job.refusal is None]
     assert len(rectangles(drawing, "save")) == len(done)
-    shown = " ".join(words(drawing))
+    shown = " ".join(texts(drawing))
     assert str(explanation.facts) in shown
     assert (str(explanation.cost) in shown) == bool(done)
     titles = " ".join(title.text or "" for title in drawing.iter(f"{SVG}title"))
@@ -79,22 +79,22 @@ def test_no_box_lies_on_another_or_outside(name: str) -> None:
 
 def test_clients_words_stay_words() -> None:
     nasty = '</text><script>alert(1)</script>&amp;"\x1b\x00\ufffe\ud800'
-    told = JobExplanation(f"a{nasty}.png", refusal=Refusal("code", nasty))
+    refused = JobExplanation(f"a{nasty}.png", refusal=Refusal("code", nasty))
     good = explain(STILL, jobs([{"type": "annotation", "text": "<b>&</b> 😀", "font": "Arial"}]))
-    drawing = draw(Explanation(good.facts, (*good.jobs, told), good.trees))
+    drawing = draw(Explanation(good.facts, (*good.jobs, refused), good.trees))
     parsed = read(drawing.encode().decode())
     assert {element.tag.removeprefix(SVG) for element in parsed.iter()} == {
         "svg", "title", "style", "rect", "g", "path", "text",
     }  # fmt: skip
     assert '<b>&</b> 😀"' in " ".join(title.text or "" for title in parsed.iter(f"{SVG}title"))
-    assert "</text><script>alert(1)</script>&amp;" in " ".join(words(parsed))
+    assert "</text><script>alert(1)</script>&amp;" in " ".join(texts(parsed))
     assert not re.search(r"href|url\(|@import|\son\w+=", drawing)
 
 
 def test_a_batch_of_which_nothing_is_done_has_a_drawing() -> None:
     drawing = read(draw(explain(STILL, jobs([BESIDE], [BESIDE]))))
-    assert any(text == "2 jobs · 2 refused" for text in words(drawing))
-    assert sum("is refused, transformation_failed" in text for text in words(drawing)) == 2
+    assert any(text == "2 jobs · 2 refused" for text in texts(drawing))
+    assert sum("is refused, transformation_failed" in text for text in texts(drawing)) == 2
 
 
 def test_long_words_are_cut_and_told_in_full() -> None:
@@ -103,8 +103,8 @@ def test_long_words_are_cut_and_told_in_full() -> None:
         {"type": "annotation", "text": "word " * 30, "font": "Arial"}
     ]
     drawing = read(draw(explain(STILL, parse_batch(json.dumps(batch).encode()).jobs)))
-    name = next(text for text in words(drawing) if text.endswith("/name.png"))
+    name = next(text for text in texts(drawing) if text.endswith("/name.png"))
     assert name.startswith("…xy")
-    assert max(len(text) for text in words(drawing)[2:]) < 45
+    assert max(len(text) for text in texts(drawing)[2:]) < 45
     titles = [title.text or "" for title in drawing.iter(f"{SVG}title")]
     assert any(batch["jobs"][0]["destination"] in title for title in titles)

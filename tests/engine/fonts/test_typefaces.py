@@ -1,4 +1,4 @@
-"""The fonts of the house and those of a folder: names, coverage, files, and independence."""
+"""The shipped fonts and those of a folder: names, coverage, files, and independence."""
 
 import hashlib
 import json
@@ -24,8 +24,8 @@ from engine.vips.glyphs import Font, ink_of
 from tests.docs.pages import tables
 from tests.fonts import font_named, variable_font
 
-HOUSE = read_folder(FOLDER)
-FAMILIES = {face.family for face in HOUSE}
+SHIPPED = read_folder(FOLDER)
+FAMILIES = {face.family for face in SHIPPED}
 TWINS = sorted(set(ALIASES.values()))
 TEXTS = {
     **SAMPLES,
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_house_has_the_styles_that_are_told() -> None:
     seen: dict[str, set[Style]] = {}
-    for face in HOUSE:
+    for face in SHIPPED:
         seen.setdefault(face.family, set()).add(face.style)
     assert set(seen) == {*TWINS, *FALLBACK}
     for family, styles in seen.items():
@@ -54,10 +54,10 @@ def test_the_house_has_the_styles_that_are_told() -> None:
 
 def test_every_file_is_in_the_notice_with_its_version_and_licence() -> None:
     [table] = tables((FOLDER / "README.md").read_text())
-    told = {row["file"].strip("`"): row for row in table}
-    assert set(told) == {Path(face.path).name for face in HOUSE}
-    for face in HOUSE:
-        row = told[Path(face.path).name]
+    rows = {row["file"].strip("`"): row for row in table}
+    assert set(rows) == {Path(face.path).name for face in SHIPPED}
+    for face in SHIPPED:
+        row = rows[Path(face.path).name]
         names = TTFont(face.path)["name"]
         assert row["family"] == face.family
         assert f"ersion {row['version']}" in names.getDebugName(5)
@@ -71,7 +71,7 @@ def test_the_fonts_are_small() -> None:
     assert sum(sizes) < 8_000_000
 
 
-@pytest.mark.parametrize("face", HOUSE, ids=lambda face: face.name)
+@pytest.mark.parametrize("face", SHIPPED, ids=lambda face: face.name)
 def test_pango_draws_the_face_that_was_asked_for(face: Face) -> None:
     """Its advances are those of the file, and a line is as high as the file says."""
     font = harfbuzz.Font(harfbuzz.Face(harfbuzz.Blob.from_file_path(face.path)))
@@ -93,7 +93,7 @@ def test_pango_draws_the_face_that_was_asked_for(face: Face) -> None:
 
 def test_bold_and_italic_are_other_letters() -> None:
     for family in TWINS:
-        faces = [face for face in HOUSE if face.family == family]
+        faces = [face for face in SHIPPED if face.family == family]
         inks = [ink_of("R", Font((family,), f.style.value, (f.path,)), 60) for f in faces]
         seen = {bytes(ink.image.write_to_memory()) for ink in inks if ink is not None}
         assert len(seen) == len(faces) == 3
@@ -144,7 +144,7 @@ def test_every_script_can_be_written_in_every_font(name: str, script: str) -> No
 
 
 def test_every_script_is_covered_by_a_font_of_the_house() -> None:
-    covered = {face.name: scripts_of(face.characters) for face in HOUSE}
+    covered = {face.name: scripts_of(face.characters) for face in SHIPPED}
     assert covered["Liberation Serif Bold"] == ["Latin", "Greek", "Cyrillic", "Hebrew"]
     assert covered["Noto Sans Arabic"] == ["Arabic"]
     assert {script for scripts in covered.values() for script in scripts} == set(SAMPLES)
@@ -164,7 +164,7 @@ def test_a_font_borrows_only_what_it_has_not() -> None:
 
 
 def test_a_folder_adds_its_families(folder: Path) -> None:
-    typefaces = Typefaces(HOUSE)
+    typefaces = Typefaces(SHIPPED)
     (folder / "deep").mkdir()
     path = font_named(folder / "deep", "Corporate One")
     (folder / ".hidden").mkdir()
@@ -183,7 +183,7 @@ def test_a_folder_adds_its_families(folder: Path) -> None:
 def test_a_font_of_an_alias_s_name_takes_its_place_but_none_takes_the_house_s(
     folder: Path,
 ) -> None:
-    typefaces = Typefaces(HOUSE)
+    typefaces = Typefaces(SHIPPED)
     arial = font_named(folder, "Arial")
     font_named(folder, "Liberation Sans")
     typefaces.add(folder)
@@ -195,7 +195,7 @@ def test_a_font_of_an_alias_s_name_takes_its_place_but_none_takes_the_house_s(
 
 
 def test_a_folder_s_fonts_are_asked_first_for_letters_that_are_missing(folder: Path) -> None:
-    typefaces = Typefaces(HOUSE)
+    typefaces = Typefaces(SHIPPED)
     font_named(folder, "Our Arabic", "NotoSansArabic-Regular.ttf")
     typefaces.add(folder)
     chosen = typefaces.faces_for(typefaces.find("Times"), "م")
@@ -205,7 +205,7 @@ def test_a_folder_s_fonts_are_asked_first_for_letters_that_are_missing(folder: P
 def test_text_is_drawn_in_a_font_of_a_folder(folder: Path) -> None:
     """The stranger has the letters of Liberation Mono, so its lines are as long."""
     font_named(folder, "Drawn Once", "LiberationMono-Bold.ttf")
-    typefaces = Typefaces(HOUSE)
+    typefaces = Typefaces(SHIPPED)
     typefaces.add(folder)
     stranger, mono = typefaces.find("Drawn Once Bold"), typefaces.find("Courier Bold")
     text = "WWiiW"
@@ -226,7 +226,7 @@ def test_a_font_of_variable_weight_has_a_bold(folder: Path) -> None:
 def test_a_font_that_is_gone_when_it_is_wanted_is_an_error(folder: Path) -> None:
     """Rather than another font in its place."""
     path = font_named(folder, "Soon Gone")
-    typefaces = Typefaces(HOUSE)
+    typefaces = Typefaces(SHIPPED)
     typefaces.add(folder)
     path.unlink()
     with pytest.raises(UnusableFonts, match=r"SoonGone.*ttf: cannot be read: "):
@@ -279,11 +279,11 @@ import io
 image = io.BytesIO()
 Image.new("RGB", (600, 200), "white").save(image, "PNG")
 texts = json.loads(sys.argv[1])
-words = [
+steps = [
     {"type": "annotation", "text": "\\n".join(texts), "font": font, "size": 11, "gravity": "west"}
     for font in ("Arial", "Times Bold", "Courier Italic")
 ]
-jobs = [{"destination": f"{i}.png", "transformations": [word]} for i, word in enumerate(words)]
+jobs = [{"destination": f"{i}.png", "transformations": [word]} for i, word in enumerate(steps)]
 batch = parse_batch(json.dumps({"source": "a", "jobs": jobs}).encode())
 svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='600' height='90'>" + b"".join(
     f"<text y='{20 * (1 + i)}' font-family='{family}'>{' '.join(texts)}</text>".encode()

@@ -1,4 +1,4 @@
-"""Nodes are values, turns are a group, and a plan is worth reading."""
+"""Nodes are values, orientation transforms form a group, plans are readable."""
 
 from itertools import product
 
@@ -18,14 +18,14 @@ ORIENTS = [Orient(mirror, quarters) for mirror in (False, True) for quarters in 
 
 
 def test_equal_jobs_have_equal_plans() -> None:
-    words: list[Json] = [
+    steps: list[Json] = [
         {"type": "resize", "width": 100},
         {"type": "brightness", "bright_level": 5},
     ]
-    one, other = (expand(job(*words), FACTS) for _ in range(2))
+    one, other = (expand(job(*steps), FACTS) for _ in range(2))
     assert one == other
     assert hash(one) == hash(other)
-    longer = expand(job(*words, {"type": "flip", "direction": "x"}), FACTS)
+    longer = expand(job(*steps, {"type": "flip", "direction": "x"}), FACTS)
     assert longer != one
     assert longer.nodes[: len(one.nodes)] == one.nodes
 
@@ -55,13 +55,13 @@ def test_every_orientation_has_its_own_transform() -> None:
 
 
 def test_frames_follow_the_nodes() -> None:
-    words: list[Json] = [
+    steps: list[Json] = [
         {"type": "resize", "width": 200},
         {"type": "rotate", "degrees": 90},
         {"type": "filter", "filter": "sepia"},
         {"type": "rotate", "degrees": 45},
     ]
-    made = expand(job(*words), FACTS)
+    made = expand(job(*steps), FACTS)
     seen = [str(frame) for frame in made.frames]
     assert seen[-7:] == [
         "400×300 RGB", "200×150 RGB", "150×200 RGB", "150×200 grey", "150×200 RGB",
@@ -71,14 +71,14 @@ def test_frames_follow_the_nodes() -> None:
 
 
 def test_a_plan_with_ulb_ends_where_it_needs_pixels() -> None:
-    words: list[Json] = [{"type": "resize", "width": 200}, {"type": "ulb"}, {"type": "ulb"}]
-    first = expand(job(*words), FACTS)
+    steps: list[Json] = [{"type": "resize", "width": 200}, {"type": "ulb"}, {"type": "ulb"}]
+    first = expand(job(*steps), FACTS)
     assert (first.needs_pixels, first.frame.size) == (1, (200, 150))
-    second = expand(job(*words), FACTS, resolved=Resolved(measured={1: Box(0, 20, 200, 100)}))
+    second = expand(job(*steps), FACTS, resolved=Resolved(measured={1: Box(0, 20, 200, 100)}))
     assert (second.needs_pixels, second.frame.size) == (2, (200, 100))
     assert second.nodes[: len(first.nodes)] == first.nodes
     both = {1: Box(0, 20, 200, 100), 2: Box(0, 0, 200, 100)}
-    assert expand(job(*words), FACTS, resolved=Resolved(measured=both)).needs_pixels is None
+    assert expand(job(*steps), FACTS, resolved=Resolved(measured=both)).needs_pixels is None
 
 
 def test_decoding_small_rounds_down() -> None:
@@ -86,8 +86,8 @@ def test_decoding_small_rounds_down() -> None:
 
 
 def test_a_plan_can_be_read() -> None:
-    words: list[Json] = [{"type": "resize", "width": 200}, {"type": "flip", "direction": "y"}]
-    assert str(plan(job(*words, destination="out.jpg"), FACTS)).splitlines() == [
+    steps: list[Json] = [{"type": "resize", "width": 200}, {"type": "flip", "direction": "y"}]
+    assert str(plan(job(*steps, destination="out.jpg"), FACTS)).splitlines() == [
         "    source        jpeg 400×300 RGB, 8 bit",
         "  0 decode                         400×300  RGB    pointwise, sequential",
         "  1 tosrgb                         400×300  RGB    pointwise, sequential",

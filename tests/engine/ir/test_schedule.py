@@ -1,4 +1,4 @@
-"""Where pixels are kept on the way, by the nodes alone."""
+"""Scheduling: where pixels are buffered, decided from the nodes alone."""
 
 import pytest
 

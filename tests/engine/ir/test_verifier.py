@@ -48,7 +48,7 @@ NO_LINES = TextLayer((), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
 
 
 @pytest.mark.parametrize(
-    ("facts", "nodes", "save", "words"),
+    ("facts", "nodes", "save", "text"),
     [
         (RGB, (), PNG, "begins with decode"),
         (RGB, (ToSrgb(), Decode()), PNG, "begins with decode"),
@@ -98,10 +98,10 @@ NO_LINES = TextLayer((), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
         (RGB, START, Save(Format.JPEG, 0), "quality is 1 to 100"),
     ],
 )
-def test_illegal(facts: Facts, nodes: tuple[Node, ...], save: Save, words: str) -> None:
+def test_illegal(facts: Facts, nodes: tuple[Node, ...], save: Save, text: str) -> None:
     with pytest.raises(IllegalPlan) as caught:
         verify(Plan(facts, nodes, save))
-    assert words in caught.value.message.splitlines()[0]
+    assert text in caught.value.message.splitlines()[0]
 
 
 def test_legal() -> None:

@@ -1,4 +1,4 @@
-"""Watermarks and text are kept across batches, known by what they are, within a bound."""
+"""The layer cache: keyed by content, shared across batches, bounded."""
 
 import numpy as np
 
@@ -40,11 +40,11 @@ def test_the_same_twice_counts_once() -> None:
 
 
 def test_a_changed_watermark_is_another_one() -> None:
-    words: Json = {"type": "watermark", "source": "m"}
+    step: Json = {"type": "watermark", "source": "m"}
     white = encoded(np.full((30, 30, 3), 255, np.uint8))
     for seed in (0, 1, 0):
         mark = noise(30, 30, seed=seed)
-        made = pixels_of(white, words, inputs={"m": encoded(mark)})
+        made = pixels_of(white, step, inputs={"m": encoded(mark)})
         assert np.array_equal(made, mark)
 
 
@@ -52,8 +52,8 @@ def test_a_watermark_is_made_ready_once_whatever_its_name() -> None:
     mark, white = encoded(noise(7, 7, 4, seed=77)), encoded(np.full((30, 30, 3), 255, np.uint8))
     before = len(LAYER_CACHE)
     for name in ("one", "other"):
-        words: Json = {"type": "watermark", "source": name, "width": 6}
-        pixels_of(white, words, inputs={name: mark})
+        step: Json = {"type": "watermark", "source": name, "width": 6}
+        pixels_of(white, step, inputs={name: mark})
     assert len(LAYER_CACHE) == before + 1
     assert key_of(TEXT, None) == (b"", TEXT)
     assert key_of(TEXT, Source.from_bytes(mark)) == (b"", TEXT)

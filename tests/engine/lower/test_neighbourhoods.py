@@ -1,4 +1,4 @@
-"""The filters against the rules as they are written, in numpy."""
+"""The filters against a reference in numpy."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from engine import Source, read_facts
 from engine.expand import expand
 from engine.lower.kernels import coarsened, folded, gaussian, in_whole_numbers
-from tests.engine.images import Pixels, carried_out, encoded, job, noise, pixels_of, smooth
+from tests.engine.images import Pixels, encoded, executed, job, noise, pixels_of, smooth
 
 Floats = NDArray[np.float64]
 
@@ -24,9 +24,9 @@ def images() -> list[Pixels]:
     soft = (smooth(40, 33, 4) // 4 + noise(40, 33, 4) // 16).astype(np.uint8)
     clear = noise(20, 31, 4)
     clear[5:20, 3:9, 3] = 0
-    veiled = np.dstack([np.full((30, 30, 3), 90), 200 + noise(30, 30, 1, seed=5) // 5])
+    translucent = np.dstack([np.full((30, 30, 3), 90), 200 + noise(30, 30, 1, seed=5) // 5])
     return [
-        noise(37, 29), smooth(31, 44), soft, soft[..., :3], clear, veiled.astype(np.uint8),
+        noise(37, 29), smooth(31, 44), soft, soft[..., :3], clear, translucent.astype(np.uint8),
         noise(1, 1), noise(3, 2, 4),
     ]  # fmt: skip
 
@@ -92,13 +92,13 @@ def test_a_blur_without_passes(sigma: float, radius: int) -> None:
     grown = np.pad(image.astype(float), ((side, side), (side, side), (0, 0)), mode="edge")
     rows = np.apply_along_axis(np.convolve, 1, grown, kernel, "valid")
     expected = np.apply_along_axis(np.convolve, 0, rows, kernel, "valid")
-    assert np.abs(carried_out(plain, source) - expected).max() <= 0.501
+    assert np.abs(executed(plain, source) - expected).max() <= 0.501
 
 
 def test_a_blur_of_nothing_changes_nothing() -> None:
     image = noise(9, 7, 4)
-    for words in ({"sigma": 0}, {"radius": 0}, {"sigma": 0, "radius": 5}):
-        assert np.array_equal(pixels_of(encoded(image), {"type": "blur", **words}), image)
+    for options in ({"sigma": 0}, {"radius": 0}, {"sigma": 0, "radius": 5}):
+        assert np.array_equal(pixels_of(encoded(image), {"type": "blur", **options}), image)
 
 
 def test_a_blur_does_not_draw_colour_out_of_clear_pixels() -> None:

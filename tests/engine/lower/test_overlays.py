@@ -1,4 +1,4 @@
-"""Watermarks: where they stand, what they leave alone, how they fail."""
+"""Watermarks: position, pixels that stay as they are, errors."""
 
 import numpy as np
 import pytest
@@ -23,8 +23,8 @@ def plain(width: int, height: int, colour: tuple[int, ...] = GREEN) -> Pixels:
 
 
 def marked(base: Pixels, mark: Pixels, **options: object) -> Pixels:
-    words = {"type": "watermark", "source": "m.png", **options}
-    return pixels_of(encoded(base), words, inputs={"m.png": encoded(mark)})
+    step = {"type": "watermark", "source": "m.png", **options}
+    return pixels_of(encoded(base), step, inputs={"m.png": encoded(mark)})
 
 
 @pytest.mark.parametrize(
@@ -76,31 +76,31 @@ def test_an_opaque_watermark_makes_a_clear_image_opaque_there() -> None:
 
 def test_layers_in_a_tall_image_are_read_in_one_stream() -> None:
     """libvips' `insert` would rewind the source 1,024 rows after the layer."""
-    words: list[Json] = [
+    steps: list[Json] = [
         {"type": "filter", "filter": "blurselective"},
         {"type": "watermark", "source": "m", "gravity": "north"},
         {"type": "annotation", "text": "tall", "size": 20},
         {"type": "watermark", "source": "m", "yoffset": 200},
     ]
     tall, mark = smooth(120, 3000), encoded(noise(20, 20, 4))
-    made = pixels_of(encoded(tall), *words, inputs={"m": mark})
+    made = pixels_of(encoded(tall), *steps, inputs={"m": mark})
     assert where(made[1400:], smooth(120, 3000)[1400:])[3] > 0
     assert made.shape == tall.shape
     with_alpha = np.dstack([tall, np.full(tall.shape[:2], 200, np.uint8)])
-    assert pixels_of(encoded(with_alpha), *words, inputs={"m": mark}).shape == with_alpha.shape
+    assert pixels_of(encoded(with_alpha), *steps, inputs={"m": mark}).shape == with_alpha.shape
 
 
 def test_a_layer_is_prepared_once_a_batch() -> None:
-    words: list[Json] = [
+    steps: list[Json] = [
         {"type": "watermark", "source": "m", "width": 9},
         {"type": "annotation", "text": "x"},
     ]
     inputs = {"m": Source.from_bytes(encoded(noise(20, 20, 4)))}
     source = Source.from_bytes(encoded(WHITE))
     rendering = Rendering(source, inputs, EngineLimits(), Stats())
-    list(rendering.outcomes([job(*words)], [0]))
+    list(rendering.outcomes([job(*steps)], [0]))
     first = [id(ink) for ink in rendering.context.layers.values()]
-    list(rendering.outcomes([job(*words)], [0]))
+    list(rendering.outcomes([job(*steps)], [0]))
     assert len(first) == 2
     assert [id(ink) for ink in rendering.context.layers.values()] == first
 
@@ -110,12 +110,12 @@ def test_the_keys_of_the_inputs() -> None:
     assert input_keys(jobs(marks, marks[:1])) == ["b", "a"]
 
 
-def failure(words: Json, limits: EngineLimits | None = None, **inputs: object) -> DarkroomError:
+def failure(step: Json, limits: EngineLimits | None = None, **inputs: object) -> DarkroomError:
     sources = {
         key: value if isinstance(value, DarkroomError) else Source.from_bytes(bytes(value))  # type: ignore[call-overload]
         for key, value in inputs.items()
     }
-    wanted = [job(words), job()]
+    wanted = [job(step), job()]
     results = dict(
         render(
             Source.from_bytes(encoded(WHITE)),

@@ -1,4 +1,4 @@
-"""Scaling against the rules as they are written, in numpy: Lanczos-3 down, Catmull-Rom up."""
+"""Scaling against a reference in numpy: Lanczos-3 down, Catmull-Rom up."""
 
 import numpy as np
 import pytest
@@ -60,8 +60,8 @@ def premultiplied(pixels: Pixels) -> Floats:
 )
 def test_each_size(size: tuple[int, int], bands: int) -> None:
     image = 64 + noise(80, 60, bands, seed=3) // 2  # so that nothing is clipped
-    words = {"type": "resize", "width": size[0], "height": size[1]}
-    made = premultiplied(pixels_of(encoded(image), words))
+    step = {"type": "resize", "width": size[0], "height": size[1]}
+    made = premultiplied(pixels_of(encoded(image), step))
     difference = np.abs(made - scaled(image, *size))
     assert difference.max() <= 8
     assert difference.mean() <= 0.8

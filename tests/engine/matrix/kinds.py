@@ -1,4 +1,4 @@
-"""Every kind of image that customers upload, each with its pixels made ready by hand.
+"""Every kind of image that customers upload, each with its expected sRGB pixels.
 
 "By hand" is Pillow and numpy alone: decoded, turned upright, brought to 8-bit sRGB, RGB or
 RGBA. `exact` tells whether that must agree to the bit; profiles may differ by a level.
@@ -60,11 +60,11 @@ def image(width: int, height: int, bands: int) -> Pixels:
 
 def _plain() -> Iterator[Kind]:
     rgb, rgba, grey = (image(WIDE, HIGH, bands) for bands in (3, 4, 1))
-    veiled = np.dstack([grey, rgba[..., 3]])
+    translucent = np.dstack([grey, rgba[..., 3]])
     yield Kind("RGB", encoded(rgb), rgb)
     yield Kind("RGBA", encoded(rgba), rgba)
     yield Kind("grey", encoded(grey), np.repeat(grey, 3, 2))
-    yield Kind("grey+alpha", encoded(veiled), veiled[..., [0, 0, 0, 1]])
+    yield Kind("grey+alpha", encoded(translucent), translucent[..., [0, 0, 0, 1]])
     bits = ((grey > 127) * 255).astype(np.uint8)
     yield Kind("1 bit", encoded(bits, mode="1"), np.repeat(bits, 3, 2))
 
@@ -105,8 +105,8 @@ def _profiles() -> Iterator[Kind]:
     p3 = profile("p3")
     in_srgb = _to_srgb(Image.fromarray(rgb), p3)
     yield Kind("P3", encoded(rgb, icc_profile=p3), in_srgb, exact=False)
-    veiled = np.dstack([_to_srgb(Image.fromarray(rgba[..., :3]), p3), rgba[..., 3]])
-    yield Kind("P3+alpha", encoded(rgba, icc_profile=p3), veiled, exact=False)
+    translucent = np.dstack([_to_srgb(Image.fromarray(rgba[..., :3]), p3), rgba[..., 3]])
+    yield Kind("P3+alpha", encoded(rgba, icc_profile=p3), translucent, exact=False)
     yield Kind("P3 16 bit", _deep_png(rgb * np.uint16(257), p3), in_srgb, exact=False)
     jpeg = encoded(rgb, "JPEG", icc_profile=p3, quality=95)
     yield Kind("P3 JPEG", jpeg, _to_srgb(Image.open(io.BytesIO(jpeg)), p3), exact=False)

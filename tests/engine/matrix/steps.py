@@ -1,4 +1,4 @@
-"""Every transformation in its ways, and the size that each makes by the letter of the contract.
+"""Every transformation in its variants, and the size that each makes as documented.
 
 Sizes are shares of the image wherever a fixed one would break a limit on a strip.
 """
@@ -18,18 +18,18 @@ Sizing = Callable[[int, int], tuple[int, int]]
 class Step(Struct, frozen=True):
     """A list of transformations, and width and height of the result by those of the image."""
 
-    words: list[Json]
+    transformations: list[Json]
     size: Sizing
 
     @property
     def type(self) -> str:
         """The type of its last transformation; none for no transformation."""
-        return str(self.words[-1]["type"]) if self.words else ""
+        return str(self.transformations[-1]["type"]) if self.transformations else ""
 
     @property
     def name(self) -> str:
         """What it does, in short."""
-        return " ".join(str(value) for words in self.words[-1:] for value in words.values())
+        return " ".join(str(value) for last in self.transformations[-1:] for value in last.values())
 
 
 def rnd(value: Fraction | float) -> int:
@@ -118,6 +118,6 @@ STEPS: tuple[Step, ...] = (
     step("rotate", _rotated(1.5), degrees=1.5),
     Step([BARS, {"type": "ulb"}], _same),
     step("watermark", source="mark", gravity="southeast", width=7),
-    step("watermark", source="veiled", gravity="center", xoffset=3),
+    step("watermark", source="translucent", gravity="center", xoffset=3),
     step("zoom", _zoomed, width="50%", height="50%", level=1.5),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Every transformation on every kind of image in every format.
 
-Each result is held to that of the same image made ready by hand (see `kinds`), and its
-size to the letter of the contract (see `steps`). The suite takes for each kind and type one
+Each result is held to that of the same image prepared by hand (see `kinds`), and its
+size to the documented one (see `steps`). The suite takes for each kind and type one
 way and one format, in turn; `make matrix` takes all.
 """
 
@@ -24,7 +24,7 @@ KINDS = {kind.name: kind for kind in kinds()}
 FORMATS = tuple(TRAITS)
 MARKS = {
     name: Source.from_bytes(encoded(image(9, 6, bands)))
-    for name, bands in (("mark", 3), ("veiled", 4))
+    for name, bands in (("mark", 3), ("translucent", 4))
 }
 QUALITY = 90
 NEAR = 1.5  # mean levels that profiles may differ by, after what sharpens most
@@ -42,7 +42,7 @@ def make(source: bytes, wanted: list[tuple[Step, Format]]) -> list[Output]:
 
 
 def _job(step: Step, format_: Format) -> Job:
-    return job(*step.words, format=format_.value, quality=QUALITY)
+    return job(*step.transformations, format=format_.value, quality=QUALITY)
 
 
 def seen(output: Output) -> Pixels:
@@ -55,7 +55,7 @@ def seen(output: Output) -> Pixels:
 
 
 def check(kind: Kind, wanted: list[tuple[Step, Format]]) -> None:
-    """Hold a kind's results to those of the image made ready by hand."""
+    """Hold a kind's results to those of the image prepared by hand."""
     by_hand = make(encoded(np.ascontiguousarray(kind.upright)), wanted)
     for (step, format_), one, other in zip(wanted, make(kind.data, wanted), by_hand, strict=True):
         where = f"{kind.name}, {step.name}, {format_.value}"

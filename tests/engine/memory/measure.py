@@ -1,4 +1,4 @@
-"""How much memory work takes: each batch in a process of its own, forked from one that did none.
+"""Measures memory: each batch in a process of its own, forked from one that did no work.
 
     python -m tests.engine.memory.measure < cases
 

@@ -27,7 +27,7 @@ class Images:
     """Files in a folder, made when they are first asked for.
 
     A name is content, size and kind, such as ``photo-large-progressive.jpg``; the contents are
-    ``photo``, ``veiled`` (with alpha), ``noise`` and ``flat``.
+    ``photo``, ``translucent`` (with alpha), ``noise`` and ``flat``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -177,10 +177,10 @@ class Spread:
     def case(self, source: str, *lists: list[Json], ending: str = "jpg", **options: Any) -> Case:
         """Make a batch with a job for each list of transformations."""
         jobs = [
-            {"destination": f"{at}.{ending}", "transformations": words, **options}
-            for at, words in enumerate(lists)
+            {"destination": f"{at}.{ending}", "transformations": step, **options}
+            for at, step in enumerate(lists)
         ]
-        mark = self.images("veiled-small.png")
+        mark = self.images("translucent-small.png")
         return Case(self.images(source), jobs, {"mark": mark})
 
     def quick(self) -> Iterator[Plan]:
@@ -189,8 +189,8 @@ class Spread:
             yield Plan(name, self.case("photo-middle.jpg", TYPES[name]))
         for name in ("jpeg", "png", "webp", "gif", "avif"):
             ending, options = FORMATS[name]
-            words = TYPES["half"]
-            yield Plan(name, self.case("veiled-middle.png", words, ending=ending, **options))
+            step = TYPES["half"]
+            yield Plan(name, self.case("translucent-middle.png", step, ending=ending, **options))
         yield Plan("from webp", self.case("photo-middle.webp", TYPES["thumbnail"]))
         yield Plan("moving", self.case("photo-small-moving.webp", [], ending="webp"))
         yield Plan("many sizes", self.case("photo-middle.jpg", *_widths(1200, 800, 640, 320)))
@@ -199,15 +199,15 @@ class Spread:
     def types(self) -> Iterator[Plan]:
         """Give every type, on images of each size."""
         for size in SIZES:
-            for source in (f"photo-{size}.jpg", f"veiled-{size}.png"):
-                for name, words in (TYPES | CHAINS).items():
-                    yield Plan(f"{name} {source}", self.case(source, words))
+            for source in (f"photo-{size}.jpg", f"translucent-{size}.png"):
+                for name, step in (TYPES | CHAINS).items():
+                    yield Plan(f"{name} {source}", self.case(source, step))
 
     def chains(self) -> Iterator[Plan]:
         """Give jobs of many transformations."""
-        for source in ("photo-middle.jpg", "veiled-middle.png"):
-            for name, words in LONG_CHAINS.items():
-                yield Plan(f"{name} {source}", self.case(source, words))
+        for source in ("photo-middle.jpg", "translucent-middle.png"):
+            for name, step in LONG_CHAINS.items():
+                yield Plan(f"{name} {source}", self.case(source, step))
 
     def formats(
         self, content: str = "photo", sizes: tuple[str, ...] = tuple(SIZES)
@@ -221,9 +221,9 @@ class Spread:
 
     def sources(self) -> Iterator[Plan]:
         """Give every kind of source."""
-        veiled = ("veiled-middle.webp", "veiled-large.webp")
+        translucent = ("translucent-middle.webp", "translucent-large.webp")
         kinds = [kind.format(f"photo-{size}") for size in SIZES for kind in SOURCES]
-        for source in (*kinds, *veiled):
+        for source in (*kinds, *translucent):
             for name in ("nothing", "crop", "thumbnail"):
                 yield Plan(f"{name} {source}", self.case(source, TYPES[name]))
 
@@ -233,16 +233,16 @@ class Spread:
             for source in ("gif", "webp"):
                 for ending in ("gif", "webp"):
                     name = f"photo-{size}-moving.{source}"
-                    for words in ("nothing", "thumbnail", "rotate", "watermark"):
-                        case = self.case(name, TYPES[words], ending=ending)
-                        yield Plan(f"{words} {name} to {ending}", case)
+                    for step in ("nothing", "thumbnail", "rotate", "watermark"):
+                        case = self.case(name, TYPES[step], ending=ending)
+                        yield Plan(f"{step} {name} to {ending}", case)
 
     def batches(self) -> Iterator[Plan]:
         """Give batches of four to twenty-four jobs."""
         for source in (
             "photo-large.jpg",
             "photo-middle.jpg",
-            "veiled-large.png",
+            "translucent-large.png",
             "photo-large.webp",
         ):
             many = _widths(*range(200, 2600, 100))

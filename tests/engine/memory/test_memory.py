@@ -17,7 +17,7 @@ from engine.schema import TYPES as KNOWN_TYPES
 from tests.engine.memory.measure import Case, measure
 from tests.engine.memory.spread import TYPES, Images, Plan, Spread
 
-MOST = 3  # times what is measured
+MAX_RATIO = 3  # times what is measured
 SHORT = 0.92  # of what is measured, for nothing but noise: no image is like that
 
 
@@ -32,7 +32,7 @@ def predicted(case: Case) -> int:
     return explain(Source.from_path(case.source), case.batch.jobs, inputs=inputs).cost.peak_bytes
 
 
-def certain(case: Case) -> int:
+def guaranteed(case: Case) -> int:
     """Give what the jobs are refused by."""
     facts = read_facts(Source.from_path(case.source))
     known = Resolved({key: read_facts(Source.from_path(path)) for key, path in case.inputs.items()})
@@ -40,18 +40,18 @@ def certain(case: Case) -> int:
     return max(minimum_bytes(plan(job, facts, limits, known)) for job in case.batch.jobs)
 
 
-def check(plans: Iterable[Plan], most: float = MOST, least: float = 1) -> None:
-    """Measure, and hold all to it at once."""
+def check(plans: Iterable[Plan], most: float = MAX_RATIO, least: float = 1) -> None:
+    """Measure all cases, then compare them with the predictions."""
     plans = list(plans)
     wrong = []
-    for (name, case), taken in zip(plans, measure(case for _, case in plans), strict=True):
-        told, sure = predicted(case), certain(case)
-        line = f"{name}: measured {taken:,}, predicted {told:,} ({told / taken:.2f})"
+    for (name, case), measured in zip(plans, measure(case for _, case in plans), strict=True):
+        peak, minimum = predicted(case), guaranteed(case)
+        line = f"{name}: measured {measured:,}, predicted {peak:,} ({peak / measured:.2f})"
         print(line)  # noqa: T201 - the table of `make memory`
-        if not least * taken <= told <= most * taken:
+        if not least * measured <= peak <= most * measured:
             wrong.append(line)
-        if not sure <= taken:
-            wrong.append(f"{name}: measured {taken:,}, certain {sure:,}")
+        if not minimum <= measured:
+            wrong.append(f"{name}: measured {measured:,}, guaranteed {minimum:,}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -69,7 +69,7 @@ def test_all_of_it(spread: Spread, group: str) -> None:
 
 @pytest.mark.long
 def test_formats_with_alpha(spread: Spread) -> None:
-    check(spread.formats("veiled", ("small", "middle")))
+    check(spread.formats("translucent", ("small", "middle")))
 
 
 @pytest.mark.long
@@ -82,10 +82,10 @@ def test_no_pixels_take_more_and_none_less_than_is_certain(spread: Spread, conte
 @pytest.mark.long
 def test_what_takes_most_takes_less_than_a_gigabyte(spread: Spread) -> None:
     cases = [spread.case("photo-large.jpg", TYPES[name]) for name in ("enhance", "greatest blur")]
-    for case, taken in zip(cases, measure(cases), strict=True):
-        assert taken <= predicted(case) < 2**30
+    for case, measured in zip(cases, measure(cases), strict=True):
+        assert measured <= predicted(case) < 2**30
 
 
 def test_every_type_is_measured() -> None:
-    named = {words["type"] for chain in TYPES.values() for words in chain}
+    named = {step["type"] for chain in TYPES.values() for step in chain}
     assert named == set(KNOWN_TYPES)

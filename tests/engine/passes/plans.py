@@ -1,4 +1,4 @@
-"""Plans written by hand, and what every bounded pass is held to, for the tests of passes."""
+"""Hand-written plans, and the check of every bounded pass against its declaration."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from engine.ir import Decode, Node, Plan, Save, ToSrgb
 from engine.passes.order import PASSES, Bounded
 from engine.schema import Format
 from engine.sources import Facts, SourceFormat
-from tests.engine.images import carried_out, distance
+from tests.engine.images import distance, executed
 
 START = (Decode(), ToSrgb())
 RGB = Facts(format=SourceFormat.PNG, width=40, height=30)
@@ -20,11 +20,11 @@ def plan_of(*nodes: Node, facts: Facts = RGB) -> Plan:
 
 
 def assert_as_declared(rewriting: Callable[[Plan], Plan], plain: Plan, source: Source) -> None:
-    """Hold a bounded pass to its levels and its PSNR, on a plan that it changes."""
+    """Check the levels and the PSNR of a bounded pass, on a plan that it changes."""
     (declared,) = (entry.fidelity for entry in PASSES if entry.run is rewriting)
     assert isinstance(declared, Bounded)
     made = rewriting(plain)
     assert made is not plain
-    levels, psnr = distance(*(carried_out(plan, source) for plan in (plain, made)))
+    levels, psnr = distance(*(executed(plan, source) for plan in (plain, made)))
     assert levels <= declared.levels
     assert psnr >= declared.psnr

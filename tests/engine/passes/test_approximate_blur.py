@@ -10,7 +10,7 @@ from engine.passes.approximate_blur import approximate_blur
 from engine.passes.order import PASSES, Bounded
 from engine.schema import Format
 from engine.sources import Facts, SourceFormat
-from tests.engine.images import Pixels, carried_out, distance, encoded, job, noise, smooth
+from tests.engine.images import Pixels, distance, encoded, executed, job, noise, smooth
 
 FACTS = Facts(format=SourceFormat.PNG, width=400, height=90)
 
@@ -59,7 +59,7 @@ def test_the_difference_is_as_declared(sigma: float, radius: int, image: Pixels)
     if quick == plain:  # the kernel is longer than the image
         assert min(image.shape[:2]) < 3.5 * sigma
         return
-    one, other = (carried_out(plan, source) for plan in (plain, quick))
+    one, other = (executed(plan, source) for plan in (plain, quick))
     levels, psnr = distance(one, other)
     assert levels <= declared.levels
     assert psnr >= declared.psnr

@@ -9,7 +9,7 @@ from engine import Source, read_facts
 from engine.expand import expand
 from engine.ir import Clamp, Crop, Premultiply, Resample, Table, Unpremultiply
 from engine.passes.clamp_alpha import clamp_alpha
-from tests.engine.images import Json, carried_out, encoded, job, noise
+from tests.engine.images import Json, encoded, executed, job, noise
 from tests.engine.passes.plans import RGBA, plan_of
 
 
@@ -37,8 +37,8 @@ def test_every_bit_is_kept(seed: int, last: Json) -> None:
     image = noise(33, 21, 4, seed)
     image[..., 3] = np.where(image[..., 3] < 200, image[..., 3] // 40, 255)
     source = Source.from_bytes(encoded(image))
-    words: list[Json] = [{"type": "resize", "width": 50}, last]
-    plain = expand(job(*words), read_facts(source))
+    steps: list[Json] = [{"type": "resize", "width": 50}, last]
+    plain = expand(job(*steps), read_facts(source))
     made = clamp_alpha(plain)
     assert made is not plain
-    assert np.array_equal(carried_out(made, source), carried_out(plain, source))
+    assert np.array_equal(executed(made, source), executed(plain, source))

@@ -1,4 +1,4 @@
-"""flatten_early: on white without dividing first, and turned on white."""
+"""flatten_early: flattened without dividing first, and rotated on white."""
 
 import numpy as np
 import pytest
@@ -23,10 +23,10 @@ RESIZE: Json = {"type": "resize", "width": 870}
 CROP: Json = {"type": "crop", "width": 5, "height": 5, "fit": False}
 
 
-def expanded(image: Pixels, *words: Json) -> tuple[Plan, Source]:
+def expanded(image: Pixels, *steps: Json) -> tuple[Plan, Source]:
     """Expand as for a JPEG, to be saved as PNG so that pixels can be compared."""
     source = Source.from_bytes(encoded(image))
-    plan = expand(job(*words, destination="o.jpg"), read_facts(source))
+    plan = expand(job(*steps, destination="o.jpg"), read_facts(source))
     return Plan(plan.facts, plan.nodes, Save(Format.PNG, 100)), source
 
 
@@ -40,8 +40,8 @@ def test_what_is_turned_on_white() -> None:
 
 
 def test_what_is_flattened_undivided() -> None:
-    for words in (RESIZE, ROTATE):
-        plan, _ = expanded(noise(900, 600, 4), words)
+    for step in (RESIZE, ROTATE):
+        plan, _ = expanded(noise(900, 600, 4), step)
         made = flatten_early(plan)
         assert made.nodes[-1] == Flatten(premultiplied=True)
         assert isinstance(made.nodes[-2], Resample | Rotate)
@@ -51,8 +51,8 @@ def test_what_is_flattened_undivided() -> None:
 def test_what_stays() -> None:
     small, _ = expanded(noise(60, 40), ROTATE)
     assert flatten_early(small) is small
-    for words in ([], [CROP], [RESIZE, CROP]):
-        plan, _ = expanded(noise(900, 600, 4), *words)
+    for steps in ([], [CROP], [RESIZE, CROP]):
+        plan, _ = expanded(noise(900, 600, 4), *steps)
         made = flatten_early(plan)
         assert made is plan
     assert isinstance(plan.nodes[-3], Unpremultiply)
@@ -60,7 +60,7 @@ def test_what_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "image"),
+    ("step", "image"),
     [
         (ROTATE, noise(900, 600)),
         (ROTATE, noise(900, 600, 4)),
@@ -70,5 +70,5 @@ def test_what_stays() -> None:
         (RESIZE, np.dstack([smooth(910, 620), noise(910, 620)[:, :, :1]])),
     ],
 )
-def test_the_difference_is_as_declared(words: Json, image: Pixels) -> None:
-    assert_as_declared(flatten_early, *expanded(image, words))
+def test_the_difference_is_as_declared(step: Json, image: Pixels) -> None:
+    assert_as_declared(flatten_early, *expanded(image, step))

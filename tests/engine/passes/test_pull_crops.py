@@ -1,4 +1,4 @@
-"""pull_crops: what is thrown away is not made."""
+"""pull_crops: discarded pixels are not computed."""
 
 import pytest
 

@@ -13,7 +13,7 @@ from engine.passes.drop_noops import drop_noops
 from engine.passes.shrink_on_load import shrink_on_load
 from engine.sources import SourceFormat
 from engine.vips import load
-from tests.engine.images import PHOTOS, Json, carried_out, distance, encoded, job, noise
+from tests.engine.images import PHOTOS, Json, distance, encoded, executed, job, noise
 from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
 
 PHOTO = replace(RGB, format=SourceFormat.JPEG, width=4000, height=3000)
@@ -87,20 +87,20 @@ def test_odd_sides_are_shown_where_they_are(size: tuple[int, int], wanted: int) 
     photo = Image.open(PHOTOS / "astronaut.png").convert("RGB").resize(size)
     source = Source.from_bytes(encoded(np.asarray(photo), "JPEG", quality=90))
     plain = drop_noops(expand(job({"type": "resize", "width": wanted}), read_facts(source)))
-    made = (carried_out(plan, source) for plan in (plain, shrink_on_load(plain)))
+    made = (executed(plan, source) for plan in (plain, shrink_on_load(plain)))
     assert distance(*made)[1] >= 40
 
 
 @pytest.mark.parametrize(
-    "words",
+    "steps",
     [
         [{"type": "resize", "width": 640}],
         [{"type": "crop", "width": 300, "height": 300}],
         [{"type": "fitmethod", "fit_type": "letterbox", "width": 200, "height": 200}],
     ],
 )
-def test_the_difference_is_as_declared(words: list[Json]) -> None:
+def test_the_difference_is_as_declared(steps: list[Json]) -> None:
     photo = Image.open(PHOTOS / "astronaut.png").convert("RGB").resize((1600, 1200))
     source = Source.from_bytes(encoded(np.asarray(photo), "JPEG", quality=90))
-    plain = drop_noops(expand(job(*words), read_facts(source)))
+    plain = drop_noops(expand(job(*steps), read_facts(source)))
     assert_as_declared(shrink_on_load, plain, source)

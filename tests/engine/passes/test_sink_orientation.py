@@ -1,4 +1,4 @@
-"""sink_orientation: turns wait until the image is small, and meet on the way."""
+"""sink_orientation: transforms move past crops and filters, and merge on the way."""
 
 import pytest
 
@@ -30,7 +30,7 @@ RIGHT, LEFT, OVER, MIRROR = (
 GREY = (Luma(), Tint((bytes(range(256)),) * 3))
 TEXT = Overlay(TextLayer(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9), 1, 1)
 DIAGONAL = (3, 0, 0, 0, 0, 0, 0, 0, -3)
-TURNED_BACK = (0, 0, -3, 0, 0, 0, 3, 0, 0)  # a quarter turn to the right makes it DIAGONAL
+ROTATED_BACK = (0, 0, -3, 0, 0, 0, 3, 0, 0)  # a quarter turn to the right makes it DIAGONAL
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ TURNED_BACK = (0, 0, -3, 0, 0, 0, 3, 0, 0)  # a quarter turn to the right makes 
         ((MIRROR, OVER, RIGHT), (Orient(True, 3),)),
         ((MIRROR, Crop(Box(1, 2, 10, 5))), (Crop(Box(29, 2, 10, 5)), MIRROR)),
         ((RIGHT, Crop(Box(1, 2, 10, 5))), (Crop(Box(2, 19, 5, 10)), RIGHT)),
-        ((RIGHT, Convolve(DIAGONAL)), (Convolve(TURNED_BACK), RIGHT)),
+        ((RIGHT, Convolve(DIAGONAL)), (Convolve(ROTATED_BACK), RIGHT)),
         ((MIRROR, Enhance()), (Enhance(), MIRROR)),
     ],
 )

@@ -1,4 +1,4 @@
-"""sink_past_scaling: a photograph on its side is scaled down before it is turned."""
+"""sink_past_scaling: a photograph stored on its side is scaled down before it is oriented."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def cut_out() -> Pixels:
 
 @pytest.mark.parametrize("image", [photo(), noise(1000, 500), noise(700, 720, 4), cut_out()])
 @pytest.mark.parametrize(
-    "words",
+    "steps",
     [
         [{"type": "rotate", "degrees": 90}, {"type": "resize", "width": 377}],
         [{"type": "rotate", "degrees": 270}, {"type": "resize", "width": 100, "height": 30}],
@@ -83,7 +83,7 @@ def cut_out() -> Pixels:
         [{"type": "rotate", "degrees": 90}, {"type": "blur", "sigma": 2.5}],
     ],
 )
-def test_the_difference_is_as_declared(image: Pixels, words: list[Json]) -> None:
+def test_the_difference_is_as_declared(image: Pixels, steps: list[Json]) -> None:
     source = Source.from_bytes(encoded(image))
-    plain = expand(job(*words), read_facts(source))
+    plain = expand(job(*steps), read_facts(source))
     assert_as_declared(sink_past_scaling, plain, source)

@@ -9,7 +9,7 @@ from engine.expand import expand
 from engine.ir import IDENTITY, Luma, Node, Resample, Table, Tint, Toned
 from engine.ir.curves import add, threshold
 from engine.passes.tone import tone
-from tests.engine.images import Json, Pixels, carried_out, encoded, job, noise
+from tests.engine.images import Json, Pixels, encoded, executed, job, noise
 from tests.engine.passes.plans import RGB, assert_as_declared, plan_of
 
 LARGE = replace(RGB, width=1000, height=700)
@@ -47,7 +47,7 @@ def test_steep_tints_stay_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "steps",
     [
         [{"type": "filter", "filter": "sepia"}],
         [{"type": "filter", "filter": "grayscale"}, {"type": "contrast", "level": 40}],
@@ -55,9 +55,9 @@ def test_steep_tints_stay_exact() -> None:
     ],
 )
 @pytest.mark.parametrize("image", [cube(), noise(900, 600), noise(900, 600, 4)])
-def test_the_difference_is_as_declared(words: list[Json], image: Pixels) -> None:
+def test_the_difference_is_as_declared(steps: list[Json], image: Pixels) -> None:
     source = Source.from_bytes(encoded(image))
-    plain = expand(job(*words), read_facts(source))
+    plain = expand(job(*steps), read_facts(source))
     assert_as_declared(tone, plain, source)
 
 
@@ -70,4 +70,4 @@ def test_greys_stay_what_they_are() -> None:
     greys = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, 2)
     plan = plan_of(Toned(SAME, SAME))
     source = Source.from_bytes(encoded(greys))
-    assert np.array_equal(carried_out(plan, source), greys)
+    assert np.array_equal(executed(plan, source), greys)

@@ -1,4 +1,4 @@
-"""Every complaint about the client's words: what was expected, where, and what came."""
+"""Every error of a request that does not fit the schema: expected, path, found."""
 
 import json
 import posixpath
@@ -18,7 +18,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def with_words(**words: Any) -> dict[str, Any]:
+def with_transformation(**words: Any) -> dict[str, Any]:
     return {**GOOD, "jobs": [{"destination": "b.jpg", "transformations": [words]}]}
 
 
@@ -26,7 +26,7 @@ def with_job(**fields: Any) -> dict[str, Any]:
     return {**GOOD, "jobs": [{**GOOD["jobs"][0], **fields}]}
 
 
-def complaint(body: Any, limits: Limits | None = None) -> InvalidRequest:
+def error_of(body: Any, limits: Limits | None = None) -> InvalidRequest:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     with pytest.raises(InvalidRequest) as caught:
         parse_batch(raw, limits or Limits())
@@ -37,29 +37,94 @@ AT = "jobs[0].transformations[0]"
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "path", "words"),
+    ("body", "code", "path", "message"),
     [
-        (with_words(type="resize", widht=1, width=2), "unknown_field", f"{AT}.widht", "'width'"),
-        (with_words(type="resise", width=2), "unknown_transformation", f"{AT}.type", "'resize'"),
-        (with_words(width=2), "missing_field", f"{AT}.type", "expected a value"),
-        (with_words(type="rotate"), "missing_field", f"{AT}.degrees", "expected a value"),
-        (with_words(type="blur", sigma=True), "invalid_request", f"{AT}.sigma", "got true"),
-        (with_words(type="blur", sigma=None), "invalid_request", f"{AT}.sigma", "got null"),
-        (with_words(type="blur", sigma="nan"), "invalid_request", f"{AT}.sigma", '"nan"'),
-        (with_words(type="blur", sigma="1e999"), "invalid_request", f"{AT}.sigma", '"1e999"'),
-        (with_words(type="contrast", level="ten"), "invalid_request", f"{AT}.level", "-100 to 100"),
-        (with_words(type="resize", width="5 em"), "invalid_request", f"{AT}.width", '"5 em"'),
-        (with_words(type="resize", width="５０"), "invalid_request", f"{AT}.width", "50%"),
-        (with_words(type="crop", width=1, xoffset="٥"), "invalid_request", f"{AT}.xoffset", "٥"),
-        (with_words(type="contrast", level="٥"), "invalid_request", f"{AT}.level", "-100 to 100"),
-        (with_words(type="resize", height="50h"), "invalid_request", f"{AT}.height", "50w"),
-        (with_words(type="flip", direction="up"), "invalid_request", f"{AT}.direction", "one of x"),
-        (with_words(type="crop", width=1, fit="yes"), "invalid_request", f"{AT}.fit", '"yes"'),
-        (with_words(type="crop", width=1, gravity=3), "invalid_request", f"{AT}.gravity", "got 3"),
-        (with_words(type="resize"), "invalid_request", AT, "'width' and 'height'"),
-        (with_words(type="watermark"), "invalid_request", AT, "exactly once"),
         (
-            with_words(type="watermark", source="a", Source="b"),
+            with_transformation(type="resize", widht=1, width=2),
+            "unknown_field",
+            f"{AT}.widht",
+            "'width'",
+        ),
+        (
+            with_transformation(type="resise", width=2),
+            "unknown_transformation",
+            f"{AT}.type",
+            "'resize'",
+        ),
+        (with_transformation(width=2), "missing_field", f"{AT}.type", "expected a value"),
+        (with_transformation(type="rotate"), "missing_field", f"{AT}.degrees", "expected a value"),
+        (
+            with_transformation(type="blur", sigma=True),
+            "invalid_request",
+            f"{AT}.sigma",
+            "got true",
+        ),
+        (
+            with_transformation(type="blur", sigma=None),
+            "invalid_request",
+            f"{AT}.sigma",
+            "got null",
+        ),
+        (with_transformation(type="blur", sigma="nan"), "invalid_request", f"{AT}.sigma", '"nan"'),
+        (
+            with_transformation(type="blur", sigma="1e999"),
+            "invalid_request",
+            f"{AT}.sigma",
+            '"1e999"',
+        ),
+        (
+            with_transformation(type="contrast", level="ten"),
+            "invalid_request",
+            f"{AT}.level",
+            "-100 to 100",
+        ),
+        (
+            with_transformation(type="resize", width="5 em"),
+            "invalid_request",
+            f"{AT}.width",
+            '"5 em"',
+        ),
+        (with_transformation(type="resize", width="５０"), "invalid_request", f"{AT}.width", "50%"),
+        (
+            with_transformation(type="crop", width=1, xoffset="٥"),
+            "invalid_request",
+            f"{AT}.xoffset",
+            "٥",
+        ),
+        (
+            with_transformation(type="contrast", level="٥"),
+            "invalid_request",
+            f"{AT}.level",
+            "-100 to 100",
+        ),
+        (
+            with_transformation(type="resize", height="50h"),
+            "invalid_request",
+            f"{AT}.height",
+            "50w",
+        ),
+        (
+            with_transformation(type="flip", direction="up"),
+            "invalid_request",
+            f"{AT}.direction",
+            "one of x",
+        ),
+        (
+            with_transformation(type="crop", width=1, fit="yes"),
+            "invalid_request",
+            f"{AT}.fit",
+            '"yes"',
+        ),
+        (
+            with_transformation(type="crop", width=1, gravity=3),
+            "invalid_request",
+            f"{AT}.gravity",
+            "got 3",
+        ),
+        (with_transformation(type="resize"), "invalid_request", AT, "'width' and 'height'"),
+        (with_transformation(type="watermark"), "invalid_request", AT, "exactly once"),
+        (
+            with_transformation(type="watermark", source="a", Source="b"),
             "invalid_request",
             AT,
             "exactly once",
@@ -82,29 +147,27 @@ AT = "jobs[0].transformations[0]"
         (b"[" * 5000, "too_deep", "", "at most 32"),
     ],
 )
-def test_complaint(body: Any, code: str, path: str, words: str) -> None:
-    error = complaint(body)
+def test_error(body: Any, code: str, path: str, message: str) -> None:
+    error = error_of(body)
     assert (error.code, error.path) == (code, path)
-    assert words in error.message
+    assert message in error.message
 
 
 def test_too_many_jobs() -> None:
     jobs = [{"destination": f"{n}.png", "transformations": []} for n in range(3)]
-    error = complaint({**GOOD, "jobs": jobs}, Limits(max_jobs=2))
+    error = error_of({**GOOD, "jobs": jobs}, Limits(max_jobs=2))
     assert (error.code, error.path) == ("limit_exceeded", "jobs")
     assert "at most 2" in error.message
     assert "got 3" in error.message
 
 
 def test_too_many_transformations() -> None:
-    error = complaint(
-        with_job(transformations=[{"type": "ulb"}] * 3), Limits(max_transformations=2)
-    )
+    error = error_of(with_job(transformations=[{"type": "ulb"}] * 3), Limits(max_transformations=2))
     assert (error.code, error.path) == ("limit_exceeded", "jobs[0].transformations")
 
 
 def test_brackets_inside_strings_are_not_depth() -> None:
-    body = with_words(type="annotation", text="[[[[[[[[[[[[{{{{{{{{" * 5)
+    body = with_transformation(type="annotation", text="[[[[[[[[[[[[{{{{{{{{" * 5)
     assert parse_batch(json.dumps(body).encode()).source == "a.jpg"
 
 
@@ -134,12 +197,12 @@ def test_numeric_strings_mean_numbers() -> None:
         ["type", "width", "level", "source", "text", "filter", "sigma"]) | st.text(), inner),
     max_leaves=8,
 ))  # fmt: skip
-def test_any_json_is_parsed_or_refused_in_our_words(words: Any) -> None:
+def test_any_json_is_parsed_or_rejected(raw: Any) -> None:
     for body in (
-        words,
-        {**GOOD, "jobs": words},
-        with_job(transformations=words),
-        with_words(a=words),
+        raw,
+        {**GOOD, "jobs": raw},
+        with_job(transformations=raw),
+        with_transformation(a=raw),
     ):
         try:
             parse_batch(json.dumps(body).encode())
@@ -162,10 +225,10 @@ def test_no_accepted_key_leaves_its_prefix(raw: str) -> None:
         key = Key.parse(raw)
     except ValueError:
         return
-    for spelt in (key, unquote(key), unquote(unquote(key)), key.replace("\\", "/"), key.strip()):
-        whole = posixpath.normpath(posixpath.join("/prefix", spelt))
-        assert whole.startswith("/prefix/"), (raw, spelt)
-        assert "\0" not in spelt
+    for decoded in (key, unquote(key), unquote(unquote(key)), key.replace("\\", "/"), key.strip()):
+        whole = posixpath.normpath(posixpath.join("/prefix", decoded))
+        assert whole.startswith("/prefix/"), (raw, decoded)
+        assert "\0" not in decoded
     assert posixpath.normpath(key) == key
 
 

@@ -1,4 +1,4 @@
-"""keep: artist and copyright come through, and nothing else of the metadata does."""
+"""keep: artist and copyright are kept, and no other metadata."""
 
 import io
 import json
@@ -56,7 +56,7 @@ def labelled(suffix: str, **labels: bytes) -> bytes:
     return bytes(image.write_to_buffer(suffix, keep="all"))
 
 
-def told(data: bytes) -> dict[str, Rights]:
+def rights_in(data: bytes) -> dict[str, Rights]:
     """Read by Pillow what a result says of its artist and owner, by kind of metadata."""
     image = Image.open(io.BytesIO(data))
     found: dict[str, Rights] = {}
@@ -83,19 +83,19 @@ def told(data: bytes) -> dict[str, Rights]:
 def test_exif_of_every_format_comes_through(kind: str, ending: str) -> None:
     source = encoded(noise(16, 12), kind, exif=exif())
     data = make(source, destination=f"o.{ending}", keep="copyright").data
-    assert told(data) == dict.fromkeys(PLACES[ending], Rights(ARTIST, OWNER))
+    assert rights_in(data) == dict.fromkeys(PLACES[ending], Rights(ARTIST, OWNER))
     for secret in (b"Secret", b"GPS"):
         assert secret not in data
     tags = Image.open(io.BytesIO(data)).getexif()
     assert not {GPS, CAMERA} & set(tags)
     assert tags.get(ORIENTATION, 1) == 1
-    assert told(make(source, destination=f"o.{ending}").data) == {}
+    assert rights_in(make(source, destination=f"o.{ending}").data) == {}
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
 def test_xmp_comes_through_without_the_rest(suffix: str) -> None:
     data = make(labelled(suffix, xmp=PACKET), destination="o.jpg", keep=["copyright"]).data
-    assert set(told(data).values()) == {Rights("Ada; Bob", "All & sundry")}
+    assert set(rights_in(data).values()) == {Rights("Ada; Bob", "All & sundry")}
     assert b"Secret" not in data
     assert b"GPS" not in data
 
@@ -104,13 +104,13 @@ def test_iptc_comes_through_without_the_rest() -> None:
     notice = "© Zoë".encode("cp1252")
     fields = iptc((5, b"Secret"), (80, "Zoë".encode()), (80, b"Bob"), (116, notice))
     data = make(labelled(".jpg", iptc=fields), destination="o.jpg", keep="copyright").data
-    assert told(data)["iptc"] == Rights("Zoë; Bob", "© Zoë")
+    assert rights_in(data)["iptc"] == Rights("Zoë; Bob", "© Zoë")
     assert b"Secret" not in data
 
 
 def test_each_kind_keeps_its_own_and_lends_it_to_those_without() -> None:
     source = labelled(".jpg", xmp=PACKET, iptc=iptc((116, b"of IPTC")))
-    found = told(make(source, destination="o.jpg", keep="copyright").data)
+    found = rights_in(make(source, destination="o.jpg", keep="copyright").data)
     assert found == {
         "exif": Rights("Ada; Bob", "All & sundry"),
         "xmp": Rights("Ada; Bob", "All & sundry"),
@@ -130,7 +130,7 @@ def test_animations_keep_it_too() -> None:
     first.save(out, "WEBP", save_all=True, append_images=others, exif=exif())
     output = make(out.getvalue(), destination="o.webp", keep="copyright")
     assert output.frames == 3
-    assert told(output.data)["exif"] == Rights(ARTIST, OWNER)
+    assert rights_in(output.data)["exif"] == Rights(ARTIST, OWNER)
     still = animation("GIF", FRAMES, [50] * 3)
     assert make(still, destination="o.webp", keep="copyright").frames == 3
 
@@ -158,7 +158,7 @@ def test_long_names_are_cut() -> None:
     found = exif()
     found[0x013B] = b"a" * 9000
     source = encoded(noise(9, 5), "TIFF", exif=found)
-    made = told(make(source, destination="o.jpg", keep="copyright").data)
+    made = rights_in(make(source, destination="o.jpg", keep="copyright").data)
     assert len(made["exif"].artist) == len(made["iptc"].artist) == LONGEST
 
 
@@ -168,12 +168,12 @@ def test_a_second_name_after_a_nul_is_kept() -> None:
     directory.tagtype[0x8298] = 7
     out = io.BytesIO()
     Image.fromarray(noise(9, 5)).save(out, "TIFF", tiffinfo=directory)
-    made = told(make(out.getvalue(), destination="o.png", keep="copyright").data)
+    made = rights_in(make(out.getvalue(), destination="o.png", keep="copyright").data)
     assert made["exif"] == Rights("", "Ada; Bob")
 
 
 @pytest.mark.parametrize(
-    ("ending", "keep", "words"),
+    ("ending", "keep", "steps"),
     [
         ("jpg", "everything", 'expected copyright or a list of such names, got "everything"'),
         ("jpg", ["copyright", 3], "got 3"),
@@ -181,12 +181,12 @@ def test_a_second_name_after_a_nul_is_kept() -> None:
         ("gif", "copyright", "expected a format that has a place for it, got gif"),
     ],
 )
-def test_what_is_refused(ending: str, keep: Any, words: str) -> None:
+def test_what_is_refused(ending: str, keep: Any, steps: str) -> None:
     described = {"destination": f"o.{ending}", "transformations": [], "keep": keep}
     with pytest.raises(InvalidRequest) as caught:
         parse_batch(json.dumps({"source": "a", "jobs": [described]}).encode())
     assert caught.value.path == "jobs[0].keep"
-    assert words in caught.value.message
+    assert steps in caught.value.message
 
 
 def test_nothing_may_be_asked_for() -> None:

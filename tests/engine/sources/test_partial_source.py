@@ -1,4 +1,4 @@
-"""Headers of files that are fetched piece by piece: the same facts, and few bytes."""
+"""Headers of partial sources: the same facts as of whole files, from few bytes."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def file_of(data: bytes) -> Iterator[int]:
 
 
 def told(read: Callable[[], Facts]) -> Told:
-    """Give the facts, or the code of what is wrong: libvips' own words name its source."""
+    """Give the facts, or the code of what is wrong: libvips' own steps name its source."""
     try:
         return read()
     except DarkroomError as error:
@@ -81,9 +81,9 @@ FRAMES = [noise(150, 140, seed=seed) for seed in range(6)]
 
 
 def _chatty_png() -> bytes:
-    words = PngImagePlugin.PngInfo()
-    words.add_text("Comment", "x" * 400_000)
-    return encoded(LARGE, pnginfo=words)
+    steps = PngImagePlugin.PngInfo()
+    steps.add_text("Comment", "x" * 400_000)
+    return encoded(LARGE, pnginfo=steps)
 
 
 def _chatty_jpeg() -> bytes:

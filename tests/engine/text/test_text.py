@@ -1,4 +1,4 @@
-"""Annotations: where text stands, how it is shaped, what is refused and what is left alone."""
+"""Annotations: position, shaping, rejected text, and pixels that stay as they are."""
 
 import numpy as np
 import pytest

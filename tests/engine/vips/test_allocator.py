@@ -1,4 +1,4 @@
-"""A process that does one batch after the other uses the same memory for each."""
+"""A process that renders batch after batch reuses its memory."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Options of a format: each has its effect, or is refused by name."""
+"""Encoder options: each has its effect, or is rejected by name."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from tests.engine.uploads import animation
 
 PHOTO = np.asarray(Image.open(PHOTOS / "chelsea.png").convert("RGB").resize((160, 120)))
 COVER = np.asarray(Image.open(PHOTOS / "coffee.png").convert("L").resize((160, 120)))
-VEILED = np.dstack([PHOTO, COVER])
+TRANSLUCENT = np.dstack([PHOTO, COVER])
 
 # Another value for every option, with what it needs beside it.
 OTHERS: dict[str, list[dict[str, Any]]] = {
@@ -88,7 +88,7 @@ def test_every_option_is_tried() -> None:
 def test_every_option_makes_another_file_of_the_same_image(kind: str, case: dict[str, Any]) -> None:
     options = {name: value for name, value in case.items() if name != "_quality"}
     quality = case.get("_quality", 70)
-    given = VEILED if "alpha_quality" in case else PHOTO
+    given = TRANSLUCENT if "alpha_quality" in case else PHOTO
     plain, other = saved(given, kind, quality), saved(given, kind, quality, **options)
     assert plain != other
     pixels = [np.asarray(image(data).convert("RGB")).astype(int) for data in (plain, other)]
@@ -127,12 +127,14 @@ def test_png_options() -> None:
     assert len(few.getcolors() or []) <= 4
     sizes = [len(saved(PHOTO, "png", quality, palette=True)) for quality in (10, 100)]
     assert sizes[0] < sizes[1]
-    veiled = image(saved(VEILED, "png", palette=True)).convert("RGBA")
-    assert np.abs(np.asarray(veiled)[..., 3].astype(int) - VEILED[..., 3]).mean() < 12
+    translucent = image(saved(TRANSLUCENT, "png", palette=True)).convert("RGBA")
+    assert np.abs(np.asarray(translucent)[..., 3].astype(int) - TRANSLUCENT[..., 3]).mean() < 12
 
 
 def test_lossless_is_exact() -> None:
-    assert np.array_equal(decoded(saved(VEILED, "webp", lossless=True))[..., 3], VEILED[..., 3])
+    assert np.array_equal(
+        decoded(saved(TRANSLUCENT, "webp", lossless=True))[..., 3], TRANSLUCENT[..., 3]
+    )
     for kind in ("webp", "avif"):
         assert np.array_equal(decoded(saved(PHOTO, kind, 5, lossless=True)), PHOTO)
     near = decoded(saved(PHOTO, "webp", 40, near_lossless=True)).astype(int)
@@ -174,7 +176,7 @@ def test_tiff_options() -> None:
     assert 322 in image(saved(PHOTO, "tif", tile=True)).tag_v2  # type: ignore[attr-defined]
     clear = np.zeros((16, 16, 4), np.uint8)
     assert decoded(saved(clear, "tif", compression="lzw")).shape == (16, 16, 4)
-    assert decoded(saved(clear, "tif", compression="jpeg")).min() > 250, "laid on white"
+    assert decoded(saved(clear, "tif", compression="jpeg")).min() > 250, "flattened onto white"
 
 
 def complaint(ending: str, options: Any) -> InvalidRequest:
@@ -186,7 +188,7 @@ def complaint(ending: str, options: Any) -> InvalidRequest:
 
 
 @pytest.mark.parametrize(
-    ("ending", "options", "path", "words", "code"),
+    ("ending", "options", "path", "steps", "code"),
     [
         ("jpg", {"lossless": True}, ".lossless", "an option of webp and avif", "invalid_request"),
         ("webp", {"trellis": True}, ".trellis", "an option of jpeg, and this is saved as webp",
@@ -218,10 +220,10 @@ def complaint(ending: str, options: Any) -> InvalidRequest:
         ("jpg", None, "", "expected an object, got null", "invalid_request"),
     ],
 )  # fmt: skip
-def test_what_is_refused(ending: str, options: Any, path: str, words: str, code: str) -> None:
+def test_what_is_refused(ending: str, options: Any, path: str, steps: str, code: str) -> None:
     error = complaint(ending, options)
     assert (error.code, error.path) == (code, f"jobs[0].options{path}")
-    assert words in error.message
+    assert steps in error.message
 
 
 def test_numbers_and_flags_may_be_strings() -> None:

@@ -125,8 +125,8 @@ def test_the_longest_side_of_a_format_is_known(wanted: Format) -> None:
     }
     assert encoders[wanted]()
     limits = EngineLimits(max_output_side=100_000)
-    words = {"type": "resize", "width": most + 1, "height": 1}
-    wanted_job = job(words, destination=f"o.{wanted.value}")
+    step = {"type": "resize", "width": most + 1, "height": 1}
+    wanted_job = job(step, destination=f"o.{wanted.value}")
     ((_, error),) = render(Source.from_bytes(encoded(smooth(9, 1))), [wanted_job], limits=limits)
     assert isinstance(error, DarkroomError)
     assert f"the limit is {most:,} (of {wanted.value} itself)" in error.message
@@ -215,7 +215,7 @@ def test_an_svg_sees_no_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "words"),
+    ("source", "steps"),
     [
         (b"hello, this is text\n" * 9, r"got a file that begins with b'hello, t'"),
         (b"P6 4 4 255 " + b"\0" * 48, "got a PNM picture"),
@@ -229,15 +229,15 @@ def test_an_svg_sees_no_files(tmp_path: Path) -> None:
         (b"x", r"got a file that begins with b'x'"),
     ],
 )
-def test_what_is_no_image_is_named(source: bytes, words: str) -> None:
+def test_what_is_no_image_is_named(source: bytes, steps: str) -> None:
     found = failure(source)
     assert type(found) is UnsupportedFormat
     assert found.message.startswith("expected a picture in JPEG, PNG, WEBP, GIF, AVIF, TIFF")
-    assert words in found.message
+    assert steps in found.message
 
 
 @pytest.mark.parametrize(
-    ("source", "error", "words"),
+    ("source", "error", "steps"),
     [
         (b"", SourceEmpty, "no bytes"),
         (b"\xff\xd8\xff", SourceCorrupt, "premature end"),
@@ -251,11 +251,11 @@ def test_what_is_no_image_is_named(source: bytes, words: str) -> None:
     ids=["empty", "jpeg", "png", "webp", "gif", "short gif", "tiff", "avif"],
 )
 def test_a_beginning_alone_is_no_image(
-    source: bytes, error: type[DarkroomError], words: str
+    source: bytes, error: type[DarkroomError], steps: str
 ) -> None:
     found = failure(source)
     assert type(found) is error
-    assert words in found.message
+    assert steps in found.message
 
 
 def bomb() -> bytes:

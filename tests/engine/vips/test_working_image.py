@@ -1,4 +1,4 @@
-"""Whatever customers upload: each kind of image comes out as 8-bit upright sRGB."""
+"""Every kind of upload comes out as 8-bit upright sRGB."""
 
 import io
 from typing import Any
