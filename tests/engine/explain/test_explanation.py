@@ -31,7 +31,7 @@ def test_there_are_as_many_trees_as_decodes(image: bytes, ending: str, budget: i
 
 def test_the_data_is_all_there_is_to_the_text() -> None:
     explained = explain(Source.from_bytes(STILL), jobs([SMALL], [BESIDE], [{"type": "ulb"}]))
-    assert all(step in str(explained) for step in ("together", "refused", "assumed", "ulb"))
+    assert all(text in str(explained) for text in ("together", "refused", "assumed", "ulb"))
     read = msgspec.json.decode(msgspec.json.encode(explained), type=Explanation)
     assert read == explained
     assert str(read) == str(explained)

@@ -173,7 +173,7 @@ def test_a_second_name_after_a_nul_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ending", "keep", "steps"),
+    ("ending", "keep", "message"),
     [
         ("jpg", "everything", 'expected copyright or a list of such names, got "everything"'),
         ("jpg", ["copyright", 3], "got 3"),
@@ -181,12 +181,12 @@ def test_a_second_name_after_a_nul_is_kept() -> None:
         ("gif", "copyright", "expected a format that has a place for it, got gif"),
     ],
 )
-def test_what_is_refused(ending: str, keep: Any, steps: str) -> None:
+def test_what_is_refused(ending: str, keep: Any, message: str) -> None:
     described = {"destination": f"o.{ending}", "transformations": [], "keep": keep}
     with pytest.raises(InvalidRequest) as caught:
         parse_batch(json.dumps({"source": "a", "jobs": [described]}).encode())
     assert caught.value.path == "jobs[0].keep"
-    assert steps in caught.value.message
+    assert message in caught.value.message
 
 
 def test_nothing_may_be_asked_for() -> None:

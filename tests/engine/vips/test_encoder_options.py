@@ -97,7 +97,7 @@ def test_every_option_makes_another_file_of_the_same_image(kind: str, case: dict
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_defaults_may_be_written(kind: str) -> None:
-    spelt: dict[str, Any] = {
+    as_strings: dict[str, Any] = {
         field.name: bool(field.default)
         if field.type is Flag
         else str(field.default)
@@ -105,7 +105,7 @@ def test_the_defaults_may_be_written(kind: str) -> None:
         else field.default
         for field in fields(KINDS[kind])
     }
-    assert saved(PHOTO, kind) == saved(PHOTO, kind, **spelt)
+    assert saved(PHOTO, kind) == saved(PHOTO, kind, **as_strings)
 
 
 def test_jpeg_options() -> None:
@@ -188,7 +188,7 @@ def complaint(ending: str, options: Any) -> InvalidRequest:
 
 
 @pytest.mark.parametrize(
-    ("ending", "options", "path", "steps", "code"),
+    ("ending", "options", "path", "message", "code"),
     [
         ("jpg", {"lossless": True}, ".lossless", "an option of webp and avif", "invalid_request"),
         ("webp", {"trellis": True}, ".trellis", "an option of jpeg, and this is saved as webp",
@@ -220,16 +220,16 @@ def complaint(ending: str, options: Any) -> InvalidRequest:
         ("jpg", None, "", "expected an object, got null", "invalid_request"),
     ],
 )  # fmt: skip
-def test_what_is_refused(ending: str, options: Any, path: str, steps: str, code: str) -> None:
+def test_what_is_refused(ending: str, options: Any, path: str, message: str, code: str) -> None:
     error = complaint(ending, options)
     assert (error.code, error.path) == (code, f"jobs[0].options{path}")
-    assert steps in error.message
+    assert message in error.message
 
 
 def test_numbers_and_flags_may_be_strings() -> None:
-    spelt = job(destination="o.webp", options={"effort": "4", "lossless": "true"})
+    as_strings = job(destination="o.webp", options={"effort": "4", "lossless": "true"})
     plain = job(destination="o.webp", options={"effort": 4, "lossless": True})
-    assert spelt.save_options == plain.save_options
+    assert as_strings.save_options == plain.save_options
     assert job(format="avif", options={"bits": "10"}).save_options == job(
         format="avif", options={"bits": 10}
     ).save_options  # fmt: skip

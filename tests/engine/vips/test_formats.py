@@ -215,7 +215,7 @@ def test_an_svg_sees_no_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "steps"),
+    ("source", "message"),
     [
         (b"hello, this is text\n" * 9, r"got a file that begins with b'hello, t'"),
         (b"P6 4 4 255 " + b"\0" * 48, "got a PNM picture"),
@@ -229,15 +229,15 @@ def test_an_svg_sees_no_files(tmp_path: Path) -> None:
         (b"x", r"got a file that begins with b'x'"),
     ],
 )
-def test_what_is_no_image_is_named(source: bytes, steps: str) -> None:
+def test_what_is_no_image_is_named(source: bytes, message: str) -> None:
     found = failure(source)
     assert type(found) is UnsupportedFormat
     assert found.message.startswith("expected a picture in JPEG, PNG, WEBP, GIF, AVIF, TIFF")
-    assert steps in found.message
+    assert message in found.message
 
 
 @pytest.mark.parametrize(
-    ("source", "error", "steps"),
+    ("source", "error", "message"),
     [
         (b"", SourceEmpty, "no bytes"),
         (b"\xff\xd8\xff", SourceCorrupt, "premature end"),
@@ -251,11 +251,11 @@ def test_what_is_no_image_is_named(source: bytes, steps: str) -> None:
     ids=["empty", "jpeg", "png", "webp", "gif", "short gif", "tiff", "avif"],
 )
 def test_a_beginning_alone_is_no_image(
-    source: bytes, error: type[DarkroomError], steps: str
+    source: bytes, error: type[DarkroomError], message: str
 ) -> None:
     found = failure(source)
     assert type(found) is error
-    assert steps in found.message
+    assert message in found.message
 
 
 def bomb() -> bytes:
