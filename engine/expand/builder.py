@@ -1,13 +1,24 @@
-"""The builder of plans, and what has to be resolved before it starts."""
+"""The builder of plans, what has to be resolved before it starts, and how it is given nodes."""
 
 from collections.abc import Mapping
+from functools import singledispatch
 
 from msgspec import Struct
 
 from engine.errors import DarkroomError, OutputTooLarge
 from engine.geometry import Box, Size
-from engine.ir import Node, Premultiply, Resample, Unpremultiply, source_frame
+from engine.ir import (
+    Decode,
+    Node,
+    Orient,
+    Premultiply,
+    Resample,
+    ToSrgb,
+    Unpremultiply,
+    source_frame,
+)
 from engine.limits import EngineLimits
+from engine.schema import Transform
 from engine.sources import Facts
 
 
@@ -73,3 +84,15 @@ class PlanBuilder:
 
 
 NOTHING_RESOLVED = Resolved()
+
+
+@singledispatch
+def add_nodes(transformation: Transform, builder: PlanBuilder) -> None:
+    """Append the nodes of one transformation."""
+    raise TypeError(f"nothing expands {type(transformation).__name__}")
+
+
+def to_working_image(builder: PlanBuilder, pages: int = 1) -> None:
+    """Append what reads a file: upright, 8-bit sRGB."""
+    upright = Orient.of_orientation(builder.facts.orientation)
+    builder.add(Decode(pages=pages), ToSrgb(builder.facts.profile), upright)

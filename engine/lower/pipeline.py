@@ -7,7 +7,7 @@ register how their nodes are lowered when they are imported.
 from collections.abc import Iterator
 
 from engine.ir import Plan
-from engine.lower import blur, colour, filters, overlay, shape  # noqa: F401 - they register
+from engine.lower import blur, colour, filters, geometry, overlay  # noqa: F401 - they register
 from engine.lower.context import LoweringContext, run
 from engine.vips import Image
 

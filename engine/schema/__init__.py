@@ -15,6 +15,7 @@ from engine.schema.encoder_options import (
     TiffOptions,
     WebpOptions,
 )
+from engine.schema.job import ENDINGS, Batch, Format, Job, Mode, Priority
 from engine.schema.parsing import DEFAULT_LIMITS, Limits, parse, parse_batch
 from engine.schema.scalars import (
     Choice,
@@ -30,10 +31,8 @@ from engine.schema.scalars import (
     shown,
 )
 from engine.schema.transforms import (
-    ENDINGS,
     TYPES,
     Annotation,
-    Batch,
     Blur,
     Brightness,
     Colorize,
@@ -46,11 +45,7 @@ from engine.schema.transforms import (
     FitMethod,
     FitType,
     Flip,
-    Format,
     Gravity,
-    Job,
-    Mode,
-    Priority,
     Resize,
     Rotate,
     Transform,

@@ -9,8 +9,9 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 
 from engine.errors import InvalidRequest, LimitExceeded
+from engine.schema.job import Batch, Job
 from engine.schema.scalars import InvalidField, decode_option, shown
-from engine.schema.transforms import TYPES, Batch, Job
+from engine.schema.transforms import TYPES
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import pytest
 
 import engine.lower.overlay
 from engine.cost import codec_memory
-from engine.expand import expansion
+from engine.expand import builder
 from engine.ir import ImageLayer, Node, TextLayer
 from engine.lower import context
 from engine.schema import KINDS
@@ -16,7 +16,7 @@ from engine.schema.transforms import Transformation
 from engine.vips import codecs
 
 CHOICES: list[tuple[Any, Iterable[type]]] = [
-    (expansion.add_nodes, get_args(Transformation)),
+    (builder.add_nodes, get_args(Transformation)),
     (context.lower_node, Node.__subclasses__()),
     (engine.lower.overlay.prepare, (ImageLayer, TextLayer)),
     (codecs.settings_of, KINDS.values()),

@@ -1,0 +1,122 @@
+"""The request schema: jobs and batches, and how results are saved.
+
+Nothing here knows an image's size or how pixels are made. The names are those of the API
+documentation; `engine.expand` is the only place that interprets them.
+"""
+
+from enum import Enum, StrEnum
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from engine.errors import UnsupportedFormat
+from engine.schema.encoder_options import Keep, Options, SaveOptions
+from engine.schema.scalars import InvalidField, Key, Number, shown
+from engine.schema.transforms import Transformation
+
+
+class Format(Enum):
+    """The formats that are read or written, by the name of their family."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    GIF = "gif"
+    AVIF = "avif"
+    TIFF = "tiff"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Format | None":
+        return ENDINGS.get(str(value))
+
+
+ENDINGS = {
+    **{format_.value: format_ for format_ in Format},
+    "jpg": Format.JPEG,
+    "jpe": Format.JPEG,
+    "tif": Format.TIFF,
+}
+
+
+class Mode(StrEnum):
+    """The fidelity of pixels: exact, bit for bit, or within stated tolerances."""
+
+    EXACT = "exact"
+    BALANCED = "balanced"
+
+
+class Priority(Enum):
+    """Which of two waiting processes goes first."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class Quality(Number, low=0, high=100, whole=True):
+    """Of lossy formats."""
+
+
+class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One output: where it goes, how it is made, how it is saved."""
+
+    destination: Key
+    transformations: tuple[Transformation, ...]
+    quality: Quality = Quality(70)
+    format: Format | UnsetType = UNSET
+    options: Options = Options({})
+    keep: Keep = Keep()
+    mode: Mode | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.format is UNSET and _format_of(self.destination) is None:
+            raise InvalidField(
+                "destination",
+                f"expected an ending of {_known_endings()}, or a 'format' beside it, "
+                f"got {shown(str(self.destination))}",
+                UnsupportedFormat.code,
+            )
+        try:
+            options = self.save_options
+        except InvalidField as error:
+            raise InvalidField(f"options.{error.place}", str(error), error.code) from None
+        if "copyright" in self.keep and not options.rights:
+            found = self.output_format.value
+            raise InvalidField("keep", f"expected a format that has a place for it, got {found}")
+
+    @property
+    def save_options(self) -> SaveOptions:
+        """How the result is written: `options`, read as those of its format."""
+        return self.options.of(self.output_format.value)
+
+    @property
+    def output_format(self) -> Format:
+        """The format that is written: `format`, or else the destination's ending."""
+        named = self.format if self.format is not UNSET else _format_of(self.destination)
+        assert named is not None  # noqa: S101 - checked by __post_init__
+        return named
+
+
+class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One source and the jobs that are made of it."""
+
+    source: Key
+    jobs: Annotated[tuple[Job, ...], Meta(min_length=1)]
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for index, job in enumerate(self.jobs):
+            if job.destination in seen:
+                raise InvalidField(
+                    f"jobs[{index}].destination",
+                    f"expected a destination of its own, got {shown(str(job.destination))} again",
+                )
+            seen.add(job.destination)
+
+
+def _format_of(destination: str) -> Format | None:
+    return ENDINGS.get(destination.rpartition("/")[2].rpartition(".")[2].lower())
+
+
+def _known_endings() -> str:
+    return ", ".join(f".{ending.value}" for ending in Format)

@@ -1,0 +1,60 @@
+"""One struct per transformation, by family; nothing here knows an image's size.
+
+`TYPES` has them by their name in a request: a struct is known by being defined here.
+"""
+
+from typing import TYPE_CHECKING, Union
+
+from engine.schema.transforms.base import Degrees, Gravity, Opacity, Transform
+from engine.schema.transforms.colour import Brightness, Colorize, Contrast
+from engine.schema.transforms.filters import Blur, Enhance, Filter, FilterName
+from engine.schema.transforms.geometry import (
+    Crop,
+    Direction,
+    FitMethod,
+    FitType,
+    Flip,
+    Resize,
+    Rotate,
+    Ulb,
+    Zoom,
+)
+from engine.schema.transforms.overlays import CONTROL, Annotation, Watermark
+
+TYPES: dict[str, type[Transform]] = {
+    kind.__name__.lower(): kind
+    for kind in sorted(Transform.__subclasses__(), key=lambda kind: kind.__name__)
+}
+
+if TYPE_CHECKING:
+    Transformation = Transform
+else:
+    Transformation = Union[tuple(TYPES.values())]  # noqa: UP007 - made of what is known
+
+__all__ = [
+    "CONTROL",
+    "TYPES",
+    "Annotation",
+    "Blur",
+    "Brightness",
+    "Colorize",
+    "Contrast",
+    "Crop",
+    "Degrees",
+    "Direction",
+    "Enhance",
+    "Filter",
+    "FilterName",
+    "FitMethod",
+    "FitType",
+    "Flip",
+    "Gravity",
+    "Opacity",
+    "Resize",
+    "Rotate",
+    "Transform",
+    "Transformation",
+    "Ulb",
+    "Watermark",
+    "Zoom",
+]
