@@ -29,7 +29,8 @@ from tests.service.harness.workers import done_by, until, working
 ABSURD_DATES = [
     "Fri, 31 Dec 99999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
     "Mon, 01 Jan 0001 00:00:00 +2359", "Mon, 99 Foo 2030 99:99:99 +9999", "Mon, 01 Jan 2030",
-    "Mon, 01 Jan 1970 00:00:00 +99999999999999", "1 Jan 0000 0:0:0", ",", "0" * 5000 + "x",
+    "Mon, 01 Jan 1970 00:00:00 +99999999999999", "1 Jan 0000 0:0:0", ",",
+    "Mon, 99999999999999999999 Jan 1970 00:00:00 GMT", "0" * 5000 + "x",
 ]  # fmt: skip
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 SECOND = timedelta(seconds=1)
@@ -207,7 +208,7 @@ def test_the_jitter_stays_in_its_bounds_and_uses_them() -> None:
         ("1.5", 4, 5.6),
         ("²", 4, 5.6),
         ("", 4, 5.6),
-        *((date, 4, 5.6) for date in ABSURD_DATES if "9999" not in date),
+        *((date, 4, 5.6) for date in ABSURD_DATES if "Dec 9999 " not in date),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 86_300, 86_400),
     ],
 )

@@ -213,6 +213,24 @@ async def test_a_receiver_that_does_not_answer_is_left_alone_and_loses_nothing(
     assert [row["tries"] for row in rows[3:]] == [1, 1]
 
 
+async def test_a_receiver_that_is_left_alone_takes_nobodys_turn(
+    settings: Settings, shared_store: Store, tenant: Tenant, hanging: Receiver
+) -> None:
+    patient = msgspec.structs.replace(
+        settings, callback_seconds=60, callback_service_concurrency=1, callback_breaker_failures=1
+    )
+    async with sending(shared_store, patient) as (sender, _):
+        nowhere = "http://127.0.0.1:1/"
+        await sender.send(Dispatch(await due(shared_store, tenant, nowhere), 0))
+        name = await due(shared_store, tenant, hanging.url)
+        holding = asyncio.create_task(sender.send(Dispatch(name, 0)))
+        await hanging.arrived.wait()
+        async with asyncio.timeout(10):
+            await sender.send(Dispatch(await due(shared_store, tenant, nowhere), 0))
+        holding.cancel()
+        await asyncio.wait([holding])
+
+
 async def test_what_is_put_off_for_days_is_given_up(
     settings: Settings, shared_store: Store, tenant: Tenant, hanging: Receiver
 ) -> None:
