@@ -10,6 +10,8 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
 
     `max_source_bytes`: bytes of a source or of a watermark.
     `max_source_pixels`: width × height × frames of a source or of a watermark.
+    `max_tiff_fields`: of a TIFF's directory.
+    `max_tiff_strips`: strips or tiles of a TIFF.
     `max_watermark_pixels`: width × height of a watermark's file.
     `max_text_length`: characters of an annotation.
     `max_text_size`: pixels an em of an annotation, up to 16,000.
@@ -25,6 +27,8 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
 
     max_source_bytes: int = 128 * 1024 * 1024
     max_source_pixels: int = 250_000_000
+    max_tiff_fields: int = 1_000
+    max_tiff_strips: int = 100_000
     max_watermark_pixels: int = 50_000_000
     max_text_length: int = 2_000
     max_text_size: int = 10_000

@@ -76,6 +76,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_source_pixels: Annotated[Size, _doc("Most pixels of a source, all frames together")] = (
         DEFAULT_LIMITS.max_source_pixels
     )
+    max_tiff_fields: Annotated[Count, _doc("Most fields of a TIFF's directory")] = (
+        DEFAULT_LIMITS.max_tiff_fields
+    )
+    max_tiff_strips: Annotated[Count, _doc("Most strips or tiles of a TIFF")] = (
+        DEFAULT_LIMITS.max_tiff_strips
+    )
     max_output_pixels: Annotated[
         Size, _doc("Most pixels of a result or of any step, all frames together")
     ] = DEFAULT_LIMITS.max_output_pixels

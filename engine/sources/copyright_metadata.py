@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from engine.sources.facts import SourceFormat
 from engine.sources.source import Source
-from engine.sources.tiff import Directory
+from engine.sources.tiff.directory import Directory
 
 LONGEST = 2_000  # characters of a name; what is longer is cut
 EXIF, XMP, IPTC = "exif-data", "xmp-data", "iptc-data"
@@ -80,7 +80,7 @@ def _clean(raw: bytes | str) -> str:
 
 
 def _from_directory(directory: Directory) -> Rights:
-    artist, owner = (bytes(directory.values(tag)[: 4 * LONGEST]) for tag in (_ARTIST, _COPYRIGHT))
+    artist, owner = (directory.raw(tag, 4 * LONGEST) for tag in (_ARTIST, _COPYRIGHT))
     return Rights(_clean(artist), _clean(owner))
 
 

@@ -5,7 +5,7 @@ The header of a large file in a far place is read so: bytes are fetched as they 
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import Protocol, overload
 
 from msgspec import Struct
 
@@ -94,19 +94,36 @@ class PartialSource:
         """Give the first bytes; MissingBytes if they are not at hand."""
         return self.content[:count]
 
+    def part(self, start: int, end: int) -> bytes:
+        """Give bytes from `start` on as far as they are at hand; none if the first is not."""
+        return self.content.part(start, end)
+
+
+class Parts(Protocol):
+    """Bytes that are read in parts; there are none at a hole."""
+
+    @property
+    def size(self) -> int:
+        """How many there are, with those in holes."""
+        ...
+
+    def part(self, start: int, end: int) -> bytes:
+        """Give bytes from `start` on, as far as they are at hand and before `end`."""
+        ...
+
 
 class Reader:
-    """Reads a partial source as a file; at a hole it ends, and `check` tells of it."""
+    """Reads a source as a file; at a hole it ends, and `check` tells of it."""
 
-    def __init__(self, source: PartialSource) -> None:
-        self._content = source.content
+    def __init__(self, source: Parts) -> None:
+        self._source = source
         self._at = 0
         self._missing: Piece | None = None
 
     def read(self, count: int) -> bytes | None:
         """Give up to so many bytes, or None at the end."""
-        start, end = self._at, min(self._at + count, len(self._content))
-        part = self._content.part(start, end) if start < end else b""
+        start, end = self._at, min(self._at + count, self._source.size)
+        part = self._source.part(start, end) if start < end else b""
         if start < end and not part and self._missing is None:
             self._missing = Piece(start, end)
         self._at += len(part)
@@ -114,7 +131,7 @@ class Reader:
 
     def seek(self, offset: int, whence: int) -> int:
         """Move as files do, and give the new place."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._content)}
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._source.size}
         self._at = max(0, base[whence] + offset)
         return self._at
 

@@ -63,3 +63,7 @@ class Source:
     def head(self, count: int) -> bytes:
         """Give the first bytes."""
         return bytes(self.data[:count])
+
+    def part(self, start: int, end: int) -> bytes:
+        """Give some bytes."""
+        return bytes(self.data[start:end])

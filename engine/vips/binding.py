@@ -11,7 +11,7 @@ import pyvips
 
 from engine.errors import DarkroomError, SourceCorrupt, UnusableFonts
 from engine.fonts import TYPEFACES
-from engine.sources import PartialSource, Reader, Source, SourceFormat
+from engine.sources import Parts, Reader, Source, SourceFormat
 from engine.vips.allocator import keep_large_buffers
 
 Image: TypeAlias = pyvips.Image
@@ -68,9 +68,7 @@ COUNTER = Counter()
 COUNTER.watch()
 
 
-def open_image(
-    source: Source | PartialSource, picture_format: SourceFormat, **options: Any
-) -> Image:
+def open_image(source: Source | Parts, picture_format: SourceFormat, **options: Any) -> Image:
     """Open a picture with the loader of its format, to be read once from top to bottom.
 
     `options` are the loader's own. Raises SourceCorrupt if the header cannot be read; a
@@ -79,16 +77,14 @@ def open_image(
     """
     with _stream(source) as stream, _header_errors(), _let_through(picture_format):
         image: Image = LOADERS[picture_format](
-            stream,
-            access="sequential",
-            fail_on="truncated",
-            **options,
+            stream, access="sequential", **{"fail_on": "truncated", **options}
         )
+    image._references.append(stream)  # as pyvips' own openers do: it is read from later on
     return image
 
 
 @contextmanager
-def _stream(source: Source | PartialSource) -> Iterator[pyvips.Source]:
+def _stream(source: Source | Parts) -> Iterator[pyvips.Source]:
     """Give a source as libvips reads it; a hole that it meets is told when it is done."""
     if isinstance(source, Source):
         yield pyvips.Source.new_from_memory(source.data)

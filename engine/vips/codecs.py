@@ -20,9 +20,10 @@ from engine.schema import (
     TiffOptions,
     WebpOptions,
 )
-from engine.sources import EXIF, IPTC, XMP, Source, SourceFormat
+from engine.sources import EXIF, IPTC, XMP, PartialSource, Source, SourceFormat
 from engine.vips.binding import Image, open_image
 from engine.vips.images import labelled
+from engine.vips.tiff import open_tiff
 
 SUBSAMPLING = {"auto": "auto", "4:2:0": "on", "4:4:4": "off"}
 FILTERS = {"average": "avg"}
@@ -30,11 +31,15 @@ NO_LABELS: Mapping[str, bytes] = MappingProxyType({})
 LOSSLESS_EFFORT = 75  # what lossless WebP takes quality for
 
 
-def load(source: Source, picture_format: SourceFormat, shrink: int = 1, pages: int = 1) -> Image:
+def load(
+    source: Source | PartialSource, picture_format: SourceFormat, shrink: int = 1, pages: int = 1
+) -> Image:
     """Open a source at full size, or a JPEG at 1/2, 1/4 or 1/8 of it.
 
     Frames of an animation are given below each other.
     """
+    if picture_format is SourceFormat.TIFF:
+        return open_tiff(source)
     options = {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
     return open_image(source, picture_format, **options)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.errors import SourceCorrupt, SourceEmpty, SourceTooLarge, UnsupportedFormat
+from engine.geometry import Size
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.sources import (
     ANIMATED,
@@ -17,12 +18,10 @@ from engine.sources import (
     sniff,
     tiff,
 )
-from engine.vips import binding
+from engine.vips import binding, codecs
 
 UNTOLD = 100  # milliseconds of a frame that does not say how long it is shown
 COLOUR_BANDS = {"b-w": 1, "grey16": 1, "cmyk": 4}
-# Formats whose decoders make something up for what is missing at the end.
-CUT_SHORT = {SourceFormat.GIF: gif.is_cut_short, SourceFormat.TIFF: tiff.is_cut_short}
 # Formats whose header takes the whole file: frames are counted, and metadata is at the end.
 READ_WHOLE = {SourceFormat.GIF, SourceFormat.WEBP, SourceFormat.SVG}
 DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}
@@ -39,10 +38,13 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     found = _format_of(source, limits)
     if found in READ_WHOLE and isinstance(source, PartialSource):
         source.content.require_all()
-    if found in CUT_SHORT and CUT_SHORT[found](source.content):
+    if found is SourceFormat.GIF and gif.is_cut_short(source.content):
         raise SourceCorrupt("the picture cannot be decoded: the file ends before its last pixels")
-    facts = _facts_of(binding.open_image(source, found), found)
-    _check_pixels(facts, limits)
+    if found is SourceFormat.TIFF:
+        tiff.check_limits(source.content, limits)
+        _check_pixels(tiff.size_in(source.content), 1, limits)
+    facts = _facts_of(codecs.load(source, found), found)
+    _check_pixels(facts.size, facts.frames, limits)
     return facts
 
 
@@ -83,12 +85,12 @@ def _check_bytes(source: Source | PartialSource, limits: EngineLimits) -> None:
         )
 
 
-def _check_pixels(facts: Facts, limits: EngineLimits) -> None:
-    found = facts.size.pixels * facts.frames
+def _check_pixels(size: Size, frames: int, limits: EngineLimits) -> None:
+    found = size.pixels * frames
     if found > limits.max_source_pixels:
-        frames = f" with {facts.frames} frames" if facts.frames > 1 else ""
+        words = f" with {frames} frames" if frames > 1 else ""
         raise SourceTooLarge(
-            f"the source is too large ({facts.size}{frames})",
+            f"the source is too large ({size}{words})",
             "max_source_pixels",
             limits.max_source_pixels,
             found,
@@ -113,7 +115,7 @@ def _facts_of(image: binding.Image, picture_format: SourceFormat) -> Facts:
         height=number("page-height", image.height),
         bands=bands,
         alpha=image.bands > bands,
-        depth=DEPTHS.get(image.format, 32),
+        depth=_depth(number("bits-per-sample", DEPTHS.get(image.format, 32))),
         orientation=orientation if 1 <= orientation <= 8 else 1,
         frames=frames,
         delays=(*delays, *(UNTOLD,) * frames)[:frames] if frames > 1 else (),
@@ -121,3 +123,7 @@ def _facts_of(image: binding.Image, picture_format: SourceFormat) -> Facts:
         profile="icc-profile-data" in fields,
         interlaced=bool(number("interlaced", 0) or number("jpeg-multiscan", 0)),
     )
+
+
+def _depth(bits: int) -> int:
+    return 8 if bits <= 8 else 16 if bits <= 16 else 32

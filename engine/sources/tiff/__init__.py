@@ -1,0 +1,35 @@
+"""TIFF as far as it is known without unpacking it: directories, layouts, what is decoded.
+
+Knows nothing of libvips.
+"""
+
+from engine.sources.tiff.chunks import chunks_of, clipped, is_cut_short
+from engine.sources.tiff.directory import Directory
+from engine.sources.tiff.layout import Chunks, Layout, check_limits, read_layout, size_in
+from engine.sources.tiff.rewriting import Rewritten, rewritten
+from engine.sources.tiff.shown import is_light, is_stretched, is_subsampled, shown
+from engine.sources.tiff.support import check_support
+from engine.sources.tiff.tags import Compression, Numbers, Photometric, Tag
+
+__all__ = [
+    "Chunks",
+    "Compression",
+    "Directory",
+    "Layout",
+    "Numbers",
+    "Photometric",
+    "Rewritten",
+    "Tag",
+    "check_limits",
+    "check_support",
+    "chunks_of",
+    "clipped",
+    "is_cut_short",
+    "is_light",
+    "is_stretched",
+    "is_subsampled",
+    "read_layout",
+    "rewritten",
+    "shown",
+    "size_in",
+]

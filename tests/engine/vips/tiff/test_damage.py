@@ -1,0 +1,103 @@
+"""Strips and tiles that are damaged, and those that are only described badly."""
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import Source
+from engine.errors import SourceCorrupt
+from engine.sources.tiff import chunks_of, read_layout
+from engine.vips.tiff import open_tiff
+from tests.engine.pictures import decoded, encoded, make, noise, smooth
+from tests.engine.tiff_files import BYTE, LONG, SHORT, Tiff
+
+RGB = Tiff(smooth(64, 48), rows=16, compression=8)
+KINDS: dict[str, bytes] = {
+    "deflate": bytes(RGB),
+    "deflate, tiles": bytes(RGB.but(tile=(16, 16))),
+    "deflate, planes": bytes(RGB.but(planar=True)),
+    "deflate, 12 bits": bytes(RGB.but(bits=12)),
+    "lzw": encoded(smooth(64, 48), "TIFF", compression="tiff_lzw"),
+    "packbits": encoded(smooth(64, 48), "TIFF", compression="packbits"),
+    "jpeg": encoded(noise(64, 48), "TIFF", compression="jpeg"),
+    "fax": encoded(noise(64, 48, 1), "TIFF", mode="1", compression="group4"),
+}
+
+
+def places(data: bytes) -> tuple[int, int]:
+    """Tell where the first strip or tile lies."""
+    chunks = chunks_of(read_layout(data), len(data))
+    return chunks.offsets[0], chunks.lengths[0]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_cannot_be_unpacked_is_damage(name: str) -> None:
+    data = bytearray(KINDS[name])
+    at, length = places(bytes(data))
+    middle = at + length // 2
+    data[middle : at + length] = random.Random(1).randbytes(at + length - middle)
+    with pytest.raises(SourceCorrupt):
+        make(bytes(data))
+    data = bytearray(KINDS[name])
+    data[at : at + length] = bytes(length)
+    with pytest.raises(SourceCorrupt):
+        make(bytes(data))
+
+
+@pytest.mark.parametrize("cut", [100, 1_000, 3_000])
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 16)}, {"planar": True}, {"bits": 12}])
+@pytest.mark.parametrize("compression", [1, 8])
+def test_zeros_stand_for_what_is_not_there(
+    compression: int, options: dict[str, Any], cut: int
+) -> None:
+    tiff = Tiff(noise(64, 48), rows=16, compression=compression, ahead=True).but(**options)
+    data = bytes(tiff)
+    whole = open_tiff(Source.from_bytes(data)).numpy()
+    with pytest.raises(SourceCorrupt, match="the file ends before its last pixels"):
+        make(data[:-cut])
+    made = open_tiff(Source.from_bytes(data[:-cut]), tolerant=True).numpy()
+    assert np.array_equal(made[:16], whole[:16]) or tiff.planar
+    assert not made[-1, -1].all()
+    assert ((made == whole) | (made == 0)).mean() > 0.9
+
+
+def test_the_tolerant_get_the_strips_that_are_whole() -> None:
+    data = bytearray(bytes(RGB))
+    at, length = places(bytes(data))
+    data[at : at + length] = bytes(length)
+    made = open_tiff(Source.from_bytes(bytes(data)), tolerant=True).numpy()
+    assert not made[:16].any()
+    assert np.array_equal(made[16:], smooth(64, 48)[16:])
+
+
+BADLY_TOLD: dict[str, Tiff] = {
+    "no lengths": RGB.but(compression=1, without=[279]),
+    "wrong lengths": RGB.but(compression=1, fields=[(279, LONG, [1, 2, 3])]),
+    "one strip without a length": RGB.but(rows=48, without=[279]),
+    "one strip of no length": RGB.but(rows=48, fields=[(279, LONG, [0])]),
+    "more strips than needed": RGB.but(rows=48, fields=[(278, LONG, [64])]),
+    "unknown fields": RGB.but(fields=[(tag, SHORT, [tag]) for tag in range(40_000, 40_100)]),
+    "text that is none": RGB.but(fields=[(305, LONG, [8, 9]), (306, BYTE, [1]), (270, 2, [])]),
+    "no resolution unit": RGB.but(fields=[(296, SHORT, [77]), (282, SHORT, [0])]),
+    "a profile that is none": RGB.but(fields=[(34675, LONG, [1, 2])]),
+    "a metadata block elsewhere": RGB.but(fields=[(700, BYTE, [1] * 9), (34665, LONG, [2**31])]),
+}
+
+
+@pytest.mark.parametrize("name", BADLY_TOLD)
+def test_what_is_told_badly_and_changes_no_pixel_passes(name: str) -> None:
+    made = make(bytes(BADLY_TOLD[name]))
+    assert np.array_equal(decoded(made.data), smooth(64, 48))
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+@pytest.mark.parametrize("told", [[1, 1], [2, 2], [4, 4], []])
+def test_jpeg_knows_its_subsampling_better_than_the_directory(
+    subsampling: str, told: list[int]
+) -> None:
+    data = encoded(smooth(64, 48), "JPEG", subsampling=subsampling)
+    tiff = Tiff(np.empty((48, 64, 3)), photometric=6, compression=7, rows=48, chunks=[data])
+    made = decoded(make(bytes(tiff.but(fields=[(530, SHORT, told)] if told else ()))).data)
+    assert np.array_equal(made, decoded(data))
