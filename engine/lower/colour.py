@@ -24,7 +24,7 @@ MARGIN = 0.0005  # half of what one step of the weighted sum is worth: makes tru
 
 @lower_node.register
 def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
-    """Convert by profile, by colour space, or by depth alone.
+    """Convert 8 or 16 bits or floats by profile, by colour space, or by depth alone.
 
     A profile describes integers of the space that it is made for, so floats and Lab, whose
     meaning is defined, are converted without it.
@@ -33,7 +33,7 @@ def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
         image = image.extract_band(0, n=bands)
     if image.interpretation in MEASURED_SPACES:
         image = image.colourspace("srgb")
-    elif image.format in FLOATS:
+    elif image.format == "float":
         image = _three_colours(image).copy(interpretation="scrgb").colourspace("srgb")
     elif node.profile:
         image = through_profile(image)
@@ -42,13 +42,11 @@ def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
             "srgb", input_profile="cmyk", embedded=False, intent="perceptual", depth=8
         )
     if image.format != "uchar":
-        image = (image >> SPARE_BITS[image.format]).cast("uchar")
+        image = (image >> 8).cast("uchar")
     return bare_srgb(_three_colours(image))
 
 
-MEASURED_SPACES = {"lab", "labs", "labq", "xyz", "lch", "yxy"}
-FLOATS = {"float", "double", "complex", "dpcomplex"}
-SPARE_BITS = {"ushort": 8, "uint": 24, "char": 0, "short": 7, "int": 23}  # beyond the upper eight
+MEASURED_SPACES = {"lab", "xyz"}
 
 
 def _three_colours(image: Image) -> Image:

@@ -5,7 +5,7 @@ import pytest
 from engine import EngineLimits, Source, read_facts
 from engine.errors import DarkroomError, SourceCorrupt, SourceTooLarge
 from engine.sources.tiff import Directory
-from tests.engine.pictures import noise
+from tests.engine.images import noise
 from tests.engine.tiff_files import LONG, SHORT, Tiff
 
 RGB = Tiff(noise(9, 30), rows=1)

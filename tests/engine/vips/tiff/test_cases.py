@@ -9,7 +9,7 @@ import tifffile
 
 from engine import Source, read_facts
 from engine.errors import UnsupportedFormat
-from tests.engine.pictures import DATA, Pixels, decoded, make
+from tests.engine.images import DATA, Pixels, decoded, make
 from tests.engine.tiff_files import Samples, Tiff
 from tests.engine.vips.tiff.test_colours import TO_SRGB, companded, srgb_of_lab
 

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from engine import Source, read_facts
-from tests.engine.pictures import Pixels, decoded, make, noise, smooth
+from tests.engine.images import Pixels, decoded, make, noise, smooth
 from tests.engine.tiff_files import RATIONAL, SHORT, Samples, Tiff, raw
 
 GREY, RGB, CMYK, YCBCR, CIE_LAB, ICC_LAB = 1, 2, 5, 6, 8, 9

@@ -10,7 +10,7 @@ from engine import Source
 from engine.errors import SourceCorrupt
 from engine.sources.tiff import chunks_of, read_layout
 from engine.vips.tiff import open_tiff
-from tests.engine.pictures import decoded, encoded, make, noise, smooth
+from tests.engine.images import decoded, encoded, make, noise, smooth
 from tests.engine.tiff_files import BYTE, LONG, SHORT, Tiff
 
 RGB = Tiff(smooth(64, 48), rows=16, compression=8)
