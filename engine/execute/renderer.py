@@ -241,7 +241,7 @@ class Rendering:
     @cached_property
     def rights(self) -> dict[str, bytes]:
         """The source's artist and copyright, as labels for a result."""
-        image = binding.open_image(self.context.source, self.facts.format)
+        image = codecs.load(self.context.source, self.facts.format)
         return rights_only(self.context.source, self.facts.format, images.labels_of(image))
 
     def _frames(self, plan: Plan) -> Iterator[binding.Image]:
@@ -273,7 +273,7 @@ class Rendering:
             for layer in _image_layers(plan):
                 with _naming(layer.source):
                     binding.drain(
-                        binding.open_image(self.context.inputs[layer.source], layer.facts.format)
+                        codecs.load(self.context.inputs[layer.source], layer.facts.format)
                     )
             raise
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.engine.images import DATA, Pixels, encoded, noise, smooth
+from tests.engine.tiff_files import Tiff
 
 ARITHMETIC = (DATA / "pictures" / "arithmetic.jpg").read_bytes()
 HEIC = (DATA / "pictures" / "two-colours.heic").read_bytes()
@@ -170,3 +171,37 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "tiff cmyk": lambda: written(smooth(24, 10, 4), ".tif", "cmyk", compression="deflate"),
     "svg": lambda: SVG,
 }
+
+
+def _tiff(bands: int, **options: Any) -> Callable[[], bytes]:
+    return lambda: bytes(Tiff(smooth(24, 10, bands), **options))
+
+
+# The ways of TIFF, of which there are too many to stand beside the other formats.
+TIFFS: dict[str, Callable[[], bytes]] = {
+    "tiff planes": _tiff(3, planar=True, compression=8),
+    "tiff 12 bit": _tiff(3, bits=12, order=">", ahead=True),
+    "tiff big": _tiff(4, big=True, tile=(16, 16), compression=8, ahead=True),
+    "tiff fax": lambda: encoded(noise(24, 10, 1), "TIFF", mode="1", compression="group4"),
+    "tiff packbits": lambda: encoded(smooth(24, 10), "TIFF", compression="packbits"),
+    "tiff palette": _tiff(1, bits=4, photometric=3, fields=[(320, 3, list(range(48)))]),
+    "tiff lab": _tiff(4, photometric=8, extras=[2], planar=True),
+    "tiff premultiplied": _tiff(4, extras=[1], ahead=True),
+    "tiff ycbcr": _tiff(3, photometric=6, rows=10, fields=[(530, 3, [1, 1])]),
+    "tiff subsampled": lambda: bytes(
+        Tiff(np.empty((10, 24, 3)), photometric=6, rows=10, chunks=[bytes(range(240)) * 2])
+    ),
+    "tiff jpeg tiles": lambda: written(
+        smooth(40, 24), ".tif", "srgb", compression="jpeg", tile=True, tile_width=16, tile_height=16
+    ),
+    "tiff jpeg planes": lambda: bytes(
+        Tiff(
+            np.empty((10, 24, 3)), planar=True, compression=7, rows=10, ahead=True,
+            chunks=[encoded(smooth(24, 10, 1), "JPEG")] * 3,
+        )
+    ),
+    "tiff light": lambda: (DATA / "cases" / "logluv24.tif").read_bytes(),
+    "tiff half floats": _tiff(3, bits=16, numbers=3),
+    "tiff doubles": _tiff(1, bits=64, numbers=3, photometric=1),
+    "tiff signed": _tiff(1, numbers=2, photometric=0, ahead=True),
+}  # fmt: skip

@@ -15,7 +15,8 @@ STEPS = 20  # lines of progress
 @click.option("--count", default=10_000, show_default=True, help="How many files.")
 @click.option("--first", default=0, show_default=True, help="The first seed.")
 @click.option("--slots", default=2, show_default=True, help="Children that work at once.")
-def main(count: int, first: int, slots: int) -> None:
+@click.option("--format", "only", help="The format of all files; of each one by default.")
+def main(count: int, first: int, slots: int, only: str | None) -> None:
     """Send COUNT spoiled files through real children; exit 1 for a failure without a code."""
     began = time.perf_counter()
     due = iter(range(0, count, max(1, count // STEPS)))
@@ -29,7 +30,7 @@ def main(count: int, first: int, slots: int) -> None:
             codes = ", ".join(f"{code} {n}" for code, n in findings.codes.most_common())
             click.echo(f"{findings.files:6} of {count} at {rate:.0f}/s: {codes}")
 
-    findings = asyncio.run(fuzz(range(first, first + count), slots, progress))
+    findings = asyncio.run(fuzz(range(first, first + count), slots, progress, only))
     click.echo("\n".join(findings.summary()))
     sys.exit(bool(findings.unexpected or findings.deaths) or findings.files < count)
 

@@ -73,16 +73,22 @@ class Findings:
 
 
 async def fuzz(
-    seeds: Iterable[int], slots: int = 2, progress: Callable[[Findings], None] | None = None
+    seeds: Iterable[int],
+    slots: int = 2,
+    progress: Callable[[Findings], None] | None = None,
+    only: str | None = None,
 ) -> Findings:
-    """Send the cases of some seeds through a sandbox with so many children."""
+    """Send the cases of some seeds through a sandbox with so many children.
+
+    `only` names the format of all files.
+    """
     findings = Findings()
     waiting = iter(seeds)
     async with Sandbox(slots, on_exit=findings.exits.append) as sandbox:
 
         async def keep_on() -> None:
             for seed in waiting:
-                tried, began = case(seed), time.perf_counter()
+                tried, began = case(seed, only), time.perf_counter()
                 async for outcome in _outcomes(sandbox, tried):
                     findings.note(tried, outcome, time.perf_counter() - began)
                 if progress is not None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tests.engine.images import Json
 from tests.engine.matrix.steps import STEPS
-from tests.engine.uploads import KINDS
+from tests.engine.uploads import KINDS, TIFFS
 
 EXTREMES = [
     b"\0", b"\xff", b"\x7f", b"\x80", b"\0\0", b"\xff\xff", bytes(4), b"\xff" * 4,
@@ -31,13 +31,17 @@ class Case(Struct, frozen=True):
 @cache
 def whole(kind: str) -> bytes:
     """Give the file that is spoiled."""
-    return KINDS[kind]()
+    return (KINDS | TIFFS)[kind]()
 
 
-def case(seed: int) -> Case:
-    """Give the case of a seed."""
+def _kinds(only: str | None) -> list[str]:
+    return [kind for kind in KINDS | TIFFS if kind.split()[0] == only] if only else list(KINDS)
+
+
+def case(seed: int, only: str | None = None) -> Case:
+    """Give the case of a seed; `only` names the format that it is to be of."""
     chance = random.Random(seed)
-    kind = chance.choice(list(KINDS))
+    kind = chance.choice(_kinds(only))
     data = bytearray(whole(kind))
     for _ in range(chance.choice(CHANGES_OF_A_FILE)):
         chance.choice(CHANGES)(data, chance)

@@ -41,8 +41,9 @@ class Entry(NamedTuple):
 class Directory:
     """The first directory of a TIFF file; empty if there is none to be read.
 
-    `announced` is how many fields it says that it has; no more than `most` are read. Of
-    fields that are there twice the first counts, as for libtiff.
+    `announced` is how many fields it says that it has, as far as the file has room for them;
+    no more than `most` are read. Of fields that are there twice the first counts, as for
+    libtiff.
     """
 
     def __init__(self, data: Content, most: int | None = None) -> None:
@@ -64,17 +65,21 @@ class Directory:
         entry = self._entries.get(tag)
         return entry.values if entry else 0
 
+    def is_there(self, tag: int) -> bool:
+        """Tell whether all that a field says that it has can be in the file."""
+        entry = self._entries.get(tag)
+        return entry is not None and entry.at + entry.values <= len(self._data)
+
     def values(self, tag: int, most: int) -> Sequence[float]:
         """Give a field's first numbers; none if they are not all in the file."""
         entry = self._entries.get(tag)
         if entry is None or entry.type not in _CODES:
             return ()
         code = _CODES[entry.type]
-        layout = f"{self.order}{min(entry.values, most) * len(code)}{code[0]}"
-        try:
-            found = self._unpack(layout, entry.at)
-        except unpackable:
+        count = min(entry.values, most)
+        if entry.at + calcsize(f"={code}") * count > len(self._data):
             return ()
+        found = self._unpack(f"{self.order}{count * len(code)}{code[0]}", entry.at)
         if entry.type in _RATIONALS:
             pairs = zip(found[::2], found[1::2], strict=True)
             return tuple(over / under if under else 0 for over, under in pairs)
@@ -102,13 +107,14 @@ class Directory:
         (at,) = self._unpack(f"{self.order}{kind.word}", kind.inline)
         if at < 2 * kind.inline:
             return  # within the header
-        (self.announced,) = self._unpack(f"{self.order}{kind.entries}", at)
+        (told,) = self._unpack(f"{self.order}{kind.entries}", at)
         at += calcsize(f"={kind.entries}")
         layout = f"{self.order}HH{kind.word}{kind.inline}s"
-        step, count = calcsize(layout), self.announced if most is None else most
-        body = self._data[at : at + step * min(count, self.announced)]
-        whole = len(body) // step * step
-        for place, (tag, code, values, inline) in enumerate(iter_unpack(layout, body[:whole])):
+        step = calcsize(layout)
+        self.announced = max(0, min(told, (len(self._data) - at) // step))
+        count = self.announced if most is None else min(most, self.announced)
+        body = self._data[at : at + step * count]
+        for place, (tag, code, values, inline) in enumerate(iter_unpack(layout, body)):
             where = at + place * step + step - kind.inline
             if calcsize(f"={_CODES.get(code, 'Q')}") * values > kind.inline:
                 (where,) = unpack(f"{self.order}{kind.word}", inline)

@@ -101,7 +101,8 @@ def check_limits(data: Content, limits: EngineLimits) -> None:
     if directory.announced > most:
         what = "the TIFF directory is too long"
         raise SourceTooLarge(what, "max_tiff_fields", most, directory.announced, "fields")
-    strips, most = max(map(directory.count, _PLACES)), limits.max_tiff_strips
+    counts = [directory.count(tag) for tag in _PLACES if directory.is_there(tag)]
+    strips, most = max(counts, default=0), limits.max_tiff_strips
     if strips > most:
         what = "the TIFF has too many parts"
         raise SourceTooLarge(what, "max_tiff_strips", most, strips, "strips or tiles")
