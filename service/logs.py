@@ -13,14 +13,13 @@ NAMES = r"""(?i:secret(?:_key)?|access_key|password|passwd|api_?key|token|sig|si
       | x-amz-(?:signature|credential|security-token))"""
 SECRETS = re.compile(
     rf"""(?:drk_|whsec_)[A-Za-z0-9_+/=-]{{8,}}        # our own tokens and signing secrets
-      | (?<=://)[^/\s:@"']*:                         # user and password of a URL, where
-        (?!\d{{1,5}}(?:[/?\#\s"',)\]}}]|$))           # it is not a port that follows
-        [^\s"']+(?=@)
       | (?P<kept>(?i:\bbearer\s+)) \S+
       | (?P<name>(?<![\w-]){NAMES}["']?\s*[=:]\s*["']?)[^\s&"',;}}]+""",
     re.VERBOSE,
 )
 SECRET_NAME = re.compile(NAMES, re.VERBOSE)
+URL_REST = re.compile(r"""(?<=://)[^\s"']+""")
+URL_USER = re.compile(r"""[^/:@]*:(?!\d{1,5}(?:[/?#,)\]}]|$))""")  # unless a port follows
 HIDDEN = "[hidden]"
 
 Event = MutableMapping[str, Any]
@@ -36,7 +35,7 @@ def redact(_logger: Any, _method: str, event: Event) -> Event:
 def _redacted(value: Any) -> Any:
     match value:
         case str():
-            return SECRETS.sub(_hide, value)
+            return _hide_secrets(value)
         case Mapping():
             return {
                 name: HIDDEN if SECRET_NAME.fullmatch(str(name)) else _redacted(item)
@@ -47,8 +46,26 @@ def _redacted(value: Any) -> Any:
         case None | bool() | int() | float():
             return value
     shown = repr(value)
-    hidden = SECRETS.sub(_hide, shown)
+    hidden = _hide_secrets(shown)
     return value if hidden == shown else hidden
+
+
+def _hide_secrets(text: str) -> str:
+    """Hide them in two passes over the text, however long it is."""
+    return SECRETS.sub(_hide, URL_REST.sub(_hide_user, text))
+
+
+def _hide_user(found: re.Match[str]) -> str:
+    """Hide user and password of a URL: they go on to the last @ before a space or a quote."""
+    rest = found[0]
+    start, end = 0, rest.rfind("@")
+    while start < end:
+        user = URL_USER.match(rest, start)
+        if user and user.end() < end:
+            return rest[:start] + HIDDEN + rest[end:]
+        after = rest.find("://", start)
+        start = end if after < 0 else after + 3
+    return rest
 
 
 def _hide(found: re.Match[str]) -> str:

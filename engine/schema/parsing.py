@@ -15,7 +15,11 @@ from engine.schema.transforms import TYPES
 
 T = TypeVar("T")
 
-STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+BRACKET = re.compile(rb"[\[\]{}]")
+STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+TRANSFORMATION_PATH = re.compile(r"transformations\[\d+\]$")
+JOB_PATH = re.compile(r"jobs\[\d+\]$")
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 JSON_NAMES = {
     "str": "a string", "int": "a whole number", "float": "a number", "bool": "true or false",
@@ -56,7 +60,7 @@ def _check_depth(body: bytes, most: int) -> None:
     if body.count(b"[") + body.count(b"{") <= most:
         return
     depth = 0
-    for bracket in re.findall(rb"[\[\]{}]", STRING.sub(b"", body)):
+    for bracket in BRACKET.findall(STRING.sub(b"", body)):
         depth += 1 if bracket in b"[{" else -1
         if depth > most:
             raise InvalidRequest(
@@ -88,7 +92,7 @@ def _invalid_request(error: msgspec.ValidationError, body: bytes, kind: type) ->
         return _invalid(_join(path, cause.place), message, cause.code)
     raw = _value_at(_raw_json(body), path)
     for pattern, explain in _EXPLANATIONS.items():
-        if found := re.fullmatch(pattern, message, re.DOTALL):
+        if found := pattern.fullmatch(message):
             return explain(found, path, raw, kind)
     return _invalid(path, message)
 
@@ -133,10 +137,13 @@ def _wrong_type(found: re.Match[str], path: str, raw: Any, _kind: type) -> Inval
 
 
 _EXPLANATIONS = {
-    r"Object contains unknown field `(.*)`": _unknown_field,
-    r"Object missing required field `(.*)`": _missing_field,
-    r"Invalid (?:enum )?value (.*)": _unknown_value,
-    r"Expected `([^`]*)`(?:, got `[^`]*`)?( of length [<>=]+ \d+)?": _wrong_type,
+    re.compile(pattern, re.DOTALL): explain
+    for pattern, explain in (
+        (r"Object contains unknown field `(.*)`", _unknown_field),
+        (r"Object missing required field `(.*)`", _missing_field),
+        (r"Invalid (?:enum )?value (.*)", _unknown_value),
+        (r"Expected `([^`]*)`(?:, got `[^`]*`)?( of length [<>=]+ \d+)?", _wrong_type),
+    )
 }
 
 
@@ -154,7 +161,7 @@ def _join(path: str, name: str) -> str:
 
 
 def _steps(path: str) -> Iterator[str | int]:
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+    for name, index in STEP.findall(path):
         yield int(index) if index else name
 
 
@@ -169,9 +176,9 @@ def _value_at(value: Any, path: str) -> Any:
 
 def _struct_at(path: str, raw: Any, kind: type) -> type:
     """Find the struct that a path is in: a transformation, a job, the body."""
-    if re.search(r"transformations\[\d+\]$", path):
+    if TRANSFORMATION_PATH.search(path):
         return TYPES.get(str(raw.get("type")), Job) if isinstance(raw, Mapping) else Job
-    return Job if re.search(r"jobs\[\d+\]$", path) else kind
+    return Job if JOB_PATH.search(path) else kind
 
 
 def _field_names(kind: type) -> list[str]:

@@ -19,6 +19,7 @@ PLAIN_KEY = re.compile(
 )
 MAX_LENGTH = 10**9  # no image is as wide
 MAX_DIGITS = 24  # more than any image's size needs
+PERCENT_ENCODED = re.compile(r"%(25)*(2e|2f|5c|00)", re.IGNORECASE)
 
 
 class InvalidField(ValueError):
@@ -346,16 +347,15 @@ class Key(str):
 
     @classmethod
     def _refusal(cls, raw: str) -> str | None:
+        if len(raw.encode(errors="replace")) > cls.longest:
+            return f"it is longer than {cls.longest} bytes"
         segments = raw.removeprefix("/").split("/")
         checks = {
             "it is empty": raw.removeprefix("/") == "",
-            f"it is longer than {cls.longest} bytes": len(raw.encode(errors="replace"))
-            > cls.longest,
             "it has a control character": any(ord(c) < 32 or ord(c) == 127 for c in raw),
             "it is not valid Unicode": any(0xD800 <= ord(c) <= 0xDFFF for c in raw),
             "it has a backslash": "\\" in raw,
-            "it has a percent-encoded dot or slash": re.search(r"%(25)*(2e|2f|5c|00)", raw, re.I)
-            is not None,
+            "it has a percent-encoded dot or slash": PERCENT_ENCODED.search(raw) is not None,
             "it has an empty segment": not all(map(str.strip, segments)),
             'it has a "." or ".." segment': any(s.strip() in {".", ".."} for s in segments),
             "a segment is longer than 255 bytes": any(

@@ -1,12 +1,13 @@
-"""What is known of each picture format without opening a file."""
+"""What is known of each image format without opening a file."""
 
 import re
 from typing import NamedTuple
 
 from engine.schema import Format
 from engine.sources.facts import SourceFormat
+from engine.sources.xml_root import BYTE_ORDER_MARK, EndOfHead, root_name
 
-HEAD = 1024  # bytes that tell any format, and an SVG behind a long comment
+HEAD = 64 * 1024  # bytes that tell any format, and an SVG behind long comments
 
 
 class Traits(NamedTuple):
@@ -43,36 +44,28 @@ _BEGINNINGS = [
     (SourceFormat.WEBP, re.compile(rb"RIFF.{4}WEBP", re.DOTALL)),
     (SourceFormat.GIF, re.compile(rb"GIF8[79]a")),
     (SourceFormat.TIFF, re.compile(rb"II[*+]\0|MM\0[*+]")),
-    (
-        SourceFormat.SVG,  # behind any declaration, comments and document type
-        re.compile(
-            rb"(?:\xef\xbb\xbf)?(?:\s|<\?xml[^>]*>|<!--.*?-->|<!doctype[^>\[]*(?:\[.*?\]\s*)?>)*"
-            rb"<(?:\w+:)?svg[\s>/]",
-            re.DOTALL | re.IGNORECASE,
-        ),
-    ),
 ]
 
 # What is refused, by its name; only for messages.
-_STRANGERS: list[tuple[bytes, str]] = [
-    (rb"BM.{4}\0\0\0\0", "a BMP picture"),
-    (rb"\0\0[\x01\x02]\0[^\0]", "an ICO picture"),
-    (rb"8BPS", "a Photoshop document"),
-    (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document"),
-    (rb"%PDF", "a PDF document"),
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (rb"P[1-7][\s#]", "a PNM picture"),
-    (rb"\x76\x2f\x31\x01", "an OpenEXR picture"),
-    (rb"#\?RADIANCE|#\?RGBE", "a Radiance HDR picture"),
-    (rb"\x1f\x8b", "a gzip archive"),
-    (rb"PK\x03\x04", "a zip archive"),
-    (rb".{4}ftypm[is][fa][1f]", "a HEIF picture that is neither AVIF nor HEIC"),
-    (rb".{4}ftyp", "a video"),
-    (rb"\x1aE\xdf\xa3|RIFF.{4}AVI ", "a video"),
-    (rb"(?i:\s*(<!doctype html|<html))", "an HTML page"),
-    (rb"\s*<\?xml", "an XML document that is no SVG"),
-    (rb"\s*[\[{]", "a JSON document"),
+_STRANGERS: list[tuple[re.Pattern[bytes], str]] = [
+    (re.compile(beginning, re.DOTALL), name)
+    for beginning, name in (
+        (rb"BM.{4}\0\0\0\0", "a BMP image"),
+        (rb"\0\0[\x01\x02]\0[^\0]", "an ICO image"),
+        (rb"8BPS", "a Photoshop document"),
+        (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document"),
+        (rb"%PDF", "a PDF document"),
+        (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL image"),
+        (rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ", "a JPEG 2000 image"),
+        (rb"P[1-7][\s#]", "a PNM image"),
+        (rb"\x76\x2f\x31\x01", "an OpenEXR image"),
+        (rb"#\?RADIANCE|#\?RGBE", "a Radiance HDR image"),
+        (rb"\x1f\x8b", "a gzip archive"),
+        (rb"PK\x03\x04", "a zip archive"),
+        (rb".{4}ftypm[is][fa][1f]", "a HEIF image that is neither AVIF nor HEIC"),
+        (rb".{4}ftyp", "a video"),
+        (rb"\x1aE\xdf\xa3|RIFF.{4}AVI ", "a video"),
+    )
 ]
 
 
@@ -80,7 +73,8 @@ def sniff(head: bytes) -> SourceFormat | None:
     """Tell a format by a file's first `HEAD` bytes; None for one that is not known here."""
     if head[4:8] == b"ftyp":
         return _by_brand(head)
-    return next((found for found, known in _BEGINNINGS if known.match(head)), None)
+    found = next((kind for kind, known in _BEGINNINGS if known.match(head)), None)
+    return found or (SourceFormat.SVG if _root(head) == b"svg" else None)
 
 
 def _by_brand(head: bytes) -> SourceFormat | None:
@@ -93,5 +87,27 @@ def _by_brand(head: bytes) -> SourceFormat | None:
 
 def describe(head: bytes) -> str:
     """Say in words what a file is that no format here fits."""
-    names = (words for known, words in _STRANGERS if re.match(known, head, re.DOTALL))
-    return next(names, f"a file that begins with {head[:8]!r}")
+    names = (words for known, words in _STRANGERS if known.match(head))
+    return next(names, None) or _describe_text(head)
+
+
+def _describe_text(head: bytes) -> str:
+    text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    root = _root(head)
+    if root == b"html" or text[:14].lower() == b"<!doctype html":
+        return "an HTML page"
+    if root is None:
+        return f"an XML document whose root element is not in its first {len(head):,} bytes"
+    if text.startswith(b"<?xml"):
+        return "an XML document that is no SVG"
+    if text[:1] in {b"[", b"{"}:
+        return "a JSON document"
+    return f"a file that begins with {head[:8]!r}"
+
+
+def _root(head: bytes) -> bytes | None:
+    """Give the name of an XML document's root, empty if it is none; None if it comes later."""
+    try:
+        return root_name(head)
+    except EndOfHead:
+        return None

@@ -44,6 +44,7 @@ CHUNK_BYTES = 256 * 1024
 ATTEMPTS = 3
 
 NO_SUCH_KEY_CAN_BE = {"KeyTooLongError", "InvalidURI"}
+NO_CODE = re.compile(r"[^A-Za-z0-9]")
 NO_BUCKET = {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect"}
 NO_SUCH_RANGE = "InvalidRange"
 PASSING = {"RequestTimeout", "SlowDown", "TooManyRequests", "OperationAborted"}
@@ -262,7 +263,7 @@ def _storage_errors(what: str) -> Iterator[None]:
 
 
 def _answered(error: boto.ClientError, what: str) -> StorageError:
-    code = re.sub(r"[^A-Za-z0-9]", "", str(error.response["Error"].get("Code", "")))[:64]
+    code = NO_CODE.sub("", str(error.response["Error"].get("Code", "")))[:64]
     status = int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0))
     answer = f"{status} {code}" if code != str(status) else code
     words = f"the storage answered {answer} for {what}"

@@ -19,6 +19,8 @@ CANARIES = [
     ("postgresql://user:c4nary@db.example/x", "c4nary"),
     ("postgresql://user:c4nary@home@db.example/x", "c4nary@home"),
     ("postgresql://user:c4n/ary@db.example/x", "ary"),
+    ("postgresql://user:12345@db.example/x", "12345"),
+    ("https://example.com:8080/a@b,https://user:c4nary@b", "c4nary"),
     ("redis://:c4nary@cache.example:6379/0", "c4nary"),
     ("rediss://default:c4nary%40x@cache.example", "c4nary"),
     ("postgresql://db.example/x?user=u&password=c4nary", "c4nary"),
