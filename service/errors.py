@@ -3,6 +3,7 @@
 DarkroomError                           code, retryable (engine.errors)
 ├── InvalidRequest … ImageError         the engine's own; HTTP 400 at creation
 ├── HttpError                           status as well: what an HTTP client sees
+│   ├── MalformedRequest        400
 │   ├── Unauthorized            401
 │   ├── Forbidden               403
 │   ├── NotFound                404
@@ -39,6 +40,13 @@ class HttpError(DarkroomError):
 
     status: ClassVar[int] = 500
     headers: ClassVar[dict[str, str]] = {}
+
+
+class MalformedRequest(HttpError):
+    """Bytes that are not HTTP, or a line or header of it that is too long."""
+
+    status = 400
+    code = "malformed_request"
 
 
 class Unauthorized(HttpError):
@@ -235,6 +243,7 @@ __all__ = [
     "IdempotencyMismatch",
     "InvalidRequest",
     "LeaseLost",
+    "MalformedRequest",
     "NotFound",
     "Quarantined",
     "RateLimited",

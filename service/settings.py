@@ -59,6 +59,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_transformations: Annotated[Count, _doc("Most transformations of a job")] = 64
     max_retry_ids: Annotated[Count, _doc("Most process ids of one POST /retry")] = 1000
     body_seconds: Annotated[Seconds, _doc("Seconds a request's body may take to arrive")] = 30.0
+    idle_seconds: Annotated[
+        Seconds,
+        _doc("Seconds after which a connection without a whole request is closed"),
+    ] = 75.0
+    response_seconds: Annotated[
+        Seconds, _doc("Seconds a client may take to read an answer before it is broken off")
+    ] = 30.0
     idempotency_hours: Annotated[Count, _doc("How long an Idempotency-Key is remembered")] = 24
     retention_days: Annotated[
         int, Meta(ge=0), _doc("Days after which ended processes are forgotten; 0 keeps them")

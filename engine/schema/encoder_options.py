@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
-from engine.schema.scalars import Choice, Flag, InvalidField, Number, shown
+from engine.schema.scalars import Choice, Flag, InvalidField, Number, clipped, shown
 
 
 class Effort(Number, low=0, high=9, whole=True):
@@ -309,6 +309,7 @@ def _unknown(name: str, format_name: str) -> InvalidField:
         return InvalidField(
             name, f"{whose}, and this is saved as {format_name}, which has {', '.join(own)}"
         )
+    name = clipped(name)
     close = difflib.get_close_matches(name.lower(), own, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"{format_name} has {', '.join(own)}"
     return InvalidField(name, f"unknown option {name!r}; {hint}", "unknown_field")

@@ -10,7 +10,7 @@ import msgspec
 
 from engine.errors import InvalidRequest, LimitExceeded
 from engine.schema.job import Batch, Job
-from engine.schema.scalars import InvalidField, decode_option, shown
+from engine.schema.scalars import InvalidField, clipped, decode_option, shown
 from engine.schema.transforms import TYPES
 
 T = TypeVar("T")
@@ -110,7 +110,7 @@ def _not_json(error: Exception) -> InvalidRequest:
 
 
 def _unknown_field(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
-    name = found[1]
+    name = clipped(found[1])
     known = _field_names(_struct_at(path, raw, kind))
     return _invalid(
         _join(path, name), f"unknown field {name!r}{_nearest(name, known)}", "unknown_field"
@@ -152,7 +152,7 @@ def _invalid(path: str, message: str, code: str | None = None) -> InvalidRequest
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name.lower(), known, n=1)
+    close = difflib.get_close_matches(clipped(name).lower(), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

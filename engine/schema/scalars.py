@@ -40,7 +40,11 @@ def shown(raw: object) -> str:
     if isinstance(raw, list | dict):
         kind = "array" if isinstance(raw, list) else "object"
         return f"an {kind}" if raw else f"an empty {kind}"
-    text = f'"{raw}"' if isinstance(raw, str) else str(raw)
+    return clipped(f'"{raw}"' if isinstance(raw, str) else str(raw))
+
+
+def clipped(text: str) -> str:
+    """Cut a client's text to what an error message repeats of it."""
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

@@ -11,7 +11,13 @@ from service.api.auth import Authenticator, RateLimiter
 from service.api.content_negotiation import preferred
 from service.api.explain import Explainer
 from service.api.intake import Intake, check_key
-from service.errors import BodyTooLarge, ClientGone, NotFound, RequestTimeout, UnsupportedMedia
+from service.errors import (
+    BodyTooLarge,
+    ClientGone,
+    NotFound,
+    RequestTimeout,
+    UnsupportedMedia,
+)
 from service.http import JSON, METRICS, Created, json_response, show_process, traceparent
 from service.ids import is_process_id
 from service.metrics import Metrics

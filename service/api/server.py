@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 
 from service.api.app import build_app
-from service.http import probes
+from service.http import Runner, probes
 from service.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ async def run_server(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     app = build_app(settings)
-    runner = make_runner(app, settings)
+    runner = Runner(app, settings)
     await runner.setup()
     try:
         site = web.TCPSite(
@@ -32,18 +32,6 @@ async def run_server(settings: Settings) -> None:
     finally:
         await runner.cleanup()
     log.info("stopped")
-
-
-def make_runner(app: web.Application, settings: Settings) -> web.AppRunner:
-    """Say how connections are treated; one that brings no request is closed after a while."""
-    return web.AppRunner(
-        app,
-        access_log=None,
-        auto_decompress=False,
-        shutdown_timeout=settings.drain_seconds,
-        keepalive_timeout=75,
-        lingering_time=5,
-    )
 
 
 def _port(runner: web.AppRunner) -> int:

@@ -3,6 +3,7 @@
 Knows nothing of how requests are handled.
 """
 
+from service.http.connections import Runner
 from service.http.middleware import JSON, METRICS, json_response, observe, traceparent
 from service.http.schemas import (
     CallbackStatus,
@@ -30,6 +31,7 @@ __all__ = [
     "ProcessStatus",
     "RetryProcesses",
     "RetryResult",
+    "Runner",
     "inputs_of",
     "json_response",
     "observe",

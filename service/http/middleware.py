@@ -62,22 +62,45 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Name, time and count a request, and answer every error in the API's words."""
     began = perf_counter()
     came = request.headers.get("X-Request-Id", "")
-    name = came if REQUEST_ID.fullmatch(came) else f"{random.getrandbits(96):024x}"
+    name = came if REQUEST_ID.fullmatch(came) else _new_name()
     try:
         response = await handler(request)
     except Exception as error:
-        response = _answer(error, request, name)
-    response.headers["X-Request-Id"] = name
+        response = _answer(error, name, _route(request))
+        if isinstance(error, RateLimited):
+            request.app[METRICS].rate_limited.labels("quota").inc()
+    _complete(response, name)
     _count(request, response.status, perf_counter() - began)
     return response
 
 
-def _answer(error: Exception, request: web.Request, name: str) -> web.Response:
+def answer_outside(error: BaseException) -> web.Response:
+    """Answer a request that never reached the application, as if it had."""
+    name = _new_name()
+    response = _answer(error, name, "none")
+    _complete(response, name)
+    return response
+
+
+def _new_name() -> str:
+    return f"{random.getrandbits(96):024x}"
+
+
+def _complete(response: web.StreamResponse, name: str) -> None:
+    """Add what every answer says; a handler may have said something else of caching."""
+    headers = response.headers
+    headers["X-Request-Id"] = name
+    headers["Server"] = "Darkroom"  # aiohttp would tell its version and Python's
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Cache-Control", "no-store")
+
+
+def _answer(error: BaseException, name: str, route: str) -> web.Response:
     if isinstance(error, web.HTTPException):
         return _aiohttp_answer(error)
     error = _translated(error)
     if not isinstance(error, DarkroomError):
-        log.error("unexpected_error", request_id=name, route=_route(request), exc_info=error)
+        log.error("unexpected_error", request_id=name, route=route, exc_info=error)
         problem = Problem(message="Unexpected error on our end", code="internal")
         return json_response(problem, 500)
     path = error.path if isinstance(error, InvalidRequest) else ""
@@ -87,11 +110,10 @@ def _answer(error: Exception, request: web.Request, name: str) -> web.Response:
         response.headers.update(error.headers)
     if isinstance(error, RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)
-        request.app[METRICS].rate_limited.labels("quota").inc()
     return response
 
 
-def _translated(error: Exception) -> Exception:
+def _translated(error: BaseException) -> BaseException:
     if isinstance(error, DATABASE_AWAY):
         log.error("database_away", error=repr(error))
         return Unavailable("The service's database cannot be reached; try again")

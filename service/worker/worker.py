@@ -13,7 +13,7 @@ from aiohttp import web
 
 from service.callbacks import CallbackThread
 from service.dispatch import CALLBACK, RENDER, Dispatcher, Queue, Reconciler, Worker, connect
-from service.http import METRICS, observe, probes
+from service.http import METRICS, Runner, observe, probes
 from service.ids import new_process_id
 from service.metrics import Metrics
 from service.sandbox.parent import Sandbox, commands
@@ -127,7 +127,7 @@ async def _serve_probes(
     app[METRICS] = metrics
     app[probes.READINESS] = readiness
     app.add_routes(probes.routes)
-    runner = web.AppRunner(app, access_log=None)
+    runner = Runner(app, settings)
     await runner.setup()
     await web.TCPSite(runner, settings.metrics_host, settings.metrics_port).start()
     try:

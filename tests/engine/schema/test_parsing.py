@@ -236,3 +236,36 @@ def test_no_accepted_key_leaves_its_prefix(raw: str) -> None:
 def test_lengths_keep_what_was_written(amount: int, unit: str) -> None:
     length = Width.parse(f" {amount}{unit}")
     assert (int(length.amount), length.unit) == (amount, unit.strip().lower() or "px")
+
+
+LONG = "x" * 50_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**GOOD, LONG: 1},
+        with_job(**{LONG: 1}),
+        with_job(format="png", options={LONG: 1}),
+        with_job(format=LONG),
+        with_job(keep=LONG),
+        with_job(mode=LONG),
+        with_job(quality=LONG),
+        with_job(destination=f"a.{LONG}"),
+        with_job(destination=f"{LONG}/../a.png"),
+        with_words(**{LONG: 1, "type": "flip"}),
+        with_words(type=LONG),
+        with_words(type="resize", width=LONG),
+        with_words(type="flip", direction=LONG),
+        with_words(type="resize", width=[LONG]),
+        {**GOOD, "source": [LONG]},
+        {**GOOD, "source": f"../{LONG}"},
+        {**GOOD, "jobs": LONG},
+        {**GOOD, "jobs": [{LONG: 1}]},
+        {**GOOD, "jobs": [*GOOD["jobs"], {LONG: 1}]},
+        {LONG: {LONG: LONG}},
+    ],
+)
+def test_no_complaint_repeats_a_client_at_length(body: object) -> None:
+    error = complaint(body)
+    assert len(error.message) + len(error.path) < 700

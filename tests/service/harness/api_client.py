@@ -13,7 +13,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from service.api.app import build_app
-from service.api.server import make_runner
+from service.http import Runner
 from service.settings import Settings
 from tests.service.harness.tenants import Tenant, Words, spelt
 
@@ -34,10 +34,11 @@ class Answer:
 class Api:
     """Asks as one service after the other."""
 
-    def __init__(self, client: aiohttp.ClientSession, port: int, app: web.Application) -> None:
+    def __init__(self, client: aiohttp.ClientSession, runner: Runner) -> None:
         self.client = client
-        self.port = port
-        self.app = app
+        self.runner = runner
+        self.app = runner.app
+        self.port: int = runner.addresses[0][1]
 
     async def ask(
         self,
@@ -85,13 +86,13 @@ class Api:
 async def serving(settings: Settings) -> AsyncIterator[Api]:
     """Serve the API on a free port of this machine."""
     app = build_app(settings)
-    runner = make_runner(app, settings)
+    runner = Runner(app, settings)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         port = runner.addresses[0][1]
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
-            yield Api(client, port, app)
+            yield Api(client, runner)
     finally:
         await runner.cleanup()
 

@@ -1,0 +1,144 @@
+"""Connections of the API and of a worker's probes: what is not HTTP, and clients that do not read.
+
+aiohttp answers malformed requests itself, in plain text and with a traceback in the log, and waits
+for ever for a client to take its answer. Here both are within the contract.
+"""
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
+
+from service.errors import MalformedRequest
+from service.http.middleware import answer_outside
+from service.settings import Settings
+
+NO_LINGERING = struct.pack("ii", 1, 0)
+
+log = structlog.get_logger(__name__)
+
+
+class Connection(RequestHandler):
+    """One client's connection; broken off when an answer is not taken in time."""
+
+    __slots__ = ("_abort_timer", "_ending", "_response_seconds", "_wire")
+
+    def __init__(self, manager: web.Server, *, response_seconds: float, **kwargs: Any) -> None:
+        super().__init__(manager, **kwargs)
+        self._response_seconds = response_seconds
+        self._ending = False
+        self._wire: asyncio.Transport | None = None
+        self._abort_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport, for aiohttp forgets it before it is flushed."""
+        super().connection_made(transport)
+        self._wire = self.transport
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Be done with it."""
+        self._end_patience()
+        self._wire = None
+        super().connection_lost(exc)
+
+    def force_close(self) -> None:
+        """Close the connection, or break it off if what was answered is not taken."""
+        self._ending = True
+        self._begin_patience()
+        super().force_close()
+
+    async def start(self) -> None:
+        """Handle requests until the connection is closed, by either side."""
+        try:
+            await super().start()
+        finally:
+            self._ending = True
+            self._begin_patience()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what never reached a handler, and close."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        if exc is None or isinstance(exc, HttpProcessingError):
+            too_long = isinstance(exc, LineTooLong)
+            words = "A line of the request is too long" if too_long else "This is not HTTP"
+            # aiohttp's own words have the client's bytes in them, and these may hold a token
+            log.debug("malformed_request", remote=request.remote, kind=type(exc).__name__)
+            exc = MalformedRequest(words)
+        response = answer_outside(exc)
+        response.force_close()
+        return response
+
+    async def finish_response(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; one that aiohttp made without a handler is dressed first."""
+        if isinstance(resp, web.HTTPException):
+            resp = answer_outside(resp)
+        self._begin_patience()
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            if not self._ending:
+                self._end_patience()
+
+    def _begin_patience(self) -> None:
+        if self._abort_timer is None and self._wire is not None:
+            self._abort_timer = self._loop.call_later(
+                self._response_seconds, _break_off, self._wire
+            )
+
+    def _end_patience(self) -> None:
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+            self._abort_timer = None
+
+
+def _break_off(wire: asyncio.Transport) -> None:
+    """Reset a connection: the kernel keeps nothing of what was not taken."""
+    wire.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
+    wire.abort()
+
+
+class _Server(web.Server):
+    """Makes a Connection for each client."""
+
+    def __init__(self, made: web.Server, response_seconds: float, **kwargs: Any) -> None:
+        super().__init__(made.request_handler, request_factory=made.request_factory, **kwargs)
+        self._response_seconds = response_seconds
+
+    def __call__(self) -> RequestHandler:
+        return Connection(
+            self, loop=self._loop, response_seconds=self._response_seconds, **self._kwargs
+        )
+
+
+class Runner(web.AppRunner):
+    """Runs an application over such connections; one that brings no request is closed."""
+
+    def __init__(self, app: web.Application, settings: Settings) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            shutdown_timeout=settings.drain_seconds,
+            keepalive_timeout=settings.idle_seconds,
+            lingering_time=5,
+        )
+        self._response_seconds = settings.response_seconds
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made, self._response_seconds, **self._kwargs)
