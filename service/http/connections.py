@@ -47,12 +47,6 @@ class Connection(RequestHandler):
         self._wire = None
         super().connection_lost(exc)
 
-    def force_close(self) -> None:
-        """Close the connection, or break it off if what was answered is not taken."""
-        self._ending = True
-        self._begin_patience()
-        super().force_close()
-
     async def start(self) -> None:
         """Handle requests until the connection is closed, by either side."""
         try:
