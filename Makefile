@@ -10,12 +10,12 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz matrix memory gallery plans format clean bench bench-rivals bench-growth bench-guard bench-service
+.PHONY: help setup run test lint fuzz matrix memory gallery plans architecture format clean bench bench-rivals bench-growth bench-guard bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-setup: .venv/.ready ## install everything into .venv, and do no more
+setup: .venv/.ready ## install everything into .venv
 
 .venv/.ready: pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Darkroom needs Python 3.11 or newer; this is %d.%d. Try: make setup PYTHON=python3.12" % sys.version_info[:2])'
@@ -23,50 +23,53 @@ setup: .venv/.ready ## install everything into .venv, and do no more
 	@UV_PYTHON=$(RUN)/python $(UV) sync --frozen --quiet
 	@touch $@
 
-run: setup ## start everything, send one real batch, show the pictures (STORAGE=s3, PORT=0)
+run: setup ## start a complete installation and send a batch (STORAGE=s3, PORT=0)
 	@exec $(RUN)/darkroom dev --storage $(STORAGE) --port $(PORT)
 
-test: setup lint bench-guard ## lint, the guard, then every test (AT_ONCE=2 processes)
+test: setup lint bench-guard ## run lint, the guard and all tests (AT_ONCE=2 processes)
 	@$(RUN)/pytest -n $(AT_ONCE) --dist loadfile
 
-lint: setup ## ruff, mypy strict, import-linter, deptry
+lint: setup ## run ruff, mypy strict, import-linter and deptry
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
 	@$(RUN)/deptry engine service
 
-bench: setup ## measure the engine beside its rivals (ROUNDS=7, ONLY=W1,W5, CONTENDERS=sharp,…)
+bench: setup ## compare the engine with other libraries (ROUNDS=7, ONLY=W1,W5, CONTENDERS=sharp,…)
 	@$(RUN)/python -m bench.run --rounds $(ROUNDS) --only "$(ONLY)" --contenders "$(CONTENDERS)" --results $(RESULTS)
 
-bench-rivals: setup ## install the rivals that registries have
+bench-rivals: setup ## install the other libraries that package registries have
 	@bench/rivals/install.sh
 
-bench-growth: setup ## measure how cost grows with jobs, pixels and length of chains
+bench-growth: setup ## measure how cost grows with jobs, pixels and steps
 	@$(RUN)/python -m bench.growth
 
-bench-guard: setup ## hold decodes, pixels, operations and memory to what was reached
+bench-guard: setup ## check decodes, pixels, operations and memory against bench/guard.json
 	@$(RUN)/python -m bench.guard
 
-bench-service: setup ## measure intake, dispatch and slots of the service
+bench-service: setup ## measure the intake, dispatch and throughput of the service
 	@$(RUN)/python -m bench.service
 
-fuzz: setup ## send spoiled files of every format through real children (N=10000)
+fuzz: setup ## send malformed files of every format through real children (N=10000)
 	@$(RUN)/python -m tests.fuzz --count $(N)
 
-matrix: setup ## every transformation on every kind of picture in every format
+matrix: setup ## test every transformation on every kind of image in every format
 	@$(RUN)/pytest -m long tests/engine/matrix
 
-memory: setup ## predicted memory against measured: every type, format and source, and batches
+memory: setup ## compare predicted with measured memory: every type, format and source, and batches
 	@$(RUN)/pytest -s -m long tests/engine/memory
 
-gallery: setup ## draw every transformation and option, before and after, into docs/gallery
+gallery: setup ## regenerate docs/gallery: every transformation and option, before and after
 	@$(RUN)/python -m gallery
 
-plans: setup ## write the plans of tests/engine/explain/plans and the README's drawing anew
+plans: setup ## regenerate the plans in tests/engine/explain/plans and the diagram of the README
 	@$(RUN)/python -m tests.engine.explain.test_plans
 
-format: setup ## let ruff rewrite what it can
+architecture: setup ## regenerate ARCHITECTURE.md's diagram and table from the imports
+	@$(RUN)/python -m tools.architecture
+
+format: setup ## format the code with ruff, and fix what it can
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
 

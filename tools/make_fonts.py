@@ -1,9 +1,9 @@
-"""Make the fonts of engine/fonts/shipped that are parts of larger ones, and the strut.
+"""Make the fonts of engine/fonts/shipped that are subsets of larger ones, and the strut.
 
     python -m tools.make_fonts NotoSansCJK-Regular.ttc DejaVuSans.ttf
 
-The arguments are the fonts as their makers publish them; engine/fonts/shipped/README.md tells the
-versions. The parts hold what text needs and the other fonts of the house have not.
+The arguments are the published fonts, in the versions that engine/fonts/shipped/README.md names.
+The subsets have the characters that the other shipped fonts lack.
 """
 
 import sys
@@ -29,7 +29,7 @@ NAMED = (1, 3, 4, 6, 16, 17)
 
 
 def main(cjk: str, dejavu: str) -> None:
-    """Write the three parts and the strut."""
+    """Write the three subsets and the strut."""
     common, more = cjk_characters()
     _write(cjk, SIMPLIFIED_CHINESE, common, "Noto Sans CJK Common", "NotoSansCJKCommon-Regular.otf")
     _write(cjk, SIMPLIFIED_CHINESE, more, "Noto Sans CJK More", "NotoSansCJKMore-Regular.otf")
@@ -88,7 +88,7 @@ def _write_strut(path: Path) -> None:
     pen.closePath()
     blank = TTGlyphPen(None).glyph()
     builder.setupGlyphOrder([".notdef", "strut", "block"])
-    # fontconfig passes over a font that has nothing to see
+    # fontconfig skips a font without visible glyphs
     builder.setupCharacterMap({0x78: "strut", 0xE000: "block"})
     builder.setupGlyf({".notdef": blank, "strut": blank, "block": pen.glyph()})
     builder.setupHorizontalMetrics({".notdef": (0, 0), "strut": (0, 0), "block": (EM, 0)})
@@ -104,12 +104,12 @@ def _write_strut(path: Path) -> None:
 
 
 def _rename(font: TTFont, family: str) -> None:
-    """Give a part a name of its own: the whole font may be there too."""
+    """Give a subset a name of its own: the complete font may be installed too."""
     names = font["name"]
     plain = family.replace(" ", "") + "-Regular"
     names.names = [record for record in names.names if record.nameID not in NAMED]
-    for number, words in ((1, family), (3, plain), (4, family), (6, plain)):
-        names.setName(words, number, 3, 1, 0x409)
+    for number, text in ((1, family), (3, plain), (4, family), (6, plain)):
+        names.setName(text, number, 3, 1, 0x409)
     if "CFF " in font:
         top = font["CFF "].cff
         top.fontNames = [plain]

@@ -1,6 +1,6 @@
 """Explanations: what would be done with a batch, as data, as text, as a drawing.
 
-Executes nothing.
+Executes nothing and knows no pixels.
 """
 
 from engine.explain.explanation import (

@@ -4,8 +4,7 @@ from engine.fonts import TYPEFACES
 from engine.geometry import rnd
 from engine.ir import TextLayer
 from engine.text.measure import ISOLATED, font_of, strut_offset
-from engine.vips import Image, ink_of
-from engine.vips.glyphs import Ink
+from engine.vips import Image, Ink, ink_of
 
 
 def draw(text: TextLayer) -> Ink | None:

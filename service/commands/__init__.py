@@ -1,4 +1,7 @@
-"""The parts of the command line."""
+"""The command line: one module for each command or group of commands.
+
+Knows nothing of how requests are handled or work is done.
+"""
 
 from service.commands.dev import dev
 from service.commands.engine import explain, process

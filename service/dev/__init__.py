@@ -1,5 +1,8 @@
-"""`darkroom dev`: a whole installation on one machine, and one real batch."""
+"""`darkroom dev`: a complete installation on one machine, and a demo batch.
 
-from service.dev.stack import first_death, run_stack
+Knows the API and the worker as commands that it starts, not as code.
+"""
 
-__all__ = ["first_death", "run_stack"]
+from service.dev.stack import first_exit, run_stack
+
+__all__ = ["first_exit", "run_stack"]
