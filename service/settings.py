@@ -1,7 +1,7 @@
-"""The environment, read once and frozen; nothing else in the service reads it.
+"""The settings, read once from the environment; nothing else in the service reads it.
 
-Every setting is a field: its variable is ``DARKROOM_`` and the name in capitals, its default
-and its meaning stand beside it. All mistakes are reported at once.
+Every setting is a field with its default and its description; its variable is ``DARKROOM_``
+and the name in capitals. All invalid settings are reported at once.
 """
 
 import difflib
@@ -29,7 +29,7 @@ FAILPOINT = "^(" + "|".join(map(re.escape, failpoints.ALL)) + ")?$"
 
 
 class SettingsError(Exception):
-    """Some settings cannot be used; the message has a line for each."""
+    """Some settings are invalid; the message has a line for each."""
 
 
 def _doc(text: str) -> Meta:
@@ -37,175 +37,201 @@ def _doc(text: str) -> Meta:
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All that an operator can turn."""
+    """The settings of an API or worker."""
 
-    database_url: Annotated[str, _doc("Postgres, the truth: postgresql://user:pw@host/name")]
-    redis_url: Annotated[str, _doc("Redis or Valkey, the dispatch layer: redis:// or unix://")]
+    database_url: Annotated[
+        str, _doc("Postgres, the source of truth: postgresql://user:pw@host/name")
+    ]
+    redis_url: Annotated[str, _doc("Redis or Valkey, for dispatch: redis:// or unix://")]
 
-    host: Annotated[str, _doc("Address the API listens on")] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535), _doc("Port of the API; 0 picks a free one")] = 8080
+    host: Annotated[str, _doc("Address that the API listens on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535), _doc("Port of the API; 0 picks a free port")] = 8080
     metrics_host: Annotated[str, _doc("Address of a worker's probes and metrics")] = "127.0.0.1"
     metrics_port: Annotated[
-        int, Meta(ge=0, le=65535), _doc("Port of a worker's probes and metrics; 0 picks one")
+        int,
+        Meta(ge=0, le=65535),
+        _doc("Port of a worker's probes and metrics; 0 picks a free port"),
     ] = 9100
-    log_format: Annotated[str, Meta(pattern="^(json|console)$"), _doc("json or console")] = "json"
+    log_format: Annotated[
+        str, Meta(pattern="^(json|console)$"), _doc("Format of log lines: json or console")
+    ] = "json"
     log_level: Annotated[
-        str, Meta(pattern="^(debug|info|warning|error)$"), _doc("Least level that is logged")
+        str,
+        Meta(pattern="^(debug|info|warning|error)$"),
+        _doc("Lowest level that is logged: debug, info, warning or error"),
     ] = "info"
 
-    max_body_bytes: Annotated[Size, _doc("Largest request body")] = 1024 * 1024
-    max_json_depth: Annotated[Count, _doc("Deepest nesting of a request body")] = 32
-    max_jobs: Annotated[int, Meta(ge=1, le=10_000), _doc("Most jobs of a request")] = 64
-    max_transformations: Annotated[Count, _doc("Most transformations of a job")] = 64
-    max_retry_ids: Annotated[Count, _doc("Most process ids of one POST /retry")] = 1000
-    body_seconds: Annotated[Seconds, _doc("Seconds a request's body may take to arrive")] = 30.0
+    max_body_bytes: Annotated[Size, _doc("Maximum size of a request body")] = 1024 * 1024
+    max_json_depth: Annotated[Count, _doc("Maximum nesting depth of a request body")] = 32
+    max_jobs: Annotated[int, Meta(ge=1, le=10_000), _doc("Maximum jobs of a request")] = 64
+    max_transformations: Annotated[Count, _doc("Maximum transformations of a job")] = 64
+    max_retry_ids: Annotated[Count, _doc("Maximum process ids of one POST /retry")] = 1000
+    body_seconds: Annotated[Seconds, _doc("Time limit for receiving a request body")] = 30.0
     idle_seconds: Annotated[
-        Seconds,
-        _doc("Seconds after which a connection without a whole request is closed"),
+        Seconds, _doc("Time after which a connection without a complete request is closed")
     ] = 75.0
     response_seconds: Annotated[
-        Seconds, _doc("Seconds a client may take to read an answer before it is broken off")
+        Seconds, _doc("Time that a client has to read an answer before its connection is closed")
     ] = 30.0
-    idempotency_hours: Annotated[Count, _doc("How long an Idempotency-Key is remembered")] = 24
+    idempotency_hours: Annotated[Count, _doc("How long an Idempotency-Key is stored")] = 24
     retention_days: Annotated[
-        int, Meta(ge=0), _doc("Days after which ended processes are forgotten; 0 keeps them")
+        int, Meta(ge=0), _doc("Days after which ended processes are deleted; 0 keeps them")
     ] = 30
-    database_seconds: Annotated[Seconds, _doc("Seconds Postgres may take for one statement")] = 5.0
+    database_seconds: Annotated[Seconds, _doc("Time limit for one statement in Postgres")] = 5.0
     token_cache_seconds: Annotated[
-        Seconds, _doc("How long a token's service is remembered; a revoked token lives on so long")
+        Seconds,
+        _doc("How long the API caches a token, and so how long a revoked token may still work"),
     ] = 5.0
-    database_pool: Annotated[Count, _doc("Most connections to Postgres of one process")] = 10
-    drain_seconds: Annotated[Seconds, _doc("Seconds that running work may take after SIGTERM")] = (
-        25.0
-    )
+    database_pool: Annotated[
+        Count, _doc("Maximum connections to Postgres of one API or worker")
+    ] = 10
+    drain_seconds: Annotated[
+        Seconds, _doc("Time that running work has to finish after SIGTERM")
+    ] = 25.0
 
-    max_source_bytes: Annotated[Size, _doc("Largest source file")] = DEFAULT_LIMITS.max_source_bytes
-    max_source_pixels: Annotated[Size, _doc("Most pixels of a source, all frames together")] = (
-        DEFAULT_LIMITS.max_source_pixels
+    max_source_bytes: Annotated[Size, _doc("Maximum size of a source or watermark")] = (
+        DEFAULT_LIMITS.max_source_bytes
     )
-    max_tiff_fields: Annotated[Count, _doc("Most fields of a TIFF's directory")] = (
+    max_source_pixels: Annotated[
+        Size, _doc("Maximum pixels of a source or watermark, all frames together")
+    ] = DEFAULT_LIMITS.max_source_pixels
+    max_tiff_fields: Annotated[Count, _doc("Maximum fields in the directory of a TIFF")] = (
         DEFAULT_LIMITS.max_tiff_fields
     )
-    max_tiff_strips: Annotated[Count, _doc("Most strips or tiles of a TIFF")] = (
+    max_tiff_strips: Annotated[Count, _doc("Maximum strips or tiles of a TIFF")] = (
         DEFAULT_LIMITS.max_tiff_strips
     )
     max_output_pixels: Annotated[
-        Size, _doc("Most pixels of a result or of any step, all frames together")
+        Size, _doc("Maximum pixels of a result or intermediate image, all frames together")
     ] = DEFAULT_LIMITS.max_output_pixels
-    max_output_side: Annotated[Size, _doc("Longest side of a result or of any step")] = (
-        DEFAULT_LIMITS.max_output_side
-    )
-    max_watermark_pixels: Annotated[Size, _doc("Most pixels of a watermark's file")] = (
+    max_output_side: Annotated[
+        Size, _doc("Maximum width or height of a result or intermediate image")
+    ] = DEFAULT_LIMITS.max_output_side
+    max_watermark_pixels: Annotated[Size, _doc("Maximum pixels of a watermark")] = (
         DEFAULT_LIMITS.max_watermark_pixels
     )
-    max_text_length: Annotated[Size, _doc("Most characters of an annotation")] = (
+    max_text_length: Annotated[Size, _doc("Maximum characters of an annotation")] = (
         DEFAULT_LIMITS.max_text_length
     )
     max_text_size: Annotated[
-        int, Meta(ge=1, le=16_000), _doc("Largest letters of an annotation, in pixels an em")
+        int, Meta(ge=1, le=16_000), _doc("Maximum font size of an annotation, in pixels per em")
     ] = DEFAULT_LIMITS.max_text_size
-    max_text_pixels: Annotated[Size, _doc("Largest box that an annotation's text may fill")] = (
-        DEFAULT_LIMITS.max_text_pixels
-    )
-    max_output_bytes: Annotated[Size, _doc("Largest output file")] = 512 * 1024**2
-    max_held_bytes: Annotated[Size, _doc("Most pixels kept in memory for jobs that share them")] = (
-        DEFAULT_LIMITS.max_held_bytes
-    )
+    max_text_pixels: Annotated[
+        Size, _doc("Maximum pixels of the box that an annotation's text fills")
+    ] = DEFAULT_LIMITS.max_text_pixels
+    max_output_bytes: Annotated[Size, _doc("Maximum size of a result")] = 512 * 1024**2
+    max_held_bytes: Annotated[
+        Size, _doc("Maximum bytes of pixels materialised for jobs that share them")
+    ] = DEFAULT_LIMITS.max_held_bytes
     max_memory_bytes: Annotated[
-        Size, _doc("Most memory that a job may take for certain; below child_memory_bytes")
+        Size, _doc("Reject a job whose guaranteed minimum memory exceeds this")
     ] = DEFAULT_LIMITS.max_memory_bytes
-    mode: Annotated[Mode, _doc("exact or balanced, for jobs that name no mode")] = (
+    mode: Annotated[Mode, _doc("Mode of jobs that name none: exact or balanced")] = (
         DEFAULT_LIMITS.mode
     )
     allow_svg: Annotated[
-        bool, _doc("Whether SVG is read; scripts and links in it are never followed")
+        bool, _doc("Whether SVG sources are accepted; their scripts and links are never followed")
     ] = DEFAULT_LIMITS.allow_svg
-    fonts: Annotated[str, _doc("Folder of fonts for text, beside those that are shipped")] = ""
-    max_inputs: Annotated[Count, _doc("Most different watermark files of a request")] = 64
+    fonts: Annotated[str, _doc("Folder of additional fonts for text")] = ""
+    max_inputs: Annotated[Count, _doc("Maximum distinct watermark files of a request")] = 64
 
-    explain_slots: Annotated[
-        Count, _doc("Children of the API that read headers for POST /explain")
-    ] = 2
+    explain_slots: Annotated[Count, _doc("Child processes of the API for POST /explain")] = 2
     explain_requests: Annotated[
-        Count, _doc("Most explanations under way at once in one API; further ones are answered 503")
+        Count, _doc("Maximum concurrent POST /explain of one API; further ones get 503")
     ] = 16
-    explain_seconds: Annotated[Seconds, _doc("Seconds an explanation may take")] = 10.0
+    explain_seconds: Annotated[Seconds, _doc("Time limit for one POST /explain")] = 10.0
     max_explain_bytes: Annotated[
-        Size, _doc("Most bytes that one POST /explain reads, of all its pictures together")
+        Size, _doc("Maximum bytes that one POST /explain reads from a storage, all files together")
     ] = 16 * 1024**2
 
-    slots: Annotated[int, Meta(ge=0), _doc("Rendering children; 0 means one per core")] = 0
+    slots: Annotated[
+        int, Meta(ge=0), _doc("Rendering children of a worker; 0 means one per core")
+    ] = 0
     render_seconds: Annotated[
-        Seconds, _doc("Seconds a request may render for each of its jobs")
+        Seconds, _doc("Time limit for rendering a process, per pending job")
     ] = 60.0
-    child_memory_bytes: Annotated[Size, _doc("Memory one rendering child may use")] = 2 * 1024**3
+    child_memory_bytes: Annotated[Size, _doc("Maximum memory of a rendering child")] = 2 * 1024**3
     child_resident_bytes: Annotated[
-        Size, _doc("Memory kept between works after which a child is replaced")
+        Size, _doc("Replace a child that keeps more memory than this after rendering")
     ] = 512 * 1024**2
-    child_works: Annotated[Count, _doc("Works after which a child is replaced")] = 1000
-    max_crashes: Annotated[Count, _doc("Crashes after which work is quarantined")] = 3
+    child_works: Annotated[Count, _doc("Replace a child after rendering this many times")] = 1000
+    max_crashes: Annotated[
+        Count, _doc("Crashes of rendering children after which a job is quarantined")
+    ] = 3
     max_lost_runs: Annotated[
-        Count, _doc("Workers a process may lose, by death or stall, before it is quarantined")
+        Count, _doc("Workers lost, by death or stall, after which a process is quarantined")
     ] = 10
-    max_errors: Annotated[int, Meta(ge=0), _doc("Tries after errors that may pass")] = 5
-    lease_seconds: Annotated[Seconds, _doc("How long a silent worker keeps its processes")] = 30.0
-    poll_seconds: Annotated[Seconds, _doc("How often Redis is asked when nothing wakes us")] = 0.1
-    reconcile_seconds: Annotated[Seconds, _doc("How often Postgres is asked for lost work")] = 1.0
+    max_errors: Annotated[int, Meta(ge=0), _doc("Retries after transient errors")] = 5
+    lease_seconds: Annotated[
+        Seconds, _doc("How long a worker keeps its processes without a heartbeat")
+    ] = 30.0
+    poll_seconds: Annotated[
+        Seconds, _doc("How often a worker polls Redis when nothing wakes it")
+    ] = 0.1
+    reconcile_seconds: Annotated[
+        Seconds, _doc("How often the reconciler looks for lost work in Postgres")
+    ] = 1.0
     dispatch_grace_seconds: Annotated[
-        Seconds, _doc("How long a new process may stay undispatched before it counts as lost")
+        Seconds, _doc("How long after its acceptance an undispatched process counts as lost")
     ] = 5.0
     redispatch_seconds: Annotated[
         Seconds, _doc("How often a process that still waits is dispatched again")
     ] = 30.0
 
-    storage_connect_seconds: Annotated[Seconds, _doc("Seconds to connect to S3")] = 5.0
-    storage_read_seconds: Annotated[Seconds, _doc("Seconds S3 may be silent")] = 30.0
+    storage_connect_seconds: Annotated[Seconds, _doc("Time limit for connecting to S3")] = 5.0
+    storage_read_seconds: Annotated[Seconds, _doc("Time limit for S3 to send the next bytes")] = (
+        30.0
+    )
     storage_total_seconds: Annotated[
-        Seconds, _doc("Seconds for a whole fetch from or publish to S3, with its tries")
+        Seconds, _doc("Time limit for one fetch from or publish to S3, with its retries")
     ] = 120.0
-    storage_connections: Annotated[Count, _doc("Most connections to one S3")] = 64
+    storage_connections: Annotated[Count, _doc("Maximum connections to one storage in S3")] = 64
 
     failpoint: Annotated[
-        str, Meta(pattern=FAILPOINT), _doc("For tests: the place where a process kills itself")
+        str,
+        Meta(pattern=FAILPOINT),
+        _doc("For tests only: the point at which an API or worker kills itself"),
     ] = ""
 
-    callback_seconds: Annotated[Seconds, _doc("Seconds a callback's receiver may take")] = 15.0
+    callback_seconds: Annotated[Seconds, _doc("Time limit for one try of a callback")] = 15.0
     callback_response_bytes: Annotated[
-        Size, _doc("Bytes that are read of a receiver's answer; its body is never read")
+        Size, _doc("Maximum bytes read of a receiver's answer, whose body is never read")
     ] = 16 * 1024
     callback_interim_responses: Annotated[
-        int, Meta(ge=0), _doc("Most interim (1xx) responses before a receiver's answer")
+        int, Meta(ge=0), _doc("Maximum interim (1xx) responses before a receiver's answer")
     ] = 8
-    callback_concurrency: Annotated[Count, _doc("Callbacks under way at once in a worker")] = 50
+    callback_concurrency: Annotated[Count, _doc("Maximum concurrent callbacks of a worker")] = 50
     callback_service_concurrency: Annotated[
-        Count, _doc("Callbacks of one service under way at once in a worker")
+        Count, _doc("Maximum concurrent callbacks of one service in a worker")
     ] = 16
     callback_receiver_concurrency: Annotated[
-        Count, _doc("Callbacks of one service to one receiver under way at once in a worker")
+        Count, _doc("Maximum concurrent callbacks of one service to one receiver in a worker")
     ] = 8
     callback_waiting: Annotated[
-        Count, _doc("Callbacks of one service that wait in a worker; further ones are put off")
+        Count, _doc("Maximum waiting callbacks of one service in a worker; others are postponed")
     ] = 50
     callback_breaker_failures: Annotated[
-        Count, _doc("Callbacks in a row without an answer after which a receiver is left alone")
+        Count, _doc("Consecutive callbacks without an answer after which a receiver is paused")
     ] = 5
     callback_breaker_seconds: Annotated[
-        Seconds, _doc("How long it is left alone at first; doubled with each further failure")
+        Seconds, _doc("How long it is paused at first; doubled with each further failure")
     ] = 15.0
     callback_breaker_max_seconds: Annotated[
-        Seconds, _doc("Longest time for which a receiver is left alone between two tries")
+        Seconds, _doc("Maximum time for which a receiver is paused")
     ] = 900.0
     callback_hours: Annotated[
-        Count, _doc("Hours after which a callback that nobody takes is given up")
+        Count, _doc("Age in hours at which an undelivered callback is given up")
     ] = 96
     callback_database_pool: Annotated[
-        Count, _doc("Most connections to Postgres for the callbacks of a worker")
+        Count, _doc("Maximum connections to Postgres for the callbacks of a worker")
     ] = 4
     callback_private_networks: Annotated[
         bool, _doc("Whether callbacks may go to private and loopback addresses")
     ] = False
     callback_ports: Annotated[
-        str, Meta(pattern=rf"^(\*|{PORT}(,{PORT})*)$"), _doc("Ports that callbacks may go to, or *")
+        str,
+        Meta(pattern=rf"^(\*|{PORT}(,{PORT})*)$"),
+        _doc("Ports that callbacks may go to; * allows all"),
     ] = "80,443"
 
 
@@ -215,46 +241,46 @@ def variable(field: str) -> str:
 
 
 def setting_of(limit: str) -> str:
-    """Name the field that sets a limit; `other` if there is none, for a child may say anything."""
+    """Name the field that sets a limit; `other` if there is none: a child may send any name."""
     name = limit.removeprefix(PREFIX).lower()
     return name if name in Settings.__struct_fields__ else "other"
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read and check the environment; raises SettingsError with every mistake at once."""
+    """Read and validate the environment; raises SettingsError for all invalid settings."""
     environ = os.environ if environ is None else environ
     fields = {variable(f.name): f for f in msgspec.structs.fields(Settings)}
     hints = get_type_hints(Settings, include_extras=True)
     values: dict[str, Any] = {}
-    wrong = [
+    problems = [
         f"{name}: no such setting{_nearest(name, list(fields))}"
-        for name in _strangers(environ, set(fields))
+        for name in _unknown(environ, set(fields))
     ]
     for name, field in fields.items():
         if name not in environ:
             if field.required:
-                wrong.append(f"{name}: expected a value, got nothing")
+                problems.append(f"{name}: expected a value, got nothing")
             continue
         try:
             values[field.name] = msgspec.convert(environ[name], hints[field.name], strict=False)
         except msgspec.ValidationError as error:
-            words = (str(error)[0].lower() + str(error)[1:]).removesuffix(", got `str`")
-            wrong.append(f"{name}: {words}, got {environ[name]!r}")
-    if wrong:
-        raise SettingsError("\n".join(wrong))
+            reason = (str(error)[0].lower() + str(error)[1:]).removesuffix(", got `str`")
+            problems.append(f"{name}: {reason}, got {environ[name]!r}")
+    if problems:
+        raise SettingsError("\n".join(problems))
     return Settings(**values)
 
 
 def as_environment(settings: Mapping[str, object]) -> dict[str, str]:
-    """Spell settings as the variables that `read_settings` reads back."""
-    spelt = {True: "true", False: "false"}
+    """Write settings as the variables that `read_settings` reads."""
+    booleans = {True: "true", False: "false"}
     return {
-        variable(name): spelt[value] if isinstance(value, bool) else str(value)
+        variable(name): booleans[value] if isinstance(value, bool) else str(value)
         for name, value in settings.items()
     }
 
 
-def _strangers(environ: Mapping[str, str], known: set[str]) -> list[str]:
+def _unknown(environ: Mapping[str, str], known: set[str]) -> list[str]:
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
 
 
@@ -264,7 +290,7 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 def describe_settings() -> str:
-    """List every setting: its variable, its default, its meaning."""
+    """List every setting: its variable, its default, its description."""
     lines = []
     hints = get_type_hints(Settings, include_extras=True)
     for field in msgspec.structs.fields(Settings):
@@ -273,10 +299,10 @@ def describe_settings() -> str:
             if field.required
             else str(as_environment({field.name: field.default})[variable(field.name)])
         )
-        lines.append(f"{variable(field.name):<36} {default:<12} {_meaning(hints[field.name])}")
+        lines.append(f"{variable(field.name):<36} {default:<12} {_description(hints[field.name])}")
     return "\n".join(lines)
 
 
-def _meaning(hint: Any) -> str:
+def _description(hint: Any) -> str:
     metas = getattr(hint, "__metadata__", ())
     return next((meta.description for meta in metas if meta.description), "")

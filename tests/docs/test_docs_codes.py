@@ -89,7 +89,7 @@ def test_whether_it_helps_to_try_again_is_told() -> None:
     assert retryable
     for title in (OF_A_REQUEST, OF_A_JOB):
         for code, row in rows(section(title), "code").items():
-            assert row["again"] == ("yes" if code in retryable else "no"), code
+            assert row["retryable"] == ("yes" if code in retryable else "no"), code
 
 
 def test_every_setting_is_told_with_its_default_and_meaning() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 import engine
 from engine.schema import Job
 from service.dev.demo import JOBS, PHOTO
+from service.http import CreateProcess
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -24,18 +25,24 @@ def test_its_pictures_are_those_of_the_demo(words: dict[str, object]) -> None:
     [(_, made)] = engine.render(source, [job])
     assert isinstance(made, engine.Output)
     shown = ROOT / "docs" / "images" / Path(job.destination).name
-    with Image.open(shown) as picture:
-        before = np.asarray(picture.convert("RGBA"), dtype=int)
-    with Image.open(BytesIO(made.data)) as picture:
-        after = np.asarray(picture.convert("RGBA"), dtype=int)
+    with Image.open(shown) as image:
+        before = np.asarray(image.convert("RGBA"), dtype=int)
+    with Image.open(BytesIO(made.data)) as image:
+        after = np.asarray(image.convert("RGBA"), dtype=int)
     assert before.shape == after.shape
     assert np.abs(before - after).mean() < 1
 
 
-def test_every_file_it_points_at_is_there() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert len(targets) > 8
-    assert not [target for target in targets if not (ROOT / target).exists()]
+def test_its_plan_is_that_of_its_first_request() -> None:
+    [body] = re.findall(r"curl -s \$URL/request .*? -d '(\{.*?\})'", README, re.DOTALL)
+    request = engine.parse(body.encode(), CreateProcess)
+    source = engine.Source.from_path(ROOT / "service" / "dev" / request.source)
+    explanation = engine.explain(source, request.jobs)
+    [job] = explanation.jobs
+    shown = [f"source: {explanation.facts}", "", job.destination]
+    shown += [step.text for step in job.stages[-1].steps]
+    [plan] = re.findall(r"```\n(source: .*?\n)```", README, re.DOTALL)
+    assert plan.splitlines() == [*shown, f"  save as {job.save}"]
 
 
 def test_its_make_targets_are_there() -> None:

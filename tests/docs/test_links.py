@@ -1,0 +1,41 @@
+"""Every link of every page leads somewhere: to a file, and to a heading of it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/*.md")]
+
+
+def links(page: Path) -> Iterator[tuple[Path, str]]:
+    """Give the file and the anchor of each link of a page that stays in the repository."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        name, _, anchor = target.partition("#")
+        yield (page.parent / name if name else page), anchor
+
+
+def anchors(page: Path) -> set[str]:
+    """Give the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in links(page):
+        assert target.exists(), target
+        assert not anchor or anchor in anchors(target), f"{target}#{anchor}"
+
+
+def test_links_are_found() -> None:
+    assert sum(len(list(links(page))) for page in PAGES) > 80
+
+
+def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
+    linked = {target.resolve() for target, _ in links(ROOT / "README.md")}
+    assert set(ROOT.glob("docs/*.md")) <= linked
