@@ -1,4 +1,4 @@
-"""The API's reference: an OpenAPI 3.1 document made from the types that do the work.
+"""The reference: an OpenAPI 3.1 document made from the types that read requests and write answers.
 
 Knows nothing of requests.
 """

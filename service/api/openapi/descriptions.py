@@ -1,204 +1,270 @@
-"""What each field means, for a reader of the reference; what it takes, its type says itself."""
+"""What each type and each field means to a client; which values it accepts, the type says."""
 
-SIZES = "A side that is not given follows the picture's shape."
+SIDES = "When only one side is given, the other follows from the aspect ratio."
 
-MEANINGS = {
-    # shared by several transformations
-    "gravity": "Where it stands; `middle` is read as `center`.",
-    "width": f"Width of the result. {SIZES}",
-    "height": f"Height of the result. {SIZES}",
-    "xoffset": "Shift from where gravity puts it: away from that edge, to the right from the "
-    "centre. A share is of the picture's width.",
-    "yoffset": "Shift from where gravity puts it: away from that edge, down from the centre. "
-    "A share is of the picture's height.",
+TYPES = {
     # requests
-    "CreateProcess.service_id": "Your service's number. It must be the one that the token is for.",
-    "CreateProcess.source": "The picture to transform: its key in your storage.",
-    "CreateProcess.jobs": "What is made of the source. Each job has a destination of its own.",
-    "CreateProcess.callback": "An http or https URL. The final status is POSTed to it, signed.",
-    "CreateProcess.priority": "Processes of a higher priority are started first.",
-    "Job.destination": "Where the result is stored: its key in your storage. Its ending names "
-    "the format, unless `format` does.",
-    "Job.transformations": "The steps, in this order. Each works on what the one before it made. "
-    "None at all converts the format only.",
-    "Job.quality": "Quality of lossy formats. A fraction is dropped; 0 is written as 1.",
-    "Job.format": "The format to write, whatever the destination's ending is.",
-    "Job.options": "How the format's encoder works: `JpegOptions` for a JPEG, and so on. An option "
-    "of another format is refused.",
-    "Job.keep": "What is kept of the source's metadata: artist and copyright (`copyright`), or "
-    "nothing.",
-    "Job.mode": "How near to the letter the pixels are made: `exact` is bit for bit, `balanced` "
-    "takes less time and keeps within stated tolerances. Without it the setting decides.",
-    "RetryProcesses.service_id": "Your service's number. It must be the one that the token is for.",
-    "RetryProcesses.process_ids": "The processes to run again.",
-    "RetryProcesses.all": "Whether jobs that are done run again too. Otherwise only jobs that "
-    "failed do.",
+    "CreateProcess": "A source and the jobs to do with it.",
+    "RetryProcesses": "The processes to retry.",
+    "Job": "One result: where it is stored, how it is made, how it is encoded.",
+    "Transformation": "One step of a job. `type` says which.",
+    "Priority": "Processes of a higher priority are started first.",
+    "Mode": "How closely results follow the unoptimised pipeline: `exact` is identical bit for "
+    "bit, `balanced` is faster and stays within stated tolerances.",
     # transformations
-    "Annotation.text": "The text. A line break starts a new line; nothing is wrapped, markup is "
-    "drawn as it is written, and control characters are refused.",
-    "Annotation.font": "The font's family name. One that the server does not have fails the job.",
-    "Annotation.size": "Size of the letters (em) in pixels.",
-    "Annotation.color": "Colour of the text.",
-    "Blur.sigma": "Standard deviation in pixels. 0 changes nothing. When it is not given, it is "
-    "half the radius.",
-    "Blur.radius": "How far the window reaches, in pixels. When it is 0 or not given, it follows "
-    "from sigma.",
-    "Brightness.bright_level": "Added to every channel. A fraction is dropped.",
-    "Colorize.red": "Added to red. A fraction is dropped.",
-    "Colorize.green": "Added to green. A fraction is dropped.",
-    "Colorize.blue": "Added to blue. A fraction is dropped.",
-    "Contrast.level": "Percent of contrast: 0 changes nothing, -100 leaves a plain grey. "
-    "A fraction is dropped.",
-    "Crop.width": f"Width of the window. {SIZES}",
-    "Crop.height": f"Height of the window. {SIZES}",
-    "Crop.gravity": "Where the window stands; `middle` is read as `center`.",
-    "Crop.fit": "Whether the picture is first scaled down until it just covers the window. "
-    "Otherwise the window is cut out of the picture as it is.",
-    "Filter.filter": "The filter's name.",
-    "FitMethod.fit_type": "How: `stretch` to exactly the box; `box` to the largest size inside "
-    "it; `outside` to the smallest size that covers it; `cropbox` as `outside`, then cut to the "
-    "box; `letterbox` as `box`, on a canvas of the box's size.",
-    "FitMethod.width": f"Width of the box. {SIZES}",
-    "FitMethod.height": f"Height of the box. {SIZES}",
-    "FitMethod.gravity": "Which part is kept (`cropbox`), or where the picture stands "
-    "(`letterbox`); `middle` is read as `center`.",
-    "FitMethod.color": "Colour of the canvas (`letterbox`).",
-    "FitMethod.opacity": "How opaque the canvas is (`letterbox`): 0 is transparent, 10 is opaque.",
-    "Flip.direction": "`x` or `horizontal` mirrors left and right, `y` or `vertical` top and "
-    "bottom.",
-    "Rotate.degrees": "How far, clockwise. Other angles than quarter turns grow the canvas; the "
-    "corners are transparent.",
-    "Watermark.source": "The picture to lay over: its key in your storage. Exactly one of "
-    "`source` and `Source` is given.",
-    "Watermark.Source": "The same as `source`.",
-    "Watermark.width": "Width of the watermark; a share is of the picture under it. When neither "
-    "side is given, the watermark keeps its own size.",
-    "Watermark.height": "Height of the watermark; a share is of the picture under it. When "
-    "neither side is given, the watermark keeps its own size.",
-    "Zoom.level": "Pixels of the screen for each one of the page. Below 1 counts as 1; it is "
-    "lowered until the picture has the pixels.",
+    "Annotation": "Draws text over the image. A line feed starts a new line.",
+    "Blur": "A Gaussian blur. At least one of `sigma` and `radius` is required.",
+    "Brightness": "Adds a constant to every channel.",
+    "Colorize": "Adds a constant to each channel.",
+    "Contrast": "Raises or lowers the contrast.",
+    "Crop": "Cuts a window out of the image. At least one of `width` and `height` is required.",
+    "Enhance": "Reduces noise in a window of 5 × 5 pixels.",
+    "Filter": "Applies a filter by its name.",
+    "FitMethod": "Fits the image into a box. At least one of `width` and `height` is required.",
+    "Flip": "Mirrors the image.",
+    "Resize": "Scales the image. At least one of `width` and `height` is required.",
+    "Rotate": "Rotates the image clockwise.",
+    "Ulb": "Un-letterbox: removes near-black bars at the top and the bottom.",
+    "Watermark": "Draws another image over this one.",
+    "Zoom": "Scales the image for dense screens. At least one of `width` and `height` is required.",
+    "Direction": "`x` and `horizontal` mirror left and right, `y` and `vertical` top and bottom.",
+    "FilterName": "The name of a filter.",
+    "FitType": "How an image is fitted into a box.",
+    "Gravity": "An edge, a corner or the centre. `middle` means `center`.",
+    "Format": "A format that can be written. `jpg`, `jpe` and `tif` are accepted too.",
     # options of formats
-    "effort": "How much time is spent for fewer bytes.",
-    "lossless": "Keep every pixel as it is; `quality` has no effect then.",
-    "subsampling": "Colours at half the width and height (`4:2:0`) or in full (`4:4:4`); `auto` "
-    "halves them below quality 90.",
-    "JpegOptions.progressive": "Shown whole at once while it loads, and then sharper. About 4 % "
-    "smaller, five times the time.",
-    "JpegOptions.optimize": "Huffman tables made for the picture. About 2 % smaller, three times "
-    "the time.",
-    "JpegOptions.trellis": "Search for the smallest way to write it. About a seventh smaller, ten "
+    "JpegOptions": "Options of the JPEG encoder.",
+    "PngOptions": "Options of the PNG encoder.",
+    "WebpOptions": "Options of the WebP encoder.",
+    "AvifOptions": "Options of the AVIF encoder.",
+    "GifOptions": "Options of the GIF encoder.",
+    "TiffOptions": "Options of the TIFF encoder.",
+    # answers
+    "Created": "The process is recorded.",
+    "RetryResult": "What happened to one process of a retry.",
+    "Problem": "The body of every error.",
+    "ProcessStatus": "The status of a process; also the body of a callback. Times are UTC.",
+    "JobStatus": "The status of a job.",
+    "JobError": "Why a job failed.",
+    "CallbackStatus": "The status of a callback.",
+    # explanations
+    "Explanation": "What a batch would do.",
+    "JobExplanation": "What a job would do, or why it would fail.",
+    "Refusal": "Why a job would fail.",
+    "Stage": "A job's plan after expansion, or after a pass that changed it.",
+    "Step": "One node of a plan.",
+    "TreeBranch": "Nodes that are executed one after the other, and the readers of their result.",
+    "TreeStep": "One node of a tree.",
+    "TreeSave": "A job whose result is encoded here.",
+    "Cost": "Predicted cost.",
+    "Facts": "What the header of a file says.",
+    "Frame": "The size and the channels of an image between two nodes.",
+    "SourceFormat": "A format that can be read.",
+    "Locality": "Which input pixels a node needs for one output pixel.",
+    "Access": "The order in which a node reads its input.",
+}
+
+FIELDS = {
+    # shared by several transformations
+    "gravity": "Where it is placed. `middle` means `center`.",
+    "width": f"Width of the result. {SIDES}",
+    "height": f"Height of the result. {SIDES}",
+    "xoffset": "Horizontal shift from the place that `gravity` gives: inwards from an edge, to the "
+    "right from the centre. Percentages are of the image's width.",
+    "yoffset": "Vertical shift from the place that `gravity` gives: inwards from an edge, down "
+    "from the centre. Percentages are of the image's height.",
+    # requests
+    "CreateProcess.service_id": "The id of your service; it must be the one of the token.",
+    "CreateProcess.source": "The image to transform: a path in your storage.",
+    "CreateProcess.jobs": "What to make of the source. Each job has a destination of its own.",
+    "CreateProcess.callback": "An http or https URL to which the final status is POSTed, signed.",
+    "CreateProcess.priority": "Processes of a higher priority are started first.",
+    "Job.destination": "Where the result is stored: a path in your storage. Its extension selects "
+    "the format, unless `format` does.",
+    "Job.transformations": "The steps, in this order; each works on the result of the one before. "
+    "An empty list only converts the format.",
+    "Job.quality": "Quality of lossy formats. Fractions are dropped; 0 means 1.",
+    "Job.format": "The format to write, whatever the extension of the destination is.",
+    "Job.options": "Options of the format's encoder: `JpegOptions` for JPEG, and so on. Those of "
+    "another format are rejected.",
+    "Job.keep": "Which metadata to keep: `copyright` (the source's artist and copyright), or none.",
+    "Job.mode": "How closely the result follows the unoptimised pipeline: `exact` is identical bit "
+    "for bit, `balanced` is faster and stays within stated tolerances. The default is a setting "
+    "of the server.",
+    "RetryProcesses.service_id": "The id of your service; it must be the one of the token.",
+    "RetryProcesses.process_ids": "The ids of the processes to retry.",
+    "RetryProcesses.all": "Whether to run jobs again that are done. Failed jobs always do.",
+    # transformations
+    "Annotation.text": "The text. Lines are not wrapped, markup is drawn literally, and control "
+    "characters are rejected.",
+    "Annotation.font": "Family name of the font, and perhaps a style. A job with an unknown font "
+    "fails.",
+    "Annotation.size": "Font size (em) in pixels.",
+    "Annotation.color": "Colour of the text.",
+    "Blur.sigma": "Standard deviation in pixels; 0 changes nothing. Defaults to half the radius.",
+    "Blur.radius": "Radius of the window in pixels. When it is 0 or absent, it follows from sigma.",
+    "Brightness.bright_level": "Added to every channel. Fractions are dropped.",
+    "Colorize.red": "Added to red. Fractions are dropped.",
+    "Colorize.green": "Added to green. Fractions are dropped.",
+    "Colorize.blue": "Added to blue. Fractions are dropped.",
+    "Contrast.level": "Change in percent: 0 changes nothing, -100 leaves a uniform grey. Fractions "
+    "are dropped.",
+    "Crop.width": f"Width of the window. {SIDES}",
+    "Crop.height": f"Height of the window. {SIDES}",
+    "Crop.gravity": "Where the window is placed. `middle` means `center`.",
+    "Crop.fit": "Whether the image is first scaled down until it just covers the window. Otherwise "
+    "the window is cut out of the image at its size.",
+    "Filter.filter": "The name of the filter.",
+    "FitMethod.fit_type": "`stretch`: exactly the box. `box`: the largest size inside the box. "
+    "`outside`: the smallest size that covers the box. `cropbox`: as `outside`, then cropped to "
+    "the box. `letterbox`: as `box`, on a canvas of the size of the box.",
+    "FitMethod.width": f"Width of the box. {SIDES}",
+    "FitMethod.height": f"Height of the box. {SIDES}",
+    "FitMethod.gravity": "Which part is kept (`cropbox`), or where the image is placed "
+    "(`letterbox`). `middle` means `center`.",
+    "FitMethod.color": "Colour of the canvas (`letterbox`).",
+    "FitMethod.opacity": "Opacity of the canvas (`letterbox`): 0 is transparent, 10 is opaque.",
+    "Flip.direction": "`x` and `horizontal` mirror left and right, `y` and `vertical` top and "
+    "bottom.",
+    "Rotate.degrees": "Angle, clockwise. Angles that are not multiples of 90 enlarge the canvas; "
+    "its corners are transparent.",
+    "Watermark.source": "The image to draw: a path in your storage. Give exactly one of `source` "
+    "and `Source`.",
+    "Watermark.Source": "The same as `source`.",
+    "Watermark.width": "Width of the watermark; percentages are of the image under it. Without "
+    "`width` and `height` the watermark keeps its size.",
+    "Watermark.height": "Height of the watermark; percentages are of the image under it. Without "
+    "`width` and `height` the watermark keeps its size.",
+    "Zoom.level": "Device pixels per CSS pixel. Values below 1 mean 1; the level is lowered until "
+    "the image has enough pixels.",
+    # options of formats
+    "effort": "How much time to spend for a smaller file.",
+    "lossless": "Whether to keep every pixel exactly; `quality` then has no effect.",
+    "subsampling": "Chroma subsampling. `auto` means `4:2:0` below quality 90, `4:4:4` from 90 on.",
+    "JpegOptions.progressive": "Whether to write a progressive JPEG: about 4 % smaller, five "
     "times the time.",
-    "PngOptions.compression": "How much time zlib spends for fewer bytes; 0 does not compress.",
-    "PngOptions.filter": "What a row is predicted from; `all` chooses for each row.",
-    "PngOptions.progressive": "Shown coarsely at once while it loads (Adam7).",
-    "PngOptions.palette": "Keep few colours, chosen for the picture. `quality` counts then.",
-    "PngOptions.bits": "Bits of a pixel: a palette of 2, 4, 16 or 256 colours. Needs `palette`.",
-    "PngOptions.dither": "How far colours are mixed of those in the palette. Needs `palette`.",
-    "WebpOptions.near_lossless": "Nearly every pixel as it is, the nearer the higher `quality`.",
-    "WebpOptions.alpha_quality": "Quality of the transparency; 100 keeps it as it is.",
-    "WebpOptions.sharp": "Keep edges between colours sharp, which takes longer.",
-    "AvifOptions.bits": "Bits of a channel in the file.",
-    "GifOptions.bits": "The palette has 2 to this power colours.",
-    "GifOptions.dither": "How far colours are mixed of those in the palette.",
-    "GifOptions.progressive": "Shown coarsely at once while it loads.",
-    "TiffOptions.compression": "How it is packed. `jpeg` loses some, by `quality`, and "
-    "transparency.",
-    "TiffOptions.predictor": "Pack differences of neighbours, which are fewer bytes. For `deflate` "
-    "and `lzw`.",
-    "TiffOptions.tile": "Store tiles of 128 × 128 pixels rather than strips.",
+    "JpegOptions.optimize": "Whether to optimise the Huffman tables: about 2 % smaller, three "
+    "times the time.",
+    "JpegOptions.trellis": "Whether to use trellis quantisation: about 14 % smaller, ten times the "
+    "time.",
+    "PngOptions.compression": "Level of zlib; 0 does not compress.",
+    "PngOptions.filter": "The row filter; `all` selects the best one for each row.",
+    "PngOptions.progressive": "Whether to interlace (Adam7).",
+    "PngOptions.palette": "Whether to reduce colours to a palette; `quality` then has an effect.",
+    "PngOptions.bits": "Bits per pixel: a palette of 2, 4, 16 or 256 colours. Needs `palette`.",
+    "PngOptions.dither": "Amount of dithering. Needs `palette`.",
+    "WebpOptions.near_lossless": "Whether to change pixels slightly for a smaller file, less the "
+    "higher `quality` is.",
+    "WebpOptions.alpha_quality": "Quality of the alpha channel; 100 is lossless.",
+    "WebpOptions.sharp": "Whether to convert to YUV in a slower way that keeps edges sharp.",
+    "AvifOptions.bits": "Bits per channel in the file.",
+    "GifOptions.bits": "Bits per pixel: the palette has 2 to this power colours.",
+    "GifOptions.dither": "Amount of dithering.",
+    "GifOptions.progressive": "Whether to interlace.",
+    "TiffOptions.compression": "The compression. `jpeg` is lossy, by `quality`, and is "
+    "flattened onto white.",
+    "TiffOptions.predictor": "Whether to compress horizontal differences; for `deflate` and `lzw`.",
+    "TiffOptions.tile": "Whether to write tiles of 128 × 128 pixels instead of strips.",
     # answers
     "Created.status": "Always `SUCCESS`.",
-    "Created.process_id": "The process that was recorded: 21 characters.",
-    "RetryResult.status": "200: it is queued again. 404: there is no such process. 409: it is "
-    "still queued or running.",
-    "RetryResult.process_id": "The id, as it was asked.",
-    "RetryResult.description": "The same in words.",
-    "Problem.message": "What was expected, where, and what came.",
-    "Problem.code": "A stable name for the reason.",
+    "Created.process_id": "The id of the process: 21 characters.",
+    "RetryResult.status": "200: queued again. 404: there is no such process. 409: it is still "
+    "queued or running.",
+    "RetryResult.process_id": "The id from the request.",
+    "RetryResult.description": "The result in words.",
+    "Problem.message": "What was expected, where, and what was found. May change; do not parse it.",
+    "Problem.code": "A stable code for programs.",
     "Problem.path": "The place in the request's body, such as `jobs[0].transformations[2].sigma`. "
-    "Absent when the error is about no single field.",
-    "ProcessStatus.process_id": "The process.",
+    "Absent when the error is not about a single field.",
+    "ProcessStatus.process_id": "The id of the process.",
     "ProcessStatus.status": "`QUEUED`, then `PROCESSING`, then `FINISHED` (every job is done) or "
-    "`FAILED` (at least one job failed; what succeeded stays).",
+    "`FAILED` (at least one job failed; the results of the others are stored).",
     "ProcessStatus.attempt": "0 at first; each retry adds 1.",
     "ProcessStatus.created_at": "When the process was recorded, in UTC: `YYYY-MM-DD HH:MM:SS`.",
     "ProcessStatus.updated_at": "When it last changed, in UTC: `YYYY-MM-DD HH:MM:SS`.",
     "ProcessStatus.jobs": "The jobs, in the order of the request.",
-    "ProcessStatus.callbacks": "One for each attempt that has ended, when the request named a "
-    "callback. Not part of a callback's own body.",
-    "JobStatus.destination": "The destination, as the request spelt it.",
+    "ProcessStatus.callbacks": "One for each attempt that has ended, if the request has a "
+    "`callback`. Absent in the body of a callback.",
+    "JobStatus.destination": "The destination, as the request has it.",
     "JobStatus.status": "`QUEUED`, then `DONE` or `FAILED`.",
-    "JobStatus.format": "The format that was written. This and the next five are there once the "
-    "job is done.",
+    "JobStatus.format": "The format of the result. Like the next five fields, present once the job "
+    "is done.",
     "JobStatus.width": "Width of the result in pixels.",
     "JobStatus.height": "Height of the result in pixels.",
-    "JobStatus.bytes": "Size of the stored file in bytes.",
-    "JobStatus.sha256": "SHA-256 of the stored file, in hexadecimal.",
-    "JobStatus.milliseconds": "Time it took to render, in milliseconds.",
-    "JobStatus.error": "Why the job failed; there once it has.",
-    "JobError.code": "A stable name for the reason.",
+    "JobStatus.bytes": "Size of the result in bytes.",
+    "JobStatus.sha256": "SHA-256 of the result, in hexadecimal.",
+    "JobStatus.milliseconds": "Rendering time in milliseconds.",
+    "JobStatus.error": "Why the job failed; present if it has.",
+    "JobError.code": "A stable code for programs.",
     "JobError.message": "The reason in words.",
-    "Explanation.facts": "What the source's header tells.",
+    "CallbackStatus.id": "The id of the event; the receiver gets it as `webhook-id` on every try.",
+    "CallbackStatus.attempt": "The attempt of the process that it reports.",
+    "CallbackStatus.status": "`PENDING` while it is tried, then `DELIVERED` or `FAILED`.",
+    "CallbackStatus.tries": "How often it was sent so far.",
+    "CallbackStatus.last_status": "The HTTP status that the receiver last answered, if it did.",
+    "CallbackStatus.last_error": "What went wrong on the last try.",
+    "CallbackStatus.next_try_at": "When the next try is due, in UTC; null when there is none.",
+    # explanations
+    "Explanation.facts": "What the header of the source says.",
     "Explanation.jobs": "The jobs, in the order of the request.",
-    "Explanation.trees": "What the jobs share. Each tree decodes the source once.",
-    "Explanation.cost": "What all of it is predicted to take.",
-    "JobExplanation.cost": "What the job is predicted to take if it were alone.",
-    "Cost.peak_bytes": "Memory at its highest, in bytes, the source's own not counted: not less "
-    "than what it takes, and for photographs at most three times that.",
-    "Cost.pixels_touched": "Pixels that all steps make.",
-    "Cost.pixels_decoded": "Pixels that are decoded.",
-    "Cost.decode_passes": "How often the source is read from its start.",
-    "JobExplanation.destination": "The destination, as the request spelt it.",
-    "JobExplanation.save": "How the result would be written.",
-    "JobExplanation.stages": "The plan as it was written down (`expand`), then after each pass "
-    "that changed it. The last one is carried out.",
-    "JobExplanation.assumptions": "What was assumed, since only pixels can tell.",
-    "JobExplanation.refusal": "Why the job would fail. There is no plan then.",
-    "Refusal.code": "A stable name for the reason: one of the errors of a job.",
+    "Explanation.trees": "The merged plans. Each tree decodes the source once.",
+    "Explanation.cost": "The predicted cost of all jobs together.",
+    "JobExplanation.destination": "The destination, as the request has it.",
+    "JobExplanation.save": "How the result would be encoded.",
+    "JobExplanation.stages": "The plan after expansion (`expand`), then after each pass that "
+    "changed it. The last stage is the one that would be executed.",
+    "JobExplanation.assumptions": "What was assumed because it depends on pixels.",
+    "JobExplanation.cost": "The predicted cost of this job alone.",
+    "JobExplanation.refusal": "Why the job would fail; it then has no plan.",
+    "Refusal.code": "A stable code: one of the errors of a job.",
     "Refusal.message": "The reason in words.",
-    "Stage.name": "`expand`, or the pass.",
-    "Stage.steps": "The steps of the plan.",
-    "Step.text": "The step in words: what it does, what comes out, how it looks and reads.",
-    "Step.frame": "The picture that comes out.",
-    "TreeBranch.steps": "What is done, one after the other.",
-    "TreeBranch.held_bytes": "Bytes of pixels that are held in memory, because several read what "
-    "comes out; 0 if only one does.",
-    "TreeBranch.saves": "The jobs that save what comes out.",
-    "TreeBranch.branches": "What is done further with what comes out.",
-    "TreeStep.name": "What kind of step it is.",
-    "TreeStep.words": "What it is told.",
-    "TreeStep.frame": "The picture that comes out.",
-    "TreeStep.locality": "How far it looks to make one pixel.",
-    "TreeStep.access": "In which order it reads the picture that goes in.",
-    "TreeSave.job": "The job's place in the request, from 0.",
-    "TreeSave.save": "How the result would be written.",
-    "Facts.format": "What kind of file it is, by its first bytes.",
-    "Facts.width": "Width in pixels, before it is turned upright.",
-    "Facts.height": "Height in pixels of one frame, before it is turned upright.",
-    "Facts.depth": "Bits of a channel.",
-    "Facts.orientation": "EXIF's orientation, 1 to 8.",
+    "Stage.name": "`expand`, or the name of the pass.",
+    "Stage.steps": "The nodes of the plan, in order.",
+    "Step.text": "The node in words: its kind and parameters, the size of its output, its locality "
+    "and access.",
+    "Step.frame": "The output of the node.",
+    "TreeBranch.steps": "The nodes, in order.",
+    "TreeBranch.held_bytes": "Bytes of pixels that are kept in memory because the output has "
+    "several readers; 0 if it has one.",
+    "TreeBranch.saves": "The jobs whose results are encoded from the output.",
+    "TreeBranch.branches": "Further branches that read the output.",
+    "TreeStep.name": "The kind of the node.",
+    "TreeStep.words": "Its parameters.",
+    "TreeStep.frame": "The output of the node.",
+    "TreeStep.locality": "Which input pixels it needs for one output pixel.",
+    "TreeStep.access": "The order in which it reads its input.",
+    "TreeSave.job": "The position of the job in the request, from 0.",
+    "TreeSave.save": "How the result would be encoded.",
+    "Cost.peak_bytes": "Peak memory in bytes, without the source's own bytes. Real usage is not "
+    "above it; for photographs it is at least a third of it.",
+    "Cost.pixels_touched": "The output pixels of all nodes.",
+    "Cost.pixels_decoded": "The pixels that are decoded.",
+    "Cost.decode_passes": "How often the source is decoded from its start.",
+    "Facts.format": "The format, by the first bytes of the file.",
+    "Facts.width": "Width in pixels, before the orientation is applied.",
+    "Facts.height": "Height of one frame in pixels, before the orientation is applied.",
+    "Facts.depth": "Bits per channel.",
+    "Facts.orientation": "The EXIF orientation, 1 to 8.",
     "Facts.frames": "How many frames an animation has.",
-    "Facts.delays": "How many milliseconds each frame is shown.",
-    "Facts.loop": "How often an animation is shown; 0 is for ever.",
-    "Facts.profile": "Whether it has an ICC profile.",
-    "Facts.interlaced": "Whether it must be read whole before its first row is known.",
+    "Facts.delays": "How long each frame is shown, in milliseconds.",
+    "Facts.loop": "How often an animation is shown; 0 means forever.",
+    "Facts.profile": "Whether the file has an ICC profile.",
+    "Facts.interlaced": "Whether the whole file must be read before its first row is known.",
     "Frame.width": "Width in pixels.",
     "Frame.height": "Height in pixels.",
     "Frame.premultiplied": "Whether colours are multiplied by alpha.",
-    "Frame.depth": "Bits of a channel.",
+    "Frame.depth": "Bits per channel.",
     "Frame.pages": "How many frames there are, all of this size.",
-    "bands": "How many colours a pixel has: 1 grey, 3 RGB, 4 CMYK.",
-    "alpha": "Whether it has transparency.",
-    "CallbackStatus.id": "The event's id: the receiver sees it as `webhook-id` on every try.",
-    "CallbackStatus.attempt": "The attempt of the process that it tells of.",
-    "CallbackStatus.status": "`PENDING` while it is tried, then `DELIVERED` or `FAILED`.",
-    "CallbackStatus.tries": "How often it was sent so far.",
-    "CallbackStatus.last_status": "The HTTP status of the last answer, if there was one.",
-    "CallbackStatus.last_error": "What went wrong on the last try.",
-    "CallbackStatus.next_try_at": "When it is sent next, in UTC, while it is pending.",
-}
+    "bands": "How many colour channels a pixel has: 1 grey, 3 RGB, 4 CMYK.",
+    "alpha": "Whether there is an alpha channel.",
+}  # fmt: skip
 
 
-def meaning(struct: str, field: str) -> str:
-    """Say what a field of a struct means; empty for one that nobody has described."""
-    return MEANINGS.get(f"{struct}.{field}") or MEANINGS.get(field, "")
+def field_description(struct: str, field: str) -> str:
+    """Say what a field of a type means; empty for one that is not described."""
+    return FIELDS.get(f"{struct}.{field}") or FIELDS.get(field, "")
+
+
+def type_description(name: str) -> str:
+    """Say what a type is; empty for one that is not described."""
+    return TYPES.get(name, "")

@@ -1,4 +1,4 @@
-"""The OpenAPI document: every route, what it takes, everything that it can answer."""
+"""The OpenAPI document: every route, its parameters and everything that it can answer."""
 
 import msgspec
 
@@ -7,13 +7,13 @@ from service.api.openapi import examples
 from service.api.openapi.parts import (
     HEADERS,
     PARAMETERS,
-    SENT_WITH,
-    SIGNED_WITH,
+    REQUEST_HEADERS,
+    SIGNATURE_HEADERS,
     answer,
     body,
+    error_responses,
     parameter,
     ref,
-    refusals,
     text,
 )
 from service.api.openapi.schemas import Schema, build_schemas
@@ -36,22 +36,23 @@ from service.settings import Settings
 from service.version import version
 
 ABOUT = """\
-Transforms pictures in your storage, many at a time.
+Transforms images in your storage, in batches.
 
-`POST /request` names one source picture and up to {max_jobs} jobs. Each job is a list of
-transformations and a destination. The answer is a `process_id`: from then on the work is on
-disk and will be done. `GET /request/{{process_id}}` tells how it stands, and a `callback` URL
-is told when it ends. `POST /retry` runs again what failed. `POST /explain` tells what a batch
-would do, and does nothing.
+`POST /request` creates a process from one source image and up to {max_jobs} jobs. Each job has a
+list of transformations and a destination. The answer contains a `process_id`: from then on the
+process is durably recorded. `GET /request/{{process_id}}` returns its status, and a `callback` URL
+receives the status when the process has ended. `POST /retry` retries failed jobs. `POST /explain`
+shows what a batch would do, without doing it.
 
-Every request carries a bearer token. Every error has a `message` for people and a stable `code`
-for programs; an error about one field also has its `path`. Numbers may come as numeric strings.
+Requests are authenticated with a bearer token. Every error has a `message` for people and a stable
+`code` for programs; an error about one field also has its `path`. Numbers may be written as
+strings.
 """
 
 TAGS = [
-    {"name": "Processes", "description": "Create batches, follow them, run them again."},
-    {"name": "Reference", "description": "This document. No token needed."},
-    {"name": "Operations", "description": "Probes and metrics. No token needed."},
+    {"name": "Processes", "description": "Create processes, get their status, retry them."},
+    {"name": "Reference", "description": "This document. Needs no token."},
+    {"name": "Operations", "description": "Probes and metrics. Need no token."},
 ]
 
 
@@ -102,11 +103,11 @@ def _create(settings: Settings) -> Schema:
         "operationId": "createProcess",
         "tags": ["Processes"],
         "summary": "Create a process",
-        "description": "Checks the whole batch, records it, and answers with its id. Once this "
-        "answers 200 the process is on disk. Nothing is recorded when a single field is wrong.\n\n"
-        "Send an `Idempotency-Key` to be able to repeat a request safely: the same key with the "
-        f"same body gives the first answer again for {hours} hours.",
-        "parameters": [parameter(name) for name in SENT_WITH],
+        "description": "Validates the whole batch, records it and returns its id. After a 200 the "
+        "process is durably recorded. If a single field is invalid, nothing is recorded.\n\n"
+        "Send an `Idempotency-Key` to make the request safe to repeat: the same key with the same "
+        f"body returns the first answer again for {hours} hours.",
+        "parameters": [parameter(name) for name in REQUEST_HEADERS],
         "requestBody": body("CreateProcess", examples.CREATES),
         "responses": {
             "200": answer(
@@ -115,8 +116,8 @@ def _create(settings: Settings) -> Schema:
                 {"created": examples.CREATED},
                 headers=["Idempotent-Replayed"],
             ),
-            **refusals(
-                examples.create_refusals(),
+            **error_responses(
+                examples.create_errors(),
                 *_access(),
                 Forbidden("This token has no access to this service"),
                 IdempotencyInFlight("The first request with this key is not answered yet"),
@@ -132,22 +133,22 @@ def _status() -> Schema:
     return {
         "operationId": "getProcess",
         "tags": ["Processes"],
-        "summary": "Get a process's status",
-        "description": "Tells how a process and each of its jobs stand.",
+        "summary": "Get the status of a process",
+        "description": "Returns the status of a process and of each of its jobs.",
         "parameters": [
             {
                 "name": "process_id",
                 "in": "path",
                 "required": True,
-                "description": "The id that `POST /request` gave.",
+                "description": "The id that `POST /request` returned.",
                 "schema": {"type": "string"},
                 "example": examples.CREATED.process_id,
             },
             parameter("X-Request-Id"),
         ],
         "responses": {
-            "200": answer("How the process stands.", ref("ProcessStatus"), examples.STATUSES),
-            **refusals([], *_access(), NotFound("Process not found")),
+            "200": answer("The status of the process.", ref("ProcessStatus"), examples.STATUSES),
+            **error_responses([], *_access(), NotFound("Process not found")),
         },
     }
 
@@ -157,19 +158,19 @@ def _retry(settings: Settings) -> Schema:
         "operationId": "retryProcesses",
         "tags": ["Processes"],
         "summary": "Retry processes",
-        "description": "Queues ended processes again and raises their `attempt`. Only jobs that "
-        "are not done run again, unless `all` is true. The answer has one entry for each id, in "
-        "the order asked; it is 200 even when some of the entries are not.",
+        "description": "Queues ended processes again and increments their `attempt`. Only failed "
+        "jobs run again, unless `all` is true. The answer has one entry for each id, in the order "
+        "of the request; it is 200 even if the status of some entries is not.",
         "parameters": [parameter("X-Request-Id")],
         "requestBody": body("RetryProcesses", examples.RETRIES),
         "responses": {
             "200": answer(
-                "What became of each id.",
+                "The result for each id.",
                 {"type": "array", "items": ref("RetryResult")},
                 {"one of each": examples.RETRIED},
             ),
-            **refusals(
-                examples.retry_refusals(),
+            **error_responses(
+                examples.retry_errors(),
                 *_access(),
                 Forbidden("This token has no access to this service"),
                 *_bodies(settings),
@@ -179,34 +180,35 @@ def _retry(settings: Settings) -> Schema:
 
 
 def _explain(settings: Settings) -> Schema:
-    told = answer(
-        "What would be done, as data, as text or as a drawing; `Accept` chooses.",
+    explanation = answer(
+        "What would be done: JSON, text or a diagram (SVG), as `Accept` selects.",
         ref("Explanation"),
-        {"several jobs": examples.explained()},
+        {"several jobs": examples.explanation()},
         headers=["Vary"],
     )
     for kind in ("text/plain", "image/svg+xml"):
-        told["content"][kind] = {"schema": {"type": "string"}}
+        explanation["content"][kind] = {"schema": {"type": "string"}}
     return {
         "operationId": "explainBatch",
         "tags": ["Processes"],
         "summary": "Explain a batch",
-        "description": "Takes the body of `POST /request` and refuses what that refuses, but does "
-        "no work and records nothing: tells how each job would be done, or why it would fail. "
-        "Only the headers of the source and of the watermarks are read, at most "
-        f"{settings.max_explain_bytes} bytes of all of them together. What would end every job, "
-        "such as a source that is not there, is an error with the code that the jobs would have.",
+        "description": "Takes the body of `POST /request` and validates it in the same way, but "
+        "records and renders nothing: the answer shows how each job would be done, or why it would "
+        "fail. Only the headers of the source and of the watermarks are read, at most "
+        f"{settings.max_explain_bytes} bytes of all files together. If every job would fail, for "
+        "instance because the source does not exist, the answer is an error with the code that "
+        "the jobs would have.",
         "parameters": [parameter("X-Request-Id")],
         "requestBody": body("CreateProcess", examples.CREATES),
         "responses": {
-            "200": told,
-            **refusals(
-                examples.create_refusals(),
+            "200": explanation,
+            **error_responses(
+                examples.create_errors(),
                 *_access(),
                 Forbidden("This token has no access to this service"),
-                SourceNotFound("nothing is stored under 'photos/shoe.jpg'"),
+                SourceNotFound("there is no object 'photos/shoe.jpg'"),
                 *_bodies(settings),
-                SourceCorrupt("the picture cannot be decoded: damaged or incomplete data"),
+                SourceCorrupt("the image cannot be decoded: damaged or incomplete data"),
                 StorageUnavailable("the storage answered 503 SlowDown for 'photos/shoe.jpg'"),
             ),
         },
@@ -223,22 +225,23 @@ def _callback() -> Schema:
         "operationId": "processEnded",
         "tags": ["Processes"],
         "summary": "A process has ended",
-        "description": "Sent once a process is `FINISHED` or `FAILED`, signed as Standard "
-        "Webhooks say, and tried again for about three days until an answer is 2xx. 410 stops it; "
-        "a redirect counts as a failure. The body is the process's status without `callbacks`.",
+        "description": "Sent when a process is `FINISHED` or `FAILED`, signed as Standard Webhooks "
+        "specify, and retried for about three days until the answer is 2xx. 410 stops the retries; "
+        "a redirect counts as a failure. The body is the status of the process without "
+        "`callbacks`.",
         "security": [],
-        "parameters": [parameter(name) for name in SIGNED_WITH],
+        "parameters": [parameter(name) for name in SIGNATURE_HEADERS],
         "requestBody": body("ProcessStatus", ended),
         "responses": {
-            "2XX": {"description": "Taken. It is not sent again."},
-            "410": {"description": "Not wanted. It is not sent again."},
-            "default": {"description": "Not taken. It is sent again later."},
+            "2XX": {"description": "Received. It is not sent again."},
+            "410": {"description": "Rejected for good. It is not sent again."},
+            "default": {"description": "Not received. It is sent again later."},
         },
     }
 
 
 def _access() -> list[HttpError]:
-    """Give what every route that needs a token can answer."""
+    """Give the errors of every route that needs a token."""
     return [
         Unauthorized(),
         Forbidden("This service is disabled"),
@@ -248,7 +251,7 @@ def _access() -> list[HttpError]:
 
 
 def _bodies(settings: Settings) -> list[HttpError]:
-    """Give what every route that takes a body can answer."""
+    """Give the errors of every route that takes a body."""
     return [
         RequestTimeout(f"The body did not arrive within {settings.body_seconds:g} s"),
         BodyTooLarge(f"Request body is over the limit of {settings.max_body_bytes} bytes"),
@@ -264,7 +267,7 @@ def _openapi() -> Schema:
         "security": [],
         "responses": {
             "200": answer("An OpenAPI 3.1 document.", {"type": "object"}, headers=["ETag"]),
-            "304": {"description": "It is still what `If-None-Match` named."},
+            "304": {"description": "Unchanged: `If-None-Match` names its `ETag`."},
         },
     }
 
@@ -275,7 +278,7 @@ def _docs() -> Schema:
         "tags": ["Reference"],
         "summary": "This document as a page",
         "security": [],
-        "responses": {"200": text("A page that needs no other host.", "text/html")},
+        "responses": {"200": text("A page that loads nothing from other hosts.", "text/html")},
     }
 
 
@@ -283,22 +286,22 @@ def _asset() -> Schema:
     return {
         "operationId": "getDocsAsset",
         "tags": ["Reference"],
-        "summary": "A file of that page",
+        "summary": "A file of the page",
         "security": [],
         "parameters": [
             {
                 "name": "asset",
                 "in": "path",
                 "required": True,
-                "description": "The file's name.",
+                "description": "The name of the file.",
                 "schema": {"type": "string"},
                 "example": "docs.js",
             }
         ],
         "responses": {
-            "200": {"description": "The script or the style sheet."},
-            "304": {"description": "It is still what `If-None-Match` named."},
-            **refusals([], NotFound("No such file"), unexpected=False),
+            "200": {"description": "The script or style sheet."},
+            "304": {"description": "Unchanged: `If-None-Match` names its `ETag`."},
+            **error_responses([], NotFound("No such file"), unexpected=False),
         },
     }
 
@@ -308,9 +311,9 @@ def _livez() -> Schema:
     return {
         "operationId": "livez",
         "tags": ["Operations"],
-        "summary": "Whether the process runs",
+        "summary": "Liveness probe",
         "security": [],
-        "responses": {"200": answer("It does.", alive)},
+        "responses": {"200": answer("The server is running.", alive)},
     }
 
 
@@ -318,15 +321,16 @@ def _readyz() -> Schema:
     return {
         "operationId": "readyz",
         "tags": ["Operations"],
-        "summary": "Whether requests can be taken",
+        "summary": "Readiness probe",
         "security": [],
         "responses": {
             "200": answer(
-                "They can.", {"type": "object", "properties": {"status": {"const": "ready"}}}
+                "The server can accept requests.",
+                {"type": "object", "properties": {"status": {"const": "ready"}}},
             ),
             "503": answer(
-                "They cannot now: the database is away or not migrated, or this process is "
-                "shutting down.",
+                "The server cannot accept requests: the database is unavailable or not migrated, "
+                "or the server is shutting down.",
                 {
                     "type": "object",
                     "properties": {
@@ -343,7 +347,7 @@ def _metrics() -> Schema:
     return {
         "operationId": "metrics",
         "tags": ["Operations"],
-        "summary": "Metrics of this process",
+        "summary": "Metrics of this server",
         "security": [],
-        "responses": {"200": text("Prometheus' text format.", "text/plain")},
+        "responses": {"200": text("Metrics in the Prometheus text format.", "text/plain")},
     }

@@ -1,6 +1,6 @@
-"""Examples of the reference: the API document's own requests, and answers made by our types.
+"""Examples of the reference: requests, and answers made with the types of the API.
 
-Refusals are not written down: each is what the code says to a body that is wrong.
+The errors are not written here: each is what the parser says about an invalid body.
 """
 
 from typing import Any
@@ -67,7 +67,7 @@ CREATE_DOCUMENTED: dict[str, Any] = {
 CREATE_SEVERAL: dict[str, Any] = {
     "service_id": 1,
     "source": "/photos/shoe.jpg",
-    "callback": "https://shop.example/pictures",
+    "callback": "https://shop.example/callbacks",
     "priority": "high",
     "jobs": [
         {
@@ -95,7 +95,7 @@ RETRY: dict[str, Any] = {
     "service_id": 1,
     "process_ids": ["1mQhK6J7azYy9LKo7Rbxp", "eeTP9A-jMrljQiDS1_K2S", "krLSWSF0gp6tpWPk3Okrl"],
 }
-RETRIES = {"what failed": RETRY, "everything": {**RETRY, "all": True}}
+RETRIES = {"failed jobs": RETRY, "all jobs": {**RETRY, "all": True}}
 
 CREATED = Created(process_id="Fcl_b6psriLi7lBYAshhp")
 RETRIED = [
@@ -116,7 +116,7 @@ RETRIED = [
     ),
 ]
 
-_DONE = JobStatus(
+_DONE_JOB = JobStatus(
     destination="/photos/shoe-800.webp",
     status="DONE",
     format="webp",
@@ -126,7 +126,7 @@ _DONE = JobStatus(
     sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     milliseconds=41,
 )
-_LOST = JobStatus(
+_FAILED_JOB = JobStatus(
     destination="/photos/shoe-square.jpg",
     status="FAILED",
     error=JobError(code="timeout", message="rendering took longer than 60 s"),
@@ -138,15 +138,15 @@ _QUEUED = ProcessStatus(
     created_at="2024-01-01 08:00:00",
     updated_at="2024-01-01 08:00:00",
     jobs=[
-        JobStatus(destination=_DONE.destination, status="QUEUED"),
-        JobStatus(destination=_LOST.destination, status="QUEUED"),
+        JobStatus(destination=_DONE_JOB.destination, status="QUEUED"),
+        JobStatus(destination=_FAILED_JOB.destination, status="QUEUED"),
     ],
 )
 _FINISHED = msgspec.structs.replace(
     _QUEUED,
     status="FINISHED",
     updated_at="2024-01-01 08:00:01",
-    jobs=[_DONE],
+    jobs=[_DONE_JOB],
     callbacks=[
         CallbackStatus(
             id="msg_2mVbQ1cGq0d5rJ7nX8yZw",
@@ -160,7 +160,7 @@ _FINISHED = msgspec.structs.replace(
     ],
 )
 _FAILED = msgspec.structs.replace(
-    _QUEUED, status="FAILED", updated_at="2024-01-01 08:01:00", jobs=[_DONE, _LOST]
+    _QUEUED, status="FAILED", updated_at="2024-01-01 08:01:00", jobs=[_DONE_JOB, _FAILED_JOB]
 )
 STATUSES = {"queued": _QUEUED, "finished": _FINISHED, "failed": _FAILED}
 
@@ -170,8 +170,8 @@ def _creating(*transformations: dict[str, Any], destination: str = "/480x360/2.j
     return msgspec.json.encode({**CREATE_DOCUMENTED, "jobs": [job]})
 
 
-def create_refusals() -> list[Problem]:
-    """Give what `POST /request` answers to bodies that are wrong, one for each code."""
+def create_errors() -> list[Problem]:
+    """Give what `POST /request` answers to invalid bodies, one for each code."""
     bodies = [
         _creating({"type": "blur", "sigma": -1}),
         _creating({"type": "resize"}),
@@ -183,27 +183,27 @@ def create_refusals() -> list[Problem]:
         b"[" * (DEFAULT_LIMITS.max_depth + 1),
         b'{"service_id": 1,',
     ]
-    return [_refusal(body, CreateProcess) for body in bodies]
+    return [_error(body, CreateProcess) for body in bodies]
 
 
-def retry_refusals() -> list[Problem]:
-    """Give what `POST /retry` answers to bodies that are wrong, one for each code."""
+def retry_errors() -> list[Problem]:
+    """Give what `POST /retry` answers to invalid bodies, one for each code."""
     bodies = [
         msgspec.json.encode({**RETRY, "process_ids": []}),
         msgspec.json.encode({"service_id": 1}),
         msgspec.json.encode({**RETRY, "force": True}),
         b'{"service_id": 1,',
     ]
-    return [_refusal(body, RetryProcesses) for body in bodies]
+    return [_error(body, RetryProcesses) for body in bodies]
 
 
-def explained() -> Explanation:
-    """Give what `POST /explain` answers to a request of several jobs."""
+def explanation() -> Explanation:
+    """Give what `POST /explain` answers to the request of several jobs."""
     jobs = parse(msgspec.json.encode(CREATE_SEVERAL), CreateProcess).jobs
     return explain_facts(Facts(format=SourceFormat.JPEG, width=1600, height=1200), jobs)
 
 
-def _refusal(body: bytes, kind: type) -> Problem:
+def _error(body: bytes, kind: type) -> Problem:
     try:
         parse(body, kind)
     except InvalidRequest as error:

@@ -1,4 +1,4 @@
-"""The parts that the document's operations share: headers, bodies, refusals."""
+"""The parts that the document's operations share: headers, bodies, errors."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,20 +15,21 @@ JSON = "application/json"
 
 UNEXPECTED = Problem(message="Unexpected error on our end", code="internal")
 
-WHY = {
-    400: "The body is not JSON, or a field of it is missing, unknown or wrong. `path` names it.",
-    401: "No token, or one that no service holds.",
-    403: "The token is valid, but `service_id` is another service's, or the service is disabled.",
-    404: "There is no such thing, or it is another service's.",
+STATUS_DESCRIPTIONS = {
+    400: "The body is not JSON, or a field is missing, unknown or invalid; `path` names it.",
+    401: "The token is missing or unknown.",
+    403: "The token is valid, but belongs to another service than `service_id`, or to one that is "
+    "disabled.",
+    404: "It does not exist, or belongs to another service.",
     408: "The body did not arrive in time.",
-    409: "The first request with this `Idempotency-Key` is still under way. Ask again.",
+    409: "The first request with this `Idempotency-Key` is still in progress. Send it again later.",
     413: "The body is larger than the limit.",
     415: "The body is compressed.",
-    422: "The `Idempotency-Key` was used before, with another body; or a picture or its storage "
-    "is such that every job would fail.",
-    429: "More requests than the service's quota.",
-    500: "An error on our side.",
-    503: "The service cannot answer now. Ask again.",
+    422: "The `Idempotency-Key` was used with another body; or the source or the storage is such "
+    "that every job would fail.",
+    429: "The service is rate-limited: it has used up its quota.",
+    500: "An error of the server.",
+    503: "The service is temporarily unavailable. Send the request again.",
 }
 
 
@@ -37,33 +38,33 @@ def _header(description: str, kind: str = "string", **more: Any) -> Schema:
 
 
 HEADERS = {
-    "X-Request-Id": _header("The request's own `X-Request-Id`, or one that was made up."),
+    "X-Request-Id": _header("The `X-Request-Id` of the request, or a generated one."),
     "Idempotent-Replayed": _header(
-        "`true` when an earlier request with the same key made the process.", const="true"
+        "`true` when an earlier request with the same key created the process.", const="true"
     ),
     "Retry-After": _header("Seconds to wait before the next request.", "integer", minimum=1),
-    "WWW-Authenticate": _header("The scheme to use.", const="Bearer"),
+    "WWW-Authenticate": _header("The authentication scheme.", const="Bearer"),
     "Vary": _header("The answer depends on this header of the request.", const="Accept"),
     "ETag": _header("Changes when the document does."),
 }
 
-SENT_WITH = {
+REQUEST_HEADERS = {
     "Idempotency-Key": {
         **_header("Makes a request safe to repeat.", minLength=1, maxLength=255),
-        "example": "order-1042-pictures",
+        "example": "order-1042",
     },
     "X-Request-Id": _header(
-        "A name for the request, given back in the answer and written in the logs. Any other "
-        "value is replaced.",
+        "An id for the request, which is returned in the answer and logged. A value that does not "
+        "match the pattern is replaced by a generated one.",
         pattern="^[A-Za-z0-9_.:-]{1,128}$",
     ),
     "traceparent": {
-        **_header("W3C trace context. It follows the process to its callback."),
+        **_header("W3C trace context. It is passed on to the callback."),
         "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
 }
-SIGNED_WITH = {
-    "webhook-id": _header("The event's id, the same on every try."),
+SIGNATURE_HEADERS = {
+    "webhook-id": _header("The id of the event, the same on every try."),
     "webhook-timestamp": _header("When this try was sent, in Unix seconds."),
     "webhook-signature": _header(
         "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`; one for each active secret, "
@@ -71,13 +72,13 @@ SIGNED_WITH = {
     ),
 }
 PARAMETERS = {
-    name: {"name": name, "in": "header", "required": name in SIGNED_WITH, **said}
-    for name, said in {**SENT_WITH, **SIGNED_WITH}.items()
+    name: {"name": name, "in": "header", "required": name in SIGNATURE_HEADERS, **header}
+    for name, header in {**REQUEST_HEADERS, **SIGNATURE_HEADERS}.items()
 }
 
 
 def parameter(name: str) -> Schema:
-    """Refer to a header that is sent with a request."""
+    """Refer to a header of a request."""
     return {"$ref": f"#/components/parameters/{name}"}
 
 
@@ -114,7 +115,9 @@ def text(description: str, kind: str) -> Schema:
     }
 
 
-def refusals(invalid: Iterable[Problem], *errors: DarkroomError, unexpected: bool = True) -> Schema:
+def error_responses(
+    invalid: Iterable[Problem], *errors: DarkroomError, unexpected: bool = True
+) -> Schema:
     """Describe every error that an operation can answer, by its status."""
     found: dict[int, list[Problem]] = {400: list(invalid)}
     for error in errors:
@@ -122,20 +125,22 @@ def refusals(invalid: Iterable[Problem], *errors: DarkroomError, unexpected: boo
     if unexpected:
         found[500] = [UNEXPECTED]
     return {
-        str(status): _refusal(status, found[status]) for status in sorted(found) if found[status]
+        str(status): _error_response(status, problems)
+        for status, problems in sorted(found.items())
+        if problems
     }
 
 
-def _refusal(status: int, problems: Iterable[Problem]) -> Schema:
+def _error_response(status: int, problems: Iterable[Problem]) -> Schema:
     wait = ["Retry-After"]
     headers = {401: ["WWW-Authenticate"], 429: wait, 503: wait}.get(status, [])
     seen: Counter[str] = Counter()
     named = {}
-    for words in problems:
-        seen[words.code] += 1
-        count = seen[words.code]
-        named[words.code if count == 1 else f"{words.code} {count}"] = words
-    return answer(WHY[status], ref("Problem"), named, headers)
+    for each in problems:
+        seen[each.code] += 1
+        count = seen[each.code]
+        named[each.code if count == 1 else f"{each.code} {count}"] = each
+    return answer(STATUS_DESCRIPTIONS[status], ref("Problem"), named, headers)
 
 
 def _headers(*names: str) -> Schema:

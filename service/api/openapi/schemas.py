@@ -1,8 +1,7 @@
-"""JSON Schemas of all that travels, made from the very types that read and write it.
+"""JSON Schemas of requests and answers, made from the types that read and write them.
 
-msgspec does the work. What it cannot know is added here: defaults as JSON spells them, the
-words that a client may use beside an enum's own, options of which one at least must be
-there, and what each field means.
+msgspec does the work. What it cannot know is added here: defaults as JSON, aliases of an
+enum's values, options of which at least one is required, and descriptions.
 """
 
 from collections.abc import Callable
@@ -47,7 +46,7 @@ from engine.schema import (
     option_schema,
 )
 from engine.sources import Facts, SourceFormat
-from service.api.openapi.descriptions import meaning
+from service.api.openapi.descriptions import field_description, type_description
 from service.api.openapi.examples import TRANSFORMATIONS
 from service.http import (
     CallbackStatus,
@@ -65,9 +64,9 @@ from service.settings import Settings
 Schema = dict[str, Any]
 
 REF = "#/components/schemas/{name}"
-SAVING = tuple(KINDS.values())
+ENCODER_OPTIONS = tuple(KINDS.values())
 REQUESTS: tuple[type[Struct], ...] = (
-    CreateProcess, RetryProcesses, Job, *TYPES.values(), *SAVING,
+    CreateProcess, RetryProcesses, Job, *TYPES.values(), *ENCODER_OPTIONS,
 )  # fmt: skip
 ANSWERS: tuple[type[Struct], ...] = (
     Created, RetryResult, Problem, ProcessStatus, JobStatus, JobError, CallbackStatus,
@@ -77,11 +76,11 @@ ANSWERS: tuple[type[Struct], ...] = (
 ENUMS: tuple[type[Enum], ...] = (
     Direction, FilterName, FitType, Format, Gravity, Priority, SourceFormat, Locality, Access,
 )  # fmt: skip
-SECOND_SPELLINGS: dict[type[Enum], list[str]] = {
+ALIASES: dict[type[Enum], list[str]] = {
     Gravity: ["middle"],
     Format: [word for word, kind in ENDINGS.items() if word != kind.value],
 }
-ONE_OF_THESE = {
+REQUIRED_OPTIONS = {
     "Blur": {"anyOf": ("sigma", "radius")},
     "Crop": {"anyOf": ("width", "height")},
     "FitMethod": {"anyOf": ("width", "height")},
@@ -100,20 +99,22 @@ def build_schemas(settings: Settings) -> dict[str, Schema]:
         _complete_struct(schemas[kind.__name__], kind)
     for kind in ANSWERS:
         _complete_answer(schemas[kind.__name__], kind)
-    for words in ENUMS:
-        _complete_enum(schemas[words.__name__], words)
+    for enum in ENUMS:
+        _complete_enum(schemas[enum.__name__], enum)
     _name_the_union(schemas)
     _name_the_options(schemas)
+    for name, schema in schemas.items():
+        schema["description"] = type_description(name)
     return dict(sorted(schemas.items()))
 
 
-def spelt(default: Any) -> Any:
-    """Spell a default as a client would write it in JSON."""
-    spell = next((SPELLINGS[kind] for kind in SPELLINGS if isinstance(default, kind)), None)
-    return spell(default) if spell else msgspec.to_builtins(default)
+def as_json(default: Any) -> Any:
+    """Give a default as a client would write it in JSON."""
+    write = next((WRITERS[kind] for kind in WRITERS if isinstance(default, kind)), None)
+    return write(default) if write else msgspec.to_builtins(default)
 
 
-SPELLINGS: dict[type, Callable[[Any], Any]] = {
+WRITERS: dict[type, Callable[[Any], Any]] = {
     Number: lambda number: int(number) if number.is_integer() else float(number),
     Length: lambda length: int(length.amount) if length.unit == "px" else repr(length),
     Colour: lambda colour: "#" + bytes(colour[: 3 if colour[3] == 255 else 4]).hex(),
@@ -125,13 +126,13 @@ SPELLINGS: dict[type, Callable[[Any], Any]] = {
 
 
 def _requests(settings: Settings) -> tuple[Any, ...]:
-    """Give the types of what is sent, with defaults and limits that can be shown."""
-    transformation: Any = Union[tuple(_shown(kind) for kind in TYPES.values())]  # noqa: UP007
+    """Give the types of request bodies, with defaults and limits that msgspec can show."""
+    transformation: Any = Union[tuple(map(_presentable, TYPES.values()))]  # noqa: UP007
     steps = _list_of(transformation, most=settings.max_transformations)
-    jobs = _list_of(_shown(Job, transformations=steps), least=1, most=settings.max_jobs)
+    jobs = _list_of(_presentable(Job, transformations=steps), least=1, most=settings.max_jobs)
     ids = _list_of(str, least=1, most=settings.max_retry_ids)
-    bodies = _shown(CreateProcess, jobs=jobs), _shown(RetryProcesses, process_ids=ids)
-    return *bodies, *map(_shown, SAVING)
+    bodies = _presentable(CreateProcess, jobs=jobs), _presentable(RetryProcesses, process_ids=ids)
+    return *bodies, *map(_presentable, ENCODER_OPTIONS)
 
 
 def _list_of(kind: Any, *, most: int, least: int | None = None) -> Any:
@@ -140,10 +141,10 @@ def _list_of(kind: Any, *, most: int, least: int | None = None) -> Any:
     return hint
 
 
-def _shown(kind: type[Struct], **hints: Any) -> Any:
-    """Give a struct like `kind` that msgspec can show: our defaults are not JSON's."""
+def _presentable(kind: type[Struct], **hints: Any) -> Any:
+    """Give a struct like `kind` whose defaults are those of JSON, as msgspec needs them."""
     defaults = [
-        (field.name, field.type, spelt(field.default))
+        (field.name, field.type, as_json(field.default))
         for field in msgspec.structs.fields(kind)
         if field.name not in hints and field.default not in (NODEFAULT, UNSET)
     ]
@@ -157,29 +158,32 @@ def _shown(kind: type[Struct], **hints: Any) -> Any:
 
 
 def _complete_struct(schema: Schema, kind: type[Struct]) -> None:
-    """Say what each field means, in the order of the struct, and which must be there."""
+    """Describe each field, in the order of the struct, and say which are required."""
     name, properties = kind.__name__, schema["properties"]
     order = [field.encode_name for field in msgspec.structs.fields(kind)]
-    described = {field: _describe(properties[field], meaning(name, field)) for field in order}
+    described = {
+        field: _describe(properties[field], field_description(name, field)) for field in order
+    }
     if issubclass(kind, Transform):
         tag = name.lower()
-        described = {"type": {"type": "string", "const": tag}, **described}
+        constant = {"type": "string", "const": tag, "description": "Selects the transformation."}
+        described = {"type": constant, **described}
         schema["examples"] = [TRANSFORMATIONS[tag]]
     schema["properties"] = described
-    for keyword, names in ONE_OF_THESE.get(name, {}).items():
+    for keyword, names in REQUIRED_OPTIONS.get(name, {}).items():
         schema[keyword] = [{"title": f"with {field}", "required": [field]} for field in names]
 
 
-def _describe(schema: Schema, words: str) -> Schema:
+def _describe(schema: Schema, description: str) -> Schema:
     if "enum" in schema and "type" not in schema:
         kinds = {str: "string", int: "integer"}
         schema["type"] = kinds[type(schema["enum"][0])]
     takes = schema.get("description")
-    return {**schema, "description": f"{words} Takes {takes}." if takes else words}
+    return {**schema, "description": f"{description} Takes {takes}." if takes else description}
 
 
 def _complete_answer(schema: Schema, kind: type[Struct]) -> None:
-    """Say what is always there: an answer leaves its empty fields out, or it has none."""
+    """Say which fields are always present: an answer omits empty fields, or has none."""
     omits = kind.__struct_config__.omit_defaults
     if not omits:
         schema["required"] = list(schema["properties"])
@@ -189,16 +193,15 @@ def _complete_answer(schema: Schema, kind: type[Struct]) -> None:
             field.update(field.pop("anyOf")[0])
 
 
-def _complete_enum(schema: Schema, words: type[Enum]) -> None:
-    own = [member.value for member in words]
-    schema.update(type="string", enum=[*own, *SECOND_SPELLINGS.get(words, ())])
+def _complete_enum(schema: Schema, enum: type[Enum]) -> None:
+    values = [member.value for member in enum]
+    schema.update(type="string", enum=[*values, *ALIASES.get(enum, ())])
 
 
 def _name_the_union(schemas: dict[str, Schema]) -> None:
     items = schemas["Job"]["properties"]["transformations"]
     schemas["Transformation"] = {
         "title": "Transformation",
-        "description": "One step, told from the others by its `type`.",
         **items["items"],
     }
     items["items"] = {"$ref": REF.format(name="Transformation")}
@@ -207,4 +210,4 @@ def _name_the_union(schemas: dict[str, Schema]) -> None:
 def _name_the_options(schemas: dict[str, Schema]) -> None:
     """Say what `options` may hold, by the format that is written."""
     options = schemas["Job"]["properties"]["options"]
-    options["anyOf"] = [{"$ref": REF.format(name=kind.__name__)} for kind in SAVING]
+    options["anyOf"] = [{"$ref": REF.format(name=kind.__name__)} for kind in ENCODER_OPTIONS]
