@@ -1,4 +1,4 @@
-"""`darkroom …`: everything a person or a container starts."""
+"""The command `darkroom` and its subcommands."""
 
 import asyncio
 import sys
@@ -23,17 +23,17 @@ from service.version import version
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version(), prog_name="darkroom")
 def main() -> None:
-    """Darkroom: image processing in batches.
+    """Batch image processing.
 
-    To see it work: darkroom dev. To run it for real: migrate, then serve and worker, with
-    the settings in the environment (darkroom settings lists them).
+    To try it out, use dev. To run an installation, use migrate, then serve and worker, with
+    settings in environment variables (settings lists them).
     """
 
 
 @main.command()
 def serve() -> None:
-    """Serve the HTTP API until SIGTERM."""
-    from service.api import run_server  # noqa: PLC0415 - only what a command needs
+    """Run the HTTP API until SIGTERM."""
+    from service.api import run_server  # noqa: PLC0415 - load what the command needs
 
     settings = _settings()
     _run(run_server(settings))
@@ -41,8 +41,8 @@ def serve() -> None:
 
 @main.command()
 def worker() -> None:
-    """Render what is queued, and send callbacks, until SIGTERM."""
-    from service.worker import run_worker  # noqa: PLC0415 - only what a command needs
+    """Run a worker, which renders queued processes and sends callbacks, until SIGTERM."""
+    from service.worker import run_worker  # noqa: PLC0415 - load what the command needs
 
     settings = _settings()
     _check_fonts(settings)
@@ -51,17 +51,17 @@ def worker() -> None:
 
 @main.command()
 def migrate() -> None:
-    """Bring the database's tables up to date; safe to run twice, or twice at once."""
-    from service.store import migrate as apply  # noqa: PLC0415 - only what a command needs
+    """Create or update the tables in Postgres; safe to run repeatedly and concurrently."""
+    from service.store import migrate as apply  # noqa: PLC0415 - load what the command needs
 
-    with explained():
+    with readable_errors():
         applied = asyncio.run(apply(_settings().database_url))
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
 
 @main.command()
 def settings() -> None:
-    """List every setting with its default and meaning."""
+    """List all settings with their defaults."""
     click.echo(describe_settings())
 
 
@@ -76,7 +76,7 @@ def _settings() -> Settings:
     try:
         settings = read_settings()
     except SettingsError as error:
-        click.echo(f"These settings cannot be used:\n{error}", err=True)
+        click.echo(f"Invalid settings:\n{error}", err=True)
         sys.exit(2)
     failpoints.arm(settings.failpoint)
     configure_logs(settings.log_format, settings.log_level)
@@ -84,32 +84,32 @@ def _settings() -> Settings:
 
 
 def _check_fonts(settings: Settings) -> None:
-    """End here if the operator's fonts cannot be used; only workers need them."""
+    """Exit if the operator's fonts cannot be loaded; only workers need them."""
     try:
         if settings.fonts:
             read_folder(Path(settings.fonts))
     except UnusableFonts as error:
-        click.echo(f"These settings cannot be used:\n{variable('fonts')}: {error}", err=True)
+        click.echo(f"Invalid settings:\n{variable('fonts')}: {error}", err=True)
         sys.exit(2)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Tell a person why nothing can be started, rather than where we noticed."""
+def readable_errors() -> Iterator[None]:
+    """Exit with a message instead of a traceback when something cannot be started."""
     try:
         yield
-    except ConnectionError as error:  # Redis may be away at a start, so it is Postgres
+    except ConnectionError as error:  # of Postgres: Redis may be unavailable at the start
         click.echo(
             f"The database cannot be reached: {error}; see {variable('database_url')}", err=True
         )
         sys.exit(1)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        click.echo(f"It cannot start: {type(error).__name__}: {error}", err=True)
+        click.echo(f"Cannot start: {type(error).__name__}: {error}", err=True)
         sys.exit(1)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    with explained(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with readable_errors(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)
 
 

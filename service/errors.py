@@ -1,8 +1,8 @@
-"""Every error that the service can meet, in one tree grown from the engine's.
+"""Every error of the service, in one tree with those of the engine.
 
 DarkroomError                           code, retryable (engine.errors)
-├── InvalidRequest … ImageError         the engine's own; HTTP 400 at creation
-├── HttpError                           status as well: what an HTTP client sees
+├── InvalidRequest … ImageError         the errors of the engine; HTTP 400 at creation
+├── HttpError                           with a status: what an HTTP client sees
 │   ├── MalformedRequest        400
 │   ├── Unauthorized            401
 │   ├── Forbidden               403
@@ -20,7 +20,7 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── StorageDenied
 │   ├── StorageMisconfigured
 │   └── StorageUnavailable      retryable
-├── HeaderTooLong                       more of a file would be read than an explanation may
+├── HeaderTooLong                       a header longer than an explanation may read
 ├── RenderError                         the rendering child
 │   ├── RenderTimeout
 │   ├── RenderCrashed
@@ -36,21 +36,21 @@ from engine.errors import DarkroomError, ImageError, InvalidRequest, LimitExceed
 
 
 class HttpError(DarkroomError):
-    """An error that is told to an HTTP client with a status of its own."""
+    """An error that an HTTP client sees, with a status of its own."""
 
     status: ClassVar[int] = 500
     headers: ClassVar[dict[str, str]] = {}
 
 
 class MalformedRequest(HttpError):
-    """Bytes that are not HTTP, or a line or header of it that is too long."""
+    """The request is not valid HTTP, or one of its lines or headers is too long."""
 
     status = 400
     code = "malformed_request"
 
 
 class Unauthorized(HttpError):
-    """No token, or one that nobody holds. The words are the API document's."""
+    """The token is missing or unknown. The message is the one that existing clients know."""
 
     status = 401
     code = "unauthorized"
@@ -68,7 +68,7 @@ class Forbidden(HttpError):
 
 
 class NotFound(HttpError):
-    """No such thing, or somebody else's: the two are told apart nowhere."""
+    """It does not exist, or belongs to another service: nothing distinguishes the two."""
 
     status = 404
     code = "not_found"
@@ -98,7 +98,7 @@ class BodyTooLarge(HttpError):
 
 
 class UnsupportedMedia(HttpError):
-    """A compressed body: refused, so that no body is larger than it looks."""
+    """A compressed body: rejected, so that the limit on bodies is one on what is decoded."""
 
     status = 415
     code = "unsupported_media"
@@ -124,14 +124,14 @@ class RateLimited(HttpError):
 
 
 class ClientGone(HttpError):
-    """The client hung up before its body was complete; nobody reads the answer."""
+    """The client closed the connection before its body was complete; nobody reads the answer."""
 
     status = 499
     code = "client_gone"
 
 
 class Unavailable(HttpError):
-    """The service cannot answer now: Postgres is away, or it is shutting down."""
+    """The service cannot answer now: Postgres is unavailable, or the API is shutting down."""
 
     status = 503
     code = "unavailable"
@@ -140,7 +140,7 @@ class Unavailable(HttpError):
 
 
 class StorageError(DarkroomError):
-    """The customer's storage did not do what was asked."""
+    """The customer's storage failed."""
 
 
 class SourceNotFound(StorageError):
@@ -150,34 +150,34 @@ class SourceNotFound(StorageError):
 
 
 class StorageDenied(StorageError):
-    """The storage refused our credentials, or the file system its permissions."""
+    """The storage rejected the credentials, or the file system the access."""
 
     code = "storage_denied"
 
 
 class StorageMisconfigured(StorageError):
-    """The bucket or the folder does not exist, or its URL cannot be understood."""
+    """The bucket or folder does not exist, or its URL or options are invalid."""
 
     code = "storage_misconfigured"
 
 
 class StorageUnavailable(StorageError):
-    """The storage timed out, broke off, or answered with an error of its own."""
+    """The storage timed out, closed the connection, or answered with an error of its own."""
 
     code = "storage_unavailable"
     retryable = True
 
 
 class HeaderTooLong(LimitExceeded):
-    """A header that goes on beyond what may be read for one explanation."""
+    """A header that is longer than what may be read for one explanation."""
 
 
 class RenderError(DarkroomError):
-    """The rendering child, rather than the picture, gave up."""
+    """The rendering child failed, rather than the image."""
 
 
 class RenderTimeout(RenderError):
-    """The work took longer than its deadline; the child was replaced."""
+    """Rendering took longer than its deadline; the child was replaced."""
 
     code = "timeout"
 
@@ -190,20 +190,20 @@ class RenderCrashed(RenderError):
 
 
 class RenderUnavailable(RenderError):
-    """No child can be started, or the worker is shutting down: nothing the work did."""
+    """No child can be started, or the worker is shutting down: not the fault of the work."""
 
     code = "render_unavailable"
     retryable = True
 
 
 class Quarantined(RenderError):
-    """This work has killed its child three times and is not tried again."""
+    """This work has crashed too many children or workers and is not tried again."""
 
     code = "quarantined"
 
 
 class LeaseLost(DarkroomError):
-    """The lease ran out and somebody else may hold it: write nothing more."""
+    """The lease expired and another worker may hold it: write nothing more."""
 
     code = "lease_lost"
 
@@ -217,8 +217,8 @@ class EmbeddedError(DarkroomError):
 def http_status(error: DarkroomError) -> int:
     """The HTTP status of any error of the tree.
 
-    What is wrong with a picture, its storage or its rendering is told to who asks for an
-    explanation: 503 if it may pass.
+    Errors of images, storages and rendering are answers of `POST /explain`: 503 if they are
+    transient.
     """
     if isinstance(error, HttpError):
         return error.status

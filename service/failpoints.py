@@ -1,8 +1,8 @@
-"""Places where a process kills itself when it is told to, as a power cut would.
+"""Failpoints: where an API or worker kills itself on demand, as a power cut would.
 
-They stand at every point where dying could lose or repeat something; the tests of
-`tests/service/worker/test_crash_points.py` die at each of them and look at what is left.
-Nothing happens unless `DARKROOM_FAILPOINT` names one.
+There is one at every point where a crash could lose or repeat something; the tests of
+`tests/service/worker/test_crash_points.py` crash at each and check what is left. Nothing
+happens unless `DARKROOM_FAILPOINT` names one.
 """
 
 import os
@@ -28,17 +28,17 @@ ALL: tuple[Failpoint, ...] = get_args(Failpoint)
 
 
 class _Armed:
-    """The one place where this process is to die, if any."""
+    """The one failpoint that is armed, if any."""
 
     point: str = ""
 
 
 def arm(point: str) -> None:
-    """Make this process die where it reaches `point`; an empty name makes it live."""
+    """Arm a failpoint; an empty name disarms."""
     _Armed.point = point
 
 
 def reach(point: Failpoint) -> None:
-    """Die here with SIGKILL, if this is the place."""
+    """End this process with SIGKILL if this failpoint is armed."""
     if _Armed.point == point:
         os.kill(os.getpid(), signal.SIGKILL)

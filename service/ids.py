@@ -1,4 +1,4 @@
-"""Names and secrets that we make up."""
+"""Ids and secrets that Darkroom generates."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ def new_process_id() -> str:
 
 
 def is_process_id(text: str) -> bool:
-    """Whether this could be one of our ids; Postgres need not be asked about anything else."""
+    """Whether this has the form of an id; Postgres need not be asked about anything else."""
     return PROCESS_ID.fullmatch(text) is not None
 
 
@@ -25,15 +25,15 @@ def new_token() -> str:
 
 
 def token_hash(token: str) -> bytes:
-    """All that is kept of a token: its SHA-256. 256 random bits need no salt."""
+    """All that is stored of a token: its SHA-256. 256 random bits need no salt."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def new_webhook_secret() -> str:
-    """A signing secret as Standard Webhooks spells it."""
+    """A signing secret in the form of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def new_delivery_id() -> str:
-    """What a receiver sees as ``webhook-id``, on every try of one event."""
+    """The id that a receiver gets as ``webhook-id`` on every try of one event."""
     return "msg_" + new_process_id()

@@ -12,7 +12,7 @@ from structlog.typing import Processor
 NAMES = r"""(?i:secret(?:_key)?|access_key|password|passwd|api_?key|token|sig|signature
       | x-amz-(?:signature|credential|security-token))"""
 SECRETS = re.compile(
-    rf"""(?:drk_|whsec_)[A-Za-z0-9_+/=-]{{8,}}        # our own tokens and signing secrets
+    rf"""(?:drk_|whsec_)[A-Za-z0-9_+/=-]{{8,}}        # tokens and signing secrets of Darkroom
       | (?P<kept>(?i:\bbearer\s+)) \S+
       | (?P<name>(?<![\w-]){NAMES}["']?\s*[=:]\s*["']?)[^\s&"',;}}]+""",
     re.VERBOSE,
@@ -26,7 +26,7 @@ Event = MutableMapping[str, Any]
 
 
 def redact(_logger: Any, _method: str, event: Event) -> Event:
-    """Hide what looks like a secret in every value of a log line, however deep."""
+    """Hide what looks like a secret in every value of a log line, at any depth."""
     for name, value in event.items():
         event[name] = _redacted(value)
     return event
@@ -73,9 +73,9 @@ def _hide(found: re.Match[str]) -> str:
 
 
 def configure_logs(form: str, level: str) -> None:
-    """Write JSON lines, or lines for people when `form` is ``console``.
+    """Write JSON lines, or readable lines when `form` is ``console``.
 
-    What libraries log goes the same way, from warnings upwards.
+    Logs of libraries are written in the same way, from warnings upwards.
     """
     last: Any = structlog.processors.JSONRenderer()
     if form == "console":

@@ -1,4 +1,4 @@
-"""Every metric, its name and its meaning. No service's or process's id is ever a label."""
+"""Every metric with its name and help text. Ids of services or processes are never labels."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ BYTES = tuple(2.0**power for power in range(24, 33))
 
 
 class Metrics:
-    """One process's numbers, with a registry of their own."""
+    """The metrics of one API or worker, in a registry of their own."""
 
     def __init__(self, *, version: str, libvips: str) -> None:
         self.registry = CollectorRegistry()
@@ -23,23 +23,25 @@ class Metrics:
         self._http()
         self._processes()
         self._work()
-        self._surroundings()
+        self._dependencies()
         build = Gauge(
-            "darkroom_build_info", "Always 1; the labels tell the build",
+            "darkroom_build_info", "Always 1; the labels give the versions",
             ["version", "libvips"], registry=self.registry,
         )  # fmt: skip
         build.labels(version, libvips).set(1)
 
-    def _counter(self, name: str, what: str, *labels: str) -> Counter:
-        return Counter(f"darkroom_{name}", what, labels, registry=self.registry)
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(f"darkroom_{name}", help_text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
-        return Gauge(f"darkroom_{name}", what, labels, registry=self.registry)
+    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        return Gauge(f"darkroom_{name}", help_text, labels, registry=self.registry)
 
     def _histogram(
-        self, name: str, what: str, *labels: str, buckets: tuple[float, ...] = WORK
+        self, name: str, help_text: str, *labels: str, buckets: tuple[float, ...] = WORK
     ) -> Histogram:
-        return Histogram(f"darkroom_{name}", what, labels, buckets=buckets, registry=self.registry)
+        return Histogram(
+            f"darkroom_{name}", help_text, labels, buckets=buckets, registry=self.registry
+        )
 
     def _http(self) -> None:
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -47,92 +49,103 @@ class Metrics:
             "http_requests_total", "HTTP requests answered", "method", "route", "status"
         )
         self.http_seconds = self._histogram(
-            "http_request_duration_seconds", "Seconds to answer", "method", "route", buckets=HTTP
+            "http_request_duration_seconds",
+            "Time to answer an HTTP request",
+            "method",
+            "route",
+            buckets=HTTP,
         )
         self.rate_limited = self._counter(
-            "rate_limited_total", "Requests refused for their number", "reason"
+            "rate_limited_total", "Requests that were rate-limited", "reason"
         )
         self.idempotent_replays = self._counter(
-            "idempotent_replays_total", "First answers given again"
+            "idempotent_replays_total", "Requests answered again because of their Idempotency-Key"
         )
 
     def _processes(self) -> None:
-        self.accepted = self._counter("processes_accepted_total", "Processes recorded", "priority")
+        self.accepted = self._counter("processes_accepted_total", "Processes accepted", "priority")
         self.completed = self._counter(
             "processes_completed_total", "Processes ended", "outcome", "error_code"
         )
         self.process_seconds = self._histogram(
-            "process_duration_seconds", "Seconds from queued to ended", "outcome"
+            "process_duration_seconds", "Time from the queueing of a process to its end", "outcome"
         )
         self.queue_wait = self._histogram(
-            "queue_wait_seconds", "Seconds from queued to claimed", "priority"
+            "queue_wait_seconds", "Time from the queueing of a process to its claim", "priority"
         )
-        self.queue_depth = self._gauge("queue_depth", "Processes in a state", "state")
+        self.queue_depth = self._gauge("queue_depth", "Processes by state", "state")
         self.queue_oldest = self._gauge(
-            "queue_oldest_age_seconds", "Age of the oldest process in a state", "state"
+            "queue_oldest_age_seconds", "Age of the oldest process by state", "state"
         )
         self.reconciled = self._counter(
-            "reconciled_total", "Work found in Postgres and dispatched again", "reason"
+            "reconciled_total",
+            "Processes and callbacks that the reconciler dispatched again",
+            "reason",
         )
-        self.leases_expired = self._counter(
-            "leases_expired_total", "Processes taken back from silent workers"
-        )
+        self.leases_expired = self._counter("leases_expired_total", "Leases that expired")
         self.fenced_writes = self._counter(
-            "fenced_writes_total", "Writes refused because the lease was lost"
+            "fenced_writes_total", "Writes rejected because the lease was lost"
         )
         self.quarantined = self._counter(
-            "quarantined_total", "Jobs given up because they kill what renders them"
+            "quarantined_total", "Jobs quarantined because they crash rendering children or workers"
         )
 
     def _work(self) -> None:
-        self.in_flight = self._gauge("jobs_in_flight", "Processes being worked on here")
+        self.in_flight = self._gauge("jobs_in_flight", "Processes that this worker is working on")
         self.slots = self._gauge("worker_slots", "Rendering children of this worker")
         self.heartbeat = self._gauge(
-            "worker_heartbeat_timestamp_seconds", "When this worker last renewed its leases"
+            "worker_heartbeat_timestamp_seconds",
+            "Unix time at which this worker last renewed its leases",
         )
         self.stage_seconds = self._histogram(
-            "stage_duration_seconds", "Seconds in a stage of the work", "stage"
+            "stage_duration_seconds", "Time spent in a stage of processing", "stage"
         )
-        self.source_bytes = self._counter("source_bytes_total", "Bytes fetched", "format")
-        self.output_bytes = self._counter("output_bytes_total", "Bytes published", "format")
+        self.source_bytes = self._counter(
+            "source_bytes_total", "Bytes of sources fetched", "format"
+        )
+        self.output_bytes = self._counter(
+            "output_bytes_total", "Bytes of results published", "format"
+        )
         self.source_pixels = self._counter("source_pixels_total", "Pixels decoded", "format")
         self.decode_passes = self._counter(
-            "decode_passes_total", "Times a source was decoded", "format"
+            "decode_passes_total", "Decode passes over sources", "format"
         )
         self.outputs_per_decode = self._histogram(
-            "outputs_per_decode", "Outputs made of one decode", buckets=(1, 2, 4, 8, 16, 32, 64)
+            "outputs_per_decode", "Results per decode pass", buckets=(1, 2, 4, 8, 16, 32, 64)
         )
         self.child_memory = self._histogram(
-            "child_peak_memory_bytes", "Peak memory of a rendering child", buckets=BYTES
+            "child_peak_memory_bytes", "Peak memory of rendering children", buckets=BYTES
         )
         self.child_exits = self._counter(
             "child_exits_total", "Rendering children that ended", "reason"
         )
         self.limits_rejected = self._counter(
-            "limits_rejected_total", "Requests and pictures over a limit", "limit"
+            "limits_rejected_total", "Requests and images that exceeded a limit", "limit"
         )
 
-    def _surroundings(self) -> None:
+    def _dependencies(self) -> None:
         self.callback_attempts = self._counter(
-            "callback_attempts_total", "Callbacks sent", "result"
+            "callback_attempts_total", "Tries of callbacks", "result"
         )
         self.callback_put_off = self._counter(
-            "callback_put_off_total", "Callbacks left for later without a try", "reason"
+            "callback_put_off_total", "Callbacks that were postponed without a try", "reason"
         )
         self.callback_lag = self._histogram(
-            "callback_lag_seconds", "Seconds from a process's end to its callback's delivery"
+            "callback_lag_seconds", "Time from the end of a process to the delivery of its callback"
         )
-        self.callback_pending = self._gauge("callback_pending", "Callbacks still to be sent")
+        self.callback_pending = self._gauge(
+            "callback_pending", "Callbacks that are not yet delivered"
+        )
         self.storage_requests = self._counter(
             "storage_requests_total", "Requests to storages", "op", "status"
         )
         self.storage_seconds = self._histogram(
-            "storage_request_duration_seconds", "Seconds of a request to a storage", "op"
+            "storage_request_duration_seconds", "Duration of requests to storages", "op"
         )
         self.db_pool_in_use = self._gauge("db_pool_in_use", "Connections to Postgres in use")
 
     def http_answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answer; the two children of a kind of answer are looked up once."""
+        """Count an answer; its labelled counter and histogram are looked up once."""
         kind = (method, route, status)
         if kind not in self._answers:
             self._answers[kind] = (
@@ -144,12 +157,12 @@ class Metrics:
         duration.observe(seconds)
 
     def watch_pool(self, in_use: Callable[[], int]) -> None:
-        """Ask how many connections to Postgres are in use, whenever the numbers are read."""
+        """Read how many connections to Postgres are in use whenever metrics are scraped."""
         self.db_pool_in_use.set_function(in_use)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage of the work."""
+        """Time a stage of processing."""
         began = perf_counter()
         try:
             yield
@@ -162,5 +175,5 @@ class Metrics:
         self.storage_seconds.labels(op).observe(seconds)
 
     def expose(self) -> bytes:
-        """Give the text that Prometheus scrapes."""
+        """Give the metrics in the Prometheus text format."""
         return generate_latest(self.registry)

@@ -1,4 +1,4 @@
-"""What is running here."""
+"""The versions of Darkroom and of libvips."""
 
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -7,7 +7,7 @@ from engine.vips import binding
 
 
 def version() -> str:
-    """This release's number."""
+    """The version of Darkroom."""
     try:
         return installed_version("darkroom")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The API as an aiohttp application: what is opened for it, and closed after it."""
+"""The API as an aiohttp application, and the resources that it opens and closes."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -19,7 +19,7 @@ from service.version import libvips_version, version
 
 
 def build_app(settings: Settings) -> web.Application:
-    """Build the API; it opens Postgres and Redis when it starts."""
+    """Build the application; it opens Postgres and Redis when it starts."""
     app = web.Application(middlewares=[observe], client_max_size=settings.max_body_bytes)
     app[handlers.SETTINGS] = settings
     app[METRICS] = Metrics(version=version(), libvips=libvips_version())
@@ -27,7 +27,7 @@ def build_app(settings: Settings) -> web.Application:
     app.add_routes(probes.routes)
     add_reference(app, settings)
     app.cleanup_ctx.append(_open(settings))
-    app.on_shutdown.append(_stop_being_ready)
+    app.on_shutdown.append(_start_draining)
     return app
 
 
@@ -61,5 +61,5 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
     return opened
 
 
-async def _stop_being_ready(app: web.Application) -> None:
+async def _start_draining(app: web.Application) -> None:
     app[probes.READINESS].draining = True

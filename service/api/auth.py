@@ -1,4 +1,4 @@
-"""Who asks: bearer tokens, looked up by their SHA-256, and how often they may ask."""
+"""Authentication by bearer tokens, and rate limiting."""
 
 import math
 from collections.abc import Callable
@@ -8,19 +8,19 @@ from service.errors import Forbidden, RateLimited, Unauthorized
 from service.ids import token_hash
 from service.store import Holder, Services
 
-MOST_REMEMBERED = 10_000
+MAX_CACHED_TOKENS = 10_000
 
 
 class Authenticator:
-    """Tells whose a token is; remembers the answer for a few seconds."""
+    """Finds the service of a token; caches it for `seconds`."""
 
     def __init__(
-        self, services: Services, remember: float, clock: Callable[[], float] = monotonic
+        self, services: Services, seconds: float, clock: Callable[[], float] = monotonic
     ) -> None:
         self._services = services
-        self._remember = remember
+        self._seconds = seconds
         self._clock = clock
-        self._known: dict[bytes, tuple[float, Holder]] = {}
+        self._cache: dict[bytes, tuple[float, Holder]] = {}
 
     async def holder(self, authorization: str | None) -> Holder:
         """Give the service of an Authorization header; raises Unauthorized or Forbidden."""
@@ -33,25 +33,25 @@ class Authenticator:
         return holder
 
     async def _look_up(self, digest: bytes) -> Holder:
-        # found by the hash of 256 random bits: how long it takes tells nothing of the token
-        until, holder = self._known.get(digest, (0.0, None))
+        # looked up by the hash of 256 random bits: its timing reveals nothing about the token
+        until, holder = self._cache.get(digest, (0.0, None))
         if holder is not None and self._clock() < until:
             return holder
         holder = await self._services.holder(digest)
         if holder is None:
             raise Unauthorized
-        if holder.disabled:  # asked again each time, so that enabling works at once
+        if holder.disabled:  # not cached, so that enabling takes effect at once
             return holder
-        if len(self._known) >= MOST_REMEMBERED:
-            self._known.clear()
-        self._known[digest] = (self._clock() + self._remember, holder)
+        if len(self._cache) >= MAX_CACHED_TOKENS:
+            self._cache.clear()
+        self._cache[digest] = (self._clock() + self._seconds, holder)
         return holder
 
 
 class RateLimiter:
-    """A token bucket for each service, as deep as a minute's quota.
+    """A token bucket for each service, of the size of a minute's quota.
 
-    It lives in this process: with N API processes a service may ask N times its quota.
+    Each API counts separately: with N of them a service may send N times its quota.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -59,7 +59,7 @@ class RateLimiter:
         self._buckets: dict[int, tuple[float, float]] = {}
 
     def check(self, holder: Holder) -> None:
-        """Count one request; raises RateLimited, which says when to come again."""
+        """Count one request; raises RateLimited with the time to wait."""
         if holder.requests_a_minute is None:
             return
         quota = float(holder.requests_a_minute)

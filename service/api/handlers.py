@@ -31,14 +31,14 @@ EXPLAINER: web.AppKey[Explainer] = web.AppKey("explainer", Explainer)
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator", Authenticator)
 RATE_LIMITER: web.AppKey[RateLimiter] = web.AppKey("rate_limiter", RateLimiter)
 
-# In which forms an explanation can be had; the first is the one for who does not say.
-FORMS: dict[str, Callable[[Explanation], bytes]] = {
+# The media types of an explanation; the first is the default.
+FORMATS: dict[str, Callable[[Explanation], bytes]] = {
     JSON: msgspec.json.encode,
     "text/plain": lambda explanation: f"{explanation}\n".encode(),
     "image/svg+xml": lambda explanation: draw(explanation).encode(),
 }
-# Headers for what has a client's words in it, so that a browser that shows it does no more.
-SHOWN_ONLY = {
+# Headers of answers that contain text of clients, so that browsers execute nothing in them.
+INERT = {
     "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
@@ -49,7 +49,7 @@ routes = web.RouteTableDef()
 
 @routes.post("/request")
 async def create_process(request: web.Request) -> web.Response:
-    """Record a process and answer with its id."""
+    """Create a process and answer with its id."""
     holder = await _authenticate(request)
     key = check_key(request.headers.get("Idempotency-Key"))
     body = await _body(request)
@@ -64,7 +64,7 @@ async def create_process(request: web.Request) -> web.Response:
 
 @routes.get("/request/{process_id}")
 async def get_process(request: web.Request) -> web.Response:
-    """Tell how a process stands."""
+    """Answer with the status of a process."""
     holder = await _authenticate(request)
     process_id = request.match_info["process_id"]
     found = None
@@ -85,15 +85,15 @@ async def retry_processes(request: web.Request) -> web.Response:
 
 @routes.post("/explain")
 async def explain_batch(request: web.Request) -> web.Response:
-    """Tell what would be done with a batch, as data, text or a drawing."""
+    """Explain a batch as JSON, text or a diagram."""
     holder = await _authenticate(request)
     body = await _body(request)
     batch = request.app[INTAKE].read(body, holder)
     explanation = await request.app[EXPLAINER].explain(batch, body)
-    kind = preferred(request.headers.get("Accept", ""), list(FORMS))
-    told = await asyncio.to_thread(FORMS[kind], explanation)  # of a great batch it takes 0.1 s
+    kind = preferred(request.headers.get("Accept", ""), list(FORMATS))
+    text = await asyncio.to_thread(FORMATS[kind], explanation)  # 0.1 s for a large batch
     charset = None if kind == JSON else "utf-8"
-    return web.Response(body=told, content_type=kind, charset=charset, headers=SHOWN_ONLY)
+    return web.Response(body=text, content_type=kind, charset=charset, headers=INERT)
 
 
 async def _authenticate(request: web.Request) -> Holder:

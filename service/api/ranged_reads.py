@@ -1,4 +1,4 @@
-"""Files in the customer's storage of which only what is asked for is fetched, piece by piece."""
+"""Reads ranges of files in the customer's storage, so that headers are read without the rest."""
 
 import os
 from types import TracebackType
@@ -13,30 +13,30 @@ from service.storage import Part, Storage, shown
 LIMIT = variable("max_explain_bytes")
 
 
-class Gatherer:
-    """Fetches pieces of files, `most_bytes` of all of them together.
+class RangeReader:
+    """Fetches ranges of files, at most `max_bytes` of all of them together.
 
-    Of a file of more than `max_size` bytes nothing is fetched.
+    A file of more than `max_size` bytes is an error.
     """
 
-    def __init__(self, storage: Storage, *, max_size: int, most_bytes: int) -> None:
+    def __init__(self, storage: Storage, *, max_size: int, max_bytes: int) -> None:
         self._storage = storage
         self._max_size = max_size
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._spent = 0
 
-    async def begin(self, key: Key) -> "GatheredFile":
+    async def begin(self, key: Key) -> "PartialFile":
         """Fetch the beginning of a file; the caller closes it."""
         part = await self._read(key, Piece(0, self._affordable(key, Piece(0, 1), BLOCK)))
-        return GatheredFile(key, part)
+        return PartialFile(key, part)
 
-    async def fetch(self, file: "GatheredFile", missing: Piece) -> None:
-        """Fetch what a header asks for, and what it will probably ask for next.
+    async def fetch(self, file: "PartialFile", missing: Piece) -> None:
+        """Fetch the bytes that a header needs, and those that it will probably need next.
 
-        Raises StorageUnavailable when the file was replaced in the meantime.
+        Raises StorageUnavailable if the file was replaced in the meantime.
         """
         if not file.lacks(missing.start):
-            raise RenderCrashed("the process that read the header asked for what it has")
+            raise RenderCrashed("the child that read the header asked for bytes that it has")
         missing = Piece(missing.start, max(missing.start + 1, min(missing.end, file.size)))
         piece = to_fetch(missing, file.known, file.size)
         needed = Piece(piece.start, missing.end)
@@ -44,11 +44,11 @@ class Gatherer:
         file.add(piece.start, await self._read(file.key, Piece(piece.start, end)))
 
     def _affordable(self, key: Key, needed: Piece, wanted: int) -> int:
-        """Give how many bytes may be fetched of those wanted; the needed ones at least."""
-        left, least = self._most_bytes - self._spent, needed.end - needed.start
+        """Give how many of the wanted bytes may be fetched, at least the needed ones."""
+        left, least = self._max_bytes - self._spent, needed.end - needed.start
         if least > left:
-            what = f"the header of {shown(key)} goes on too far"
-            raise HeaderTooLong(what, LIMIT, self._most_bytes, self._spent + least, "bytes")
+            what = f"the header of {shown(key)} is too long"
+            raise HeaderTooLong(what, LIMIT, self._max_bytes, self._spent + least, "bytes")
         return min(wanted, left)
 
     async def _read(self, key: Key, piece: Piece) -> Part:
@@ -57,8 +57,8 @@ class Gatherer:
         return await self._storage.read(key, start=piece.start, count=count, limit=self._max_size)
 
 
-class GatheredFile:
-    """A file as long as the whole one, in memory; its holes take no room."""
+class PartialFile:
+    """A sparse file in memory, as long as the whole file, with the ranges that were fetched."""
 
     def __init__(self, key: Key, beginning: Part) -> None:
         self.key = key
@@ -70,12 +70,12 @@ class GatheredFile:
         self.add(0, beginning)
 
     def lacks(self, place: int) -> bool:
-        """Tell whether a byte of the file is still missing."""
+        """Whether a byte of the file is still missing."""
         known = any(piece.start <= place < piece.end for piece in self.known)
         return 0 <= place < self.size and not known
 
     def add(self, start: int, part: Part) -> None:
-        """Put a part into its place."""
+        """Write a part to its place."""
         if (part.version, part.size) != (self._version, self.size):
             raise StorageUnavailable(f"{shown(self.key)} was replaced while its header was read")
         os.pwrite(self.file.fileno(), part.data, start)

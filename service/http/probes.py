@@ -1,4 +1,4 @@
-"""What machines ask of a process: is it alive, is it ready, what are its numbers."""
+"""Liveness and readiness probes, and metrics, of an API or worker."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,9 +17,9 @@ routes = web.RouteTableDef()
 
 
 class Readiness:
-    """Whether this process can do its work: Postgres, migrations, not draining.
+    """Whether this API or worker is ready: Postgres is available, migrated, and it is not draining.
 
-    Redis is not asked: without it requests are still accepted, and dispatched later.
+    Redis is not checked: without it requests are still accepted, and dispatched later.
     """
 
     def __init__(self, store: Store) -> None:
@@ -27,7 +27,7 @@ class Readiness:
         self.draining = False
 
     async def reason(self) -> str | None:
-        """Give the reason why not, or None."""
+        """Give the reason why it is not ready, or None."""
         if self.draining:
             return "draining"
         try:
@@ -41,13 +41,13 @@ class Readiness:
 
 @routes.get("/livez")
 async def livez(_: web.Request) -> web.Response:
-    """Answer, which shows that the event loop runs."""
+    """Answer 200, which shows that the event loop runs."""
     return json_response({"status": "alive"})
 
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """Answer 200 if work can be done here, else 503 and why."""
+    """Answer 200 if ready, else 503 with the reason."""
     reason = await request.app[READINESS].reason()
     if reason is not None:
         return json_response({"status": "not ready", "reason": reason}, 503)
@@ -56,6 +56,6 @@ async def readyz(request: web.Request) -> web.Response:
 
 @routes.get("/metrics")
 async def metrics(request: web.Request) -> web.Response:
-    """Give the numbers in Prometheus' text format."""
+    """Answer with the metrics in the Prometheus text format."""
     body = request.app[METRICS].expose()
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,4 +1,4 @@
-"""What travels over HTTP, in both directions. The engine's words are inside."""
+"""The schemas of requests and answers, around those of the engine."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -14,14 +14,14 @@ TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class ServiceId(int):
-    """A service's number; a string that spells it will do."""
+    """The id of a service; may be written as a string."""
 
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Read a whole number above 0."""
         text = str(raw).strip() if isinstance(raw, int | str) else ""
         if isinstance(raw, bool) or not text.isdecimal() or not 0 < int(text[:20]) < 2**63:
-            raise ValueError(f"expected a service's number, got {shown(raw)}")
+            raise ValueError(f"expected the id of a service, got {shown(raw)}")
         return cls(text)
 
     @classmethod
@@ -31,23 +31,23 @@ class ServiceId(int):
 
 
 class CallbackUrl(str):
-    """Where the final status is POSTed; which hosts are allowed is settled when it is sent."""
+    """Where the final status is POSTed; which hosts are allowed is checked when it is sent."""
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read an http or https URL with a host and without a password."""
-        words = "expected an http or https URL without user or fragment"
+        """Read an http or https URL with a host and without a user."""
+        expected = "expected an http or https URL without user or fragment"
         try:
             parts = urlsplit(raw if isinstance(raw, str) else "")
             good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
         except ValueError:
-            raise ValueError(f"{words}, got {shown(raw)}") from None
+            raise ValueError(f"{expected}, got {shown(raw)}") from None
         text = str(raw)
         odd = any(ord(c) <= 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text)
         if not good or odd or "@" in parts.netloc or parts.fragment or len(text) > 2048:
-            raise ValueError(f"{words}, got {shown(raw)}")
+            raise ValueError(f"{expected}, got {shown(raw)}")
         return cls(text)
 
     @classmethod
@@ -70,24 +70,24 @@ class CreateProcess(Batch, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def inputs(self) -> set[Key]:
-        """Give the files that its jobs name beside the source."""
+        """Give the watermarks of its jobs."""
         return {key for job in self.jobs for key in inputs_of(job)}
 
 
 def inputs_of(job: Job) -> set[Key]:
-    """Give the files that a job names beside the source: its watermarks."""
-    return {words.key for words in job.transformations if isinstance(words, Watermark)}
+    """Give the paths of a job's watermarks."""
+    return {each.key for each in job.transformations if isinstance(each, Watermark)}
 
 
 class Created(Struct, frozen=True, kw_only=True):
-    """The answer: the process is on disk."""
+    """The answer to ``POST /request``: the process is durably recorded."""
 
     status: Literal["SUCCESS"] = "SUCCESS"
     process_id: str
 
 
 class RetryProcesses(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of ``POST /retry``; `all` runs again what is done, too."""
+    """The body of ``POST /retry``; `all` runs jobs again that are done, too."""
 
     service_id: ServiceId
     process_ids: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -95,7 +95,7 @@ class RetryProcesses(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class RetryResult(Struct, frozen=True, kw_only=True):
-    """What became of one process id of a retry."""
+    """The result for one process of a retry."""
 
     status: Literal[200, 404, 409]
     process_id: str
@@ -118,7 +118,7 @@ class JobError(Struct, frozen=True, kw_only=True):
 
 
 class JobStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one job stands."""
+    """The status of a job."""
 
     destination: str
     status: Literal["QUEUED", "DONE", "FAILED"]
@@ -132,7 +132,7 @@ class JobStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CallbackStatus(Struct, frozen=True, kw_only=True):
-    """How sending one callback goes; `next_try_at` is set while it is pending."""
+    """The status of a callback; `next_try_at` is set while it is pending."""
 
     id: str
     attempt: int
@@ -156,7 +156,7 @@ class ProcessStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def show_process(row: ProcessRow) -> ProcessStatus:
-    """Show a recorded process to its client."""
+    """Convert a recorded process to its status."""
     return ProcessStatus(
         process_id=row.id,
         status=row.status,

@@ -1,4 +1,4 @@
-"""A folder of the local file system, or of one that is mounted."""
+"""A folder of the local file system or of a mounted one."""
 
 import asyncio
 import errno
@@ -32,9 +32,9 @@ from service.storage.protocol import (
 
 ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-IN_THE_WAY = ABSENT | {errno.EISDIR}
+BLOCKED_PATH = ABSENT | {errno.EISDIR}
 
-# A file that is still being written, or was when its writer died.
+# The temporary name of a file that is being written, or was when its writer was killed.
 UNFINISHED = re.compile(r"\.darkroom-[0-9a-f]{16}\.part")
 UNFINISHED_SECONDS = 3600
 COPY_BYTES = 1024 * 1024
@@ -49,27 +49,27 @@ class FolderStorage:
         self._swept: dict[tuple[int, int], float] = {}
 
     async def fetch(self, key: str, *, limit: int) -> BinaryIO:
-        """Open the file itself, without a copy."""
+        """Open the file itself, without copying it."""
         with observed("fetch", self._on_request):
             return await asyncio.to_thread(self._open_file, key, limit)
 
     async def read(self, key: str, *, start: int, count: int, limit: int) -> Part:
-        """Read a part of the file; its number, time and size tell that it is the same one."""
+        """Read a part of the file; its inode, time and size identify its version."""
         with observed("read", self._on_request):
             return await asyncio.to_thread(self._read_part, key, start, count, limit)
 
     async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
-        """Write beside the final name, flush to disk, rename; a file system has no types."""
+        """Write a temporary file, flush it to disk, rename it; a file system has no types."""
         with observed("publish", self._on_request):
             await asyncio.to_thread(self._replace_file, key, body)
 
     async def check(self) -> None:
-        """See whether the root is there and may be read and written."""
+        """Check that the root exists and may be read and written."""
         with observed("check", self._on_request):
             await asyncio.to_thread(self._check_root)
 
     async def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no file is kept open."""
 
     def _open_file(self, key: str, limit: int) -> BinaryIO:
         *folders, name = _names(key)
@@ -112,7 +112,7 @@ class FolderStorage:
         with self._open_root():
             mode = os.R_OK | os.W_OK | os.X_OK
             if not os.access(self._root, mode, effective_ids=True):
-                raise StorageDenied("the storage's folder may not be read and written")
+                raise StorageDenied("no permission to read and write the folder of the storage")
 
     @contextmanager
     def _open_root(self) -> Iterator[int]:
@@ -120,15 +120,15 @@ class FolderStorage:
             root = _open_folder(self._root)
         except OSError as error:
             if error.errno in ABSENT:
-                raise StorageMisconfigured("the storage's folder does not exist") from None
-            raise _storage_error(error, "the storage's folder") from None
+                raise StorageMisconfigured("the folder of the storage does not exist") from None
+            raise _storage_error(error, "the folder of the storage") from None
         try:
             yield root
         finally:
             os.close(root)
 
     def _sweep(self, folder: int) -> None:
-        """Remove what killed writers left here; once an hour, for listing has its price."""
+        """Remove what killed writers left here; once an hour, since listing is expensive."""
         facts, now = os.fstat(folder), time.time()
         place = (facts.st_dev, facts.st_ino)
         if now - self._swept.get(place, 0) < UNFINISHED_SECONDS:
@@ -145,7 +145,7 @@ class FolderStorage:
 def _names(key: str) -> list[str]:
     names = confined(key).split("/")
     if UNFINISHED.fullmatch(names[-1]):
-        raise StorageDenied(f"{shown(key)} is a name that the storage keeps for itself")
+        raise StorageDenied(f"{shown(key)} is a name that the storage reserves for itself")
     return names
 
 
@@ -155,7 +155,7 @@ def _open_folder(path: Path | str, folder: int | None = None) -> int:
 
 @contextmanager
 def _open_below(root: int, names: list[str], *, make: bool = False) -> Iterator[int]:
-    """Go down one folder at a time, so that none is entered before it is checked."""
+    """Open one folder at a time, so that none is used before it is checked."""
     with ExitStack() as opened:
         folder = root
         for name in names:
@@ -176,10 +176,10 @@ def _make_folder(name: str, folder: int) -> None:
 
 
 def _check_inside(root: int, opened: int) -> None:
-    """Ask the kernel what was really opened: no time passes between check and use."""
+    """Ask the kernel what was actually opened, which leaves no gap between check and use."""
     top, path = (os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in (root, opened))
     if not path.startswith(top.rstrip("/") + "/"):
-        raise StorageDenied("a symbolic link leads out of the storage's folder")
+        raise StorageDenied("a symbolic link leads out of the folder of the storage")
 
 
 def _size(key: str, file: int) -> int:
@@ -210,7 +210,7 @@ def _reading(key: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in ABSENT:
-            raise SourceNotFound(f"nothing is stored under {shown(key)}") from None
+            raise SourceNotFound(f"there is no object {shown(key)}") from None
         raise _storage_error(error, shown(key)) from None
 
 
@@ -219,7 +219,7 @@ def _writing(key: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in IN_THE_WAY:
+        if error.errno in BLOCKED_PATH:
             raise StorageDenied(f"{shown(key)} cannot be written: {error.strerror}") from None
         raise _storage_error(error, shown(key)) from None
 

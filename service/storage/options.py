@@ -1,4 +1,4 @@
-"""What an operator says about a storage beside its URL."""
+"""The options of a storage beside its URL."""
 
 from typing import Annotated
 
@@ -9,10 +9,10 @@ Seconds = Annotated[float, Meta(gt=0)]
 
 
 class StorageOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to reach one S3 bucket; a folder needs none of it.
+    """How to reach an S3 bucket; a folder needs no options.
 
-    No endpoint means Amazon's own for the region; no keys mean those that
-    botocore finds on the machine.
+    Without an endpoint, that of Amazon for the region is used; without keys, the credentials
+    that botocore finds on the machine.
     """
 
     endpoint: str = ""
@@ -26,9 +26,9 @@ class StorageOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class StorageLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a storage may take, and how much is asked of it at once.
+    """Time limits of a storage, and the size of its connection pool.
 
-    `connect_seconds` for a connection, `read_seconds` for silence on it,
+    `connect_seconds` for a connection, `read_seconds` for the next bytes on it,
     `total_seconds` for a whole fetch or publish with its retries.
     """
 

@@ -1,4 +1,4 @@
-"""What a storage does, and the few things that every storage shares."""
+"""The interface of storages, and the functions that they share."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ from engine.errors import DarkroomError, SourceTooLarge
 from service.errors import StorageDenied
 
 OnRequest = Callable[[str, str, float], None]
-"""Told of each request: what (fetch, read, publish, check), ``ok`` or an error's code, seconds."""
+"""Called after each request: operation (fetch, read, publish, check), ``ok`` or a code, seconds."""
 
 
 class Part(Struct, frozen=True):
-    """Some bytes of an object, and how long it is as a whole.
+    """Some bytes of an object, and the size of the whole object.
 
-    Parts with the same `version` are of the same object; it changes when the object does.
+    `version` changes when the object does.
     """
 
     data: bytes
@@ -27,43 +27,43 @@ class Part(Struct, frozen=True):
 
 
 class Storage(Protocol):
-    """Where a service's sources are and where its results go.
+    """Where the sources of a service are read and its results are written.
 
-    Keys are relative to the service's own prefix and cannot leave it: one that
-    tries is a `StorageDenied`. A leading ``/`` means the prefix itself.
-    Further errors are `SourceNotFound`, `StorageMisconfigured` when the bucket
-    or the folder is not there, and `StorageUnavailable`, which may be retried.
+    Keys are relative to the prefix of the service and cannot leave it: `StorageDenied` for
+    one that tries. A leading ``/`` is optional. Further errors are `SourceNotFound`,
+    `StorageMisconfigured` if the bucket or folder does not exist, and `StorageUnavailable`,
+    which is transient.
     """
 
     async def fetch(self, key: str, *, limit: int) -> BinaryIO:
-        """Open the object for reading, at its start, with a real descriptor.
+        """Open the object for reading, at its start, with a file descriptor.
 
-        `limit` is in bytes; a longer object is a `SourceTooLarge` before it is
-        read to its end. The caller closes the file.
+        `limit` is in bytes; `SourceTooLarge` for a longer object, before it is read to its
+        end. The caller closes the file.
         """
         ...
 
     async def read(self, key: str, *, start: int, count: int, limit: int) -> Part:
         """Read `count` bytes, or as many as there are, from `start` on.
 
-        `start` is 0 or inside the object. A whole object of more than `limit` bytes is a
-        `SourceTooLarge`.
+        `start` is 0 or inside the object. `SourceTooLarge` if the whole object has more than
+        `limit` bytes.
         """
         ...
 
     async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
-        """Store all of `body` under the key; a reader sees the old or the new object, whole.
+        """Store `body` under the key, atomically: a reader sees the old or the new object.
 
-        `body` can seek, is read from its start and stays open.
+        `body` is seekable, is read from its start and stays open.
         """
         ...
 
     async def check(self) -> None:
-        """Raise the error that a fetch or a publish would meet, whatever the key."""
+        """Raise the error that a fetch or a publish of any key would raise."""
         ...
 
     async def close(self) -> None:
-        """Give back connections; a second time does nothing."""
+        """Close all connections; may be called again."""
         ...
 
 
@@ -73,7 +73,7 @@ def ignore(op: str, status: str, seconds: float) -> None:
 
 @contextmanager
 def observed(op: str, on_request: OnRequest) -> Iterator[None]:
-    """Tell `on_request` how the body ended and how long it took."""
+    """Report to `on_request` how the body ended and how long it took."""
     began = time.perf_counter()
     status = "ok"
     try:
@@ -86,18 +86,18 @@ def observed(op: str, on_request: OnRequest) -> Iterator[None]:
 
 
 def confined(key: str) -> str:
-    """The key without its leading slash, if it stays inside; `StorageDenied` if not.
+    """The key without its leading slash; `StorageDenied` if it leaves the prefix.
 
-    The API has refused such keys before. This is the second lock on the door.
+    The API has rejected such keys before; this is the second line of defence.
     """
     relative = key.removeprefix("/")
     try:
         relative.encode()
     except UnicodeEncodeError:
         raise StorageDenied(f"{shown(key)} is not valid Unicode") from None
-    for reading in (relative, unquote(relative)):  # somebody on the way may decode it
-        segments = reading.split("/")
-        if "\0" in reading or "\\" in reading or {"", ".", ".."} & set(segments):
+    for form in (relative, unquote(relative)):  # a proxy on the way may decode it
+        segments = form.split("/")
+        if "\0" in form or "\\" in form or {"", ".", ".."} & set(segments):
             raise StorageDenied(f"{shown(key)} is not a path inside the storage")
     return relative
 
@@ -109,5 +109,5 @@ def check_size(key: str, size: int, limit: int) -> None:
 
 
 def shown(key: str) -> str:
-    """A key as an error message shows it: quoted, and not longer than a line."""
+    """A key as error messages show it: quoted, and not longer than a line."""
     return repr(key if len(key) <= 100 else key[:99] + "…")

@@ -1,4 +1,4 @@
-"""The storages of all services that are being worked for, opened once and kept."""
+"""The open storages of services, cached."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -14,12 +14,12 @@ from service.storage.options import StorageLimits, StorageOptions
 from service.storage.protocol import OnRequest, Storage
 from service.storage.urls import open_storage
 
-REMEMBER_SECONDS = 5.0
-MOST_OPEN = 128
+CACHE_SECONDS = 5.0
+MAX_OPEN = 128
 
 
 def storage_limits(settings: Settings) -> StorageLimits:
-    """Give the part of the settings that a storage keeps to."""
+    """Give the settings that limit a storage."""
     return StorageLimits(
         connect_seconds=settings.storage_connect_seconds,
         read_seconds=settings.storage_read_seconds,
@@ -29,22 +29,22 @@ def storage_limits(settings: Settings) -> StorageLimits:
 
 
 class StorageOwner(Protocol):
-    """A service as far as its storage goes."""
+    """The part of a service that concerns its storage."""
 
     @property
     def storage_url(self) -> str:
-        """Its storage's URL."""
+        """The URL of its storage."""
 
     @property
     def storage_options(self) -> Mapping[str, object]:
-        """Its storage's options, as they are recorded."""
+        """The options of its storage, as recorded."""
 
 
 FindOwner = Callable[[int], Awaitable[StorageOwner | None]]
 
 
 class _Open:
-    """An open storage and how many are using it."""
+    """An open storage and its number of users."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -52,7 +52,7 @@ class _Open:
 
 
 class Storages:
-    """Opens services' storages, follows changes of their settings, closes what is not used."""
+    """Opens the storages of services, follows changes of them, closes unused ones."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Storages:
 
     @asynccontextmanager
     async def of(self, service_id: int) -> AsyncIterator[Storage]:
-        """Lend the storage of a service; raises StorageMisconfigured."""
+        """Give the storage of a service while the body runs; raises StorageMisconfigured."""
         async with self._opening:
             opened = await self._opened(await self._service(service_id))
             opened.users += 1
@@ -91,15 +91,15 @@ class Storages:
         if service is None or self._clock() >= until:
             service = await self._find_owner(service_id)
             if service is None:
-                raise StorageMisconfigured("the service does not exist any more")
-            self._services[service_id] = (self._clock() + REMEMBER_SECONDS, service)
+                raise StorageMisconfigured("the service no longer exists")
+            self._services[service_id] = (self._clock() + CACHE_SECONDS, service)
         return service
 
     async def _opened(self, service: StorageOwner) -> _Open:
         try:
             options = msgspec.convert(service.storage_options, StorageOptions)
         except msgspec.ValidationError:
-            raise StorageMisconfigured("the storage's options cannot be understood") from None
+            raise StorageMisconfigured("the options of the storage are invalid") from None
         key = (service.storage_url, options)
         if key not in self._open:
             await self._make_room()
@@ -109,5 +109,5 @@ class Storages:
 
     async def _make_room(self) -> None:
         idle = [key for key, opened in self._open.items() if opened.users == 0]
-        for key in idle[: max(0, len(self._open) - MOST_OPEN + 1)]:
+        for key in idle[: max(0, len(self._open) - MAX_OPEN + 1)]:
             await self._open.pop(key).storage.close()

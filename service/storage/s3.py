@@ -1,4 +1,4 @@
-"""Amazon S3 and whatever speaks its protocol."""
+"""Amazon S3 and servers that speak its protocol."""
 
 import asyncio
 import fcntl
@@ -43,34 +43,34 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 256 * 1024
 ATTEMPTS = 3
 
-NO_SUCH_KEY_CAN_BE = {"KeyTooLongError", "InvalidURI"}
 NO_CODE = re.compile(r"[^A-Za-z0-9]")
-NO_BUCKET = {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect"}
-NO_SUCH_RANGE = "InvalidRange"
-PASSING = {"RequestTimeout", "SlowDown", "TooManyRequests", "OperationAborted"}
+INVALID_KEY_CODES = {"KeyTooLongError", "InvalidURI"}
+NO_BUCKET_CODES = {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect"}
+INVALID_RANGE_CODE = "InvalidRange"
+TRANSIENT_CODES = {"RequestTimeout", "SlowDown", "TooManyRequests", "OperationAborted"}
 NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError)
-WRONG_SETTINGS = (boto.SSLError, boto.ParamValidationError, boto.InvalidRegionError)
-BROKEN = (boto.BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError)
+INVALID_SETTINGS = (boto.SSLError, boto.ParamValidationError, boto.InvalidRegionError)
+CONNECTION_ERRORS = (boto.BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError)
 
 
 class S3Storage:
-    """Objects of one bucket below one prefix, over one client that stays open.
+    """The objects of a bucket under a prefix, over one client that stays open.
 
-    The identity needs s3:GetObject, s3:PutObject and s3:ListBucket; without the
-    last, S3 does not tell a missing source from a forbidden one.
+    The identity needs s3:GetObject, s3:PutObject and s3:ListBucket; without the last, S3
+    answers 403 for missing objects.
     """
 
     def __init__(
         self,
         client: "S3Client",
         opened: AsyncExitStack,
-        place: tuple[str, str],
+        location: tuple[str, str],
         limits: StorageLimits,
         on_request: OnRequest,
     ) -> None:
         self._client = client
         self._opened = opened
-        self._bucket, self._prefix = place
+        self._bucket, self._prefix = location
         self._limits = limits
         self._on_request = on_request
 
@@ -83,11 +83,10 @@ class S3Storage:
         limits: StorageLimits,
         on_request: OnRequest = ignore,
     ) -> Self:
-        """Make the client; nothing is sent yet.
+        """Create the client without sending anything.
 
-        `prefix` ends with a slash or is empty. Without keys in the options,
-        botocore looks for credentials where it always does: environment,
-        profile, the machine's role.
+        `prefix` ends with a slash or is empty. Without keys in the options, botocore looks for
+        credentials in its usual places: environment, profile, role of the machine.
         """
         opened = AsyncExitStack()
         client = await opened.enter_async_context(
@@ -100,11 +99,11 @@ class S3Storage:
                 config=_config(options, limits),
             )
         )
-        client.meta.events.register("before-call.s3.HeadBucket", _refuse_to_look_elsewhere)
+        client.meta.events.register("before-call.s3.HeadBucket", _reject_redirect)
         return cls(client, opened, (bucket, prefix), limits, on_request)
 
     async def fetch(self, key: str, *, limit: int) -> BinaryIO:
-        """Stream the object into memory that has a descriptor and can no longer change."""
+        """Stream the object into a sealed memfd."""
         name = self._prefix + confined(key)
         with observed("fetch", self._on_request), _storage_errors(shown(key)):
             async with asyncio.timeout(self._limits.total_seconds):
@@ -114,7 +113,7 @@ class S3Storage:
                     return await _receive(body, key, limit)
 
     async def read(self, key: str, *, start: int, count: int, limit: int) -> Part:
-        """Ask for a range of the object, which S3 answers with that and its whole length."""
+        """Request a range of the object; the answer has the size of the whole object too."""
         name, wanted = self._prefix + confined(key), f"bytes={start}-{start + count - 1}"
         with observed("read", self._on_request), _storage_errors(shown(key)):
             async with asyncio.timeout(self._limits.total_seconds):
@@ -123,8 +122,8 @@ class S3Storage:
                         Bucket=self._bucket, Key=name, Range=wanted
                     )
                 except boto.ClientError as error:
-                    if error.response["Error"].get("Code") == NO_SUCH_RANGE:  # it is empty
-                        return Part(b"", 0, "")
+                    if error.response["Error"].get("Code") == INVALID_RANGE_CODE:
+                        return Part(b"", 0, "")  # the object is empty
                     raise
                 async with answer["Body"] as body:
                     size = _whole_size(answer, count)
@@ -132,7 +131,7 @@ class S3Storage:
                     return Part(await body.read(), size, answer.get("ETag", ""))
 
     async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
-        """Send one PUT, which S3 makes visible when its last byte has come."""
+        """Send one PUT, which S3 makes visible when it is complete."""
         name = self._prefix + confined(key)
         with observed("publish", self._on_request), _storage_errors(shown(key)):
             body.seek(0)
@@ -142,7 +141,7 @@ class S3Storage:
                 )
 
     async def check(self) -> None:
-        """List one object: the answer tells a missing bucket from refused keys."""
+        """List one object, which distinguishes a missing bucket from rejected credentials."""
         with observed("check", self._on_request), _storage_errors("the bucket"):
             async with asyncio.timeout(self._limits.total_seconds):
                 await self._client.list_objects_v2(
@@ -156,18 +155,18 @@ class S3Storage:
 
 @functools.cache
 def _session() -> AioSession:
-    """One for all: it keeps the descriptions of S3 that it reads from disk."""
+    """One session for all clients: it caches the service description that it loads."""
     return get_session()
 
 
-class _FirstAddressOnly(AIOHTTPSession):  # type: ignore[misc]  # comes without types
-    """Follows no redirect: a bucket must not be able to send us into our own network."""
+class _NoRedirectHTTPSession(AIOHTTPSession):  # type: ignore[misc]  # comes without types
+    """Follows no redirect: a bucket must not be able to redirect us into an internal network."""
 
-    async def _get_session(self, proxy_url: str | None) -> "_WithoutRedirects":
-        return _WithoutRedirects(await super()._get_session(proxy_url))
+    async def _get_session(self, proxy_url: str | None) -> "_NoRedirectSession":
+        return _NoRedirectSession(await super()._get_session(proxy_url))
 
 
-class _WithoutRedirects:
+class _NoRedirectSession:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
@@ -175,23 +174,23 @@ class _WithoutRedirects:
         return await self._session.request(*args, allow_redirects=False, **options)
 
 
-def _refuse_to_look_elsewhere(**_: object) -> None:
-    """End what botocore does after a redirect without a region.
+def _reject_redirect(**_: object) -> None:
+    """Stop botocore after a redirect without a region.
 
-    It asks for the bucket's head, is redirected again, asks again, and so on.
+    It would send HEAD for the bucket, be redirected, send it again, and so on.
     """
-    raise StorageMisconfigured("the storage answered with a redirect and does not say where to")
+    raise StorageMisconfigured("the storage answered with a redirect without a region")
 
 
 def _config(options: StorageOptions, limits: StorageLimits) -> AioConfig:
     loopback = bool(options.endpoint) and _is_loopback(options.endpoint)
-    in_the_clear = options.endpoint.startswith("http://") and not loopback
+    unencrypted = options.endpoint.startswith("http://") and not loopback
     return AioConfig(
-        http_session_cls=_FirstAddressOnly,
+        http_session_cls=_NoRedirectHTTPSession,
         signature_version="s3v4",
         s3={
             "addressing_style": "path" if options.endpoint else "auto",
-            "payload_signing_enabled": in_the_clear,
+            "payload_signing_enabled": unencrypted,
         },
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -212,15 +211,15 @@ def _is_loopback(endpoint: str) -> bool:
 
 
 def _whole_size(answer: "GetObjectOutputTypeDef", count: int) -> int:
-    """Tell how long the object is of which at most so many bytes come."""
+    """Give the size of an object of which at most `count` bytes are in the answer."""
     size = answer.get("ContentRange", "").rpartition("/")[2]
     if not size.isdecimal() or not 0 < answer.get("ContentLength", 0) <= count:
-        raise StorageMisconfigured("the storage does not answer requests for a range of bytes")
+        raise StorageMisconfigured("the storage does not support range requests")
     return int(size)
 
 
 async def _receive(body: Any, key: str, limit: int) -> BinaryIO:
-    """Read to the end; aiohttp raises when the body is shorter than was announced."""
+    """Read to the end; aiohttp raises if the body is shorter than its Content-Length."""
     file = os.fdopen(os.memfd_create("darkroom-source", os.MFD_ALLOW_SEALING), "w+b")
     try:
         async for chunk in body.iter_chunks(CHUNK_BYTES):
@@ -235,30 +234,30 @@ async def _receive(body: Any, key: str, limit: int) -> BinaryIO:
 
 
 def _seal(file: BinaryIO) -> None:
-    """Whoever gets the descriptor can read it, and can rely on it when it is mapped."""
+    """Make the file immutable, so that a child can safely map it."""
     seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
     fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
 
 
 @contextmanager
 def _storage_errors(what: str) -> Iterator[None]:
-    """Turn what botocore and aiohttp raise into the errors of the house.
+    """Turn errors of botocore and aiohttp into those of this service.
 
-    Nothing of their own words is told on: they may hold addresses and headers.
+    Their messages are not passed on, since they may contain addresses and headers.
     """
     try:
         yield
     except boto.ClientError as error:
         raise _answered(error, what) from None
     except NO_CREDENTIALS:
-        raise StorageDenied("the storage has no credentials") from None
-    except WRONG_SETTINGS as error:
+        raise StorageDenied("there are no credentials for the storage") from None
+    except INVALID_SETTINGS as error:
         raise StorageMisconfigured(
-            f"the storage cannot be used as it is set up ({type(error).__name__})"
+            f"the configuration of the storage is invalid ({type(error).__name__})"
         ) from None
-    except BROKEN as error:
+    except CONNECTION_ERRORS as error:
         raise StorageUnavailable(
-            f"the storage could not be reached, or broke off, for {what} ({type(error).__name__})"
+            f"the connection to the storage failed for {what} ({type(error).__name__})"
         ) from None
 
 
@@ -266,13 +265,13 @@ def _answered(error: boto.ClientError, what: str) -> StorageError:
     code = NO_CODE.sub("", str(error.response["Error"].get("Code", "")))[:64]
     status = int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0))
     answer = f"{status} {code}" if code != str(status) else code
-    words = f"the storage answered {answer} for {what}"
-    if code in NO_BUCKET or 300 <= status < 400:
-        return StorageMisconfigured(words)
+    message = f"the storage answered {answer} for {what}"
+    if code in NO_BUCKET_CODES or 300 <= status < 400:
+        return StorageMisconfigured(message)
     if status == 404:
-        return SourceNotFound(f"nothing is stored under {what}")
-    if status in {401, 403} or code in NO_SUCH_KEY_CAN_BE:
-        return StorageDenied(words)
-    if code in PASSING or status == 429 or status >= 500:
-        return StorageUnavailable(words)
-    return StorageMisconfigured(words)
+        return SourceNotFound(f"there is no object {what}")
+    if status in {401, 403} or code in INVALID_KEY_CODES:
+        return StorageDenied(message)
+    if code in TRANSIENT_CODES or status == 429 or status >= 500:
+        return StorageUnavailable(message)
+    return StorageMisconfigured(message)

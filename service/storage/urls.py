@@ -1,4 +1,4 @@
-"""From a storage's URL to the storage."""
+"""Opens storages by their URLs."""
 
 import re
 from pathlib import Path
@@ -19,10 +19,10 @@ async def open_storage(
     limits: StorageLimits | None = None,
     on_request: OnRequest = ignore,
 ) -> Storage:
-    """Open ``file:///path/to/root`` or ``s3://bucket/prefix``; nothing is contacted yet.
+    """Open ``file:///path/to/root`` or ``s3://bucket/prefix`` without contacting it.
 
-    `StorageMisconfigured` says what is wrong with the URL or the options, and
-    repeats neither, for people write their keys in both.
+    `StorageMisconfigured` says what is wrong with the URL or the options, and repeats
+    neither, since both may contain keys.
     """
     options = options or StorageOptions()
     parts = _split(url)
@@ -43,27 +43,25 @@ async def open_storage(
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # read late, and only now found to be no number
+        _ = parts.port  # raises ValueError if it is not a number
     except ValueError:
-        raise StorageMisconfigured("the storage's URL cannot be read") from None
+        raise StorageMisconfigured("the URL of the storage is invalid") from None
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise StorageMisconfigured(
-            "the storage's URL has more than a place: user, password, ? and # do not belong there"
-        )
+        raise StorageMisconfigured("the URL of a storage has no user, password, query or fragment")
     return parts
 
 
 def _root(parts: SplitResult) -> Path:
     path = unquote(parts.path)
     if parts.netloc not in {"", "localhost"} or not path.startswith("/") or "\0" in path:
-        raise StorageMisconfigured("a folder's URL is file:/// and an absolute path")
+        raise StorageMisconfigured("the URL of a folder is file:/// and an absolute path")
     return Path(path)
 
 
 def _bucket(parts: SplitResult) -> str:
     if not BUCKET.fullmatch(parts.netloc):
         raise StorageMisconfigured(
-            "a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens"
+            "the name of a bucket has 3 to 63 lower-case letters, digits, dots and hyphens"
         )
     return parts.netloc
 
@@ -73,7 +71,9 @@ def _prefix(parts: SplitResult) -> str:
     try:
         return confined(prefix) + "/" if prefix else ""
     except StorageDenied:
-        raise StorageMisconfigured("the prefix in the storage's URL is not a plain path") from None
+        raise StorageMisconfigured(
+            "the prefix in the URL of the storage is not a plain path"
+        ) from None
 
 
 def _check_endpoint(endpoint: str) -> None:
