@@ -1,4 +1,4 @@
-"""The page: plain HTML and CSS, no script, nothing from elsewhere."""
+"""The page: plain HTML and CSS, without scripts or external resources."""
 
 import json
 import re
@@ -11,9 +11,9 @@ from gallery.examples import Json, Panel
 
 INTRODUCTIONS = {
     "several": "A job may have any number of transformations.",
-    "saving": "What a job may say beside its transformations.",
+    "saving": "The fields of a job besides its transformations.",
 }
-TITLES = {"several": "Several together", "saving": "The job itself"}
+TITLES = {"several": "Combinations", "saving": "Fields of a job"}
 
 
 class ImageFile(Struct, frozen=True):
@@ -41,7 +41,7 @@ class Section(Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """What stands above it."""
+        """Its heading."""
         return TITLES.get(self.name, self.name)
 
 
@@ -63,9 +63,9 @@ def write(sections: list[Section]) -> str:
 <header id="top">
 <h1>The gallery</h1>
 <p>Every transformation and every option, before and after, each with the JSON that made it.
-A click on the JSON selects all of it. The options are explained in
-<a href="../api.md#transformations">the API's description</a>.</p>
-<p class="small">In each panel all images have the same scale, and a chequered ground shows
+Click the JSON to select all of it. <a href="../api.md#transformations">The API
+documentation</a> explains the options.</p>
+<p class="small">In each panel all images have the same scale, and a checkerboard shows
 where they are transparent. Photographs: a cat (Stéfan van der Walt, CC0), coffee (Rachel
 Michetti, CC0), Eileen Collins (NASA, public domain), a rocket (SpaceX, public domain).</p>
 </header>
