@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis.asyncio
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 
 from service.embedded import Postgres, SeaweedFS, Valkey
 from tests.databases import fresh_database
+from tests.s3 import client_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -37,15 +36,7 @@ async def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[S
 
 @pytest.fixture(scope="session")
 async def s3_client(seaweedfs: SeaweedFS) -> AsyncIterator["S3Client"]:
-    """A plain S3 client, to look at what the service stored."""
-    async with get_session().create_client(
-        "s3",
-        endpoint_url=seaweedfs.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=seaweedfs.access_key,
-        aws_secret_access_key=seaweedfs.secret_key,
-        config=AioConfig(s3={"addressing_style": "path"}, proxies={}),
-    ) as client:
+    async with client_of(seaweedfs) as client:
         yield client
 
 

@@ -1,4 +1,4 @@
-"""Names and secrets that we make up."""
+"""Generated ids and secrets."""
 
 import base64
 import hashlib
@@ -40,12 +40,12 @@ def test_tokens_have_a_prefix_and_256_random_bits() -> None:
         assert len(base64.urlsafe_b64decode(token.removeprefix("drk_") + "=")) == 32
 
 
-def test_only_a_hash_of_a_token_is_kept() -> None:
+def test_only_a_hash_of_a_token_is_stored() -> None:
     assert token_hash("drk_x") == hashlib.sha256(b"drk_x").digest()
     assert len({token_hash(text) for text in ("a", "b", "é", "\udcff", "")}) == 5
 
 
-def test_webhook_secrets_are_spelt_as_standard_webhooks_say() -> None:
+def test_webhook_secrets_have_the_form_of_standard_webhooks() -> None:
     secrets = {new_webhook_secret() for _ in range(MANY)}
     assert len(secrets) == MANY
     for secret in secrets:

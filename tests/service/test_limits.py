@@ -1,4 +1,4 @@
-"""Every limit of every room can be turned by a setting."""
+"""Every limit of the engine and of storages is a setting."""
 
 import pytest
 from msgspec import structs

@@ -1,4 +1,4 @@
-"""The environment: every mistake at once, nothing read twice, nothing guessed."""
+"""Settings from the environment: all invalid ones are reported at once."""
 
 import math
 from typing import Any
@@ -33,7 +33,7 @@ def test_two_settings_are_enough() -> None:
     assert settings.callback_private_networks is False
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_all_invalid_settings_are_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         read_settings(
             {
@@ -59,14 +59,14 @@ def test_every_mistake_is_told_at_once() -> None:
         assert words in line
 
 
-def test_an_unknown_variable_of_ours_is_a_mistake() -> None:
+def test_an_unknown_variable_is_invalid() -> None:
     assert complaints(LEASE_SECOND="3") == [
         "DARKROOM_LEASE_SECOND: no such setting; did you mean DARKROOM_LEASE_SECONDS?"
     ]
     assert complaints(SHOE_SIZE="43") == ["DARKROOM_SHOE_SIZE: no such setting"]
 
 
-def test_a_word_for_a_number_is_told_plainly() -> None:
+def test_a_word_for_a_number_is_invalid() -> None:
     assert complaints(PORT="abc") == ["DARKROOM_PORT: expected `int`, got 'abc'"]
 
 
@@ -82,7 +82,7 @@ def test_a_word_for_a_number_is_told_plainly() -> None:
         ("MAX_JOBS", "1000000"), ("MAX_ERRORS", "-1"),
     ],
 )  # fmt: skip
-def test_values_that_cannot_be_used(name: str, value: str) -> None:
+def test_invalid_values(name: str, value: str) -> None:
     [line] = complaints(**{name: value})
     assert line.startswith(f"DARKROOM_{name}: ")
     assert repr(value) in line

@@ -13,7 +13,7 @@ async def test_a_task_is_cancelled() -> None:
     assert task.cancelled()
 
 
-async def test_a_cancellation_that_gets_lost_is_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cancellation_that_is_lost_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     async def deaf() -> None:
         for _ in range(2):
             try:
@@ -22,7 +22,7 @@ async def test_a_cancellation_that_gets_lost_is_said_again(monkeypatch: pytest.M
                 continue
         await asyncio.sleep(60)
 
-    monkeypatch.setattr("service.tasks.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("service.tasks.RECANCEL_SECONDS", 0.01)
     task = asyncio.create_task(deaf())
     await asyncio.sleep(0)
     await asyncio.wait_for(stop(task), 5)

@@ -1,10 +1,11 @@
-"""Every route over HTTP: who may ask, what is answered, what is nobody's business."""
+"""Every route over HTTP: authentication, answers, isolation between services."""
 
 import json
 import re
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from yarl import URL
 
@@ -51,17 +52,14 @@ async def test_times_are_utc(api: Api, shared_store: Store, tenant: Tenant) -> N
     assert (shown["created_at"], shown["updated_at"]) == ("2024-01-01 08:00:00",) * 2
 
 
-async def test_what_is_done_and_what_failed_is_told_job_by_job(
+async def test_the_status_has_the_result_or_the_error_of_each_job(
     api: Api, shared_store: Store, tenant: Tenant
 ) -> None:
     process_id = await api.create(tenant, tenant.body("a.png", "b.png"))
     claim = await claimed(shared_store, process_id)
     assert (await api.status(tenant, process_id))["status"] == "PROCESSING"
     await shared_store.leases.finish_job(claim, 0, MADE)
-    left = type(claim)(
-        **{**{f: getattr(claim, f) for f in claim.__struct_fields__}, "pending": [1]}
-    )
-    await end(shared_store, left, failing=True)
+    await end(shared_store, msgspec.structs.replace(claim, pending=[1]), failing=True)
     shown = await api.status(tenant, process_id)
     assert shown["status"] == "FAILED"
     assert shown["jobs"] == [
@@ -86,7 +84,7 @@ SECRETS = [
     ("method", "path"), [("POST", "/request"), ("GET", "/request/" + "a" * 21), ("POST", "/retry")]
 )
 @pytest.mark.parametrize("secret", SECRETS)
-async def test_without_a_valid_token_nothing_is_told(
+async def test_without_a_valid_token_the_answer_is_401(
     api: Api, method: str, path: str, secret: str | None
 ) -> None:
     headers = {} if secret is None else {"Authorization": secret}
@@ -108,14 +106,8 @@ async def test_a_rotated_token_works_beside_the_new_one(
     second, third = new_token(), new_token()
 
     async def statuses() -> list[int]:
-        return [
-            (
-                await api.ask(
-                    "POST", "/request", None, tenant.body(), {"Authorization": f"Bearer {token}"}
-                )
-            ).status
-            for token in (tenant.token, second, third)
-        ]
+        headers = [{"Authorization": f"Bearer {t}"} for t in (tenant.token, second, third)]
+        return [(await api.post(tenant, tenant.body(), each)).status for each in headers]
 
     await shared_store.services.add_token(tenant.service_id, token_hash(second))
     assert await statuses() == [200, 200, 401]
@@ -141,7 +133,7 @@ async def test_a_service_that_does_not_exist_looks_the_same(api: Api, tenant: Te
     assert (answer.status, answer.words["code"]) == (403, "forbidden")
 
 
-async def test_a_disabled_service_is_shut_out_everywhere(
+async def test_a_disabled_service_is_rejected_everywhere(
     api: Api, shared_store: Store, tenant: Tenant
 ) -> None:
     process_id = await api.create(tenant)
@@ -163,7 +155,7 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("nonsense", NONSENSE)
-async def test_an_id_of_nobody_is_not_found(api: Api, tenant: Tenant, nonsense: str) -> None:
+async def test_an_unknown_id_is_not_found(api: Api, tenant: Tenant, nonsense: str) -> None:
     path = URL(f"/request/{quote(nonsense, safe='')}", encoded=True)
     answer = await api.ask("GET", path, tenant)
     assert answer.status == 404
@@ -216,7 +208,7 @@ async def test_a_process_of_another_service_does_not_exist(
         ("POST /requests", None),
     ],
 )
-async def test_other_ways_and_methods_are_refused_as_json(
+async def test_other_routes_and_methods_are_rejected_as_json(
     api: Api, tenant: Tenant, asked: str, allow: str | None
 ) -> None:
     method, path = asked.split(" ")

@@ -1,4 +1,4 @@
-"""Quotas with a clock of our own, and tokens that are remembered for a while."""
+"""Quotas and the cache of tokens, with a clock that the tests move."""
 
 import math
 from collections.abc import AsyncIterator
@@ -9,19 +9,19 @@ from service.api.auth import Authenticator, RateLimiter
 from service.errors import Forbidden, RateLimited, Unauthorized
 from service.ids import new_token, token_hash
 from service.store import Holder, Store, migrate, open_store
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.service.harness.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+async def record_service(store: Store, token: str, quota: int | None = None) -> int:
+    return await store.services.add(
+        name=token, storage_url="file:///x", storage_options={},
+        webhook_secret="whsec_Mg==", token_hash=token_hash(token), requests_a_minute=quota,
+    )  # fmt: skip
 
 
 def holder(quota: int | None, service_id: int = 1) -> Holder:
@@ -38,7 +38,7 @@ def allowed(limiter: RateLimiter, asker: Holder, tries: int = 1000) -> int:
     return tries
 
 
-def test_without_a_quota_nobody_is_refused(clock: Clock) -> None:
+def test_without_a_quota_nothing_is_rate_limited(clock: Clock) -> None:
     assert allowed(RateLimiter(clock), holder(None), 500) == 500
 
 
@@ -62,7 +62,7 @@ def test_a_quota_comes_back_second_by_second(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("quota", [1, 3, 7, 60, 1000])
-def test_who_comes_again_when_told_is_let_in(clock: Clock, quota: int) -> None:
+def test_a_request_after_retry_after_is_accepted(clock: Clock, quota: int) -> None:
     limiter = RateLimiter(clock)
     allowed(limiter, holder(quota), 2000)
     with pytest.raises(RateLimited) as caught:
@@ -73,7 +73,7 @@ def test_who_comes_again_when_told_is_let_in(clock: Clock, quota: int) -> None:
     limiter.check(holder(quota))
 
 
-def test_being_refused_costs_nothing(clock: Clock) -> None:
+def test_a_rate_limited_request_costs_nothing(clock: Clock) -> None:
     limiter = RateLimiter(clock)
     allowed(limiter, holder(60))
     for _ in range(8):
@@ -100,16 +100,13 @@ async def store(database: str) -> AsyncIterator[Store]:
         yield opened
 
 
-async def test_a_token_is_remembered_for_a_while_and_no_longer(store: Store, clock: Clock) -> None:
+async def test_a_token_is_cached_for_a_while_and_no_longer(store: Store, clock: Clock) -> None:
     token = new_token()
     authenticator = Authenticator(store.services, 5.0, clock)
     with pytest.raises(Unauthorized):
         await authenticator.holder(f"Bearer {token}")
-    service_id = await store.services.add(
-        name="one", storage_url="file:///x", storage_options={},
-        webhook_secret="whsec_Mg==", token_hash=token_hash(token), requests_a_minute=7,
-    )  # fmt: skip
-    found = await authenticator.holder(f"Bearer {token}")  # that nobody held it is not kept
+    service_id = await record_service(store, token, quota=7)
+    found = await authenticator.holder(f"Bearer {token}")  # that it was unknown is not cached
     assert (found.service_id, found.requests_a_minute) == (service_id, 7)
     await store.services.set_disabled(service_id, True)
     clock.now += 4.9
@@ -119,16 +116,12 @@ async def test_a_token_is_remembered_for_a_while_and_no_longer(store: Store, clo
         await authenticator.holder(f"Bearer {token}")
 
 
-async def test_what_is_remembered_does_not_grow_without_end(
+async def test_the_cache_of_tokens_is_bounded(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.api.auth.MOST_REMEMBERED", 2)
+    monkeypatch.setattr("service.api.auth.MAX_CACHED_TOKENS", 2)
     authenticator = Authenticator(store.services, 60.0, clock)
-    tokens = [new_token() for _ in range(5)]
-    for index, token in enumerate(tokens):
-        await store.services.add(
-            name=str(index), storage_url="file:///x", storage_options={},
-            webhook_secret="whsec_Mg==", token_hash=token_hash(token),
-        )  # fmt: skip
+    for token in [new_token() for _ in range(5)]:
+        await record_service(store, token)
         await authenticator.holder(f"Bearer {token}")
-    assert len(authenticator._known) <= 2
+    assert len(authenticator._cache) <= 2

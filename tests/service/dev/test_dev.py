@@ -1,4 +1,4 @@
-"""`darkroom dev` as a newcomer meets it: a real process, real services, real pictures."""
+"""`darkroom dev` from the outside: a real process, real servers, real images."""
 
 import asyncio
 import json
@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from service.storage import StorageOptions, open_storage
+from tests.service.storage.objects import get
 
 DARKROOM = (sys.executable, "-m", "service.cli")
 READY = "Ctrl-C stops everything."
@@ -53,18 +54,15 @@ class Stack:
     def family(self) -> list[psutil.Process]:
         return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(True)]
 
-    def post(self, path: str, body: object) -> Any:
-        data = json.dumps(body).encode()
+    def ask(self, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.dev['token']}"}
         request = urllib.request.Request(self.dev["url"] + path, data, headers)
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
     def status(self, process_id: str) -> Any:
-        headers = {"Authorization": f"Bearer {self.dev['token']}"}
-        request = urllib.request.Request(f"{self.dev['url']}/request/{process_id}", headers=headers)
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
+        return self.ask(f"/request/{process_id}")
 
     def finish(self, process_id: str) -> Any:
         deadline = time.monotonic() + 20
@@ -95,19 +93,19 @@ def assert_all_gone(processes: list[psutil.Process]) -> None:
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_a_newcomer_sees_pictures_and_does_it_again(tmp_path: Path) -> None:
+def test_it_shows_results_that_can_be_made_again(tmp_path: Path) -> None:
     with running(tmp_path / "d") as stack:
         for name in ("square.jpg", "sepia.jpg", "card.webp", "tilted.png", "mirror.jpg"):
             assert f"demo/{name}" in stack.printed
-            with Image.open(tmp_path / "d" / "storage" / "demo" / name) as picture:
-                picture.load()
+            with Image.open(tmp_path / "d" / "storage" / "demo" / name) as image:
+                image.load()
         curls = [
             shlex.split(line) for line in stack.printed.splitlines() if line.startswith("curl -s")
         ]
         asked = {curl[2]: json.loads(curl[curl.index("-d") + 1]) for curl in curls if "-d" in curl}
         url = stack.dev["url"]
-        assert stack.post("/explain", asked[f"{url}/explain"])["facts"]["width"] == 451
-        answer = stack.post("/request", asked[f"{url}/request"])
+        assert stack.ask("/explain", asked[f"{url}/explain"])["facts"]["width"] == 451
+        answer = stack.ask("/request", asked[f"{url}/request"])
         assert stack.finish(answer["process_id"])["status"] == "FINISHED"
 
         assert set(stack.dev["pids"]) == {"postgres", "valkey", "api", "worker"}
@@ -137,23 +135,19 @@ def test_the_same_with_s3(tmp_path: Path) -> None:
         dev = stack.dev
         assert dev["storage"] == "s3://darkroom/demo"
 
-        async def keys() -> bytes:
-            storage = await open_storage(
-                dev["storage"],
-                StorageOptions(
-                    endpoint=dev["storage_endpoint"],
-                    access_key=dev["storage_access_key"],
-                    secret_key=dev["storage_secret_key"],
-                ),
-            )
+        options = {
+            name: dev[f"storage_{name}"] for name in ("endpoint", "access_key", "secret_key")
+        }
+
+        async def fetched() -> bytes:
+            storage = await open_storage(dev["storage"], StorageOptions(**options))
             try:
-                with await storage.fetch("demo/square.jpg", limit=2**20) as file:
-                    return file.read()
+                return await get(storage, "demo/square.jpg")
             finally:
                 await storage.close()
 
-        stored = asyncio.run(keys())
-        assert stored == (tmp_path / "d" / "pictures" / "square.jpg").read_bytes()
+        stored = asyncio.run(fetched())
+        assert stored == (tmp_path / "d" / "results" / "square.jpg").read_bytes()
         family = stack.family()
         stack.process.send_signal(signal.SIGTERM)
         assert stack.process.wait(30) == 0
@@ -166,16 +160,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         ended = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "service.cli",
-                "dev",
-                "--data",
-                str(tmp_path),
-                "--port",
-                str(port),
-            ],
+            [*DARKROOM, "dev", "--data", str(tmp_path), "--port", str(port)],
             capture_output=True,
             text=True,
             timeout=60,

@@ -1,4 +1,4 @@
-"""The embedded servers: data that stays, ends that are ends, errors that help."""
+"""The embedded servers: durable data, complete shutdown, helpful errors."""
 
 import asyncio
 import contextlib
@@ -8,22 +8,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import psutil
 import pytest
 import redis.asyncio
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 
 from service.embedded import EmbeddedServer, Postgres, SeaweedFS, Valkey, processes, valkey
 from service.embedded.processes import binary
 from service.errors import EmbeddedError
+from tests.s3 import client_of
 
 # Starts one server, says its process id, and waits to be killed.
 PARENT = """
@@ -43,50 +39,32 @@ asyncio.run(main())
 async def write(server: EmbeddedServer) -> None:
     match server:
         case Postgres():
-            connection = await asyncpg.connect(server.dsn)
-            await connection.execute("CREATE TABLE kept AS SELECT 'old' AS word")
-            await connection.close()
+            await query(server, "CREATE TABLE kept AS SELECT 'old' AS word")
         case Valkey():
             client = redis.asyncio.Redis.from_url(server.url)
             await client.set("kept", "old")
             await client.aclose()
         case SeaweedFS():
-            async with s3(server) as client:
+            async with client_of(server) as client:
                 await client.put_object(Bucket=server.bucket, Key="kept", Body=b"old")
 
 
 async def read(server: EmbeddedServer) -> str:
     match server:
         case Postgres():
-            connection = await asyncpg.connect(server.dsn)
-            word = await connection.fetchval("SELECT word FROM kept")
-            await connection.close()
-            return str(word)
+            return await query(server, "SELECT word FROM kept")
         case Valkey():
             client = redis.asyncio.Redis.from_url(server.url, decode_responses=True)
             word = await client.get("kept")
             await client.aclose()
             return str(word)
         case SeaweedFS():
-            async with s3(server) as client:
+            async with client_of(server) as client:
                 answer = await client.get_object(Bucket=server.bucket, Key="kept")
                 async with answer["Body"] as body:
                     content: bytes = await body.read()
                     return content.decode()
     raise AssertionError(server)
-
-
-@asynccontextmanager
-async def s3(server: SeaweedFS) -> AsyncIterator[Any]:
-    async with get_session().create_client(
-        "s3",
-        endpoint_url=server.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
-        config=AioConfig(s3={"addressing_style": "path"}, proxies={}),
-    ) as client:
-        yield client
 
 
 @pytest.mark.parametrize("kind", [Postgres, Valkey, SeaweedFS])
@@ -139,14 +117,14 @@ async def test_postgres_is_durable_unless_told_otherwise(
     tmp_path: Path, postgres: Postgres
 ) -> None:
     async with Postgres(tmp_path) as durable:
-        assert await setting(durable, "fsync") == "on"
-        assert await setting(durable, "synchronous_commit") == "on"
-    assert await setting(postgres, "fsync") == "off"
+        assert await query(durable, "SHOW fsync") == "on"
+        assert await query(durable, "SHOW synchronous_commit") == "on"
+    assert await query(postgres, "SHOW fsync") == "off"
 
 
-async def setting(server: Postgres, name: str) -> str:
+async def query(server: Postgres, statement: str) -> str:
     connection = await asyncpg.connect(server.dsn)
-    value = await connection.fetchval(f"SHOW {name}")
+    value = await connection.fetchval(statement)
     await connection.close()
     return str(value)
 
@@ -159,10 +137,10 @@ async def test_postgres_starts_as_root_both_ways(
     if demote == "namespace" and processes.demotion() != "namespace":
         pytest.skip("this kernel allows no user namespaces")
     async with Postgres(open_directory / "first", durable=False, demote=demote) as server:
-        assert await setting(server, "server_encoding") == "UTF8"
+        assert await query(server, "SHOW server_encoding") == "UTF8"
     other: processes.Demotion = "user" if demote == "namespace" else "namespace"
     async with Postgres(open_directory / "first", durable=False, demote=other) as server:
-        assert await setting(server, "lc_messages") == "C"
+        assert await query(server, "SHOW lc_messages") == "C"
 
 
 @pytest.fixture
@@ -187,7 +165,7 @@ async def test_a_kill_keeps_data_even_if_the_pid_file_names_somebody_else(
         assert await read(server) == "old"
 
 
-async def test_a_long_path_gets_a_short_socket_that_goes_away(tmp_path: Path) -> None:
+async def test_a_long_path_gets_a_short_socket_that_is_removed(tmp_path: Path) -> None:
     server = Valkey(tmp_path / ("long" * 30))
     async with server:
         await write(server)
@@ -231,13 +209,11 @@ async def test_a_server_that_ignores_the_request_to_stop_is_killed(
     await server.start()
     pid = server.pid
     os.kill(pid, signal.SIGSTOP)
-    began = time.monotonic()
     await server.stop()
-    assert time.monotonic() - began < 5
     assert not psutil.pid_exists(pid)
 
 
-def test_a_missing_wheel_is_told_with_the_command_that_helps(
+def test_a_missing_wheel_is_reported_with_the_command_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(wheel: str) -> None:

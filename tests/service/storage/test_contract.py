@@ -28,11 +28,12 @@ from service.errors import (
     StorageUnavailable,
 )
 from service.storage import Storage, StorageOptions, open_storage, s3
+from tests.s3 import options_of
+from tests.service.storage.objects import LIMIT, get, put
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-LIMIT = 64 * 1024 * 1024
 NOBODY = 65534
 
 
@@ -62,7 +63,7 @@ class Place:
 
     @contextmanager
     def locked(self, key: str) -> Iterator[StorageOptions]:
-        """Take away the right to the key; gives the options to open the storage with."""
+        """Revoke access to the key; gives the options to open the storage with."""
         if self.client:
             yield msgspec.structs.replace(self.options, secret_key="not-the-key")
             return
@@ -86,16 +87,13 @@ def _files(root: Path) -> list[str]:
 @pytest.fixture(params=["folder", "s3"])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     if request.param == "folder":
-        with tempfile.TemporaryDirectory() as root:  # pytest's own is closed to nobody
+        with tempfile.TemporaryDirectory() as root:  # nobody cannot reach that of pytest
             os.chmod(root, 0o755)
             yield Place(f"file://{root}")
         return
     server: SeaweedFS = request.getfixturevalue("seaweedfs")
-    options = StorageOptions(
-        endpoint=server.endpoint, access_key=server.access_key, secret_key=server.secret_key
-    )
     client = request.getfixturevalue("s3_client")
-    yield Place(f"s3://{server.bucket}/{uuid4().hex}", options, client)
+    yield Place(f"s3://{server.bucket}/{uuid4().hex}", options_of(server), client)
 
 
 @pytest.fixture
@@ -103,15 +101,6 @@ async def storage(place: Place) -> AsyncIterator[Storage]:
     opened = await open_storage(place.url, place.options)
     yield opened
     await opened.close()
-
-
-async def put(storage: Storage, key: str, content: bytes) -> None:
-    await storage.publish(key, io.BytesIO(content), content_type="image/jpeg")
-
-
-async def get(storage: Storage, key: str) -> bytes:
-    with await storage.fetch(key, limit=LIMIT) as file:
-        return file.read()
 
 
 @pytest.mark.parametrize(

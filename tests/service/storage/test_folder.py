@@ -9,6 +9,7 @@ import pytest
 
 from service.errors import SourceNotFound, StorageDenied, StorageUnavailable
 from service.storage import Storage, open_storage
+from tests.service.storage.objects import put
 
 
 @pytest.fixture
@@ -38,10 +39,6 @@ async def storage(root: Path) -> Storage:
 
 def everything(root: Path) -> list[Path]:
     return sorted(root.rglob("*"))
-
-
-async def put(storage: Storage, key: str, content: bytes = b"written") -> None:
-    await storage.publish(key, io.BytesIO(content), content_type="image/jpeg")
 
 
 @pytest.mark.parametrize(
@@ -115,9 +112,9 @@ async def test_what_a_killed_writer_left_is_hidden_and_removed_when_old(
         os.utime(path, (two_hours_ago, two_hours_ago))
 
     for key in ("sub/" + old.name, "sub/" + young.name):
-        with pytest.raises(StorageDenied, match="keeps for itself"):
+        with pytest.raises(StorageDenied, match="reserves for itself"):
             await storage.fetch(key, limit=100)
-        with pytest.raises(StorageDenied, match="keeps for itself"):
+        with pytest.raises(StorageDenied, match="reserves for itself"):
             await put(storage, key)
 
     await put(storage, "sub/b")

@@ -11,17 +11,10 @@ from service.errors import StorageMisconfigured
 from service.storage import Part, StorageOptions, Storages
 from service.storage.options import StorageLimits
 from service.storage.protocol import OnRequest, ignore
-from service.storage.registry import REMEMBER_SECONDS
+from service.storage.registry import CACHE_SECONDS
 from service.store import Store
+from tests.service.harness.clock import Clock
 from tests.service.harness.tenants import Tenant, add_tenant
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Counted:
@@ -102,7 +95,7 @@ async def test_when_there_is_no_room_one_that_nobody_uses_goes(
     store: Store, storages: Storages, opened: list[Counted], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("service.storage.registry.MOST_OPEN", 3)
+    monkeypatch.setattr("service.storage.registry.MAX_OPEN", 3)
     tenants = await some_services(store, tmp_path, 5)
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(storages.of(tenants[0].service_id))
@@ -122,7 +115,7 @@ async def test_what_is_changed_is_followed_after_a_while(
     await use(storages, [tenant])
     await store.services.set_storage(tenant.service_id, "s3://elsewhere", {"region": "eu"})
     await use(storages, [tenant])
-    clock.now += REMEMBER_SECONDS
+    clock.now += CACHE_SECONDS
     await use(storages, [tenant])
     assert [storage.url for storage in opened] == ["s3://bucket-0", "s3://elsewhere"]
 
@@ -159,7 +152,7 @@ async def test_what_cannot_be_opened_says_so(
         await use(storages, [tenant])
 
 
-async def test_a_service_that_is_gone(storages: Storages) -> None:
-    with pytest.raises(StorageMisconfigured, match="does not exist"):
+async def test_a_service_that_no_longer_exists(storages: Storages) -> None:
+    with pytest.raises(StorageMisconfigured, match="no longer exists"):
         async with storages.of(999_999):
             pass

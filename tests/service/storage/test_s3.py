@@ -3,7 +3,6 @@
 import asyncio
 import io
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from service.embedded import SeaweedFS
 from service.errors import DarkroomError, StorageMisconfigured, StorageUnavailable
 from service.storage import Storage, StorageOptions, open_storage, s3
 from service.storage.options import StorageLimits
+from tests.s3 import options_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -27,7 +27,7 @@ SHORT = StorageLimits(connect_seconds=0.3, read_seconds=0.3, total_seconds=0.7)
 
 
 @asynccontextmanager
-async def storage_at(endpoint: str, limits: StorageLimits = SHORT) -> AsyncIterator[Storage]:
+async def storage_at(endpoint: str, limits: StorageLimits | None = None) -> AsyncIterator[Storage]:
     storage = await open_storage(
         "s3://bucket/prefix", StorageOptions(endpoint=endpoint, **KEYS), limits=limits
     )
@@ -39,7 +39,7 @@ async def storage_at(endpoint: str, limits: StorageLimits = SHORT) -> AsyncItera
 
 @asynccontextmanager
 async def storage_behind(
-    answer: Connection, limits: StorageLimits = SHORT
+    answer: Connection, limits: StorageLimits | None = None
 ) -> AsyncIterator[Storage]:
     """A storage whose server does to each connection what `answer` does."""
     tasks: set[asyncio.Task[None]] = set()
@@ -86,12 +86,7 @@ def one_attempt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 async def storage(seaweedfs: SeaweedFS) -> AsyncIterator[Storage]:
-    options = StorageOptions(
-        endpoint=seaweedfs.endpoint,
-        access_key=seaweedfs.access_key,
-        secret_key=seaweedfs.secret_key,
-    )
-    storage = await open_storage(f"s3://{seaweedfs.bucket}/types", options)
+    storage = await open_storage(f"s3://{seaweedfs.bucket}/types", options_of(seaweedfs))
     yield storage
     await storage.close()
 
@@ -146,7 +141,7 @@ async def test_a_server_that_says_nothing(work: Callable[[Storage], Awaitable[No
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with storage_behind(silent) as storage:
+    async with storage_behind(silent, SHORT) as storage:
         with pytest.raises(StorageUnavailable):
             await work(storage)
 
@@ -156,7 +151,7 @@ async def test_a_server_that_stops_reading_an_upload() -> None:
         await reader.readuntil(b"\r\n\r\n")
         await asyncio.sleep(60)
 
-    async with storage_behind(deaf) as storage:
+    async with storage_behind(deaf, SHORT) as storage:
         with pytest.raises(StorageUnavailable):
             await publish(storage, 30_000_000)
 
@@ -170,7 +165,7 @@ async def test_a_source_that_drips() -> None:
             await writer.drain()
             await asyncio.sleep(0.1)
 
-    async with storage_behind(drip) as storage:
+    async with storage_behind(drip, SHORT) as storage:
         with pytest.raises(StorageUnavailable):
             await fetch(storage)
 
@@ -203,7 +198,7 @@ async def test_a_source_without_a_length_is_counted() -> None:
 )
 async def test_a_server_that_does_not_know_ranges(head: str, length: int) -> None:
     async with storage_behind(answering(f"HTTP/1.1 {head}".encode(), b"x" * length)) as storage:
-        with pytest.raises(StorageMisconfigured, match="range of bytes"):
+        with pytest.raises(StorageMisconfigured, match="range requests"):
             await read(storage)
 
 
@@ -222,12 +217,10 @@ async def test_a_source_that_announces_too_much_is_not_awaited() -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
         await asyncio.sleep(60)
 
-    async with storage_behind(announce) as storage:
-        began = time.monotonic()
+    async with storage_behind(announce) as storage, asyncio.timeout(20):
         with pytest.raises(SourceTooLarge) as error:
             await fetch(storage)
         assert error.value.found == 1001
-        assert time.monotonic() - began < SHORT.read_seconds
 
 
 @pytest.mark.parametrize(
@@ -257,7 +250,7 @@ async def test_a_request_that_fails_once_is_retried() -> None:
     async def next_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await answers.pop(0)(reader, writer)
 
-    async with storage_behind(next_answer, StorageLimits()) as storage:
+    async with storage_behind(next_answer) as storage:
         await fetch(storage)
     assert not answers
 
