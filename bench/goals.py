@@ -8,7 +8,7 @@ Results = dict[str, Any]
 
 LIMITS = {"W1": 1.15, "W2": 1.7, "W3": 3.2, "W4": 3.0, "W5": 1.4, "W6": 6.0, "W7": 3.0}
 BEFORE_SHARP = {"W1": 1.1, "W2": 3.0, "W3": 2.8, "W4": 4.0, "W5": 1.0, "W6": 10.0, "W7": 1.5}
-LIKENESS = {"W1": 40.0, "W3": 40.0, "W6": 45.0}
+FIDELITY = {"W1": 40.0, "W3": 40.0, "W6": 45.0}
 
 
 class Goal(NamedTuple):
@@ -47,8 +47,8 @@ def _of_workload(name: str, measured: dict[str, Any]) -> list[Goal]:
     goals = [at_most(f"{name}: decode passes", 1, ours["decode_passes"])]
     if name in LIMITS:
         goals.append(at_most(f"{name}: cpu × {LIMIT}", LIMITS[name], ours["cpu_ratio"]))
-    if name in LIKENESS:
-        goals.append(at_least(f"{name}: likeness", LIKENESS[name], ours["psnr_db"], " dB"))
+    if name in FIDELITY:
+        goals.append(at_least(f"{name}: fidelity", FIDELITY[name], ours["psnr_db"], " dB"))
     if sharp := measured.get("sharp"):
         goals += _beside_sharp(name, ours, sharp)
     simd = measured.get("pillow-simd")

@@ -35,7 +35,7 @@ def page(results: Results) -> str:
         ("CPU time", tables.cpu, "multiple of the limit's"),
         ("Wall time", tables.wall, "multiple of the limit's"),
         ("Memory", tables.memory, "peak of the process, MiB"),
-        ("Likeness", tables.likeness, "PSNR to the plain pipeline, dB"),
+        ("Fidelity", tables.fidelity, "PSNR to the plain pipeline, dB"),
         ("Size", tables.size, "kB written"),
     ):
         rows = tables.matrix(results, figure, corner)

@@ -73,7 +73,7 @@ def report(results: Results) -> None:
     for corner, figure in (
         ("CPU time × limit", tables.cpu),
         ("peak memory, MiB", tables.memory),
-        ("likeness, dB", tables.likeness),
+        ("fidelity, dB", tables.fidelity),
         ("bytes written, kB", tables.size),
     ):
         show(tables.as_text(tables.matrix(results, figure, corner)))

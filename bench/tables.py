@@ -34,7 +34,7 @@ def memory(figures: dict[str, Any]) -> str:
     return f"{figures['peak_rss_mb']:.0f}"
 
 
-def likeness(figures: dict[str, Any]) -> str:
+def fidelity(figures: dict[str, Any]) -> str:
     """PSNR in dB."""
     return "–" if figures["psnr_db"] is None else f"{figures['psnr_db']:.0f}"
 

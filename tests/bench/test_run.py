@@ -66,7 +66,7 @@ def test_the_machine_is_told(latest: Any) -> None:
 
 def test_tables_goals_and_a_drawing_come_out(printed: tuple[str, Path]) -> None:
     shown, folder = printed
-    for title in ("CPU time × limit", "peak memory, MiB", "likeness, dB", "W1: cpu × limit"):
+    for title in ("CPU time × limit", "peak memory, MiB", "fidelity, dB", "W1: cpu × limit"):
         assert title in shown
     drawing = (folder / "latest.svg").read_text()
     assert drawing.count("<circle") == 3 + 2 * 3  # the legend, and a dot for each but the limit

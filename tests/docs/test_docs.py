@@ -235,7 +235,7 @@ def test_the_code_that_checks_a_callback_checks_it() -> None:
 
 
 def test_the_schedule_of_the_callbacks_is_told() -> None:
-    [told] = re.findall(r"we try again: (.*?), each", section("Callbacks"), re.DOTALL)
+    [told] = re.findall(r"it is sent again: (.*?),\s+each", section("Callbacks"), re.DOTALL)
     units = {"s": 1, "min": 60, "h": 3600}
     waits = [int(count) * units[unit] for count, unit in re.findall(r"(\d+) (s|min|h)\b", told)]
     assert tuple(waits) == SCHEDULE
