@@ -1,4 +1,4 @@
-"""Who made a picture and who owns it: the only metadata that a job may keep.
+"""Who made an image and who owns it: the only metadata that a job may keep.
 
 Artist and copyright are read where EXIF, XMP and IPTC have them, and written anew, with
 nothing else: EXIF's Artist and Copyright, XMP's dc:creator and dc:rights, IPTC's By-line and
@@ -6,18 +6,19 @@ Copyright Notice. A kind that the source lacks is filled from the others, EXIF f
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from struct import error as unpackable
 from struct import pack, unpack_from
 from typing import NamedTuple
-from xml.etree import ElementTree
 
 from engine.sources.facts import SourceFormat
 from engine.sources.source import Source
 from engine.sources.tiff.directory import Directory
+from engine.sources.xmp import Item, read_lists
 
 LONGEST = 2_000  # characters of a name; what is longer is cut
+MOST_IPTC, MOST_RESOURCES = 256 * 1024, 4096  # bytes; what comes after them is not looked at
 EXIF, XMP, IPTC = "exif-data", "xmp-data", "iptc-data"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]+")
 
@@ -25,8 +26,6 @@ _ARTIST, _COPYRIGHT = 0x013B, 0x8298
 _BY_LINE, _NOTICE = 80, 116
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _UTF8 = b"\x1c\x01\x5a\x00\x03\x1b%G"
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"
-_DUBLIN = "{http://purl.org/dc/elements/1.1/}"
 _PACKET = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
  xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
@@ -37,7 +36,7 @@ _RIGHTS = '<dc:rights><rdf:Alt><rdf:li xml:lang="x-default">{}</rdf:li></rdf:Alt
 
 
 class Rights(NamedTuple):
-    """A picture's artist and copyright, either of which may be empty."""
+    """An image's artist and copyright, either of which may be empty."""
 
     artist: str = ""
     copyright: str = ""
@@ -48,14 +47,14 @@ class Rights(NamedTuple):
 
 
 def rights_only(
-    source: Source, picture_format: SourceFormat, labels: Mapping[str, bytes]
+    source: Source, source_format: SourceFormat, labels: Mapping[str, bytes]
 ) -> dict[str, bytes]:
     """Write a source's EXIF, XMP and IPTC anew, with artist and copyright and nothing else.
 
     `labels` are the source's own, by their names in libvips; so are those that are given.
     TIFF has EXIF's fields in its own directory. Damaged metadata counts as none.
     """
-    tiff = source.data if picture_format is SourceFormat.TIFF else b""
+    tiff = source.data if source_format is SourceFormat.TIFF else b""
     exif = labels.get(EXIF, b"").removeprefix(b"Exif\0\0")
     found = {
         EXIF: _from_directory(Directory(exif)).or_else(_from_directory(Directory(tiff))),
@@ -85,29 +84,19 @@ def _from_directory(directory: Directory) -> Rights:
 
 
 def _from_xmp(raw: bytes) -> Rights:
-    """Read the first creator and the first rights; a document that declares types has none."""
-    if b"<!" in raw:
-        return Rights()
-    try:
-        tree = ElementTree.fromstring(raw.strip(b"\0 \r\n\t"))  # noqa: S314 - has no declarations
-    except (ElementTree.ParseError, ValueError):
-        return Rights()
-    return Rights(_listed(tree, "creator"), _listed(tree, "rights"))
+    """Join all creators; of the rights, which are one text in several languages, take one."""
+    found = read_lists(raw, ("creator", "rights"))
+    default_first = sorted(found["rights"], key=lambda item: item.language != "x-default")
+    return Rights("; ".join(_texts(found["creator"]))[:LONGEST], "".join(_texts(default_first)[:1]))
 
 
-def _listed(tree: ElementTree.Element, name: str) -> str:
-    """Join the items of a list in XMP; of alternatives the first counts."""
-    texts = [
-        _clean(item.text or "")
-        for found in tree.iter(f"{_DUBLIN}{name}")
-        for item in found.iter(_RDF)
-    ]
-    return "; ".join(filter(None, texts[:1] if name == "rights" else texts))[:LONGEST]
+def _texts(items: Iterable[Item]) -> list[str]:
+    return list(filter(None, (_clean(item.text) for item in items)))
 
 
 def _from_iptc(raw: bytes) -> Rights:
     fields: dict[int, list[bytes]] = {}
-    for record, number, value in _datasets(_out_of_photoshop(raw)):
+    for record, number, value in _datasets(_out_of_photoshop(raw)[:MOST_IPTC]):
         if record == 2:
             fields.setdefault(number, []).append(value)
     artist, owner = (fields.get(number, []) for number in (_BY_LINE, _NOTICE))
@@ -120,8 +109,10 @@ def _out_of_photoshop(raw: bytes) -> bytes:
         return raw
     at = len(_PHOTOSHOP)
     try:
-        while raw[at : at + 4] == b"8BIM":
-            (number,) = unpack_from(">H", raw, at + 4)
+        for _ in range(MOST_RESOURCES):
+            marker, number = unpack_from(">4sH", raw, at)
+            if marker != b"8BIM":
+                break
             at += 6 + (raw[at + 6] + 2) // 2 * 2
             (length,) = unpack_from(">I", raw, at)
             if number == 0x0404:

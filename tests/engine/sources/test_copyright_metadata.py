@@ -143,6 +143,10 @@ def test_animations_keep_it_too() -> None:
         {EXIF: b""},
         {XMP: b"<x:xmpmeta><unclosed>"},
         {XMP: b'<!DOCTYPE a [<!ENTITY b "c">]>' + PACKET.replace(b"Ada", b"&b;")},
+        {XMP: ("\ufeff<!DOCTYPE a>" + PACKET.decode()).encode("utf-16-le")},
+        {XMP: ("\ufeff<!DOCTYPE a>" + PACKET.decode()).encode("utf-16-be")},
+        {XMP: b"<?xml version='1.0' encoding='no-such'?>" + PACKET},
+        {XMP: PACKET.removesuffix(b"</x:xmpmeta>")},
         {XMP: b"\xff\xfe\0"},
         {IPTC: b"Photoshop 3.0\x008BIM\x04\x04\0"},
         {IPTC: b"Photoshop 3.0\x008BIM\x04\x03\xff\xff\xff\xff\xff\xff"},
@@ -152,6 +156,39 @@ def test_animations_keep_it_too() -> None:
 )
 def test_damaged_metadata_counts_as_none(labels: dict[str, bytes]) -> None:
     assert rights_only(Bytes.from_bytes(b"x"), SourceFormat.JPEG, labels) == {}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_xmp_is_read_in_any_encoding(encoding: str) -> None:
+    """Comments, a marked section and what comes after the root change nothing."""
+    packet = PACKET.decode().replace("Ada", "<!-- her --><![CDATA[Zoë]]>")
+    assert read(packet.encode(encoding) + b"\0\0") == Rights("Zoë; Bob", "All & sundry")
+
+
+def test_of_alternatives_the_default_counts() -> None:
+    """Else the first that says something; languages of creators mean nothing."""
+    turned = PACKET.replace(
+        b'<rdf:li xml:lang="x-default">', b'<rdf:li xml:lang="fr"> </rdf:li>'
+        b'<rdf:li xml:lang="de">Alle</rdf:li><rdf:li xml:lang="x-default">'
+    )  # fmt: skip
+    assert read(turned).copyright == "All & sundry"
+    assert read(turned.replace(b"x-default", b"en")).copyright == "Alle"
+
+
+def test_prefixes_mean_what_the_nearest_element_says() -> None:
+    other = b'<a xmlns:d="other"><d:creator><rdf:Seq><rdf:li>No</rdf:li></rdf:Seq></d:creator></a>'
+    packet = PACKET.replace(b"<d:title>", other + b"<d:title>")
+    assert read(packet) == Rights("Ada; Bob", "All & sundry")
+    unprefixed = b'<creator xmlns="http://purl.org/dc/elements/1.1/">'
+    packet = PACKET.replace(b"<d:creator>", unprefixed).replace(b"</d:creator>", b"</creator>")
+    assert read(packet).artist == "Ada; Bob"
+
+
+def read(xmp: bytes) -> Rights:
+    """Read what the XMP alone says of artist and owner."""
+    given = rights_only(Bytes.from_bytes(b"x"), SourceFormat.JPEG, {XMP: xmp})
+    found = told(labelled(".png", xmp=given[XMP]))
+    return found["xmp"]
 
 
 def test_long_names_are_cut() -> None:

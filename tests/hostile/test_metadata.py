@@ -1,0 +1,59 @@
+"""Metadata of any size and shape is read within moments, and of all of it only so much."""
+
+from struct import pack
+
+import pytest
+
+from engine.sources import EXIF, IPTC, XMP, Source, SourceFormat, rights_only
+from tests.hostile.guard import ends
+
+SPACES = (
+    b'xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+    b'xmlns:d="http://purl.org/dc/elements/1.1/" '
+)
+LARGE = 4_000_000  # bytes
+
+
+def packet(body: bytes, more: bytes = b"") -> bytes:
+    return b"<r:RDF " + SPACES + more + b">" + body + b"</r:RDF>"
+
+
+def nested(opener: bytes, closer: bytes, size: int = 460_000) -> bytes:
+    count = size // len(opener + closer)
+    return opener * count + closer * count
+
+
+def prefixes(count: int) -> bytes:
+    """Nest elements each of which declares a prefix more."""
+    openers = (b'<a xmlns:p%d="u">' % number for number in range(count))
+    return b"".join(openers) + b"</a>" * count
+
+
+def field(tag: int, size: int) -> bytes:
+    """Write EXIF with a text of so many bytes."""
+    return b"II*\0" + pack("<IHHHIII", 8, 1, tag, 2, size, 26, 0) + b"a" * size
+
+
+LABELS = {
+    "nested creators": {XMP: packet(nested(b"<d:creator><r:li>a", b"</r:li></d:creator>"))},
+    "nested items": {XMP: packet(b"<d:rights>" + nested(b"<r:li>a", b"</r:li>") + b"</d:rights>")},
+    "creators that do not end": {XMP: packet(b"<d:creator><r:li>" * (LARGE // 17))},
+    "a name as long as the namespace": {
+        XMP: packet(b"<c:a/>" * 80_000, b'xmlns:c="' + b"u" * 500_000 + b'"')
+    },
+    "prefixes": {XMP: packet(prefixes(20_000))},
+    "attributes": {XMP: packet(b"<a %s/>" % b" ".join(b'a%d=""' % n for n in range(80_000)))},
+    "items": {XMP: packet(b"<d:creator>" + b"<r:li>ab</r:li>" * (LARGE // 15) + b"</d:creator>")},
+    "one long item": {XMP: packet(b"<d:rights><r:li>" + b"a&amp;" * (LARGE // 6))},
+    "entities": {XMP: b'<!DOCTYPE a [<!ENTITY a "%s">]><a>%s</a>' % (b"a" * 9999, b"&a;" * 99_999)},
+    "resources": {IPTC: b"Photoshop 3.0\0" + b"8BIM\4\5\0\0\0\0\0\0" * (LARGE // 12)},
+    "datasets": {IPTC: b"\x1c\2\x50\0\0" * (LARGE // 5)},
+    "an artist": {EXIF: field(0x013B, LARGE)},
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_hostile_metadata_is_read_soon(name: str) -> None:
+    with ends(name, 3):
+        kept = rights_only(Source.from_bytes(b"x"), SourceFormat.JPEG, LABELS[name])
+    assert sum(map(len, kept.values())) < 100_000
