@@ -4,6 +4,7 @@ Knows nothing of libvips.
 """
 
 from engine.sources.copyright_metadata import EXIF, IPTC, XMP, rights_only
+from engine.sources.damage import damage_in
 from engine.sources.facts import Facts, SourceFormat
 from engine.sources.formats import ANIMATED, HEAD, TRAITS, describe, sniff
 from engine.sources.partial_source import (
@@ -15,7 +16,7 @@ from engine.sources.partial_source import (
     Reader,
     to_fetch,
 )
-from engine.sources.source import Source
+from engine.sources.source import Content, Mending, Source
 
 __all__ = [
     "ANIMATED",
@@ -25,7 +26,9 @@ __all__ = [
     "IPTC",
     "TRAITS",
     "XMP",
+    "Content",
     "Facts",
+    "Mending",
     "MissingBytes",
     "PartialSource",
     "Parts",
@@ -33,6 +36,7 @@ __all__ = [
     "Reader",
     "Source",
     "SourceFormat",
+    "damage_in",
     "describe",
     "rights_only",
     "sniff",

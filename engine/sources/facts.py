@@ -28,7 +28,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     `orientation` is EXIF's, 1 to 8. `delays` are the milliseconds that each frame of an
     animation is shown, `loop` how often all of them are, 0 for ever. `profile` tells whether
     an ICC profile is embedded, `interlaced` whether the file must be read whole before its
-    first row is known.
+    first row is known. `damaged` says what is wrong with it, if the header tells.
     """
 
     format: SourceFormat
@@ -43,6 +43,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     loop: int = 0
     profile: bool = False
     interlaced: bool = False
+    damaged: str = ""
 
     @property
     def size(self) -> Size:
@@ -65,5 +66,6 @@ class Facts(Struct, frozen=True, kw_only=True):
             f"{self.frames} frames" if self.frames != 1 else "",
             "ICC profile" if self.profile else "",
             "interlaced" if self.interlaced else "",
+            "damaged" if self.damaged else "",
         ]
         return ", ".join(filter(None, [f"{self.format.value} {self.size} {kind}", *notes]))

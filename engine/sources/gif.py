@@ -1,27 +1,192 @@
-"""GIF's outer structure: whether a file ends where one of its blocks does.
+"""GIF's structure: whether a file is whole, and what libnsgif has to be told in its own terms.
 
-libvips gives what it finds of a GIF that was cut short and calls that a picture.
+libnsgif gives what it finds of a file that was cut short, drops the last pixels of data without
+an end code, and clears a frame to the background's colour where browsers clear it to nothing.
+libvips leaves out alpha unless a frame names a transparent colour.
 """
 
-from engine.sources.source import Content
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from struct import unpack
+from typing import NamedTuple
 
-_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
+from engine.sources.source import Buffer, Content
+
+_EXTENSION, _IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 _SCREEN, _DESCRIPTOR = 13, 10  # bytes of the header and of an image's description
+_BACKGROUND, _PREVIOUS = 2, 3  # what a frame is disposed to
+_NOWHERE = 255  # a colour that codes of less than 8 bits cannot name
+_MORE = b"\x01\0"  # a block of data: the last code is read to its end
+# A pixel of nothing: a frame that names a transparent colour, so that there is alpha.
+_CLEAR = b"!\xf9\x04\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0"
+
+
+class Rectangle(NamedTuple):
+    """A frame's place on the canvas; `right` and `bottom` lie outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def covers(self, other: "Rectangle") -> bool:
+        """Whether nothing of another is seen beside it."""
+        return (
+            self.left <= other.left
+            and self.top <= other.top
+            and self.right >= other.right
+            and self.bottom >= other.bottom
+        )
+
+    def meets(self, other: "Rectangle") -> bool:
+        """Whether they share a pixel."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
+
+
+class Frame(NamedTuple):
+    """One image of the file: where its parts lie in the bytes, and how it is shown.
+
+    `control` is where the flags lie of the extension before it, 0 without. From `start` on is
+    its description, from `data` on its code size and blocks, which end before `end`.
+    """
+
+    control: int
+    flags: int
+    start: int
+    data: int
+    end: int
+    place: Rectangle
+
+    @property
+    def disposal(self) -> int:
+        """What becomes of it before the next is drawn."""
+        return self.flags >> 2 & 7
+
+    @property
+    def transparent(self) -> bool:
+        """Whether it names a transparent colour."""
+        return bool(self.flags & 1)
 
 
 def is_cut_short(data: Content) -> bool:
     """Tell whether the bytes end within a block; a missing trailer alone is forgiven."""
     try:
-        at = _SCREEN + _table(data[_SCREEN - 3])
-        while at < len(data) and data[at] in {_EXTENSION, _IMAGE}:
-            if data[at] == _IMAGE:
-                at += _DESCRIPTOR + _table(data[at + _DESCRIPTOR - 1]) + 1
-            else:
-                at += 2
-            at = _after_blocks(data, at)
+        *_, last = [_SCREEN, *(frame.end for frame in _frames(data))]
     except IndexError:
         return True
-    return at > len(data)
+    return last > len(data)
+
+
+def has_hidden_alpha(data: Content) -> bool:
+    """Tell whether some of the canvas is seen that no frame covers, and no frame tells of it."""
+    return _leaves_holes(data, frames_of(data))
+
+
+def frames_of(data: Content) -> list[Frame]:
+    """List the frames as far as they are whole."""
+    frames: list[Frame] = []
+    with suppress(IndexError):
+        frames.extend(frame for frame in _frames(data) if frame.end <= len(data))
+    return frames
+
+
+def mended(data: Buffer) -> Buffer:
+    """Give a copy in which libnsgif sees what browsers show."""
+    frames = frames_of(data)
+    flags = dict(_disposals(data, frames))
+    parts, at = [], 0
+    for frame in frames:
+        if frame.control in flags:
+            parts += [data[at : frame.control], flags[frame.control]]
+            at = frame.control + 4
+        parts += [data[at : frame.end - 1], _MORE]
+        at = frame.end - 1
+    if not _leaves_holes(data, frames):
+        return b"".join([*parts, data[at:]])
+    end = frames[-1].end
+    return b"".join([*parts, data[at:end], _CLEAR, bytes([_TRAILER])])
+
+
+def alone(data: Buffer, pages: int) -> Iterator[bytes]:
+    """Write the first frames as files of their own, all of which is opaque if they are whole.
+
+    The canvas is as large as the frame. One that has no pixel, or lies beside the canvas of the
+    whole, is left out.
+    """
+    canvas = _canvas(data)
+    for frame in frames_of(data)[:pages]:
+        if canvas.covers(frame.place) and frame.place.meets(canvas):
+            yield _alone(data, frame)
+
+
+def _alone(data: Buffer, frame: Frame) -> bytes:
+    head = bytearray(data[: _SCREEN + _table(data[_SCREEN - 3])])
+    image = bytearray(data[frame.start : frame.end - 1])
+    head[6:10] = image[5:9]
+    image[1:5] = bytes(4)
+    return b"".join([head, image, _MORE, b"\0", _CLEAR, bytes([_TRAILER])])
+
+
+def _frames(data: Content) -> Iterator[Frame]:
+    """Follow the blocks; IndexError where they are cut off, and a last end beyond the bytes."""
+    at = _SCREEN + _table(data[_SCREEN - 3])
+    control = flags = 0
+    while at < len(data) and data[at] in {_EXTENSION, _IMAGE}:
+        if data[at] == _IMAGE:
+            start, left, top, width, height = at, *unpack("<4H", data[at + 1 : at + 9])
+            body = at + _DESCRIPTOR + _table(data[at + _DESCRIPTOR - 1])
+            at = _after_blocks(data, body + 1)
+            place = Rectangle(left, top, left + width, top + height)
+            yield Frame(control, flags, start, body, at, place)
+            control = flags = 0
+        else:
+            if data[at + 1] == _CONTROL and data[at + 2] == 4:
+                control, flags = at + 3, data[at + 3]
+            at = _after_blocks(data, at + 2)
+
+
+def _canvas(data: Content) -> Rectangle:
+    return Rectangle(0, 0, *unpack("<2H", data[6:10]))
+
+
+def _leaves_holes(data: Content, frames: Sequence[Frame]) -> bool:
+    if not frames or any(frame.transparent for frame in frames):
+        return False
+    return not frames[0].place.covers(_canvas(data)) or any(
+        _clears(at, frame) and not after.place.covers(frame.place)
+        for at, (frame, after) in enumerate(pairwise(frames))
+    )
+
+
+def _clears(at: int, frame: Frame) -> bool:
+    """Whether nothing is left of it; before the first frame there is nothing, too."""
+    return frame.disposal == _BACKGROUND or (frame.disposal == _PREVIOUS and at == 0)
+
+
+def _disposals(data: Content, frames: Sequence[Frame]) -> Iterator[tuple[int, bytes]]:
+    """Give new flags, delay and colour for frames that have to be cleared to nothing.
+
+    That is what libnsgif does with one that names a transparent colour. Where codes have 8 bits
+    all colours may be in use; then what was before is restored, if nothing was there.
+    """
+    kept: list[Rectangle] = []
+    for frame in frames:
+        if frame.disposal != _BACKGROUND:
+            if frame.disposal != _PREVIOUS:
+                kept.append(frame.place)
+        elif not frame.transparent:
+            old = bytes(data[frame.control : frame.control + 4])
+            if data[frame.data] < 8:
+                yield frame.control, bytes([old[0] | 1]) + old[1:3] + bytes([_NOWHERE])
+            elif not any(place.meets(frame.place) for place in kept):
+                flags = old[0] & ~(7 << 2) | _PREVIOUS << 2
+                yield frame.control, bytes([flags]) + old[1:]
 
 
 def _table(flags: int) -> int:

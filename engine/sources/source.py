@@ -2,10 +2,12 @@
 
 import mmap
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, overload
 
 Buffer = bytes | bytearray | memoryview | mmap.mmap
+Mending = Callable[[Buffer], Buffer]
 
 
 class Content(Protocol):
@@ -28,6 +30,7 @@ class Source:
 
     def __init__(self, data: Buffer) -> None:
         self.data = data
+        self._mended: dict[Mending, Buffer] = {}
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> "Source":
@@ -49,6 +52,12 @@ class Source:
         if os.fstat(fd).st_size == 0:
             return cls(b"")
         return cls(mmap.mmap(fd, 0, access=mmap.ACCESS_READ))
+
+    def through(self, mend: Mending) -> Buffer:
+        """Give the bytes as `mend` makes them once; they stay, for decoders read them later."""
+        if mend not in self._mended:
+            self._mended[mend] = mend(self.data)
+        return self._mended[mend]
 
     @property
     def content(self) -> Content:

@@ -1,0 +1,92 @@
+"""JPEG's outer structure: what is harmless in it is mended before libjpeg counts it as a fault.
+
+libjpeg tells the first of its warnings only, and a missing end looks to it like missing data.
+So what every viewer passes over is set right in a copy: whatever it then warns of is in the data.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from engine.sources.source import Buffer
+
+_SOS, _EOI = 0xDA, b"\xff\xd9"
+_SEQUENTIAL = {0xC0, 0xC1, 0xC9}  # frames whose scans hold all 64 coefficients
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_WHOLE = b"\0\x3f\0"  # how a scan of such a frame says so
+_ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
+_MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
+MOST_SEGMENTS = 4096  # before the first scan; files that anybody wrote have about twenty
+
+
+class _Segment(NamedTuple):
+    """A marker with its bytes; `after` is where the one before it ends."""
+
+    kind: int
+    after: int
+    start: int
+    end: int
+
+
+class _Patch(NamedTuple):
+    start: int
+    end: int
+    content: bytes
+
+
+def mended(data: Buffer) -> Buffer:
+    """Give the same bytes, or a copy without the faults that change no pixel.
+
+    They are a missing end marker, Samsung's scans that name other coefficients than their
+    frame has, and bytes between two segments of the header.
+    """
+    segments = list(_header(data))
+    if not segments or segments[-1].kind != _SOS:
+        return data
+    ends = data[-2:] == _EOI or data.rfind(_EOI, segments[-1].end) >= 0  # type: ignore[union-attr]
+    patches = [*_junk(data, segments), *_scans(data, segments)]
+    if ends and not patches:
+        return data
+    return _patched(data, patches) + (b"" if ends else _EOI)
+
+
+def _header(data: Buffer) -> Iterator[_Segment]:
+    """List the segments up to the first scan's; none is looked into."""
+    at = 2
+    for _ in range(MOST_SEGMENTS):
+        found = _MARKER.search(data, at)
+        if not found:
+            return
+        kind, start, end = found[1][0], found.start(), found.end()
+        if kind not in _ALONE:
+            end += int.from_bytes(data[end : end + 2], "big")
+        yield _Segment(kind, at, start, end)
+        if kind in {_SOS, _EOI[1]}:
+            return
+        at = end
+
+
+def _junk(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
+    """Leave out what lies between two segments; 0xFF is padding, and nothing to libjpeg."""
+    for segment in segments:
+        if bytes(data[segment.after : segment.start]).strip(b"\xff"):
+            yield _Patch(segment.after, segment.start, b"")
+
+
+def _scans(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
+    """Let every scan of a sequential frame say that it holds all coefficients."""
+    frame = next((segment.kind for segment in segments if segment.kind in _FRAMES), None)
+    first = segments[-1]
+    if frame not in _SEQUENTIAL or data[first.end - 3 : first.end] == _WHOLE:
+        return
+    for found in re.finditer(rb"\xff\xda\0[\x06-\x0c]", data[first.start :]):  # in no data
+        end = first.start + found.start() + 2 + found[0][-1]
+        yield _Patch(end - 3, end, _WHOLE)
+
+
+def _patched(data: Buffer, patches: list[_Patch]) -> bytes:
+    parts, at = [], 0
+    for patch in patches:
+        parts += [data[at : patch.start], patch.content]
+        at = patch.end
+    return b"".join([*parts, data[at:]])

@@ -1,0 +1,30 @@
+"""What libvips warns of is judged, by format: damage is refused, what is odd passes."""
+
+import pytest
+
+from engine.sources import SourceFormat, damage_in
+from engine.sources.damage import RULES
+
+
+@pytest.mark.parametrize(
+    ("source_format", "warning", "damage"),
+    [
+        (SourceFormat.JPEG, "VipsJpeg: Corrupt JPEG data: premature end of data segment\n", True),
+        (SourceFormat.JPEG, "VipsJpeg: Corrupt JPEG data: 3 extraneous bytes before", False),
+        (SourceFormat.JPEG, "read gave 1 warnings", False),
+        (SourceFormat.JPEG, "read gave 11 warnings", True),
+        (SourceFormat.PNG, "iCCP: too short", False),
+        (SourceFormat.PNG, "IDAT: incorrect data check", True),
+        (SourceFormat.WEBP, "error in tile 0 x 8", True),
+        (SourceFormat.WEBP, "what nobody has heard of", True),
+    ],
+)
+def test_a_warning_is_judged(source_format: SourceFormat, warning: str, damage: bool) -> None:
+    found = damage_in(source_format, ["error reading resolution", warning])
+    assert found == (warning.strip() if damage else None)
+
+
+def test_every_line_has_a_reason_that_names_its_source() -> None:
+    for rules in RULES.values():
+        for rule in rules:
+            assert any(library in rule.reason for library in ("libvips", "lib")), rule
