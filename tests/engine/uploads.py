@@ -200,7 +200,7 @@ TIFFS: dict[str, Callable[[], bytes]] = {
             chunks=[encoded(smooth(24, 10, 1), "JPEG")] * 3,
         )
     ),
-    "tiff light": lambda: (DATA / "cases" / "logluv24.tif").read_bytes(),
+    "tiff light": (DATA / "cases" / "logluv24.tif").read_bytes,
     "tiff half floats": _tiff(3, bits=16, numbers=3),
     "tiff doubles": _tiff(1, bits=64, numbers=3, photometric=1),
     "tiff signed": _tiff(1, numbers=2, photometric=0, ahead=True),

@@ -253,11 +253,11 @@ LONG = "x" * 50_000
         with_job(quality=LONG),
         with_job(destination=f"a.{LONG}"),
         with_job(destination=f"{LONG}/../a.png"),
-        with_words(**{LONG: 1, "type": "flip"}),
-        with_words(type=LONG),
-        with_words(type="resize", width=LONG),
-        with_words(type="flip", direction=LONG),
-        with_words(type="resize", width=[LONG]),
+        with_transformation(**{LONG: 1, "type": "flip"}),
+        with_transformation(type=LONG),
+        with_transformation(type="resize", width=LONG),
+        with_transformation(type="flip", direction=LONG),
+        with_transformation(type="resize", width=[LONG]),
         {**GOOD, "source": [LONG]},
         {**GOOD, "source": f"../{LONG}"},
         {**GOOD, "jobs": LONG},
@@ -267,5 +267,5 @@ LONG = "x" * 50_000
     ],
 )
 def test_no_complaint_repeats_a_client_at_length(body: object) -> None:
-    error = complaint(body)
+    error = error_of(body)
     assert len(error.message) + len(error.path) < 700

@@ -187,7 +187,7 @@ def test_prefixes_mean_what_the_nearest_element_says() -> None:
 def read(xmp: bytes) -> Rights:
     """Read what the XMP alone says of artist and owner."""
     given = rights_only(Bytes.from_bytes(b"x"), SourceFormat.JPEG, {XMP: xmp})
-    found = told(labelled(".png", xmp=given[XMP]))
+    found = rights_in(labelled(".png", xmp=given[XMP]))
     return found["xmp"]
 
 
