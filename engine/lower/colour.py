@@ -26,14 +26,12 @@ MARGIN = 0.0005  # half of what one step of the weighted sum is worth: makes tru
 def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
     """Convert 8 or 16 bits or floats by profile, by colour space, or by depth alone.
 
-    A profile describes integers of the space that it is made for, so floats and Lab, whose
-    meaning is defined, are converted without it.
+    A profile describes integers of the space that it is made for, so floats, whose meaning is
+    defined, are converted without it.
     """
     if image.bands > (bands := context.facts.bands + context.facts.alpha):
         image = image.extract_band(0, n=bands)
-    if image.interpretation in MEASURED_SPACES:
-        image = image.colourspace("srgb")
-    elif image.format == "float":
+    if image.format == "float":
         image = _three_colours(image).copy(interpretation="scrgb").colourspace("srgb")
     elif node.profile:
         image = through_profile(image)
@@ -44,9 +42,6 @@ def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
     if image.format != "uchar":
         image = (image >> 8).cast("uchar")
     return bare_srgb(_three_colours(image))
-
-
-MEASURED_SPACES = {"lab", "xyz"}
 
 
 def _three_colours(image: Image) -> Image:

@@ -28,7 +28,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     `orientation` is EXIF's, 1 to 8. `delays` are the milliseconds that each frame of an
     animation is shown, `loop` how often all of them are, 0 for ever. `profile` tells whether
     an ICC profile is embedded, `interlaced` whether the file must be read whole before its
-    first row is known. `damaged` says what is wrong with it, if the header tells.
+    first row is known. `decoder_bytes` are kept while it is read, beside the rows that stream
+    through: the strips or tiles of a TIFF. `damaged` says what is wrong with it, if the header
+    tells.
     """
 
     format: SourceFormat
@@ -43,6 +45,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     loop: int = 0
     profile: bool = False
     interlaced: bool = False
+    decoder_bytes: int = 0
     damaged: str = ""
 
     @property

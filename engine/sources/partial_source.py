@@ -107,7 +107,7 @@ class Parts(Protocol):
         """How many there are, with those in holes."""
         ...
 
-    def part(self, start: int, end: int) -> bytes:
+    def part(self, start: int, end: int) -> bytes | memoryview:
         """Give bytes from `start` on, as far as they are at hand and before `end`."""
         ...
 
@@ -120,7 +120,7 @@ class Reader:
         self._at = 0
         self._missing: Piece | None = None
 
-    def read(self, count: int) -> bytes | None:
+    def read(self, count: int) -> bytes | memoryview | None:
         """Give up to so many bytes, or None at the end."""
         start, end = self._at, min(self._at + count, self._source.size)
         part = self._source.part(start, end) if start < end else b""

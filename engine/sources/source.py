@@ -73,6 +73,6 @@ class Source:
         """Give the first bytes."""
         return bytes(self.data[:count])
 
-    def part(self, start: int, end: int) -> bytes:
-        """Give some bytes."""
-        return bytes(self.data[start:end])
+    def part(self, start: int, end: int) -> memoryview:
+        """Give some bytes as they lie, without a copy."""
+        return memoryview(self.data)[start:end]

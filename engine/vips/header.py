@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine.errors import SourceCorrupt, SourceEmpty, SourceTooLarge, UnsupportedFormat
 from engine.geometry import Size
 from engine.limits import DEFAULT_LIMITS, EngineLimits
@@ -44,6 +46,8 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
         tiff.check_limits(source.content, limits)
         _check_pixels(tiff.size_in(source.content), 1, limits)
     facts = _facts_of(codecs.load(source, found), found)
+    if found is SourceFormat.TIFF:
+        facts = replace(facts, decoder_bytes=tiff.decoder_bytes(source.content))
     _check_pixels(facts.size, facts.frames, limits)
     return facts
 

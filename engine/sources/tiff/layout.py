@@ -88,7 +88,9 @@ class Layout(Struct, frozen=True, kw_only=True):
 
     @property
     def depth(self) -> int:
-        """Bits of a sample, for most of the world: 8, 16 or 32."""
+        """Bits of a sample: 8, 16 or 32; half floats are decoded as floats."""
+        if Numbers.FLOAT in self.numbers:
+            return 32
         return 8 if max(self.bits) <= 8 else 16 if max(self.bits) <= 16 else 32
 
 

@@ -46,7 +46,7 @@ class Rewritten:
         self._directory = directory
         self.size = place + len(directory)
 
-    def part(self, start: int, end: int) -> bytes:
+    def part(self, start: int, end: int) -> bytes | memoryview:
         """Give bytes from `start` on, to the next seam at the most."""
         if start < len(self._header):
             return self._header[start:end]
@@ -87,7 +87,7 @@ def rewritten(
 def _fields(layout: Layout, chunks: Chunks, plane: int | None, word: int) -> Iterator[Field]:
     told = shown(layout)
     yield Field(Tag.WIDTH, LONG, [told.width])
-    yield Field(Tag.HEIGHT, LONG, [layout.size.height])
+    yield Field(Tag.HEIGHT, LONG, [told.height])
     yield Field(Tag.BITS, SHORT, [told.bits] * told.samples)
     yield Field(Tag.COMPRESSION, SHORT, [layout.compression])
     yield Field(Tag.PHOTOMETRIC, SHORT, [told.photometric])

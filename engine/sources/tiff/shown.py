@@ -24,9 +24,14 @@ _IN_JPEG: dict[int, Photometric] = {
 
 
 class Shown(NamedTuple):
-    """What libtiff is told; `width` and `chunk_width` may count bytes rather than pixels."""
+    """What libtiff is told; `width` and `chunk_width` may count bytes rather than pixels.
+
+    An image of tiles ends where they do, for libvips takes no tile that is far larger than its
+    image.
+    """
 
     width: int
+    height: int
     chunk_width: int
     bits: int
     samples: int
@@ -38,7 +43,13 @@ def shown(layout: Layout) -> Shown:
     """Tell what libtiff is told of one plane, or of all samples where they lie together."""
     samples, bits = 1 if layout.planar else layout.samples, layout.bits[0]
     named = _named(layout, samples)
-    whole = Shown(layout.size.width, layout.chunks.size.width, bits, samples, named)
+    (width, height), chunk = layout.size, layout.chunks.size
+    if layout.chunks.tiled:
+        width, height = (
+            -(-width // chunk.width) * chunk.width,
+            -(-height // chunk.height) * chunk.height,
+        )
+    whole = Shown(width, height, chunk.width, bits, samples, named)
     if is_light(layout):
         return whole._replace(bits=32, numbers=Numbers.FLOAT)
     if named != PLAIN or bits in {8, 16, 32}:
@@ -46,8 +57,8 @@ def shown(layout: Layout) -> Shown:
         return whole._replace(numbers=Numbers.FLOAT if floats else Numbers.UNSIGNED)
     if bits == 64:
         return whole._replace(bits=8, samples=8 * samples)
-    width, chunk = (-(-pixels * samples * bits // 8) for pixels in whole[:2])
-    return Shown(width, chunk, 8, 1, PLAIN)
+    packed, packed_chunk = (-(-pixels * samples * bits // 8) for pixels in (width, chunk.width))
+    return Shown(packed, height, packed_chunk, 8, 1, PLAIN)
 
 
 def _named(layout: Layout, samples: int) -> int:

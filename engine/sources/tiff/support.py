@@ -158,11 +158,10 @@ def _tiles(layout: Layout) -> Iterator[str]:
     if not layout.chunks.tiled:
         return
     told, (width, height) = shown(layout), layout.chunks.size
-    longest = min(LONGEST_TILE, -(-2 * max(told.width, layout.size.height) // 256) * 256)
     steps = told.chunk_width % TILE_STEP or height % TILE_STEP
     size = told.chunk_width * height * told.samples * told.bits // 8
-    if steps or max(told.chunk_width, height) > longest or size > LARGEST_TILE:
-        yield f"tiles of {width}×{height} pixels"
+    if steps or max(told.chunk_width, height) > LONGEST_TILE or size > LARGEST_TILE:
+        yield f"tiles of {width}×{height} pixels of {layout.samples} × {layout.bits[0]} bits"
     if layout.compression == Compression.CCITT_RLE_WORDS:
         yield f"{_packed(layout)} in tiles"
 

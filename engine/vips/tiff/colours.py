@@ -7,6 +7,10 @@ from engine.vips.binding import Image
 from engine.vips.images import image_from_table, image_from_words, mask_image
 from engine.vips.tiff.samples import SIGNED, WHITE, widened
 
+# Colours that need no profile, and get none.
+DEFINED = {
+    Photometric.CIE_LAB, Photometric.ICC_LAB, Photometric.LOG_L, Photometric.LOG_LUV,
+}  # fmt: skip
 GREY = {"uchar": "b-w", "ushort": "grey16", "float": "b-w"}
 RGB = {"uchar": "srgb", "ushort": "rgb16", "float": "scrgb"}
 STEPS = {"uchar": 1, "ushort": 256}  # of Lab's a and b
@@ -81,21 +85,26 @@ def _ycbcr(image: Image, layout: Layout) -> Image:
 def _cie_lab(image: Image, layout: Layout) -> Image:
     """Of whole numbers, a and b are signed; of 16 bits they are in steps of 1/256."""
     if image.format == "float":
-        return image.copy(interpretation="lab")
+        return _from_space(image, "lab")
     lightness = image[0] * (100 / WHITE[image.format])
     colours = image.extract_band(1, n=2).copy(format=SIGNED[image.format]) / STEPS[image.format]
-    return lightness.bandjoin(colours).cast("float").copy(interpretation="lab")
+    return _from_space(lightness.bandjoin(colours), "lab")
 
 
 def _icc_lab(image: Image, layout: Layout) -> Image:
     """As profiles have it: a and b are shifted by half of their range."""
     lightness = image[0] * (100 / (255 * STEPS[image.format]))
     colours = image.extract_band(1, n=2) / STEPS[image.format] - 128
-    return lightness.bandjoin(colours).cast("float").copy(interpretation="lab")
+    return _from_space(lightness.bandjoin(colours), "lab")
 
 
 def _light(image: Image, layout: Layout) -> Image:
-    return image.copy(interpretation="b-w" if image.bands == 1 else "xyz")
+    return image.copy(interpretation="b-w") if image.bands == 1 else _from_space(image, "xyz")
+
+
+def _from_space(image: Image, space: str) -> Image:
+    """Convert from a space that is defined by what is seen; no profile has a say in it."""
+    return image.copy(interpretation=space).colourspace("srgb")
 
 
 _COLOURED: dict[int, Callable[[Image, Layout], Image]] = {

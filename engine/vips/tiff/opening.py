@@ -12,15 +12,18 @@ from engine.sources.tiff import (
     check_support,
     chunks_of,
     clipped,
+    is_converted,
     is_cut_short,
     read_layout,
     rewritten,
 )
 from engine.vips.binding import GValue, Image, open_image
-from engine.vips.tiff.colours import coloured
+from engine.vips.images import cache_rows
+from engine.vips.tiff.colours import DEFINED, coloured
 from engine.vips.tiff.samples import WHITE, unpacked, widened
 
-BLOBS = {"icc-profile-data": Tag.ICC_PROFILE, XMP: Tag.XMP, IPTC: Tag.IPTC}
+PROFILE = "icc-profile-data"
+BLOBS = {PROFILE: Tag.ICC_PROFILE, XMP: Tag.XMP, IPTC: Tag.IPTC}
 
 
 def open_tiff(source: Source | PartialSource, *, tolerant: bool = False) -> Image:
@@ -41,7 +44,12 @@ def open_tiff(source: Source | PartialSource, *, tolerant: bool = False) -> Imag
             raise SourceCorrupt("the image cannot be decoded: the file ends before its last pixels")
         chunks = clipped(chunks, layout, source.size)
     parts = _Parts(source, layout, chunks, "none" if tolerant else "warning")
-    return _labelled(_with_alpha(_samples(parts), layout), layout, source)
+    image = _with_alpha(_samples(parts), layout)
+    if is_converted(layout):
+        image = cache_rows(
+            image
+        )  # so that few rows at a time are converted, however many are asked
+    return _labelled(image, layout, source)
 
 
 class _Parts(NamedTuple):
@@ -81,11 +89,9 @@ def _with_alpha(image: Image, layout: Layout) -> Image:
     if layout.alpha is None:
         return made
     alpha = widened(image[image.bands - 1], layout)
-    if made.interpretation == "lab":
-        alpha = alpha * (WHITE["uchar"] / WHITE[alpha.format])
-    elif alpha.format != made.format:
-        alpha = (alpha * (WHITE[made.format] / WHITE[alpha.format])).cast(made.format)
-    joined = made.bandjoin(alpha.cast(made.format))
+    if alpha.format != made.format:
+        alpha = (alpha * (WHITE[made.format] / WHITE[alpha.format])).rint().cast(made.format)
+    joined = made.bandjoin(alpha)
     return _divided(joined) if layout.is_premultiplied else joined
 
 
@@ -100,7 +106,8 @@ def _labelled(image: Image, layout: Layout, source: Source | PartialSource) -> I
     """Give an image what its file says beside the pixels, under libvips' names."""
     image, directory = image.copy(), Directory(source.content)
     for name, tag in BLOBS.items():
-        if body := directory.raw(tag, source.size):
+        is_used = name != PROFILE or layout.photometric not in DEFINED
+        if is_used and (body := directory.raw(tag, source.size)):
             image.set_type(GValue.blob_type, name, body)
     image.set_type(GValue.gint_type, "orientation", layout.orientation)
     image.set_type(GValue.gint_type, "bits-per-sample", layout.depth)

@@ -21,15 +21,13 @@ def unpacked(image: Image, layout: Layout) -> Image:
     alone in their pixel were stretched to 8 bits by libvips.
     """
     bits, told = layout.bits[0], shown(layout)
-    if bits == told.bits or is_light(layout):
-        return image
     if bits == 64:
-        doubles = image.copy(bands=told.samples // 8, format="double")
-        return (doubles.byteswap() if layout.is_big_endian else doubles).cast("float")
-    samples = 1 if layout.planar else layout.samples
-    row = _from_bits(image, layout).crop(0, 0, layout.size.width * samples, image.height)
-    numbers = row.cast("uchar" if bits <= 8 else "ushort")
-    return numbers.bandfold(factor=samples) if samples > 1 else numbers
+        image = image.copy(bands=told.samples // 8, format="double")
+        image = (image.byteswap() if layout.is_big_endian else image).cast("float")
+    elif bits != told.bits and not is_light(layout):
+        image = _from_bits(image, layout)
+    whole = image.width, image.height
+    return image if whole == layout.size else image.crop(0, 0, *layout.size)
 
 
 def _from_bits(image: Image, layout: Layout) -> Image:
@@ -38,7 +36,7 @@ def _from_bits(image: Image, layout: Layout) -> Image:
     They begin anew with a byte after a group of some. Each is cut out of three bytes. Of whole
     bytes the lower may come first.
     """
-    bits = layout.bits[0]
+    bits, samples = layout.bits[0], 1 if layout.planar else layout.samples
     size, wanted = lcm(bits, 8) // 8, min(bits, KEPT)
     weights, shifts = [], []
     for first in range(0, 8 * size, bits):
@@ -47,9 +45,11 @@ def _from_bits(image: Image, layout: Layout) -> Image:
         shifts.append(8 * (end + 1) - first - wanted)
     if bits % 8 == 0 and not layout.is_big_endian:
         weights = [row[::-1] for row in weights]
-    groups = _in_groups(image, size)
-    numbers = (groups.recomb(mask_image(weights)).cast("uint") >> shifts) & (2**wanted - 1)
-    return numbers.bandunfold(factor=len(shifts)) if len(shifts) > 1 else numbers
+    groups = _in_groups(image, size).recomb(mask_image(weights)).cast("uint")
+    numbers = ((groups >> shifts) & (2**wanted - 1)).cast("uchar" if bits <= 8 else "ushort")
+    row = numbers.bandunfold(factor=len(shifts)) if len(shifts) > 1 else numbers
+    width = row.width // samples * samples
+    return row.crop(0, 0, width, row.height).bandfold(factor=samples) if samples > 1 else row
 
 
 def _in_groups(image: Image, size: int) -> Image:

@@ -250,6 +250,7 @@ FIELDS = {
     "Facts.loop": "How often an animation is shown; 0 means forever.",
     "Facts.profile": "Whether the file has an ICC profile.",
     "Facts.interlaced": "Whether the whole file must be read before its first row is known.",
+    "Facts.decoder_bytes": "Bytes of strips or tiles that are kept while a TIFF is read.",
     "Frame.width": "Width in pixels.",
     "Frame.height": "Height in pixels.",
     "Frame.premultiplied": "Whether colours are multiplied by alpha.",

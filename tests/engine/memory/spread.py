@@ -1,6 +1,6 @@
 """Images and plans to measure: every type, format and kind of source, small and large."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from PIL import Image
 from bench.sources import photo
 from tests.engine.images import Json, Pixels, noise
 from tests.engine.memory.measure import Case
+from tests.engine.tiff_files import Tiff
 
 SIZES = {"small": (320, 240), "middle": (1600, 1200), "large": (4000, 3000)}
 
@@ -61,6 +62,16 @@ def pixels(content: str, width: int, height: int) -> Pixels:
     return np.dstack([seen, cover.astype(np.uint8)])
 
 
+TIFFS: dict[str, Callable[[Pixels], Tiff]] = {
+    "strip": lambda array: Tiff(array, rows=len(array), compression=8),
+    "planes": lambda array: Tiff(array, rows=len(array), compression=8, planar=True),
+    "tiles": lambda array: Tiff(array, tile=(1024, 1024), compression=8),
+    "packed": lambda array: Tiff(array.astype(np.uint16) << 4, bits=12, rows=16, compression=8),
+    "lab": lambda array: Tiff(array, photometric=8, rows=len(array), extras=[2]),
+    "premultiplied": lambda array: Tiff(array, rows=16, extras=[1], compression=8),
+}
+
+
 def _write(array: Pixels, path: Path, ending: str, kind: str) -> None:
     image = Image.fromarray(array)
     vips = pyvips.Image.new_from_array(array).copy(interpretation="srgb")
@@ -77,6 +88,8 @@ def _write(array: Pixels, path: Path, ending: str, kind: str) -> None:
             deep.write_to_file(str(path))
         case ("CMYK" | "L") as mode, _:
             image.convert(mode).save(path, quality=90)
+        case kind, "tif" if kind in TIFFS:
+            path.write_bytes(bytes(TIFFS[kind](array)))
         case _, "avif":
             vips.heifsave(str(path), compression="av1", effort=0, Q=80)
         case _, "gif":
@@ -163,7 +176,8 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 SOURCES = (
     "{}.jpg", "{}-progressive.jpg", "{}-CMYK.jpg", "{}-L.jpg", "{}.png", "{}-interlaced.png",
-    "{}-deep.png", "{}.webp", "{}.gif", "{}.avif", "{}.tif", "{}-deep.tif",
+    "{}-deep.png", "{}.webp", "{}.gif", "{}.avif", "{}.tif", "{}-deep.tif", "{}-strip.tif",
+    "{}-planes.tif", "{}-tiles.tif", "{}-packed.tif", "{}-lab.tif",
 )  # fmt: skip
 WIDTHS = (2048, 1600, 1280, 1024, 800, 640, 320, 150)
 
@@ -192,6 +206,8 @@ class Spread:
             step = TYPES["half"]
             yield Plan(name, self.case("translucent-middle.png", step, ending=ending, **options))
         yield Plan("from webp", self.case("photo-middle.webp", TYPES["thumbnail"]))
+        yield Plan("from a strip", self.case("photo-middle-strip.tif", TYPES["thumbnail"]))
+        yield Plan("from Lab", self.case("translucent-middle-lab.tif", TYPES["nothing"]))
         yield Plan("moving", self.case("photo-small-moving.webp", [], ending="webp"))
         yield Plan("many sizes", self.case("photo-middle.jpg", *_widths(1200, 800, 640, 320)))
         yield Plan("many ways", self.case("photo-middle.jpg", *_ways()))
@@ -221,7 +237,8 @@ class Spread:
 
     def sources(self) -> Iterator[Plan]:
         """Give every kind of source."""
-        translucent = ("translucent-middle.webp", "translucent-large.webp")
+        endings = (".webp", "-lab.tif", "-premultiplied.tif")
+        translucent = [f"translucent-{size}{end}" for size in SIZES for end in endings][3:]
         kinds = [kind.format(f"photo-{size}") for size in SIZES for kind in SOURCES]
         for source in (*kinds, *translucent):
             for name in ("nothing", "crop", "thumbnail"):

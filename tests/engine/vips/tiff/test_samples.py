@@ -115,3 +115,12 @@ def test_a_strip_may_be_longer_than_50_mb() -> None:
         data = bytes(Tiff(samples, rows=4_200, compression=8, planar=planar))
         last = open_tiff(Source.from_bytes(data)).crop(0, 4_198, 1, 2).numpy()
         assert last[:, 0, 0].tolist() == [0, 200]
+
+
+def test_a_tile_may_be_larger_than_the_image() -> None:
+    samples = numbers(8, 3)
+    for tile in ((512, 1024), (32, 512)):
+        for options in ({}, {"planar": True}, {"bits": 4}):
+            tiff = Tiff(samples & 15, tile=tile, compression=8).but(**options)
+            expected = opened(bytes(tiff.but(tile=None)))
+            assert np.array_equal(opened(bytes(tiff)), expected)
