@@ -112,7 +112,7 @@ class IdempotencyMismatch(HttpError):
 
 
 class RateLimited(HttpError):
-    """More requests than the service's quota."""
+    """More jobs than the service's quota."""
 
     status = 429
     code = "rate_limited"

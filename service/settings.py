@@ -78,6 +78,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=0), _doc("Days after which ended processes are deleted; 0 keeps them")
     ] = 30
     database_seconds: Annotated[Seconds, _doc("Time limit for one statement in Postgres")] = 5.0
+    quota_seconds: Annotated[
+        Seconds, _doc("Time limit for counting in Redis; beyond it each API counts by itself")
+    ] = 0.2
     token_cache_seconds: Annotated[
         Seconds,
         _doc("How long the API caches a token, and so how long a revoked token may still work"),

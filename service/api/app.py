@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 
 from service.api import handlers
-from service.api.auth import Authenticator, RateLimiter
+from service.api.auth import Authenticator
 from service.api.explain import Explainer
 from service.api.intake import Intake
+from service.api.quota import Quota
 from service.api.reference import add_reference
 from service.dispatch import RENDER, Dispatcher, Queue, connect
 from service.http import METRICS, observe, probes
@@ -45,7 +46,7 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             app[handlers.AUTHENTICATOR] = Authenticator(
                 store.services, settings.token_cache_seconds
             )
-            app[handlers.RATE_LIMITER] = RateLimiter()
+            app[handlers.QUOTA] = Quota(redis, settings)
             app[handlers.INTAKE] = Intake(store, dispatcher, settings, app[METRICS])
             storages = Storages(
                 store.services.get, storage_limits(settings), app[METRICS].storage_request
@@ -56,6 +57,7 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             await app[handlers.EXPLAINER].close()
             await storages.close()
             await dispatcher.close()
+            await app[handlers.QUOTA].close()
         await redis.aclose()
 
     return opened

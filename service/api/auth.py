@@ -1,10 +1,9 @@
-"""Authentication by bearer tokens, and rate limiting."""
+"""Authentication by bearer tokens."""
 
-import math
 from collections.abc import Callable
 from time import monotonic
 
-from service.errors import Forbidden, RateLimited, Unauthorized
+from service.errors import Forbidden, Unauthorized
 from service.ids import token_hash
 from service.store import Holder, Services
 
@@ -46,27 +45,3 @@ class Authenticator:
             self._cache.clear()
         self._cache[digest] = (self._clock() + self._seconds, holder)
         return holder
-
-
-class RateLimiter:
-    """A token bucket for each service, of the size of a minute's quota.
-
-    Each API counts separately: with N of them a service may send N times its quota.
-    """
-
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock = clock
-        self._buckets: dict[int, tuple[float, float]] = {}
-
-    def check(self, holder: Holder) -> None:
-        """Count one request; raises RateLimited with the time to wait."""
-        if holder.requests_a_minute is None:
-            return
-        quota = float(holder.requests_a_minute)
-        now = self._clock()
-        left, seen = self._buckets.get(holder.service_id, (quota, now))
-        left = min(quota, left + (now - seen) * quota / 60)
-        if left < 1:
-            self._buckets[holder.service_id] = (left, now)
-            raise RateLimited(retry_after=math.ceil((1 - left) * 60 / quota))
-        self._buckets[holder.service_id] = (left - 1, now)

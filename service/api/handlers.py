@@ -7,10 +7,11 @@ import msgspec
 from aiohttp import web
 
 from engine.explain import Explanation, draw
-from service.api.auth import Authenticator, RateLimiter
+from service.api.auth import Authenticator
 from service.api.content_negotiation import preferred
 from service.api.explain import Explainer
 from service.api.intake import Intake, check_key
+from service.api.quota import Quota
 from service.errors import (
     BodyTooLarge,
     ClientGone,
@@ -18,7 +19,15 @@ from service.errors import (
     RequestTimeout,
     UnsupportedMedia,
 )
-from service.http import JSON, METRICS, Created, json_response, show_process, traceparent
+from service.http import (
+    ANSWER_HEADERS,
+    JSON,
+    METRICS,
+    Created,
+    json_response,
+    show_process,
+    traceparent,
+)
 from service.ids import is_process_id
 from service.metrics import Metrics
 from service.settings import Settings
@@ -29,7 +38,7 @@ STORE: web.AppKey[Store] = web.AppKey("store", Store)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 EXPLAINER: web.AppKey[Explainer] = web.AppKey("explainer", Explainer)
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator", Authenticator)
-RATE_LIMITER: web.AppKey[RateLimiter] = web.AppKey("rate_limiter", RateLimiter)
+QUOTA: web.AppKey[Quota] = web.AppKey("quota", Quota)
 
 # The media types of an explanation; the first is the default.
 FORMATS: dict[str, Callable[[Explanation], bytes]] = {
@@ -56,6 +65,7 @@ async def create_process(request: web.Request) -> web.Response:
     accepted = await request.app[INTAKE].accept(
         body, holder, key=key, traceparent=traceparent(request)
     )
+    _charge(request, holder, accepted.jobs)
     response = json_response(Created(process_id=accepted.process_id))
     if accepted.replayed:
         response.headers["Idempotent-Replayed"] = "true"
@@ -80,7 +90,9 @@ async def retry_processes(request: web.Request) -> web.Response:
     """Queue ended processes again."""
     holder = await _authenticate(request)
     body = await _body(request)
-    return json_response(await request.app[INTAKE].retry(body, holder))
+    retried = await request.app[INTAKE].retry(body, holder)
+    _charge(request, holder, retried.jobs)
+    return json_response(retried.results)
 
 
 @routes.post("/explain")
@@ -89,6 +101,7 @@ async def explain_batch(request: web.Request) -> web.Response:
     holder = await _authenticate(request)
     body = await _body(request)
     batch = request.app[INTAKE].read(body, holder)
+    _charge(request, holder, len(batch.jobs))
     explanation = await request.app[EXPLAINER].explain(batch, body)
     kind = preferred(request.headers.get("Accept", ""), list(FORMATS))
     text = await asyncio.to_thread(FORMATS[kind], explanation)  # 0.1 s for a large batch
@@ -98,8 +111,16 @@ async def explain_batch(request: web.Request) -> web.Response:
 
 async def _authenticate(request: web.Request) -> Holder:
     holder = await request.app[AUTHENTICATOR].holder(request.headers.get("Authorization"))
-    request.app[RATE_LIMITER].check(holder)
+    budget = await request.app[QUOTA].admit(holder)
+    if budget is not None:
+        request[ANSWER_HEADERS] = budget.headers
+        budget.check()
     return holder
+
+
+def _charge(request: web.Request, holder: Holder, jobs: int) -> None:
+    """Count a request as so many jobs; its first was counted when it was let in."""
+    request.app[QUOTA].charge(holder, jobs - 1)
 
 
 async def _body(request: web.Request) -> bytes:

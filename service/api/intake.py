@@ -18,7 +18,7 @@ from service.http import CreateProcess, RetryProcesses, RetryResult
 from service.ids import is_process_id, new_process_id
 from service.metrics import Metrics
 from service.settings import Settings
-from service.store import Holder, NewProcess, Store
+from service.store import Holder, NewProcess, Status, Store
 
 PRIORITIES = {Priority.LOW: -1, Priority.NORMAL: 0, Priority.HIGH: 1}
 LONGEST_KEY = 255
@@ -27,10 +27,21 @@ log = structlog.get_logger(__name__)
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The process that answers a request; `replayed` if an earlier request made it."""
+    """The process that answers a request, and how many jobs were queued for it.
+
+    None were if it was `replayed`: an earlier request made it.
+    """
 
     process_id: str
+    jobs: int = 0
     replayed: bool = False
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """What became of each process of a retry, and what work that was: a process is one at least."""
+
+    results: list[RetryResult]
+    jobs: int
 
 
 class Intake:
@@ -74,14 +85,15 @@ class Intake:
         self._metrics.accepted.labels(request.priority.value).inc()
         # the answer does not wait for Redis: the row is the outbox
         self._dispatcher.dispatch(Dispatch(process.id, 0, process.priority, queued))
-        return Accepted(process.id)
+        return Accepted(process.id, jobs=len(request.jobs))
 
-    async def retry(self, body: bytes, holder: Holder) -> list[RetryResult]:
-        """Queue ended processes again, one answer per id in the order asked."""
+    async def retry(self, body: bytes, holder: Holder) -> Retry:
+        """Queue ended processes again, one answer per id in the order first asked."""
         request = parse(body, RetryProcesses, self._limits)
         _own(request.service_id, holder)
         self._check_ids(request.process_ids)
-        known = [id_ for id_ in request.process_ids if is_process_id(id_)]
+        ids = list(dict.fromkeys(request.process_ids))
+        known = [id_ for id_ in ids if is_process_id(id_)]
         found, retried = await self._store.processes.retry(
             known, holder.service_id, everything=bool(request.all), grace=self._grace
         )
@@ -90,7 +102,8 @@ class Intake:
                 Dispatch(process.id, process.run, process.priority, process.queued)
             )
         attempts = {process.id: process.attempt for process in retried}
-        return [_retry_result(id_, id_ in found, attempts) for id_ in request.process_ids]
+        results = [_retry_result(id_, found.get(id_), attempts) for id_ in ids]
+        return Retry(results, len(ids) + sum(process.jobs - 1 for process in retried))
 
     def read(self, body: bytes, holder: Holder) -> CreateProcess:
         """Decode and validate a batch; raises InvalidRequest and Forbidden."""
@@ -172,11 +185,14 @@ def _own(service_id: int, holder: Holder) -> None:
         raise Forbidden("This token has no access to this service")
 
 
-def _retry_result(process_id: str, found: bool, attempts: dict[str, int]) -> RetryResult:
+def _retry_result(process_id: str, status: Status | None, attempts: dict[str, int]) -> RetryResult:
     if process_id in attempts:
         words = f"Reprocessing process, attempt: {attempts[process_id]}"
         return RetryResult(status=200, process_id=process_id, description=words)
-    if found:
-        words = "Process is still queued or running"
-        return RetryResult(status=409, process_id=process_id, description=words)
-    return RetryResult(status=404, process_id=process_id, description="Process not found")
+    if status is None:
+        return RetryResult(status=404, process_id=process_id, description="Process not found")
+    if status == "FINISHED":
+        words = "Nothing to do: every job is done"
+        return RetryResult(status=200, process_id=process_id, description=words)
+    words = "Process is still queued or running"
+    return RetryResult(status=409, process_id=process_id, description=words)

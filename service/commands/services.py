@@ -68,13 +68,9 @@ def services() -> None:
 @services.command()
 @click.argument("name", callback=lambda _ctx, _param, name: _named(name))
 @click.option("--storage", required=True, help="file:///path or s3://bucket/prefix")
-@click.option(
-    "--requests-a-minute",
-    type=click.IntRange(1),
-    help="Quota, counted by each API (default: none).",
-)
+@click.option("--jobs-a-minute", type=click.IntRange(1), help="Quota of jobs (default: none).")
 @storage_arguments("storage")
-def add(name: str, requests_a_minute: int | None, storage: StorageArguments) -> None:
+def add(name: str, jobs_a_minute: int | None, storage: StorageArguments) -> None:
     """Add a service and print its id, token and webhook secret, once, as JSON."""
     token, secret = new_token(), new_webhook_secret()
 
@@ -86,7 +82,7 @@ def add(name: str, requests_a_minute: int | None, storage: StorageArguments) -> 
             storage_options=storage.options,
             webhook_secret=secret,
             token_hash=token_hash(token),
-            requests_a_minute=requests_a_minute,
+            jobs_a_minute=jobs_a_minute,
         )
 
     service_id = _with_store(work)

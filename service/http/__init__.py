@@ -4,7 +4,14 @@ Knows nothing of how requests are handled.
 """
 
 from service.http.connections import Runner
-from service.http.middleware import JSON, METRICS, json_response, observe, traceparent
+from service.http.middleware import (
+    ANSWER_HEADERS,
+    JSON,
+    METRICS,
+    json_response,
+    observe,
+    traceparent,
+)
 from service.http.schemas import (
     CallbackStatus,
     Created,
@@ -20,6 +27,7 @@ from service.http.schemas import (
 )
 
 __all__ = [
+    "ANSWER_HEADERS",
     "JSON",
     "METRICS",
     "CallbackStatus",

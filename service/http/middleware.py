@@ -40,6 +40,8 @@ DATABASE_AWAY = (  # storages turn an OSError into their own; any other is Postg
 )
 
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
+# What every answer to a request says, an error too.
+ANSWER_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("answer_headers")
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +71,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = _answer(error, name, _route(request))
         if isinstance(error, RateLimited):
             request.app[METRICS].rate_limited.labels("quota").inc()
+    response.headers.update(request.get(ANSWER_HEADERS, {}))
     _complete(response, name)
     _count(request, response.status, perf_counter() - began)
     return response

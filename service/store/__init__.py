@@ -7,7 +7,7 @@ from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
 from service.store.leases import Claim, Leases, Made
 from service.store.migrator import migrate, pending
 from service.store.postgres import UNAVAILABLE
-from service.store.processes import DeliveryRow, JobRow, NewProcess, ProcessRow
+from service.store.processes import DeliveryRow, JobRow, NewProcess, ProcessRow, Status
 from service.store.services import Holder, Services
 from service.store.store import Store, open_store
 
@@ -26,6 +26,7 @@ __all__ = [
     "Outcome",
     "ProcessRow",
     "Services",
+    "Status",
     "Store",
     "migrate",
     "open_store",

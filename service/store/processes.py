@@ -76,9 +76,10 @@ class Requeued(Struct, frozen=True, kw_only=True):
 
 
 class Retried(Requeued, frozen=True, kw_only=True):
-    """A process that a client has sent back."""
+    """A process that a client has sent back, and how many of its jobs run again."""
 
     attempt: int
+    jobs: int
 
 
 class Depth(Struct, frozen=True, kw_only=True):
@@ -150,16 +151,17 @@ class Processes:
     async def retry(
         self, process_ids: Sequence[str], service_id: int, *, everything: bool, grace: timedelta
     ) -> tuple[dict[str, Status], list[Retried]]:
-        """Queue again what has ended, in the order of the ids.
+        """Queue again what has ended and has jobs to run, in the order of the ids.
 
         Gives the statuses found, and the processes now queued.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(sql("lock_for_retry"), process_ids, service_id)
             found = {row["id"]: row["status"] for row in rows}
-            ended = [id_ for id_ in dict.fromkeys(process_ids) if found.get(id_) in ENDED]
-            await connection.execute(sql("reset_jobs"), ended, everything)
-            retried = await connection.fetch(sql("retry_processes"), ended, grace)
+            wanted = ENDED if everything else {"FAILED"}
+            again = [id_ for id_ in process_ids if found.get(id_) in wanted]
+            await connection.execute(sql("reset_jobs"), again, everything)
+            retried = await connection.fetch(sql("retry_processes"), again, grace)
         return found, [Retried(**row) for row in retried]
 
     async def take_due(self, most: int, again_after: timedelta) -> list[Requeued]:

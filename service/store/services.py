@@ -17,7 +17,7 @@ class Service(Struct, frozen=True, kw_only=True):
     storage_url: str
     storage_options: dict[str, str]
     webhook_secrets: list[str]
-    requests_a_minute: int | None
+    jobs_a_minute: int | None
     disabled: bool
 
 
@@ -26,7 +26,7 @@ class Holder(Struct, frozen=True, kw_only=True):
 
     service_id: int
     disabled: bool
-    requests_a_minute: int | None
+    jobs_a_minute: int | None
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     id: int
     name: str
     storage_url: str
-    requests_a_minute: int | None
+    jobs_a_minute: int | None
     disabled: bool
     tokens: int
 
@@ -54,7 +54,7 @@ class Services:
         storage_options: dict[str, str],
         webhook_secret: str,
         token_hash: bytes,
-        requests_a_minute: int | None = None,
+        jobs_a_minute: int | None = None,
     ) -> int:
         """Record a service with its first token; gives its id.
 
@@ -63,7 +63,7 @@ class Services:
         options = msgspec.json.encode(storage_options).decode()
         async with self._pool.acquire() as connection, connection.transaction():
             service_id: int = await connection.fetchval(
-                sql("add_service"), name, storage_url, options, webhook_secret, requests_a_minute
+                sql("add_service"), name, storage_url, options, webhook_secret, jobs_a_minute
             )
             await connection.fetchval(sql("add_token"), service_id, token_hash)
         return service_id
@@ -93,7 +93,7 @@ class Services:
         return Holder(
             service_id=row["id"],
             disabled=row["disabled"],
-            requests_a_minute=row["requests_a_minute"],
+            jobs_a_minute=row["jobs_a_minute"],
         )
 
     async def add_token(self, service_id: int, token_hash: bytes) -> bool:

@@ -59,7 +59,8 @@ SET status = 'QUEUED', attempt = attempt + 1, run = run + 1, errors = 0, crashes
     due_at = now() + $2::interval, updated_at = now()
 FROM unnest($1::text[]) WITH ORDINALITY AS ended (id, ordinal)
 WHERE processes.id = ended.id
-RETURNING processes.id, run, attempt, priority, extract(epoch FROM queued_at)::float8 AS queued;
+RETURNING processes.id, run, attempt, priority, extract(epoch FROM queued_at)::float8 AS queued,
+    (SELECT count(*) FROM jobs WHERE process_id = processes.id AND jobs.status = 'QUEUED') AS jobs;
 
 -- name: reset_jobs
 UPDATE jobs

@@ -1,10 +1,10 @@
 -- name: add_service
-INSERT INTO services (name, storage_url, storage_options, webhook_secrets, requests_a_minute)
+INSERT INTO services (name, storage_url, storage_options, webhook_secrets, jobs_a_minute)
 VALUES ($1, $2, $3::jsonb, ARRAY[$4], $5)
 RETURNING id;
 
 -- name: get_service
-SELECT id, name, storage_url, storage_options::text, webhook_secrets, requests_a_minute,
+SELECT id, name, storage_url, storage_options::text, webhook_secrets, jobs_a_minute,
        disabled_at IS NOT NULL AS disabled
 FROM services WHERE id = $1;
 
@@ -12,12 +12,12 @@ FROM services WHERE id = $1;
 SELECT id FROM services WHERE name = $1;
 
 -- name: list_services
-SELECT s.id, s.name, s.storage_url, s.requests_a_minute, s.disabled_at IS NOT NULL AS disabled,
+SELECT s.id, s.name, s.storage_url, s.jobs_a_minute, s.disabled_at IS NOT NULL AS disabled,
        (SELECT count(*) FROM tokens t WHERE t.service_id = s.id) AS tokens
 FROM services s ORDER BY s.id;
 
 -- name: service_of_token
-SELECT s.id, s.disabled_at IS NOT NULL AS disabled, s.requests_a_minute
+SELECT s.id, s.disabled_at IS NOT NULL AS disabled, s.jobs_a_minute
 FROM tokens t JOIN services s ON s.id = t.service_id
 WHERE t.hash = $1;
 

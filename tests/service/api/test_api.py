@@ -258,7 +258,7 @@ async def test_a_trace_is_kept_with_the_process_if_it_is_one(
 async def test_a_quota_is_the_services_own(
     api: Api, shared_store: Store, tenant: Tenant, tmp_path: Path
 ) -> None:
-    limited = await add_tenant(shared_store, tmp_path / "limited", requests_a_minute=3)
+    limited = await add_tenant(shared_store, tmp_path / "limited", jobs_a_minute=3)
     before = await api.metric('darkroom_rate_limited_total{reason="quota"}')
     answers = [await api.get(limited, new_process_id()) for _ in range(5)]
     assert [answer.status for answer in answers] == [404, 404, 404, 429, 429]

@@ -106,7 +106,7 @@ async def test_who_may_ask(api: Api, shared_store: Store, tenant: Tenant, tmp_pa
         assert refusal(answer) == (401, "unauthorized")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert refusal(await api.ask("GET", "/explain", tenant)) == (405, "method_not_allowed")
-    hasty = await add_tenant(shared_store, tmp_path / "hasty", requests_a_minute=1)
+    hasty = await add_tenant(shared_store, tmp_path / "hasty", jobs_a_minute=1)
     assert (await explain(api, hasty)).status == 200
     assert refusal(await explain(api, hasty)) == (429, "rate_limited")
 

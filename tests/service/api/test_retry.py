@@ -1,18 +1,25 @@
 """POST /retry: what has ended runs again, one answer for each id in the order asked."""
 
+import asyncio
+
 import pytest
 
 from engine.errors import SourceCorrupt
 from service.ids import new_process_id
+from service.settings import Settings
 from service.store import Store
 from tests.service.harness.api_client import Api
+from tests.service.harness.receiver import receiving
 from tests.service.harness.records import MADE, SOON, claimed, end, field
 from tests.service.harness.tenants import Tenant, Words
+from tests.service.harness.workers import done_by, working
 
 
 def told(status: int, process_id: str, attempt: int = 0) -> Words:
     words = {
-        200: f"Reprocessing process, attempt: {attempt}",
+        200: f"Reprocessing process, attempt: {attempt}"
+        if attempt
+        else "Nothing to do: every job is done",
         404: "Process not found",
         409: "Process is still queued or running",
     }
@@ -40,16 +47,41 @@ async def test_each_id_has_its_answer_in_the_order_asked(
     assert answer.status == 200
     assert answer.words == [
         told(404, missing),
-        told(200, done, 1),
+        told(200, done),
         told(409, running),
         told(404, foreign),
         told(200, ended, 1),
         told(409, queued),
-        told(200, ended, 1),
     ]
     assert (await api.status(tenant, ended))["status"] == "QUEUED"
     assert (await api.status(tenant, running))["status"] == "PROCESSING"
     assert (await api.status(stranger, foreign))["status"] == "FAILED"
+
+
+async def test_where_nothing_is_to_be_done_nothing_happens(
+    api: Api, settings: Settings, shared_store: Store, tenant: Tenant
+) -> None:
+    async with receiving() as receiver, working(settings):
+        before = await done_by(api, tenant, tenant.body(callback=receiver.url))
+        process_id = before["process_id"]
+        await asyncio.wait_for(receiver.arrived.wait(), 10)
+        run = await field(shared_store, process_id, "run")
+        assert (await api.retry(tenant, process_id)).words == [told(200, process_id)]
+        assert await field(shared_store, process_id, "run") == run
+        after = await api.status(tenant, process_id)
+        assert (after["status"], after["attempt"]) == ("FINISHED", 0)
+        assert len(after["callbacks"]) == 1
+        answer = await api.retry(tenant, process_id, all=True)
+        assert answer.words == [told(200, process_id, 1)]
+
+
+async def test_an_id_that_is_named_twice_is_answered_once(
+    api: Api, shared_store: Store, tenant: Tenant
+) -> None:
+    first, second = [await failed(api, shared_store, tenant) for _ in range(2)]
+    answer = await api.retry(tenant, first, "x", second, first, "x", first)
+    assert answer.words == [told(200, first, 1), told(404, "x"), told(200, second, 1)]
+    assert (await api.status(tenant, first))["attempt"] == 1
 
 
 async def test_each_retry_is_a_further_attempt(

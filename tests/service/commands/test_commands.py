@@ -193,7 +193,7 @@ def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) 
         "id": int(number),
         "name": "shop",
         "storage_url": place,
-        "requests_a_minute": None,
+        "jobs_a_minute": None,
         "disabled": True,
         "tokens": 2,
     }

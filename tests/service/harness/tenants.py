@@ -53,7 +53,7 @@ def job(destination: str, *transformations: Words, **fields: Any) -> Words:
 
 
 async def add_tenant(
-    store: Store, folder: Path, *, storage: str = "", requests_a_minute: int | None = None,
+    store: Store, folder: Path, *, storage: str = "", jobs_a_minute: int | None = None,
     options: dict[str, str] | None = None,
 ) -> Tenant:  # fmt: skip
     """Record a service whose storage is the folder, or another one."""
@@ -64,7 +64,7 @@ async def add_tenant(
         storage_options=options or {},
         webhook_secret=secret,
         token_hash=token_hash(token),
-        requests_a_minute=requests_a_minute,
+        jobs_a_minute=jobs_a_minute,
     )
     tenant = Tenant(service_id, token, secret, folder)
     tenant.put("in.png", PICTURE)
