@@ -159,8 +159,9 @@ def _retry(settings: Settings) -> Schema:
         "tags": ["Processes"],
         "summary": "Retry processes",
         "description": "Queues ended processes again and increments their `attempt`. Only failed "
-        "jobs run again, unless `all` is true. The answer has one entry for each id, in the order "
-        "of the request; it is 200 even if the status of some entries is not.",
+        "jobs run again, unless `all` is true; a process without failed jobs stays as it is. The "
+        "answer has one entry for each distinct id, in the order of the request; it is 200 even if "
+        "the status of some entries is not.",
         "parameters": [parameter("X-Request-Id")],
         "requestBody": body("RetryProcesses", examples.RETRIES),
         "responses": {

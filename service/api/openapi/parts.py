@@ -43,6 +43,8 @@ HEADERS = {
         "`true` when an earlier request with the same key created the process.", const="true"
     ),
     "Retry-After": _header("Seconds to wait before the next request.", "integer", minimum=1),
+    "RateLimit": _header('`"jobs";r=536;t=7`: jobs left, seconds until the quota is full.'),
+    "RateLimit-Policy": _header('`"jobs";q=600;w=60`: jobs, and the period in seconds.'),
     "WWW-Authenticate": _header("The authentication scheme.", const="Bearer"),
     "Vary": _header("The answer depends on this header of the request.", const="Accept"),
     "ETag": _header("Changes when the document does."),
@@ -133,7 +135,8 @@ def error_responses(
 
 def _error_response(status: int, problems: Iterable[Problem]) -> Schema:
     wait = ["Retry-After"]
-    headers = {401: ["WWW-Authenticate"], 429: wait, 503: wait}.get(status, [])
+    quota = [*wait, "RateLimit", "RateLimit-Policy"]
+    headers = {401: ["WWW-Authenticate"], 429: quota, 503: wait}.get(status, [])
     seen: Counter[str] = Counter()
     named = {}
     for each in problems:
