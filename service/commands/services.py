@@ -75,11 +75,10 @@ def add(name: str, jobs_a_minute: int | None, storage: StorageArguments) -> None
     token, secret = new_token(), new_webhook_secret()
 
     async def work(store: Store) -> int:
-        await _check_storage(storage)
         return await store.services.add(
             name=name,
             storage_url=storage.url,
-            storage_options=storage.options,
+            storage_options=await _checked_options(storage),
             webhook_secret=secret,
             token_hash=token_hash(token),
             jobs_a_minute=jobs_a_minute,
@@ -124,8 +123,8 @@ def set_storage(service_id: int, storage: StorageArguments) -> None:
     """Move a service to another storage: file:///path or s3://bucket/prefix."""
 
     async def work(store: Store) -> bool:
-        await _check_storage(storage)
-        return await store.services.set_storage(service_id, storage.url, storage.options)
+        options = await _checked_options(storage)
+        return await store.services.set_storage(service_id, storage.url, options)
 
     _check_found(_with_store(work), service_id)
 
@@ -148,11 +147,15 @@ def enable(service_id: int) -> None:
     )
 
 
-async def _check_storage(storage: StorageArguments) -> None:
+async def _checked_options(storage: StorageArguments) -> dict[str, str]:
+    """Check a storage and mark it, unless told not to; gives the options to record."""
     opened = await open_storage(storage.url, msgspec.convert(storage.options, StorageOptions))
     try:
-        if storage.check:
-            await opened.check()
+        if not storage.check:
+            return storage.options
+        await opened.check()
+        marker = await opened.mark()
+        return storage.options | ({"marker": marker} if marker else {})
     finally:
         await opened.close()
 

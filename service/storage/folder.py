@@ -20,6 +20,7 @@ from service.errors import (
     StorageMisconfigured,
     StorageUnavailable,
 )
+from service.storage.folder_marker import MARKER, check_marker, leave_marker
 from service.storage.protocol import (
     OnRequest,
     Part,
@@ -34,6 +35,11 @@ ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 BLOCKED_PATH = ABSENT | {errno.EISDIR}
 
+KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+}  # fmt: skip
+
 # The temporary name of a file that is being written, or was when its writer was killed.
 UNFINISHED = re.compile(r"\.darkroom-[0-9a-f]{16}\.part")
 UNFINISHED_SECONDS = 3600
@@ -41,10 +47,14 @@ COPY_BYTES = 1024 * 1024
 
 
 class FolderStorage:
-    """Files below one root; symbolic links are followed as long as they stay inside."""
+    """Files below one root; symbolic links are followed as long as they stay inside.
 
-    def __init__(self, root: Path, on_request: OnRequest = ignore) -> None:
+    A root that has to have a `marker` is away while it has not.
+    """
+
+    def __init__(self, root: Path, on_request: OnRequest = ignore, marker: str = "") -> None:
         self._root = root
+        self._marker = marker
         self._on_request = on_request
         self._swept: dict[tuple[int, int], float] = {}
 
@@ -68,21 +78,25 @@ class FolderStorage:
         with observed("check", self._on_request):
             await asyncio.to_thread(self._check_root)
 
+    async def mark(self) -> str:
+        """Leave a marker in the root, and give what is in it."""
+        return await asyncio.to_thread(self._leave_marker)
+
     async def close(self) -> None:
         """Do nothing: no file is kept open."""
 
     def _open_file(self, key: str, limit: int) -> BinaryIO:
         *folders, name = _names(key)
-        with _reading(key), self._open_root() as root, _open_below(root, folders) as folder:
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-            file = os.open(name, flags, dir_fd=folder)
-            try:
-                _check_inside(root, file)
-                check_size(key, _size(key, file), limit)
-                return os.fdopen(file, "rb")
-            except BaseException:
-                os.close(file)
-                raise
+        with (
+            _reading(key),
+            self._open_root() as root,
+            self._there_if_absent(root),
+            _open_below(root, folders) as folder,
+            _found(name, folder) as found,
+        ):
+            _check_inside(root, found)
+            check_size(key, _size(key, found), limit)
+            return open(f"/proc/self/fd/{found}", "rb")
 
     def _read_part(self, key: str, start: int, count: int, limit: int) -> Part:
         with self._open_file(key, limit) as file, _reading(key):
@@ -92,11 +106,11 @@ class FolderStorage:
 
     def _replace_file(self, key: str, body: BinaryIO) -> None:
         *folders, name = _names(key)
-        with (
-            _writing(key),
-            self._open_root() as root,
-            _open_below(root, folders, make=True) as folder,
-        ):
+        with ExitStack() as opened:
+            opened.enter_context(_writing(key))
+            root = opened.enter_context(self._open_root())
+            self._check_marker(root)
+            folder = opened.enter_context(_open_below(root, folders, make=True))
             self._sweep(folder)
             unfinished = f".darkroom-{secrets.token_hex(8)}.part"
             try:
@@ -109,7 +123,8 @@ class FolderStorage:
             os.fsync(folder)
 
     def _check_root(self) -> None:
-        with self._open_root():
+        with self._open_root() as root:
+            self._check_marker(root)
             mode = os.R_OK | os.W_OK | os.X_OK
             if not os.access(self._root, mode, effective_ids=True):
                 raise StorageDenied("no permission to read and write the folder of the storage")
@@ -120,12 +135,32 @@ class FolderStorage:
             root = _open_folder(self._root)
         except OSError as error:
             if error.errno in ABSENT:
+                if self._marker:
+                    raise StorageUnavailable("the folder of the storage is missing") from None
                 raise StorageMisconfigured("the folder of the storage does not exist") from None
             raise _storage_error(error, "the folder of the storage") from None
         try:
             yield root
         finally:
             os.close(root)
+
+    def _leave_marker(self) -> str:
+        with _writing(MARKER), self._open_root() as root:
+            return leave_marker(root)
+
+    def _check_marker(self, root: int) -> None:
+        if self._marker:
+            check_marker(root, self._marker)
+
+    @contextmanager
+    def _there_if_absent(self, root: int) -> Iterator[None]:
+        """Look whether the storage itself is there, before a file counts as absent."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in ABSENT:
+                self._check_marker(root)
+            raise
 
     def _sweep(self, folder: int) -> None:
         """Remove what killed writers left here; once an hour, since listing is expensive."""
@@ -144,7 +179,7 @@ class FolderStorage:
 
 def _names(key: str) -> list[str]:
     names = confined(key).split("/")
-    if UNFINISHED.fullmatch(names[-1]):
+    if UNFINISHED.fullmatch(names[-1]) or MARKER in names:
         raise StorageDenied(f"{shown(key)} is a name that the storage reserves for itself")
     return names
 
@@ -182,10 +217,21 @@ def _check_inside(root: int, opened: int) -> None:
         raise StorageDenied("a symbolic link leads out of the folder of the storage")
 
 
-def _size(key: str, file: int) -> int:
-    facts = os.fstat(file)
+@contextmanager
+def _found(name: str, folder: int) -> Iterator[int]:
+    """Get hold of what is there without opening it: opening a device or a pipe does something."""
+    found = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        yield found
+    finally:
+        os.close(found)
+
+
+def _size(key: str, found: int) -> int:
+    facts = os.fstat(found)
     if not stat.S_ISREG(facts.st_mode):
-        raise SourceNotFound(f"{shown(key)} is not a file")
+        kind = KINDS.get(stat.S_IFMT(facts.st_mode), "something else")
+        raise SourceNotFound(f"{shown(key)} is {kind}, not a file")
     return facts.st_size
 
 

@@ -9,7 +9,7 @@ Seconds = Annotated[float, Meta(gt=0)]
 
 
 class StorageOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to reach an S3 bucket; a folder needs no options.
+    """How to reach an S3 bucket, or the marker of a folder.
 
     Without an endpoint, that of Amazon for the region is used; without keys, the credentials
     that botocore finds on the machine.
@@ -19,6 +19,7 @@ class StorageOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     region: str = "us-east-1"
     access_key: str = ""
     secret_key: str = ""
+    marker: str = ""
 
     def __repr__(self) -> str:
         keys = "with keys" if self.access_key or self.secret_key else "without keys"

@@ -62,6 +62,13 @@ class Storage(Protocol):
         """Raise the error that a fetch or a publish of any key would raise."""
         ...
 
+    async def mark(self) -> str:
+        """Mark the place, and give the marker to be recorded with its URL; "" if it needs none.
+
+        Opened with its marker, a place that is away is told from one that is empty.
+        """
+        ...
+
     async def close(self) -> None:
         """Close all connections; may be called again."""
         ...

@@ -27,7 +27,7 @@ async def open_storage(
     options = options or StorageOptions()
     parts = _split(url)
     if parts.scheme == "file":
-        return FolderStorage(_root(parts), on_request)
+        return FolderStorage(_root(parts), on_request, options.marker)
     if parts.scheme == "s3":
         from service.storage.s3 import S3Storage  # noqa: PLC0415 - botocore takes half a second
 

@@ -180,6 +180,7 @@ def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) 
     assert service["token"].startswith("drk_")
     assert service["webhook_secret"].startswith("whsec_")
     number = str(service["service_id"])
+    assert len((tmp_path / ".darkroom").read_text().strip()) == 32
     assert "already" in darkroom("services", "add", "shop", "--storage", place, **settings).stderr
     missing = (tmp_path / "missing").as_uri()
     refused = darkroom("services", "add", "other", "--storage", missing, **settings)

@@ -2,6 +2,8 @@
 
 import io
 import os
+import socket
+import stat
 import time
 from pathlib import Path
 
@@ -82,10 +84,17 @@ async def test_the_root_itself_may_be_a_link(root: Path) -> None:
         assert file.read() == b"inside"
 
 
-async def test_a_pipe_is_not_a_source_and_stops_nobody(storage: Storage, root: Path) -> None:
+async def test_what_is_no_file_is_told_as_what_it_is_and_stops_nobody(
+    storage: Storage, root: Path
+) -> None:
     os.mkfifo(root / "pipe")
-    with pytest.raises(SourceNotFound, match="not a file"):
-        await storage.fetch("pipe", limit=100)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(root / "socket"))
+        os.mknod(root / "device", stat.S_IFCHR | 0o666, os.makedev(1, 5))  # /dev/zero
+        for key, kind in {"pipe": "a pipe", "socket": "a socket", "device": "a device",
+                          "sub": "a folder"}.items():  # fmt: skip
+            with pytest.raises(SourceNotFound, match=f"{kind}, not a file"):
+                await storage.fetch(key, limit=100)
 
 
 async def test_a_source_is_opened_not_copied(storage: Storage, root: Path) -> None:

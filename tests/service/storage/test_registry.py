@@ -41,6 +41,9 @@ class Counted:
     async def check(self) -> None:
         raise NotImplementedError
 
+    async def mark(self) -> str:
+        raise NotImplementedError
+
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Counted]:
