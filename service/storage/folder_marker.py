@@ -38,9 +38,7 @@ def leave_marker(root: int) -> str:
 def check_marker(root: int, expected: str) -> None:
     """Raise StorageUnavailable if an open folder is not the one that was marked."""
     if read_marker(root) != expected:
-        raise StorageUnavailable(
-            "the folder of the storage has not its marker: another one is in its place"
-        )
+        raise StorageUnavailable("the folder of the storage is missing: another one is there")
 
 
 def read_marker(root: int) -> str:

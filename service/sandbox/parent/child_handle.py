@@ -11,6 +11,7 @@ import msgspec
 from engine.errors import DarkroomError
 from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
 from service.sandbox.parent.clock import Clock
+from service.sandbox.parent.oom_kills import oom_kills
 from service.sandbox.parent.parcel import Parcel
 from service.sandbox.parent.process import ChildProcess
 from service.sandbox.parent.rendering import Rendering
@@ -55,6 +56,7 @@ class Child:
         self._deadline = 0.0
         self._clock = Clock(self._overrun)
         self._verdict: tuple[Reason, str] | None = None
+        self._oom_kills = oom_kills()
         connection.setblocking(False)
         loop.add_reader(connection, self._receive)
 
@@ -93,6 +95,7 @@ class Child:
         if self.ended.done():
             raise BrokenPipeError
         self._process.forget_stderr()
+        self._oom_kills = oom_kills()
         wire.send(self._socket, parcel.task, parcel.descriptors)
         self.works += 1
         self._rendering = Rendering(parcel.wanted, self._taken)
@@ -113,7 +116,9 @@ class Child:
             stderr = self._process.last_words()
         finally:
             self.close()
-        reason, words = self._verdict or _cause_of_death(status, stderr)
+        reason, words = self._verdict or _cause_of_death(
+            status, stderr, oom_killed=oom_kills() > self._oom_kills
+        )
         if self._rendering is not None:
             self._rendering.fail(_public(reason, words))
         return ChildExit(pid=self.pid, reason=reason, words=words, works=self.works, stderr=stderr)
@@ -229,13 +234,17 @@ class Child:
             return await self._process.exited()
 
 
-def _cause_of_death(status: int, last_words: str) -> tuple[Reason, str]:
-    """Read an exit status, or the negative number of a signal."""
+def _cause_of_death(status: int, last_words: str, *, oom_killed: bool) -> tuple[Reason, str]:
+    """Read an exit status, or the negative number of a signal.
+
+    A SIGKILL may come from anybody: it is the kernel's, for want of memory, if the kernel has
+    counted one since the child began its work.
+    """
     how = f"exited with status {status}" if status >= 0 else f"died of {_signal_name(-status)}"
     if status == -signal.SIGXCPU:
         return Reason.TIMEOUT, "used up its CPU time"
     starved = any(words in last_words for words in ALLOCATION_FAILED)
-    if status == -signal.SIGKILL or starved:
+    if starved or (status == -signal.SIGKILL and oom_killed):
         return Reason.OUT_OF_MEMORY, f"ran out of memory and {how}"
     return Reason.CRASHED, how
 

@@ -51,7 +51,7 @@ async def test_a_child_that_dies_or_lies_is_replaced_and_the_api_lives(
                 assert (await explain(api, tenant)).status == 200
         warnings = [log["event"] for log in logs if log["log_level"] == "warning"]
         assert warnings == ["child_ended"]
-        assert await api.metric('darkroom_child_exits_total{reason="out_of_memory"}') == 1
+        assert await api.metric('darkroom_child_exits_total{reason="crashed"}') == 1
 
 
 async def test_too_much_at_once_is_put_off_and_nothing_takes_for_ever(

@@ -44,8 +44,8 @@ async def fails(
         ({"do": "fail"}, "failed with ZeroDivisionError", Reason.CRASHED),
         (
             {"do": "crash", "signum": signal.SIGKILL},
-            "ran out of memory and died of SIGKILL",
-            Reason.OUT_OF_MEMORY,
+            "died of SIGKILL",
+            Reason.CRASHED,
         ),
         ({"do": "eat", "size": 600 * MIB}, "ran out of memory", Reason.OUT_OF_MEMORY),
         (
