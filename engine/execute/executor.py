@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.batch import MergedPlan
+from engine.errors import DarkroomError
 from engine.ir import Decode, Frame
 from engine.lower import LoweringContext, run
 from engine.sources import Facts
-from engine.vips import Image
+from engine.vips import Image, binding, listening
 
 
 @dataclass
@@ -15,6 +16,7 @@ class Executor:
     """The merged plans of a batch, the images that are materialised, and the finished jobs.
 
     `on_decode` is called for each reading of the source, with the frame that it decodes.
+    `failed` and `warned` hold what became of materialising a part, for all jobs that read it.
     """
 
     merged: tuple[MergedPlan, ...]
@@ -22,6 +24,8 @@ class Executor:
     context: LoweringContext
     on_decode: Callable[[Frame], None]
     cached: dict[int, Image] = field(default_factory=dict)
+    failed: dict[int, Exception] = field(default_factory=dict)
+    warned: dict[int, list[str]] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
 
     def __contains__(self, job: int) -> bool:
@@ -34,12 +38,34 @@ class Executor:
             if id(part) in self.cached:
                 image = self.cached[id(part)]
                 continue
-            if isinstance(part.nodes[0], Decode):
-                self.on_decode(part.nodes[0].frame(part.given))
-            image = run(part.nodes, self.facts, self.context, image, part.given)
             if part.materialised:
-                image = self.cached[id(part)] = image.copy_memory()
+                image = self.cached[id(part)] = self._materialised(part, image)
+            else:
+                image = self._pipeline(part, image)
         return image
+
+    def warnings(self, job: int) -> list[str]:
+        """Give libvips' warnings from materialising what a job reads."""
+        path = self._merged_plan_of(job).path(job)
+        return [each for part in path for each in self.warned.get(id(part), ())]
+
+    def _pipeline(self, part: MergedPlan, image: Image) -> Image:
+        if isinstance(part.nodes[0], Decode):
+            self.on_decode(part.nodes[0].frame(part.given))
+        return run(part.nodes, self.facts, self.context, image, part.given)
+
+    def _materialised(self, part: MergedPlan, image: Image) -> Image:
+        """Evaluate a part once; what failed is not tried again for another job."""
+        if id(part) in self.failed:
+            raise self.failed[id(part)].with_traceback(None)
+        with listening() as warnings:
+            try:
+                pixels = self._pipeline(part, image).copy_memory()
+            except (binding.VipsError, DarkroomError) as error:
+                self.failed[id(part)] = error
+                raise
+        self.warned[id(part)] = warnings
+        return pixels
 
     def _merged_plan_of(self, job: int) -> MergedPlan:
         return next(merged for merged in self.merged if job in merged.jobs)

@@ -6,31 +6,37 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from engine.batch import MergedPlan, merge_plans
 from engine.cost import check_memory, materialisation_budget
 from engine.errors import DarkroomError
 from engine.execute import letterbox_detection
+from engine.execute.damage import DamageFinder
 from engine.execute.executor import Executor
 from engine.expand import NOTHING_RESOLVED, Resolved, expand
 from engine.geometry import Box
-from engine.ir import Frame, ImageLayer, Node, Overlay, Plan
+from engine.ir import Frame, Node, Plan
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.lower import LoweringContext, lower
 from engine.passes import optimise
-from engine.schema import Format, Job, Mode, Ulb, Watermark
+from engine.schema import Damaged, Format, Job, Mode, Ulb, Watermark
 from engine.sources import TRAITS, Facts, PartialSource, Source, rights_only
 from engine.vips import binding, codecs, images, read_facts
 
 
 class Output(Struct, frozen=True):
-    """A result: its encoded bytes, and what they contain."""
+    """A result: its encoded bytes, and what they contain.
+
+    `damaged` tells that the job took what could be read of a damaged image.
+    """
 
     data: bytes
     format: Format
     width: int
     height: int
     frames: int = 1
+    damaged: bool = False
 
     @property
     def content_type(self) -> str:
@@ -114,13 +120,15 @@ def sharing_groups(jobs: Sequence[Job], plans: Mapping[int, Plan]) -> Groups:
     """Group the jobs that may share work, by the plans that the header alone allows.
 
     A job that needs pixels shares with those that measure the same pixels, once; so the groups
-    are known before anything is measured, whichever of their jobs are rendered.
+    are known before anything is measured, whichever of their jobs are rendered. A
+    job that accepts damage decodes in another way than one that does not.
     """
-    groups: dict[int | tuple[Node, ...], list[int]] = {}
+    groups: dict[int | tuple[Damaged, tuple[Node, ...]], list[int]] = {}
     for index, planned in plans.items():
         measurings = sum(isinstance(each, Ulb) for each in jobs[index].transformations)
         alone = _is_animated(planned) or measurings > 1
-        key = index if alone else HEADER_ONLY if planned.needs_pixels is None else planned.nodes
+        measured = HEADER_ONLY if planned.needs_pixels is None else planned.nodes
+        key = index if alone else (jobs[index].damaged, measured)
         groups.setdefault(key, []).append(index)
     return list(groups.values())
 
@@ -146,7 +154,7 @@ class Rendering:
         sources = {key: found for key, found in inputs.items() if isinstance(found, Source)}
         self.context = LoweringContext(source, sources)
         self.measured: dict[tuple[Node, ...], Box] = {}
-        self.damaged: DarkroomError | None = None
+        self.finder = DamageFinder(self.context, self.facts)
 
     def outcomes(self, jobs: Sequence[Job], wanted: Sequence[int]) -> Iterator[Result]:
         """Render the wanted jobs in their order; a job's error is a result like another.
@@ -191,7 +199,7 @@ class Rendering:
     def _measure(self, plan: Plan) -> Box:
         """Measure letterbox bars in a plan's result, once for all plans with the same nodes."""
         if plan.nodes not in self.measured:
-            with self._counting(), self._attributing_errors(plan):
+            with self._counting(), self.finder.attributing_errors(plan):
                 self.measured[plan.nodes] = letterbox_detection.measure(self._frames(plan))
         return self.measured[plan.nodes]
 
@@ -219,19 +227,31 @@ class Rendering:
         try:
             if _is_animated(planned):
                 return self.execute(planned)
-            with self._counting(), self._attributing_errors(planned):
-                return self._encoded(executor.image(index), planned)
+            with self._counting(), self.finder.attributing_errors(planned) as warnings:
+                output = self._encoded(executor.image(index), planned)
+            return self._checked(output, planned, [*warnings, *executor.warnings(index)])
         except DarkroomError as error:
             return error
 
     def execute(self, plan: Plan) -> Output:
         """Lower a plan by itself, evaluate it once and encode the result."""
-        with self._counting(), self._attributing_errors(plan):
-            frames = self._frames(plan)
+        with self._counting(), self.finder.attributing_errors(plan) as warnings:
             if _is_animated(plan):
-                strip = images.animation(frames, self.facts.delays, self.facts.loop)
-                return self._encoded(strip, plan)
-            return self._encoded(next(frames), plan)
+                strip = images.animation(self._frames(plan), self.facts.delays, self.facts.loop)
+                output = self._encoded(strip, plan)
+                del strip
+            else:
+                output = self._encoded(next(self._frames(plan)), plan)
+        return self._checked(output, plan, warnings)
+
+    def _checked(self, output: Output, plan: Plan, warnings: list[str]) -> Output:
+        """Refuse a result of a damaged image, or mark it if the job accepts that."""
+        error = self.finder.damage(plan) if self.finder.suspects(plan, warnings) else None
+        if error is None:
+            return output
+        if not plan.tolerant:
+            raise error
+        return replace(output, damaged=True)
 
     def _encoded(self, image: binding.Image, plan: Plan) -> Output:
         data = codecs.encode(image, plan.save, self.rights if plan.save.rights else {})
@@ -260,33 +280,6 @@ class Rendering:
         finally:
             self.stats.vips_operations += binding.COUNTER.operations - before
 
-    @contextmanager
-    def _attributing_errors(self, plan: Plan) -> Iterator[None]:
-        """Find out whether the source or a watermark is damaged when a plan fails."""
-        if self.damaged is not None:
-            raise self.damaged
-        try:
-            with binding.render_errors():
-                yield
-        except DarkroomError:
-            self._drain_source()
-            for layer in _image_layers(plan):
-                with _naming(layer.source):
-                    binding.drain(
-                        codecs.load(self.context.inputs[layer.source], layer.facts.format)
-                    )
-            raise
-
-    def _drain_source(self) -> None:
-        """Decode the source alone; if it is damaged, no other job needs to try."""
-        try:
-            binding.drain(
-                codecs.load(self.context.source, self.facts.format, pages=self.facts.frames)
-            )
-        except DarkroomError as error:
-            self.damaged = error
-            raise
-
 
 def _needs_pixels(planned: Plan | DarkroomError) -> bool:
     return isinstance(planned, Plan) and planned.needs_pixels is not None
@@ -295,12 +288,6 @@ def _needs_pixels(planned: Plan | DarkroomError) -> bool:
 def _is_animated(plan: Plan) -> bool:
     """Tell whether a plan makes an animation: it is executed alone, frame by frame."""
     return plan.frames[0].pages > 1
-
-
-def _image_layers(plan: Plan) -> Iterator[ImageLayer]:
-    for node in plan.nodes:
-        if isinstance(node, Overlay) and isinstance(node.layer, ImageLayer):
-            yield node.layer
 
 
 def facts_of_input(

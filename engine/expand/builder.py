@@ -5,7 +5,7 @@ from functools import singledispatch
 
 from msgspec import Struct
 
-from engine.errors import DarkroomError, OutputTooLarge
+from engine.errors import DarkroomError, OutputTooLarge, SourceCorrupt
 from engine.geometry import Box, Size
 from engine.ir import (
     Decode,
@@ -36,13 +36,16 @@ class Resolved(Struct, frozen=True):
 class PlanBuilder:
     """A plan while it is built: the nodes so far, and the frame after the last one."""
 
-    def __init__(self, facts: Facts, limits: EngineLimits, resolved: Resolved, where: str) -> None:
+    def __init__(
+        self, facts: Facts, limits: EngineLimits, resolved: Resolved, where: str, tolerant: bool
+    ) -> None:
         self.facts = facts
         self.limits = limits
         self.resolved = resolved
         self.nodes: list[Node] = []
         self.frame = source_frame(facts)
         self.where = where
+        self.tolerant = tolerant
         self.index = 0
 
     @property
@@ -94,5 +97,8 @@ def add_nodes(transformation: Transform, builder: PlanBuilder) -> None:
 
 def to_working_image(builder: PlanBuilder, pages: int = 1) -> None:
     """Append what reads a file: upright, 8-bit sRGB."""
+    if builder.facts.damaged and not builder.tolerant:
+        raise SourceCorrupt(builder.facts.damaged)
+    decode = Decode(pages=pages, tolerant=builder.tolerant)
     upright = Orient.of_orientation(builder.facts.orientation)
-    builder.add(Decode(pages=pages), ToSrgb(builder.facts.profile), upright)
+    builder.add(decode, ToSrgb(builder.facts.profile), upright)

@@ -17,7 +17,7 @@ from engine.expand.builder import (
 )
 from engine.ir import Flatten, Plan, Save
 from engine.limits import DEFAULT_LIMITS, EngineLimits
-from engine.schema import Format, Job
+from engine.schema import Damaged, Format, Job
 from engine.sources import TRAITS, Facts
 
 
@@ -33,7 +33,7 @@ def expand(
     and says so in `needs_pixels`. Raises LimitExceeded, TransformationFailed for what is
     impossible with this image, and the error of an input that cannot be fetched.
     """
-    builder = PlanBuilder(facts, limits, resolved, "the source")
+    builder = PlanBuilder(facts, limits, resolved, "the source", job.damaged is Damaged.ACCEPT)
     to_working_image(builder, facts.frames if TRAITS[job.output_format].animated else 1)
     for index, transformation in enumerate(job.transformations):
         if isinstance(transformation, schema.Ulb) and index not in resolved.measured:

@@ -1,7 +1,7 @@
 """Expands watermarks and annotations."""
 
 from engine import schema
-from engine.errors import DarkroomError, LimitExceeded, TransformationFailed
+from engine.errors import DarkroomError, LimitExceeded, SourceCorrupt, TransformationFailed
 from engine.expand.builder import PlanBuilder, add_nodes, to_working_image
 from engine.expand.placement import place, resolve_size
 from engine.expand.text_layout import text_layer_of
@@ -13,7 +13,7 @@ from engine.sources import Facts
 @add_nodes.register
 def _watermark(options: schema.Watermark, builder: PlanBuilder) -> None:
     facts = _input_facts(options.key, builder)
-    mark = PlanBuilder(facts, builder.limits, builder.resolved, builder.where)
+    mark = PlanBuilder(facts, builder.limits, builder.resolved, builder.where, builder.tolerant)
     to_working_image(mark)
     mark.resample(resolve_size(options.width, options.height, mark.size, reference=builder.size))
     box = place(mark.size, builder.size, options.gravity, options.xoffset, options.yoffset)
@@ -26,6 +26,8 @@ def _input_facts(key: str, builder: PlanBuilder) -> Facts:
         raise TransformationFailed(f"{builder.where}: no image was given for {key!r}")
     if isinstance(found, DarkroomError):
         raise found
+    if found.damaged and not builder.tolerant:
+        raise SourceCorrupt(f"{key}: {found.damaged}")
     allowed = builder.limits.max_watermark_pixels
     if found.size.pixels > allowed:
         what = f"{builder.where}: the watermark is too large ({found.size})"

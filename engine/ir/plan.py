@@ -146,6 +146,11 @@ class Plan(Struct, frozen=True, dict=True):
         """The frame that is saved."""
         return self.frames[-1] if self.frames else source_frame(self.facts)
 
+    @property
+    def tolerant(self) -> bool:
+        """Whether what can be read of a damaged source is taken."""
+        return any(getattr(node, "tolerant", False) for node in self.nodes[:1])
+
     def with_nodes(self, nodes: tuple[Node, ...]) -> "Plan":
         """Give the same plan with other nodes; the very same object if they are equal."""
         return self if nodes == self.nodes else replace(self, nodes=nodes)

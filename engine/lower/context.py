@@ -15,15 +15,17 @@ class LoweringContext:
 
     `inputs` are the watermarks' files by key; `layers` keeps watermarks and text in memory,
     so that each is prepared once a batch. A layer is an image with the position of its corner.
+    `suspect` are the layers for which libvips gave warnings that mean damage.
     """
 
     source: Source
     inputs: Mapping[str, Source] = field(default_factory=dict)
     layers: dict[ImageLayer | TextLayer, Ink | None] = field(default_factory=dict)
+    suspect: set[ImageLayer] = field(default_factory=set)
 
     def with_source(self, source: Source) -> "LoweringContext":
         """Give a context for another source with the same inputs and layers."""
-        return LoweringContext(source, self.inputs, self.layers)
+        return LoweringContext(source, self.inputs, self.layers, self.suspect)
 
 
 @dataclass(frozen=True)

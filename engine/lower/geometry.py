@@ -13,7 +13,8 @@ from engine.vips import Image, cache_rows, interpolator, load
 
 @lower_node.register
 def _decode(node: Decode, image: Image, context: NodeContext) -> Image:
-    return load(context.lowering.source, context.facts.format, node.shrink, node.pages)
+    source, facts = context.lowering.source, context.facts
+    return load(source, facts.format, node.shrink, node.pages, node.tolerant)
 
 
 @lower_node.register

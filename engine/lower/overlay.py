@@ -6,8 +6,9 @@ from engine.geometry import Box
 from engine.ir import Frame, ImageLayer, Overlay, TextLayer
 from engine.lower.context import LoweringContext, NodeContext, lower_node, run
 from engine.lower.layer_cache import LAYER_CACHE, key_of
+from engine.sources import damage_in
 from engine.text import draw
-from engine.vips import Image, Ink, black, cache_rows, in_bytes
+from engine.vips import Image, Ink, black, cache_rows, in_bytes, listening
 
 
 @lower_node.register
@@ -58,7 +59,7 @@ def _prepared(layer: ImageLayer | TextLayer, context: LoweringContext) -> Ink | 
         source = context.inputs[layer.source] if isinstance(layer, ImageLayer) else None
         key = key_of(layer, source)
         ink = LAYER_CACHE.get(key) or prepare(layer, context)
-        if ink is not None:
+        if ink is not None and layer not in context.suspect:
             LAYER_CACHE.put(key, ink)
         context.layers[layer] = ink
     return context.layers[layer]
@@ -72,8 +73,12 @@ def prepare(layer: object, context: LoweringContext) -> Ink | None:
 
 @prepare.register
 def _image(layer: ImageLayer, context: LoweringContext) -> Ink | None:
-    context = context.with_source(context.inputs[layer.source])
-    return Ink(run(layer.nodes, layer.facts, context).copy_memory(), 0, 0)
+    own = context.with_source(context.inputs[layer.source])
+    with listening() as warnings:
+        image = run(layer.nodes, layer.facts, own).copy_memory()
+    if damage_in(layer.facts.format, warnings):
+        context.suspect.add(layer)
+    return Ink(image, 0, 0)
 
 
 @prepare.register

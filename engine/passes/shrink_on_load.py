@@ -8,11 +8,11 @@ from engine.ir import Decode, Plan
 from engine.passes.algebra import decoded_at, max_shrink
 from engine.sources import SourceFormat
 
-WHOLE = Decode()
+WHOLE = {Decode(), Decode(tolerant=True)}
 
 
 def shrink_on_load(plan: Plan) -> Plan:
     """Choose the smallest scale that leaves pixels enough for the first scaling."""
-    if plan.facts.format is not SourceFormat.JPEG or plan.nodes[0] != WHOLE:
+    if plan.facts.format is not SourceFormat.JPEG or plan.nodes[0] not in WHOLE:
         return plan
     return decoded_at(plan, max_shrink(plan))

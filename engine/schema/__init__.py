@@ -15,7 +15,7 @@ from engine.schema.encoder_options import (
     TiffOptions,
     WebpOptions,
 )
-from engine.schema.job import ENDINGS, Batch, Format, Job, Mode, Priority
+from engine.schema.job import ENDINGS, Batch, Damaged, Format, Job, Mode, Priority
 from engine.schema.parsing import DEFAULT_LIMITS, Limits, parse, parse_batch
 from engine.schema.scalars import (
     Choice,
@@ -69,6 +69,7 @@ __all__ = [
     "Colour",
     "Contrast",
     "Crop",
+    "Damaged",
     "Direction",
     "Enhance",
     "Filter",

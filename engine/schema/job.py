@@ -45,6 +45,13 @@ class Mode(StrEnum):
     BALANCED = "balanced"
 
 
+class Damaged(StrEnum):
+    """What becomes of a job whose images are damaged: it fails, or takes what can be read."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
 class Priority(Enum):
     """Which of two waiting processes goes first."""
 
@@ -67,6 +74,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     options: Options = Options({})
     keep: Keep = Keep()
     mode: Mode | UnsetType = UNSET
+    damaged: Damaged = Damaged.REFUSE
 
     def __post_init__(self) -> None:
         if self.format is UNSET and _format_of(self.destination) is None:

@@ -5,6 +5,7 @@ Knows nothing of passes, batches or why a plan looks as it does.
 
 from engine.vips.binding import Image
 from engine.vips.codecs import load
+from engine.vips.gif_frames import lacks_pixels
 from engine.vips.glyphs import LONGEST_INK, Font, Ink, TooLargeToDraw, ink_of
 from engine.vips.header import read_facts
 from engine.vips.images import (
@@ -20,6 +21,7 @@ from engine.vips.images import (
     mask_image,
     through_profile,
 )
+from engine.vips.warnings import listening
 
 __all__ = [
     "LONGEST_INK",
@@ -37,6 +39,8 @@ __all__ = [
     "in_bytes",
     "ink_of",
     "interpolator",
+    "lacks_pixels",
+    "listening",
     "load",
     "mask_image",
     "read_facts",

@@ -1,5 +1,6 @@
 """libvips: the only import of pyvips, how sources are opened, and what its errors mean here."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -11,7 +12,7 @@ import pyvips
 
 from engine.errors import DarkroomError, SourceCorrupt, UnusableFonts
 from engine.fonts import TYPEFACES
-from engine.sources import Parts, Reader, Source, SourceFormat
+from engine.sources import Mending, Parts, Reader, Source, SourceFormat, gif, jpeg
 from engine.vips.allocator import keep_large_buffers
 
 Image: TypeAlias = pyvips.Image
@@ -30,6 +31,11 @@ LOADERS = {
     SourceFormat.TIFF: Image.tiffload_source,
     SourceFormat.HEIC: Image.heifload_source,
     SourceFormat.SVG: Image.svgload_source,
+}
+# What is made of files before a decoder sees them: faults that everybody passes over.
+MENDED: dict[SourceFormat, Mending] = {
+    SourceFormat.JPEG: jpeg.mended,
+    SourceFormat.GIF: gif.mended,
 }
 
 
@@ -75,7 +81,7 @@ def open_image(source: Source | Parts, picture_format: SourceFormat, **options: 
     fault further on comes to light when pixels are pulled. Of a partial source only the
     header is there, or MissingBytes is raised.
     """
-    with _stream(source) as stream, _header_errors(), _let_through(picture_format):
+    with _stream(source, picture_format) as stream, _header_errors(), _let_through(picture_format):
         image: Image = LOADERS[picture_format](
             stream, access="sequential", **{"fail_on": "truncated", **options}
         )
@@ -84,10 +90,11 @@ def open_image(source: Source | Parts, picture_format: SourceFormat, **options: 
 
 
 @contextmanager
-def _stream(source: Source | Parts) -> Iterator[pyvips.Source]:
+def _stream(source: Source | Parts, picture_format: SourceFormat) -> Iterator[pyvips.Source]:
     """Give a source as libvips reads it; a hole that it meets is told when it is done."""
     if isinstance(source, Source):
-        yield pyvips.Source.new_from_memory(source.data)
+        mend = MENDED.get(picture_format)
+        yield pyvips.Source.new_from_memory(source.through(mend) if mend else source.data)
         return
     reader, stream = Reader(source), pyvips.SourceCustom()
     stream.on_read(reader.read)
@@ -164,6 +171,29 @@ def _check_memory(error: pyvips.Error) -> None:
     words = str(error.detail or "").lower()
     if any(known in words for known in NO_MEMORY):
         raise MemoryError(reason(error)) from error
+
+
+def field_names(image: Image) -> list[bytes]:
+    """List an image's metadata; a PNG names its texts in Latin-1, which pyvips takes for UTF-8."""
+    names: list[bytes] = []
+    array = pyvips.vips_lib.vips_image_get_fields(image.pointer)
+    for at in itertools.count():
+        if array[at] == pyvips.ffi.NULL:
+            break
+        names.append(bytes(pyvips.ffi.string(array[at])))
+        pyvips.glib_lib.g_free(array[at])
+    pyvips.glib_lib.g_free(array)
+    return names
+
+
+def remove_field(image: Image, name: bytes) -> None:
+    """Remove one piece of metadata by the name that `field_names` gives."""
+    pyvips.vips_lib.vips_image_remove(image.pointer, name)
+
+
+def clear_errors() -> None:
+    """Empty libvips' error buffer, which it fills with warnings too."""
+    pyvips.vips_lib.vips_error_clear()
 
 
 def reason(error: pyvips.Error) -> str:

@@ -22,6 +22,7 @@ from engine.schema import (
 )
 from engine.sources import EXIF, IPTC, XMP, PartialSource, Source, SourceFormat
 from engine.vips.binding import Image, open_image
+from engine.vips.corrections import corrected
 from engine.vips.images import labelled
 from engine.vips.tiff import open_tiff
 
@@ -32,16 +33,22 @@ LOSSLESS_EFFORT = 75  # what lossless WebP takes quality for
 
 
 def load(
-    source: Source | PartialSource, picture_format: SourceFormat, shrink: int = 1, pages: int = 1
+    source: Source | PartialSource,
+    picture_format: SourceFormat,
+    shrink: int = 1,
+    pages: int = 1,
+    tolerant: bool = False,
 ) -> Image:
     """Open a source at full size, or a JPEG at 1/2, 1/4 or 1/8 of it.
 
-    Frames of an animation are given below each other.
+    Frames of an animation are given below each other. If `tolerant`, what cannot be read is
+    left out.
     """
     if picture_format is SourceFormat.TIFF:
-        return open_tiff(source)
-    options = {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
-    return open_image(source, picture_format, **options)
+        return open_tiff(source, tolerant=tolerant)
+    options: dict[str, Any] = {"fail_on": "none"} if tolerant else {}
+    options |= {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
+    return corrected(open_image(source, picture_format, **options), source.content, picture_format)
 
 
 def encode(image: Image, save: Save, labels: Mapping[str, bytes] = NO_LABELS) -> bytes:

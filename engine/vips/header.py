@@ -20,8 +20,10 @@ from engine.sources import (
     sniff,
     tiff,
 )
-from engine.vips import binding, codecs
+from engine.vips import codecs
+from engine.vips.binding import Image, decodes_hevc, field_names
 
+ENDS = "the image cannot be decoded: the file ends before its last pixels"
 UNTOLD = 100  # milliseconds of a frame that does not say how long it is shown
 COLOUR_BANDS = {"b-w": 1, "grey16": 1, "cmyk": 4}
 # Formats whose header takes the whole file: frames are counted, and metadata is at the end.
@@ -33,29 +35,42 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     """Read a picture's header.
 
     Raises SourceEmpty, UnsupportedFormat for what is no picture of a format that is read,
-    SourceCorrupt for a header that its decoder rejects, and SourceTooLarge. Of a partial
-    source also MissingBytes, which tells what more to fetch.
+    SourceCorrupt for a header that its decoder cannot make out, and SourceTooLarge. Damage
+    that the header tells of is in the facts. Of a partial source also MissingBytes, which
+    tells what more to fetch.
     """
     _check_bytes(source, limits)
     found = _format_of(source, limits)
     if found in READ_WHOLE and isinstance(source, PartialSource):
         source.content.require_all()
-    if found is SourceFormat.GIF and gif.is_cut_short(source.content):
-        raise SourceCorrupt("the picture cannot be decoded: the file ends before its last pixels")
     if found is SourceFormat.TIFF:
         tiff.check_limits(source.content, limits)
         _check_pixels(tiff.size_in(source.content), 1, limits)
-    facts = _facts_of(codecs.load(source, found), found)
+    facts = _facts_of(*_opened(source, found), found)
     if found is SourceFormat.TIFF:
         facts = replace(facts, decoder_bytes=tiff.decoder_bytes(source.content))
     _check_pixels(facts.size, facts.frames, limits)
     return facts
 
 
+def _opened(source: Source | PartialSource, picture_format: SourceFormat) -> tuple[Image, str]:
+    """Open an image for its header; what is wrong with it is told beside it if it can be read."""
+    ends = picture_format is SourceFormat.GIF and gif.is_cut_short(source.content)
+    damaged = ENDS if ends else ""
+    try:
+        return codecs.load(source, picture_format, tolerant=ends), damaged
+    except SourceCorrupt as error:
+        damaged = damaged or error.message
+    try:
+        return codecs.load(source, picture_format, tolerant=True), damaged
+    except SourceCorrupt:
+        raise SourceCorrupt(damaged) from None
+
+
 def formats_read(limits: EngineLimits = DEFAULT_LIMITS) -> Iterator[SourceFormat]:
     """List what is read here: HEIC if libvips has a decoder for it, SVG if it is allowed."""
     for known in SourceFormat:
-        if (known is not SourceFormat.HEIC or binding.decodes_hevc()) and (
+        if (known is not SourceFormat.HEIC or decodes_hevc()) and (
             known is not SourceFormat.SVG or limits.allow_svg
         ):
             yield known
@@ -102,8 +117,8 @@ def _check_pixels(size: Size, frames: int, limits: EngineLimits) -> None:
         )
 
 
-def _facts_of(image: binding.Image, picture_format: SourceFormat) -> Facts:
-    fields = set(image.get_fields())
+def _facts_of(image: Image, damaged: str, picture_format: SourceFormat) -> Facts:
+    fields = {name.decode(errors="replace") for name in field_names(image)}
     bands = COLOUR_BANDS.get(image.interpretation, 3 if image.bands >= 3 else 1)
 
     def number(name: str, default: int) -> int:
@@ -126,6 +141,7 @@ def _facts_of(image: binding.Image, picture_format: SourceFormat) -> Facts:
         loop=number("loop", 0) if frames > 1 else 0,
         profile="icc-profile-data" in fields,
         interlaced=bool(number("interlaced", 0) or number("jpeg-multiscan", 0)),
+        damaged=damaged,
     )
 
 

@@ -3,11 +3,22 @@
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 
-from engine.vips.binding import GValue, Image, Interpolate, VipsError
+from engine.sources import EXIF, IPTC, XMP
+from engine.sources.icc import is_linear
+from engine.vips.binding import (
+    GValue,
+    Image,
+    Interpolate,
+    VipsError,
+    field_names,
+    remove_field,
+)
 
+PROFILE = "icc-profile-data"
+SHALLOW = {"rgb16": "srgb", "grey16": "b-w"}  # or alpha would lose 8 bits once more
 PIXEL_FIELDS = {
-    "width", "height", "bands", "format", "coding", "interpretation",
-    "xoffset", "yoffset", "xres", "yres", "filename", "vips-sequential",
+    b"width", b"height", b"bands", b"format", b"coding", b"interpretation",
+    b"xoffset", b"yoffset", b"xres", b"yres", b"filename", b"vips-sequential",
 }  # fmt: skip
 
 
@@ -25,10 +36,19 @@ def animation(stills: Iterable[Image], delays: Sequence[int], loop: int) -> Imag
 
 
 def through_profile(image: Image) -> Image:
-    """Convert to sRGB of the same depth through the embedded profile, if that one fits."""
-    depth = 16 if image.format == "ushort" else 8
+    """Convert to 8-bit sRGB through the embedded profile, if that one fits.
+
+    Of 16 bits lcms makes a coarse table, which is out by 15 levels where a wide gamut's edge is
+    clipped. So the upper 8 are taken, and floats where a profile describes light itself.
+    """
+    deep = image.format == "ushort"
     try:
-        return image.icc_transform("srgb", embedded=True, intent="perceptual", depth=depth)
+        if deep and is_linear(bytes(image.get(PROFILE))):
+            light = image.icc_import(embedded=True, intent="perceptual")
+            return light.icc_export(output_profile="srgb", intent="perceptual", depth=8)
+        eight = (image >> 8).cast("uchar") if deep else image
+        eight = eight.copy(interpretation=SHALLOW.get(image.interpretation, image.interpretation))
+        return eight.icc_transform("srgb", embedded=True, intent="perceptual", depth=8)
     except VipsError:
         return image
 
@@ -39,15 +59,15 @@ def bare_srgb(image: Image) -> Image:
     Savers write some of it whatever they are told: orientation, pages, bits a sample.
     """
     bare = image.copy(interpretation="srgb")
-    for name in set(bare.get_fields()) - PIXEL_FIELDS:
-        bare.remove(name)
+    for name in set(field_names(bare)) - PIXEL_FIELDS:
+        remove_field(bare, name)
     return bare
 
 
 def labels_of(image: Image) -> dict[str, bytes]:
     """Give a picture's metadata: EXIF, XMP and IPTC as they lie in its file."""
-    names = {"exif-data", "xmp-data", "iptc-data"} & set(image.get_fields())
-    return {name: bytes(image.get(name)) for name in names}
+    found = field_names(image)
+    return {name: bytes(image.get(name)) for name in (EXIF, XMP, IPTC) if name.encode() in found}
 
 
 def labelled(image: Image, labels: Mapping[str, bytes]) -> Image:

@@ -128,6 +128,7 @@ class JobStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes: int | None = None
     sha256: str | None = None
     milliseconds: int | None = None
+    damaged: bool | None = None
     error: JobError | None = None
 
 

@@ -36,7 +36,7 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 
 class Made(Struct, frozen=True, kw_only=True):
-    """What a finished job has put into the storage."""
+    """What a finished job has put into the storage; `damaged` if its source was."""
 
     format: str
     width: int
@@ -44,6 +44,7 @@ class Made(Struct, frozen=True, kw_only=True):
     bytes: int
     sha256: str
     milliseconds: int
+    damaged: bool | None = None
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -82,6 +83,7 @@ class Leases:
             await self._pool.fetchval(
                 sql("finish_job"), claim.id, claim.run, position,
                 made.format, made.width, made.height, made.bytes, made.sha256, made.milliseconds,
+                made.damaged,
             )
         )  # fmt: skip
 

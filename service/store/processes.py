@@ -38,6 +38,7 @@ class JobRow(Struct, frozen=True, kw_only=True):
     bytes: int | None
     sha256: str | None
     milliseconds: int | None
+    damaged: bool | None
     error_code: str | None
     error_message: str | None
 

@@ -313,6 +313,7 @@ def made(output: Output) -> Made:
         height=output.height,
         bytes=output.size,
         sha256=output.sha256,
+        damaged=output.damaged or None,
         milliseconds=round(output.milliseconds),
     )
 

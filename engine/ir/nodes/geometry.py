@@ -15,11 +15,12 @@ class Decode(Node, frozen=True):
     libvips leaves out the last rows and columns that fill no whole block of `shrink` pixels.
 
     Of an animation the first `pages` frames are read; every further node works on each of
-    them by itself.
+    them by itself. If `tolerant`, what can be read of a damaged file is taken.
     """
 
     shrink: int = 1
     pages: int = 1
+    tolerant: bool = False
 
     def frame(self, given: Frame) -> Frame:
         wide, high = (side // self.shrink for side in given.size)
@@ -29,7 +30,8 @@ class Decode(Node, frozen=True):
     def detail(self) -> str:
         shrink = f"1/{self.shrink}" if self.shrink > 1 else ""
         pages = f"{self.pages} frames" if self.pages > 1 else ""
-        return " ".join(filter(None, [shrink, pages]))
+        tolerant = "damaged or not" if self.tolerant else ""
+        return " ".join(filter(None, [shrink, pages, tolerant]))
 
 
 class Orient(Node, frozen=True):

@@ -5,6 +5,8 @@ rest of the way gives nearly the image that scaling the whole would give, as lon
 pixels enough and the rows and columns lost to rounding do not shift the content.
 """
 
+from msgspec.structs import replace
+
 from engine.geometry import Box, Size
 from engine.ir import Crop, Decode, Node, Plan, Premultiply, Resample, ToSrgb, source_frame
 
@@ -72,7 +74,7 @@ def decoded_at(plan: Plan, factor: int) -> Plan:
 def _rescaled(node: Node, before: int, after: int) -> Node:
     match node:
         case Decode():
-            return Decode(after, node.pages)
+            return replace(node, shrink=after)
         case Crop():
             return Crop(Box(*(side * before // after for side in node.box)))
     return node

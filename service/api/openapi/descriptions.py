@@ -11,6 +11,7 @@ TYPES = {
     "Priority": "Processes of a higher priority are started first.",
     "Mode": "How closely results follow the unoptimised pipeline: `exact` is identical bit for "
     "bit, `balanced` is faster and stays within stated tolerances.",
+    "Damaged": "What becomes of a job whose images are damaged.",
     # transformations
     "Annotation": "Draws text over the image. A line feed starts a new line.",
     "Blur": "A Gaussian blur. At least one of `sigma` and `radius` is required.",
@@ -89,6 +90,8 @@ FIELDS = {
     "another format are rejected.",
     "Job.keep": "Which metadata to keep: `copyright` (the source's artist and copyright), or none.",
     "Job.mode": "How closely the result follows the unoptimised pipeline: `exact` is identical bit "
+    "Job.damaged": "Whether the job fails if its source or a watermark is damaged (`refuse`), or uses "
+    "what can be read of it (`accept`).",
     "for bit, `balanced` is faster and stays within stated tolerances. The default is a setting "
     "of the server.",
     "RetryProcesses.service_id": "The id of your service; it must be the one of the token.",
@@ -194,6 +197,8 @@ FIELDS = {
     "JobStatus.bytes": "Size of the result in bytes.",
     "JobStatus.sha256": "SHA-256 of the result, in hexadecimal.",
     "JobStatus.milliseconds": "Rendering time in milliseconds.",
+    "JobStatus.damaged": "True if the result was made of what could be read of a damaged file; "
+    "absent otherwise.",
     "JobStatus.error": "Why the job failed; present if it has.",
     "JobError.code": "A stable code for programs.",
     "JobError.message": "The reason in words.",
@@ -251,6 +256,7 @@ FIELDS = {
     "Facts.profile": "Whether the file has an ICC profile.",
     "Facts.interlaced": "Whether the whole file must be read before its first row is known.",
     "Facts.decoder_bytes": "Bytes of strips or tiles that are kept while a TIFF is read.",
+    "Facts.damaged": "What is wrong with the file, if the header tells; otherwise empty.",
     "Frame.width": "Width in pixels.",
     "Frame.height": "Height in pixels.",
     "Frame.premultiplied": "Whether colours are multiplied by alpha.",

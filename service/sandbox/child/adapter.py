@@ -50,4 +50,5 @@ def _picture(output: Output) -> Picture:
         height=output.height,
         frames=output.frames,
         content_type=output.content_type,
+        damaged=output.damaged,
     )

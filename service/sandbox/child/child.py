@@ -134,6 +134,7 @@ class Desk:
             height=picture.height,
             frames=picture.frames,
             content_type=picture.content_type,
+            damaged=picture.damaged,
             sha256=hashlib.sha256(picture.data).hexdigest(),
             milliseconds=milliseconds,
         )

@@ -28,6 +28,7 @@ class Picture(Struct, frozen=True, kw_only=True):
     height: int
     frames: int
     content_type: str
+    damaged: bool = False
 
 
 Answers = Generator[tuple[int, Picture | DarkroomError], None, Summary]

@@ -131,6 +131,7 @@ def _output_of(made: Made, descriptors: list[int]) -> Output:
         height=made.height,
         frames=made.frames,
         content_type=made.content_type,
+        damaged=made.damaged,
         sha256=made.sha256,
         milliseconds=made.milliseconds,
     )

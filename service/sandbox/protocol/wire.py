@@ -71,6 +71,7 @@ class Made(Struct, frozen=True, tag=True, kw_only=True):
     height: int
     frames: int
     content_type: str
+    damaged: bool
     sha256: str
     milliseconds: float
 

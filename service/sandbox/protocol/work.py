@@ -44,6 +44,8 @@ class Output(Struct, frozen=True, kw_only=True):
     """Pixels; of one frame if there are many."""
     frames: int
     content_type: str
+    damaged: bool
+    """Whether it is what could be read of a damaged image."""
     sha256: str
     """Of the bytes, in hexadecimal."""
     milliseconds: float

@@ -39,7 +39,7 @@ FROM processes WHERE id = $1 AND service_id = $2;
 SELECT id, status, attempt, created_at, updated_at FROM processes WHERE id = $1;
 
 -- name: get_jobs
-SELECT destination, status, format, width, height, bytes, sha256, milliseconds,
+SELECT destination, status, format, width, height, bytes, sha256, milliseconds, damaged,
        error_code, error_message
 FROM jobs WHERE process_id = $1 ORDER BY position;
 
@@ -65,7 +65,7 @@ RETURNING processes.id, run, attempt, priority, extract(epoch FROM queued_at)::f
 -- name: reset_jobs
 UPDATE jobs
 SET status = 'QUEUED', format = NULL, width = NULL, height = NULL, bytes = NULL, sha256 = NULL,
-    milliseconds = NULL, error_code = NULL, error_message = NULL
+    milliseconds = NULL, damaged = NULL, error_code = NULL, error_message = NULL
 WHERE process_id = ANY($1::text[]) AND (status = 'FAILED' OR $2);
 
 -- name: claim
@@ -100,7 +100,7 @@ WITH held AS (
 ), finished AS (
     UPDATE jobs
     SET status = 'DONE', format = $4, width = $5, height = $6, bytes = $7, sha256 = $8,
-        milliseconds = $9, error_code = NULL, error_message = NULL
+        milliseconds = $9, damaged = $10, error_code = NULL, error_message = NULL
     FROM held WHERE process_id = held.id AND position = $3
 )
 SELECT true FROM held;

@@ -120,6 +120,19 @@ async def test_a_source_that_cannot_be_used_has_its_code(
     assert (await done_by(api, tenant))["status"] == "FINISHED"
 
 
+async def test_a_damaged_source_may_be_taken_and_is_called_so(api: Api, tenant: Tenant) -> None:
+    data = encoded(noise(64, 48), "JPEG")
+    tenant.put("in.png", data[: len(data) // 2] + b"\xff\xd9")
+    taken = job("b.jpg", damaged="accept")
+    body = tenant.body() | {"jobs": [job("a.jpg"), taken]}
+    refused, done = (await done_by(api, tenant, body))["jobs"]
+    assert refused["error"]["code"] == "source_corrupt"
+    assert (done["status"], done["damaged"]) == ("DONE", True)
+    tenant.put("in.png", data)
+    (whole,) = (await done_by(api, tenant, tenant.body() | {"jobs": [taken]}))["jobs"]
+    assert "damaged" not in whole
+
+
 async def test_limits_name_both_numbers(api: Api, tenant: Tenant) -> None:
     tenant.put("in.png", LARGE)
     [told] = (await done_by(api, tenant))["jobs"]

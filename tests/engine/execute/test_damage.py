@@ -1,0 +1,142 @@
+"""Damaged images are refused, or taken as they are and called damaged; whatever the order."""
+
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import Job, Output, Source, Stats, explain, render
+from engine.errors import SourceCorrupt
+from tests.engine.images import (
+    Json,
+    decoded,
+    distance,
+    encoded,
+    job,
+    make,
+    noise,
+    pixels_of,
+    smooth,
+)
+from tests.engine.uploads import animation
+
+EOI = b"\xff\xd9"
+JPEG = encoded(noise(64, 64), "JPEG", quality=90)
+SCAN = JPEG.index(b"\xff\xda")
+HALF = JPEG[: len(JPEG) // 2] + EOI
+ACCEPT: Any = {"damaged": "accept"}
+
+
+def outcomes(source: bytes, *jobs: Job) -> list[Output | Exception]:
+    return [result for _, result in render(Source.from_bytes(source), jobs)]
+
+
+def samsung(data: bytes) -> bytes:
+    """Let the scan say that it holds the first coefficient only."""
+    end = SCAN + 2 + data[SCAN + 3]
+    return data[: end - 3] + b"\0\0\0" + data[end:]
+
+
+ODD = {
+    "no end marker": JPEG[:-2],
+    "half an end marker": JPEG[:-1],
+    "fill before the end": JPEG[:-2] + b"\xff" * 30 + EOI,
+    "bytes behind the end": JPEG + b"thumbnail",
+    "scan parameters": samsung(JPEG),
+    "scan parameters, no end marker": samsung(JPEG)[:-2],
+    "bytes between segments": JPEG[:20] + b"odd" + JPEG[20:],
+    "bytes before the scan": JPEG[:SCAN] + b"odd" + JPEG[SCAN:],
+    "bytes before the end": JPEG[:-2] + b"odd" + EOI,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_and_changes_no_pixel_passes(name: str) -> None:
+    output = make(ODD[name])
+    assert np.array_equal(decoded(output.data), pixels_of(JPEG))
+    assert not output.damaged
+    assert not make(ODD[name], **ACCEPT).damaged
+
+
+DAMAGED = {
+    "data end early": HALF,
+    "data end early, odd scan": samsung(HALF),
+    "cut off": HALF[:-2],
+    "last block": JPEG[:-12] + EOI,
+    "progressive": encoded(noise(64, 64), "JPEG", progressive=True)[:1500] + EOI,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+@pytest.mark.parametrize("width", [64, 8])
+def test_what_is_damaged_is_refused(name: str, width: int) -> None:
+    resize = {"type": "resize", "width": width}
+    (error,) = outcomes(DAMAGED[name], job(resize))
+    assert isinstance(error, SourceCorrupt), error
+    taken = make(DAMAGED[name], resize, **ACCEPT)
+    assert taken.damaged
+    assert (taken.width, taken.height) == (width, width)
+
+
+def test_what_is_taken_of_a_damaged_image_is_what_is_there() -> None:
+    whole, taken = pixels_of(JPEG), decoded(make(HALF, **ACCEPT).data)
+    assert np.array_equal(taken[:14], whole[:14])  # chroma mixes with the next row's
+    assert distance(taken[-8:], whole[-8:])[1] < 20
+    png = encoded(smooth(64, 64))
+    assert make(png[: len(png) // 2], **ACCEPT).damaged
+
+
+def test_jobs_that_share_are_each_told() -> None:
+    stats = Stats()
+    sizes: list[Json] = [{"type": "resize", "width": width} for width in (9, 8, 7)]
+    batch = [*(job(size) for size in sizes), *(job(size, **ACCEPT) for size in sizes)]
+    results = [made for _, made in render(Source.from_bytes(HALF), batch, stats=stats)]
+    assert [isinstance(made, SourceCorrupt) for made in results] == 3 * [True] + 3 * [False]
+    assert all(made.damaged for made in results if isinstance(made, Output))
+    assert stats.decode_passes == 2
+
+
+TOP: Json = {"type": "crop", "width": 64, "height": 8, "gravity": "north", "fit": False}
+
+
+def _spoilt_frame(kind: str) -> bytes:
+    source = bytearray(animation(kind, [noise(90, 80, seed=n) for n in range(3)], [50] * 3))
+    last = source.rindex(b"VP8L")
+    source[last + 13 : last + 60] = bytes(47)
+    return bytes(source)
+
+
+@pytest.mark.parametrize("source", [_spoilt_frame("WEBP"), HALF], ids=["second frame", "jpeg"])
+def test_the_order_of_jobs_makes_no_difference(source: bytes) -> None:
+    wanted = [
+        job(TOP),
+        job({"type": "ulb"}),
+        job(format="webp"),
+        job({"type": "resize", "width": 20}, format="jpeg"),
+    ]
+    seen = set()
+    for order in permutations(range(len(wanted))):
+        results = outcomes(source, *(wanted[index] for index in order))
+        named = [getattr(made, "message", "done") for made in results]
+        seen.add(tuple(name for _, name in sorted(zip(order, named, strict=True))))
+    assert len(seen) == 1, seen
+
+
+def test_a_damaged_watermark_is_named_each_time() -> None:
+    mark: Json = {"type": "watermark", "source": "mark.jpg"}
+    inputs = {"mark.jpg": Source.from_bytes(HALF)}
+    batch = [job(mark), job(mark), job(mark, **ACCEPT), job()]
+    for _ in range(2):
+        results = [made for _, made in render(Source.from_bytes(JPEG), batch, inputs=inputs)]
+        assert [str(made)[:9] for made in results[:2]] == ["mark.jpg:"] * 2
+        assert [made.damaged for made in results[2:] if isinstance(made, Output)] == [True, False]
+
+
+def test_a_header_that_tells_of_damage_is_a_matter_of_the_job() -> None:
+    gif = encoded(noise(64, 64), "GIF")[:-40]
+    (refused, taken) = explain(Source.from_bytes(gif), [job(), job(**ACCEPT)]).jobs
+    assert refused.refusal is not None
+    assert refused.refusal.code == "source_corrupt"
+    assert taken.refusal is None
+    assert make(gif, **ACCEPT).damaged
