@@ -20,7 +20,7 @@ from engine.schema import (
     TiffOptions,
     WebpOptions,
 )
-from engine.sources import EXIF, IPTC, XMP, PartialSource, Source, SourceFormat
+from engine.sources import EXIF, IPTC, XMP, PartialSource, Source, SourceFormat, avif
 from engine.vips.binding import Image, open_image
 from engine.vips.corrections import corrected
 from engine.vips.images import labelled
@@ -46,9 +46,18 @@ def load(
     """
     if picture_format is SourceFormat.TIFF:
         return open_tiff(source, tolerant=tolerant)
+    if isinstance(source, PartialSource) and _is_made_anew(source, picture_format):
+        source.content.require_all()
+        source = Source(source.content[:])
     options: dict[str, Any] = {"fail_on": "none"} if tolerant else {}
     options |= {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
     return corrected(open_image(source, picture_format, **options), source.content, picture_format)
+
+
+def _is_made_anew(source: PartialSource, picture_format: SourceFormat) -> bool:
+    """Tell whether libvips is given another header than the file's, which takes all of it."""
+    heif = picture_format in {SourceFormat.AVIF, SourceFormat.HEIC}
+    return heif and avif.needs_mending(source.content)
 
 
 def encode(image: Image, save: Save, labels: Mapping[str, bytes] = NO_LABELS) -> bytes:

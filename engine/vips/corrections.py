@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from engine.errors import UnsupportedFormat
-from engine.sources import EXIF, Content, SourceFormat, gif, png
+from engine.sources import EXIF, Content, SourceFormat, avif, gif, icc, png
 from engine.vips.binding import GValue, Image, field_names, remove_field
-from engine.vips.images import PROFILE
+from engine.vips.images import PROFILE, image_from_table
+
+FULL = bytes(min(255, max(0, round((level - 16) * 255 / 219))) for level in range(256))
 
 
 def corrected(image: Image, content: Content, source_format: SourceFormat) -> Image:
@@ -41,7 +43,59 @@ def _gif(image: Image, content: Content) -> Image:
     return image
 
 
+def _avif(image: Image, content: Content) -> Image:
+    """Add turns that libheif was kept from, a profile for code points, and full levels."""
+    orientation = avif.orientation_left(content)
+    profile = _described(image, avif.code_points_of(content))
+    levels = avif.levels_of(content)
+    if levels.grey or levels.alpha:
+        image = _stretched(image, levels)
+    if orientation or profile:
+        image = image.copy()
+    if orientation:
+        image.set_type(GValue.gint_type, "orientation", orientation)
+    if profile:
+        image.set_type(GValue.blob_type, PROFILE, profile)
+    return image
+
+
+def _described(image: Image, code: tuple[int, int] | None) -> bytes | None:
+    """Write a profile for code points that no ICC profile explains."""
+    if code is None or PROFILE.encode() in field_names(image):
+        return None
+    try:
+        return icc.of_code_points(*code, grey=False)
+    except KeyError:
+        told = "/".join(map(str, code))
+        raise UnsupportedFormat(
+            f"expected colours that are known here, got an AVIF with the code points {told}"
+        ) from None
+
+
+def _stretched(image: Image, levels: avif.Levels) -> Image:
+    """Let black be 0 and white the most there is, in the planes that have it otherwise."""
+    colours, alpha = image.extract_band(0, n=min(3, image.bands)), None
+    if image.bands > colours.bands:
+        alpha = image[image.bands - 1]
+    if levels.grey:
+        colours = _full(colours)
+    if alpha is None:
+        return colours.copy(interpretation=image.interpretation)
+    made = colours.bandjoin(_full(alpha) if levels.alpha else alpha)
+    return made.copy(interpretation=image.interpretation)
+
+
+def _full(plane: Image) -> Image:
+    if plane.format == "uchar":
+        return plane.maplut(image_from_table((FULL,)))
+    black, white = 16 * 256, 235 * 256
+    scale = 65535 / (white - black)
+    return plane.linear(scale, 0.5 - black * scale).cast("ushort")
+
+
 CORRECTIONS: dict[SourceFormat, Callable[[Image, Content], Image]] = {
     SourceFormat.PNG: _png,
     SourceFormat.GIF: _gif,
+    SourceFormat.AVIF: _avif,
+    SourceFormat.HEIC: _avif,
 }

@@ -1,0 +1,204 @@
+"""AVIF as browsers show it where libheif does not: sequences, levels, opacity that is turned."""
+
+from struct import pack
+from typing import NamedTuple
+
+from engine.sources import av1
+from engine.sources.heif import Box, Tables, boxes, colour_code_points, read_tables, within
+from engine.sources.source import Buffer, Content
+
+_TURNS = {b"irot", b"imir"}
+_HEADER = 256  # bytes of an item that hold its sequence header
+# EXIF's orientation for quarter turns clockwise, without and with a mirror image before them.
+_TURNED, _MIRRORED = (1, 6, 3, 8), (2, 7, 4, 5)
+_ENTRY = 78  # bytes of a visual sample's entry before its boxes
+_URN = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"
+
+
+class Levels(NamedTuple):
+    """Which planes have black at 16 and white at 235, and are given by libheif as they are."""
+
+    grey: bool = False
+    alpha: bool = False
+
+
+class Track(NamedTuple):
+    """The first sample of a sequence's track: its size, the boxes of its entry, its bytes."""
+
+    width: int
+    height: int
+    settings: dict[bytes, bytes]
+    sample: bytes
+
+
+def mended(data: Buffer) -> Buffer:
+    """Give a copy that libheif shows as browsers do; the same bytes where it does anyway.
+
+    The first picture of a sequence that has no still one is made one. Where opacity is not told
+    to turn with the colours, the colours are left unturned, for us to turn both.
+    """
+    tables = read_tables(data)
+    if tables is None or not tables.primary:
+        return _still(data)
+    if orientation_left(data) is None:
+        return data
+    patched = bytearray(data)
+    for each in tables.properties[tables.primary]:
+        if each.kind in _TURNS:
+            patched[each.place : each.place + each.size] = bytes(each.size)
+    return bytes(patched)
+
+
+def needs_mending(data: Content) -> bool:
+    """Tell whether `mended` would change anything."""
+    tables = read_tables(data)
+    return tables is None or not tables.primary or orientation_left(data) is not None
+
+
+def orientation_left(data: Content) -> int | None:
+    """Give the orientation, as EXIF would, that libheif is kept from undoing; None if it may."""
+    tables = read_tables(data)
+    if tables is None or tables.primary not in tables.alpha:
+        return None
+    turns, of_alpha = (
+        [(each.kind, each.body) for each in tables.properties.get(item, ()) if each.kind in _TURNS]
+        for item in (tables.primary, tables.alpha[tables.primary])
+    )
+    if not turns or of_alpha:
+        return None
+    mirror, quarters = False, 0  # mirrored left and right, then turned
+    for kind, body in turns:
+        value = body[0] & 3 if body else 0
+        if kind == b"irot":
+            quarters -= value
+        else:  # a mirror behind turns is one before turns the other way
+            quarters = (0 if value & 1 else 2) - quarters
+            mirror = not mirror
+    return (_MIRRORED if mirror else _TURNED)[quarters % 4]
+
+
+def levels_of(data: Content) -> Levels:
+    """Find planes of one band whose levels libheif does not stretch."""
+    tables = read_tables(data)
+    if tables is None:
+        return Levels()
+    alpha = tables.alpha.get(tables.primary)
+    return Levels(
+        grey=_is_grey(tables, tables.primary) and _is_limited(data, tables, tables.primary),
+        alpha=alpha is not None and _is_limited(data, tables, alpha),
+    )
+
+
+def code_points_of(data: Content) -> tuple[int, int] | None:
+    """Give H.273's primaries and transfer where no ICC profile describes the colours."""
+    tables = read_tables(data)
+    if tables is None:
+        return None
+    found = colour_code_points(tables, tables.primary)
+    return None if found is None else found[:2]
+
+
+def _is_grey(tables: Tables, item: int) -> bool:
+    settings = tables.of(item, b"av1C") or b""
+    return len(settings) > 2 and bool(settings[2] & 0x10)
+
+
+def _is_limited(data: Content, tables: Tables, item: int) -> bool:
+    told = colour_code_points(tables, item)
+    if told is not None:
+        return not told[2]
+    settings = tables.of(item, b"av1C")
+    if settings is None:
+        return False
+    full = av1.has_full_range(settings[4:])
+    if full is None and item in tables.places:
+        start, length = tables.places[item]
+        full = av1.has_full_range(bytes(data[start : start + min(length, _HEADER)]))
+    return full is False
+
+
+def _still(data: Buffer) -> Buffer:
+    """Write the first sample of each track as an item of a still picture."""
+    movie = within(data, Box(b"", 0, len(data)), b"moov")
+    if movie is None:
+        return data
+    tracks: dict[bytes, Track] = {}
+    for box in boxes(data, movie.start, movie.end):
+        if box.kind == b"trak" and (found := _first_sample(data, box)):
+            tracks.setdefault(*found)
+    colours = tracks.get(b"pict") or tracks.get(b"vide")
+    if colours is None:
+        return data
+    return _written([colours, *filter(None, [tracks.get(b"auxv")])])
+
+
+def _first_sample(data: Buffer, track: Box) -> tuple[bytes, Track] | None:
+    handler = within(data, track, b"mdia", b"hdlr")
+    table = within(data, track, b"mdia", b"minf", b"stbl")
+    if handler is None or table is None:
+        return None
+    parts = {box.kind: box for box in boxes(data, table.start, table.end)}
+    places, wide = (parts.get(b"stco"), 4) if b"stco" in parts else (parts.get(b"co64"), 8)
+    entry = within(data, parts[b"stsd"], b"av01", skip=8) if b"stsd" in parts else None
+    sizes = parts.get(b"stsz")
+    if entry is None or places is None or sizes is None:
+        return None
+    kind = bytes(data[handler.start + 8 : handler.start + 12])
+    place = int.from_bytes(data[places.start + 8 : places.start + 8 + wide], "big")
+    same, several = (
+        int.from_bytes(data[sizes.start + at : sizes.start + at + 4], "big") for at in (4, 12)
+    )
+    head = bytes(data[entry.start : entry.start + _ENTRY]).ljust(_ENTRY, b"\0")
+    settings = {
+        box.kind: bytes(data[box.start : box.end])
+        for box in boxes(data, entry.start + _ENTRY, entry.end)
+    }
+    width, height = (int.from_bytes(head[at : at + 2], "big") for at in (24, 26))
+    return kind, Track(width, height, settings, bytes(data[place : place + (same or several)]))
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return pack(">I4s", 8 + len(body), kind) + body
+
+
+def _written(tracks: list[Track]) -> bytes:
+    """Write a still picture: the first track's colours, the second's opacity."""
+    properties, associations, items, references = b"", b"", b"", b""
+    index = 0
+    for item, track in enumerate(tracks, 1):
+        own = [_box(b"ispe", pack(">III", 0, track.width, track.height))]
+        own += [_box(name, track.settings[name]) for name in (b"av1C",) if name in track.settings]
+        own += [_box(b"colr", track.settings[b"colr"])] if b"colr" in track.settings else []
+        own += [_box(b"auxC", bytes(4), _URN)] if item > 1 else []
+        properties += b"".join(own)
+        numbers = range(index + 1, index + 1 + len(own))
+        associations += pack(">HB", item, len(own)) + bytes(numbers)
+        index += len(own)
+        items += _box(b"infe", b"\2\0\0\0", pack(">HH4s", item, 0, b"av01"), b"\0")
+        if item > 1:
+            references += _box(b"auxl", pack(">HHH", item, 1, 1))
+
+    def file(start: int) -> bytes:
+        places, at = b"", start
+        for item, track in enumerate(tracks, 1):
+            places += pack(">HHHII", item, 0, 1, at, len(track.sample))
+            at += len(track.sample)
+        meta = _box(
+            b"meta",
+            bytes(4),
+            _box(b"hdlr", bytes(8), b"pict", bytes(13)),
+            _box(b"pitm", bytes(4), pack(">H", 1)),
+            _box(b"iloc", bytes(4), b"\x44\0", pack(">H", len(tracks)), places),
+            _box(b"iinf", bytes(4), pack(">H", len(tracks)), items),
+            _box(b"iref", bytes(4), references) if references else b"",
+            _box(
+                b"iprp",
+                _box(b"ipco", properties),
+                _box(b"ipma", bytes(4), pack(">I", len(tracks)), associations),
+            ),
+        )
+        return _box(b"ftyp", b"avif", bytes(4), b"avifmif1miaf") + meta
+
+    head = file(0)
+    return file(len(head) + 8) + _box(b"mdat", *(track.sample for track in tracks))

@@ -1,0 +1,213 @@
+"""HEIF's boxes, as far as libheif does not follow them: AVIF's and HEIC's tables.
+
+Names are those of ISO/IEC 14496-12 and 23008-12.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from struct import error as unpackable
+from struct import unpack
+from typing import NamedTuple
+
+from engine.sources.source import Content
+
+MOST_BOXES = 10_000
+LONGEST = 1 << 20  # bytes of one box of tables
+_ALPHA = {
+    b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0",
+    b"urn:mpeg:hevc:2015:auxid:1\0",
+}
+
+
+class Box(NamedTuple):
+    """One box: its kind, and where its body begins and ends."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+class Association(NamedTuple):
+    """A property of an item; its index is written at `place`, in `size` bytes."""
+
+    kind: bytes
+    body: bytes
+    place: int
+    size: int
+
+
+@dataclass
+class Tables:
+    """What the box of metadata says: items, their properties, and where their bytes are.
+
+    `alpha` are the items that are another's opacity, by that other's number.
+    """
+
+    primary: int = 0
+    properties: dict[int, list[Association]] = field(default_factory=dict)
+    alpha: dict[int, int] = field(default_factory=dict)
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def of(self, item: int, kind: bytes) -> bytes | None:
+        """Give the body of an item's first property of a kind."""
+        found = (each.body for each in self.properties.get(item, ()) if each.kind == kind)
+        return next(found, None)
+
+
+def boxes(data: Content, start: int, end: int) -> Iterator[Box]:
+    """List the boxes between two places; what is broken ends them."""
+    for _ in range(MOST_BOXES):
+        head = bytes(data[start : min(start + 16, end)])
+        if len(head) < 8:
+            return
+        size, body = int.from_bytes(head[:4], "big"), start + 8
+        if size == 1:
+            size, body = int.from_bytes(head[8:16], "big"), start + 16
+        until = end if size == 0 else start + size
+        if not body <= until <= end:
+            return
+        yield Box(head[4:8], body, until)
+        start = until
+
+
+def within(data: Content, box: Box, *path: bytes, skip: int = 0) -> Box | None:
+    """Follow a path of kinds down into a box, the first of each; `skip` bytes of the box itself."""
+    start, end = box.start + skip, box.end
+    for kind in path:
+        found = next((each for each in boxes(data, start, end) if each.kind == kind), None)
+        if found is None:
+            return None
+        box, start, end = found, found.start, found.end
+    return box
+
+
+def read_tables(data: Content) -> Tables | None:
+    """Read the box of metadata; None if there is none, or none that can be read."""
+    meta = within(data, Box(b"", 0, len(data)), b"meta")
+    if meta is None:
+        return None
+    tables, read = Tables(), _Reader(data, meta)
+    try:
+        tables.primary = read.primary()
+        tables.properties = read.properties()
+        tables.places = read.places()
+        tables.alpha = {
+            whole: item
+            for item, whole in read.auxiliaries()
+            if (tables.of(item, b"auxC") or b"")[4:] in _ALPHA
+        }
+    except (unpackable, IndexError, ValueError):
+        return None
+    return tables
+
+
+class _Reader:
+    def __init__(self, data: Content, meta: Box) -> None:
+        self._data = data
+        self._boxes = {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
+
+    def _body(self, kind: bytes) -> tuple[int, int, int, "_Cursor"]:
+        """Give version, flags, the place of the body, and a cursor on it; empty without a box."""
+        box = self._boxes.get(kind, Box(kind, 0, 0))
+        body = bytes(self._data[box.start : min(box.end, box.start + LONGEST)])
+        head = body[:4].ljust(4, b"\0")
+        return head[0], int.from_bytes(head[1:], "big"), box.start, _Cursor(body[4:])
+
+    def primary(self) -> int:
+        version, _, _, cursor = self._body(b"pitm")
+        return cursor.number(2 if version == 0 else 4) if cursor.left else 0
+
+    def properties(self) -> dict[int, list[Association]]:
+        """Read which properties belong to which items."""
+        whole = self._boxes.get(b"iprp")
+        container = whole and within(self._data, whole, b"ipco")
+        if whole is None or container is None:
+            return {}
+        known = [
+            (box.kind, bytes(self._data[box.start : min(box.end, box.start + LONGEST)]))
+            for box in boxes(self._data, container.start, container.end)
+        ]
+        found: dict[int, list[Association]] = {}
+        for box in boxes(self._data, whole.start, whole.end):
+            if box.kind == b"ipma":
+                self._associations(box, known, found)
+        return found
+
+    def _associations(
+        self, box: Box, known: list[tuple[bytes, bytes]], found: dict[int, list[Association]]
+    ) -> None:
+        body = bytes(self._data[box.start : min(box.end, box.start + LONGEST)])
+        cursor = _Cursor(body[4:])
+        wide, size = body[0] > 0, 2 if body[3] & 1 else 1
+        for _ in range(cursor.number(4)):
+            item = cursor.number(4 if wide else 2)
+            for _ in range(cursor.number(1)):
+                place = box.start + 4 + cursor.at
+                index = cursor.number(size) & (0x7FFF if size == 2 else 0x7F)
+                if 0 < index <= len(known):
+                    kind, content = known[index - 1]
+                    found.setdefault(item, []).append(Association(kind, content, place, size))
+
+    def places(self) -> dict[int, tuple[int, int]]:
+        """Read where the items' bytes begin and how many there are; of the first part only."""
+        version, _, _, cursor = self._body(b"iloc")
+        if not cursor.left:
+            return {}
+        sizes = cursor.number(2)
+        offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+        found = {}
+        for _ in range(cursor.number(2 if version < 2 else 4)):
+            item = cursor.number(2 if version < 2 else 4)
+            method = cursor.number(2) & 15 if version else 0
+            cursor.number(2)
+            start = cursor.number(base)
+            parts = []
+            for _ in range(cursor.number(2)):
+                cursor.number(index if version else 0)
+                parts.append((start + cursor.number(offset), cursor.number(length)))
+            if parts and method == 0:
+                found[item] = parts[0]
+        return found
+
+    def auxiliaries(self) -> Iterator[tuple[int, int]]:
+        """List items that are something beside another: the item, and that other."""
+        version, _, place, _ = self._body(b"iref")
+        box = self._boxes.get(b"iref")
+        if box is None:
+            return
+        size = 2 if version == 0 else 4
+        for reference in boxes(self._data, place + 4, box.end):
+            cursor = _Cursor(bytes(self._data[reference.start : reference.end][:LONGEST]))
+            item = cursor.number(size)
+            for _ in range(cursor.number(2)):
+                whole = cursor.number(size)
+                if reference.kind == b"auxl":
+                    yield item, whole
+
+
+class _Cursor:
+    """Reads numbers of any width, one behind the other."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.at = 0
+
+    @property
+    def left(self) -> int:
+        return len(self._body) - self.at
+
+    def number(self, size: int) -> int:
+        """Read a number of so many bytes; ValueError if they are not there."""
+        if size > self.left:
+            raise ValueError(f"{size} bytes at {self.at}")
+        self.at += size
+        return int.from_bytes(self._body[self.at - size : self.at], "big")
+
+
+def colour_code_points(tables: Tables, item: int) -> tuple[int, int, bool] | None:
+    """Give H.273's primaries and transfer, and whether levels are full; None if not told."""
+    for each in tables.properties.get(item, ()):
+        if each.kind == b"colr" and each.body[:4] == b"nclx" and len(each.body) >= 11:
+            primaries, transfer = unpack(">2H", each.body[4:8])
+            return primaries, transfer, bool(each.body[10] & 0x80)
+    return None

@@ -1,0 +1,135 @@
+"""AVIF as browsers show it: sequences, levels, opacity that turns with the colours, code points."""
+
+import io
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import Source, read_facts
+from engine.errors import UnsupportedFormat
+from engine.sources import av1, avif
+from engine.sources.heif import read_tables
+from tests.corpus.reference import reference
+from tests.engine.images import DATA, Pixels, decoded, encoded, make, pixels_of, smooth
+from tests.engine.sources.test_partial_source import read_by_pieces
+from tests.engine.uploads import animation
+from tests.engine.vips.test_png import COLOURS, in_srgb
+
+TURNED = (DATA / "cases" / "10_avif_alpha_without_irot.avif").read_bytes()
+GREY = DATA / "cases" / "09_avif_mono_limited.avif"
+SPARE: Any = {"quality": 100, "subsampling": "4:4:4", "speed": 8}
+
+
+def as_pillow_has_it(data: bytes) -> Pixels:
+    """Give Pillow's pixels, which are libavif's."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def rgba(data: bytes) -> Pixels:
+    return np.asarray(Image.open(io.BytesIO(make(data).data)).convert("RGBA"))
+
+
+def test_grey_of_limited_levels_is_stretched() -> None:
+    wanted = reference(GREY)
+    assert wanted is not None
+    made = rgba(GREY.read_bytes()).astype(int)
+    assert (made.min(), made[..., :3].max()) == (0, 255)
+    assert np.abs(made - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("kind", [b"irot", b"imir"])
+@pytest.mark.parametrize("value", range(4))
+def test_opacity_turns_with_the_colours(kind: bytes, value: int) -> None:
+    """As it would with a turn of its own, which libheif follows."""
+    at = TURNED.index(b"irot")
+    source = TURNED[:at] + kind + bytes([value & (1 if kind == b"imir" else 3)]) + TURNED[at + 5 :]
+    upright = TURNED[:at] + b"irot\0" + TURNED[at + 5 :]
+    made, still = rgba(source), rgba(upright)
+    if kind == b"irot":
+        wanted = np.rot90(still, value)
+    else:
+        wanted = still[:, ::-1] if value & 1 else still[::-1]
+    assert np.array_equal(made, wanted)
+    facts, _ = read_by_pieces(source)
+    assert facts == read_facts(Source.from_bytes(source))
+
+
+def without_a_still(frames: list[Pixels]) -> bytes:
+    data = animation("AVIF", frames, [100] * len(frames))
+    at = data.index(b"meta")
+    return data[:at] + b"free" + data[at + 4 :]
+
+
+@pytest.mark.parametrize("bands", [3, 4])
+def test_a_sequence_without_a_still_image_gives_its_first_frame(bands: int) -> None:
+    frames = [smooth(48, 20, bands), 255 - smooth(48, 20, bands)]
+    source = without_a_still(frames)
+    tables = read_tables(source)
+    assert tables is None or not tables.primary
+    assert np.array_equal(rgba(source), rgba(animation("AVIF", frames, [100, 100])))
+    facts, _ = read_by_pieces(source)
+    assert facts == read_facts(Source.from_bytes(source))
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_levels_of_the_bitstream_are_read(limited: bool) -> None:
+    levels = "limited" if limited else "full"
+    data = encoded(smooth(24, 10), "AVIF", range=levels)
+    tables = read_tables(data)
+    assert tables is not None
+    start, length = tables.places[tables.primary]
+    assert av1.has_full_range(data[start : start + length]) is not limited
+    assert av1.has_full_range(data[start : start + 3]) is None
+    assert not any(avif.levels_of(data))
+
+
+def with_limited_alpha(data: bytes) -> bytes:
+    """Say in opacity's own bitstream that its levels are limited."""
+    tables = read_tables(data)
+    assert tables is not None
+    start, length = tables.places[tables.alpha[tables.primary]]
+    item = data[start : start + length]
+    for bit in range(16, 8 * 24):
+        changed = bytearray(item)
+        changed[bit // 8] ^= 0x80 >> bit % 8
+        if av1.has_full_range(bytes(changed)) is False:
+            made = data[:start] + bytes(changed) + data[start + length :]
+            with suppress(RuntimeError):  # another bit, of which something else depends
+                as_pillow_has_it(made)
+                return made
+    raise AssertionError("no bit says so")
+
+
+def test_opacity_of_limited_levels_is_stretched() -> None:
+    pixels = smooth(32, 16, 4)
+    pixels[..., 3] = 16
+    pixels[:, 16:, 3] = 235
+    source = with_limited_alpha(encoded(pixels, "AVIF", quality=100))
+    assert avif.levels_of(source).alpha
+    alpha = rgba(source)[..., 3].astype(int)
+    assert alpha[:, :12].max() <= 2
+    assert alpha[:, 20:].min() >= 253
+
+
+def coded(pixels: Pixels, primaries: int, transfer: int) -> bytes:
+    data = bytearray(encoded(pixels, "AVIF", **SPARE))
+    at = data.index(b"nclx")
+    data[at + 4 : at + 8] = bytes([0, primaries, 0, transfer])
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("primaries", "gamut"), [(12, "P3"), (9, "BT.2020")])
+def test_code_points_of_a_wide_gamut_are_converted(primaries: int, gamut: str) -> None:
+    wide = COLOURS.repeat(16, 0).repeat(16, 1)
+    made = pixels_of(coded(wide, primaries, 13)).astype(int)
+    wanted = in_srgb(decoded(make(encoded(wide, "AVIF", **SPARE)).data), gamut)
+    assert np.abs(made - wanted).max() <= 3
+
+
+def test_code_points_that_nobody_knows_are_refused_by_name() -> None:
+    with pytest.raises(UnsupportedFormat, match="code points 99/13"):
+        read_facts(Source.from_bytes(coded(smooth(8, 8), 99, 13)))
