@@ -90,10 +90,10 @@ FIELDS = {
     "another format are rejected.",
     "Job.keep": "Which metadata to keep: `copyright` (the source's artist and copyright), or none.",
     "Job.mode": "How closely the result follows the unoptimised pipeline: `exact` is identical bit "
-    "Job.damaged": "Whether the job fails if its source or a watermark is damaged (`refuse`), or uses "
-    "what can be read of it (`accept`).",
     "for bit, `balanced` is faster and stays within stated tolerances. The default is a setting "
     "of the server.",
+    "Job.damaged": "Whether the job fails if its source or a watermark is damaged (`refuse`), or "
+    "uses what can be read of it (`accept`).",
     "RetryProcesses.service_id": "The id of your service; it must be the one of the token.",
     "RetryProcesses.process_ids": "The ids of the processes to retry.",
     "RetryProcesses.all": "Whether to run jobs again that are done. Failed jobs always do.",
