@@ -19,7 +19,8 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── SourceNotFound
 │   ├── StorageDenied
 │   ├── StorageMisconfigured
-│   └── StorageUnavailable      retryable
+│   ├── StorageUnavailable      retryable
+│   └── SourceChanged
 ├── HeaderTooLong                       a header longer than an explanation may read
 ├── RenderError                         the rendering child
 │   ├── RenderTimeout
@@ -168,6 +169,12 @@ class StorageUnavailable(StorageError):
     retryable = True
 
 
+class SourceChanged(StorageError):
+    """The source was written to or cut off while it was read: nothing certain can be made of it."""
+
+    code = "source_changed"
+
+
 class HeaderTooLong(LimitExceeded):
     """A header that is longer than what may be read for one explanation."""
 
@@ -252,6 +259,7 @@ __all__ = [
     "RenderTimeout",
     "RenderUnavailable",
     "RequestTimeout",
+    "SourceChanged",
     "SourceNotFound",
     "StorageDenied",
     "StorageError",

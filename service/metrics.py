@@ -1,6 +1,6 @@
 """Every metric with its name and help text. Ids of services or processes are never labels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -119,6 +119,9 @@ class Metrics:
         self.child_exits = self._counter(
             "child_exits_total", "Rendering children that ended", "reason"
         )
+        self.sandbox_protection = self._gauge(
+            "sandbox_protection", "Whether a protection is in force in all children", "protection"
+        )
         self.limits_rejected = self._counter(
             "limits_rejected_total", "Requests and images that exceeded a limit", "limit"
         )
@@ -155,6 +158,16 @@ class Metrics:
         count, duration = self._answers[kind]
         count.inc()
         duration.observe(seconds)
+
+    def watch_protections(self, known: Iterable[str], in_force: Callable[[], Set[str]]) -> None:
+        """Read which protections are in force in the children whenever metrics are scraped."""
+
+        def watch(name: str) -> None:
+            gauge = self.sandbox_protection.labels(name)
+            gauge.set_function(lambda: float(name in in_force()))
+
+        for name in known:
+            watch(name)
 
     def watch_pool(self, in_use: Callable[[], int]) -> None:
         """Read how many connections to Postgres are in use whenever metrics are scraped."""

@@ -1,7 +1,7 @@
 """Liveness and readiness probes, and metrics, of an API or worker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -25,6 +25,8 @@ class Readiness:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.draining = False
+        self.missing_protections: Callable[[], Sequence[str]] = tuple
+        """What is not in force in the children though it should be; the operator allows that."""
 
     async def reason(self) -> str | None:
         """Give the reason why it is not ready, or None."""
@@ -47,11 +49,14 @@ async def livez(_: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """Answer 200 if ready, else 503 with the reason."""
-    reason = await request.app[READINESS].reason()
+    """Answer 200 if ready, else 503 with the reason; tells which protections are missing."""
+    readiness = request.app[READINESS]
+    reason = await readiness.reason()
     if reason is not None:
         return json_response({"status": "not ready", "reason": reason}, 503)
-    return json_response({"status": "ready"})
+    missing = readiness.missing_protections()
+    told = {"missing_protections": ", ".join(missing)} if missing else {}
+    return json_response({"status": "ready", **told})
 
 
 @routes.get("/metrics")

@@ -39,9 +39,10 @@ def prctl(option: int, value: object, third: object = 0) -> int:
     return checked(_libc.prctl(option, *longs, ctypes.c_ulong(0), ctypes.c_ulong(0)))
 
 
-def memory_file(name: str) -> int:
-    """Open an empty file that lives in memory only and may be sealed; give its descriptor."""
-    return checked(_libc.memfd_create(name.encode(), MFD_CLOEXEC | MFD_ALLOW_SEALING))
+def memory_file(name: str, *, sealable: bool) -> int:
+    """Open an empty file that lives in memory only; give its descriptor."""
+    flags = MFD_CLOEXEC | (MFD_ALLOW_SEALING if sealable else 0)
+    return checked(_libc.memfd_create(name.encode(), flags))
 
 
 def pidfd_open(pid: int) -> int:

@@ -48,6 +48,7 @@ def sandbox_limits(settings: Settings) -> SandboxLimits:
         resident_bytes=settings.child_resident_bytes,
         works_per_child=settings.child_works,
         max_inputs=settings.max_inputs,
+        allow_weak=settings.allow_weak_sandbox,
         fonts=os.path.abspath(settings.fonts) if settings.fonts else "",
     )
 

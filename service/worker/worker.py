@@ -17,6 +17,7 @@ from service.http import METRICS, Runner, observe, probes
 from service.ids import new_process_id
 from service.metrics import Metrics
 from service.sandbox.parent import Sandbox, commands
+from service.sandbox.protocol import PROTECTIONS
 from service.sandbox.setup import make_sandbox
 from service.settings import Settings
 from service.storage import Storages, storage_limits
@@ -83,6 +84,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         storages = Storages(store.services.get, storage_limits(settings), metrics.storage_request)
         stack.push_async_callback(storages.close)
         sandbox = await stack.enter_async_context(_sandbox(settings, metrics))
+        readiness.missing_protections = lambda: sandbox.missing_protections
         renders, callbacks = Queue(redis, RENDER), Queue(redis, CALLBACK)
         heartbeat = Heartbeat(store.leases, settings.lease_seconds, metrics)
         dispatcher = Dispatcher(callbacks)
@@ -116,6 +118,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
 async def _sandbox(settings: Settings, metrics: Metrics) -> AsyncIterator[Sandbox]:
     async with make_sandbox(settings, metrics, settings.slots, commands.RENDER) as sandbox:
         metrics.slots.set(sandbox.slots)
+        metrics.watch_protections(PROTECTIONS, lambda: sandbox.protections)
         yield sandbox
 
 

@@ -32,3 +32,11 @@ async def test_the_pools_gauge_follows_the_pool(shared_store: Store) -> None:
     assert b"darkroom_db_pool_in_use 0.0" in metrics.expose()
     async with shared_store.pool.acquire():
         assert b"darkroom_db_pool_in_use 1.0" in metrics.expose()
+
+
+def test_each_protection_is_in_force_or_not() -> None:
+    metrics = Metrics(version="1", libvips="8")
+    metrics.watch_protections(["seccomp", "landlock-files"], lambda: {"seccomp"})
+    shown = metrics.expose().decode()
+    assert 'darkroom_sandbox_protection{protection="seccomp"} 1.0' in shown
+    assert 'darkroom_sandbox_protection{protection="landlock-files"} 0.0' in shown

@@ -50,9 +50,9 @@ def main(render: Renderer) -> None:
 def _settle(limits: SandboxLimits) -> tuple[str, ...]:
     """Get to know the operator's fonts, then give up all that rendering does not need."""
     if not limits.fonts:
-        return confine(limits.readable)
+        return confine(limits.readable, allow_weak=limits.allow_weak)
     add_fonts(Path(limits.fonts))
-    return confine((*limits.readable, limits.fonts))
+    return confine((*limits.readable, limits.fonts), allow_weak=limits.allow_weak)
 
 
 class Desk:
@@ -66,6 +66,7 @@ class Desk:
         self._limits = limits
         self._memory = memory
         self._untaken = 0
+        self._files: list[int] = []
 
     def work(self) -> None:
         """Work until the connection ends (EOFError), or a work goes wrong in an unknown way."""
@@ -73,7 +74,7 @@ class Desk:
             message, descriptors = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
             match message:
                 case wire.Taken():  # of the work before, which is over
-                    continue
+                    wire.close_all(descriptors)
                 case wire.Task(deadline):
                     self._carry_out(deadline, descriptors)
                 case _:
@@ -86,13 +87,14 @@ class Desk:
         allow_cpu_seconds(deadline)
         started = time.perf_counter()
         try:
-            summary = self._answer_all(_order_in(descriptors))
+            summary = self._answer_all(self._order_in(descriptors))
         except (EOFError, ConnectionError):
             raise EOFError from None
         except Exception as error:
             self._give_up(error)
         finally:
             wire.close_all(descriptors)
+            wire.close_all(self._files)
         peak, resident = self._memory.measure()
         summary = msgspec.structs.replace(
             summary, render_seconds=time.perf_counter() - started, peak_memory_bytes=peak
@@ -138,11 +140,12 @@ class Desk:
             sha256=hashlib.sha256(picture.data).hexdigest(),
             milliseconds=milliseconds,
         )
-        file = wire.sealed_file("output", picture.data)
+        file = self._files.pop(0)
         try:
-            wire.send(self._channel, made, (file,))
+            wire.write_all(file, picture.data)
         finally:
             os.close(file)
+        wire.send(self._channel, made)
         self._untaken += 1
 
     def _refuse(self, index: int, error: DarkroomError) -> None:
@@ -152,10 +155,25 @@ class Desk:
     def _await_room(self) -> None:
         """Wait until the caller has taken enough of what was sent."""
         while self._untaken >= self._limits.results_ahead:
-            message, _ = wire.receive(self._channel, wire.TO_CHILD, 0)
+            message, files = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
+            self._files += files
             if not isinstance(message, wire.Taken):
                 raise wire.ProtocolError(f"expected Taken, got {type(message).__name__}")
             self._untaken -= 1
+
+    def _order_in(self, descriptors: list[int]) -> Order:
+        """Read a work; the files for its outputs are moved out of `descriptors`."""
+        payload, source = descriptors[:2]
+        asked = _payload.decode(os.pread(payload, os.fstat(payload).st_size, 0))
+        end = 2 + len(asked.inputs)
+        self._files, descriptors[end:] = descriptors[end:], []
+        return Order(
+            source=source,
+            inputs=dict(zip(asked.inputs, descriptors[2:], strict=True)),
+            jobs=asked.jobs,
+            wanted=asked.wanted,
+            limits=asked.limits,
+        )
 
     def _give_up(self, error: Exception) -> NoReturn:
         """Say why, to the worker and to standard error, and end: the heap may be in ruins."""
@@ -164,18 +182,6 @@ class Desk:
         words = "ran out of memory" if starved else f"failed with {type(error).__name__}"
         wire.send(self._channel, wire.Broken(words, starved))
         sys.exit(1)
-
-
-def _order_in(descriptors: list[int]) -> Order:
-    payload, source, *inputs = descriptors
-    asked = _payload.decode(os.pread(payload, os.fstat(payload).st_size, 0))
-    return Order(
-        source=source,
-        inputs=dict(zip(asked.inputs, inputs, strict=True)),
-        jobs=asked.jobs,
-        wanted=asked.wanted,
-        limits=asked.limits,
-    )
 
 
 def _too_long(size: int, limits: SandboxLimits) -> OutputTooLarge:

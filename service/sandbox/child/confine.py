@@ -2,8 +2,8 @@
 
 A decoder that is taken over by a hostile file finds: no credentials in its environment, no
 capabilities, no network, no other program to run, no process to inspect or to signal, no
-file to write, and none to read but Python, libraries and fonts. What is missing in the
-kernel is left out; `Sandbox.protections` tells what is in force.
+file to write, and none to read but Python, libraries and fonts. A child that lacks one of
+the REQUIRED protections does not start, unless the operator accepts that.
 """
 
 import ctypes
@@ -17,6 +17,7 @@ import engine
 import service
 from service.sandbox import linux
 from service.sandbox.child import landlock, seccomp
+from service.sandbox.protocol import REQUIRED
 
 CAPABILITY_VERSION = 0x20080522
 FIRST_VICTIM = "1000"
@@ -35,24 +36,29 @@ def die_with_parent(parent: int) -> None:
         sys.exit("the worker is gone")
 
 
-def confine(readable: Iterable[str]) -> tuple[str, ...]:
+def confine(readable: Iterable[str], *, allow_weak: bool) -> tuple[str, ...]:
     """Give up all that rendering does not need; name what is in force from now on.
 
-    `readable` are files and folders beside the system's, Python's and our own. To be
-    called while there is one thread: others would keep their rights.
+    `readable` are files and folders beside the system's, Python's and our own. Exits if a
+    required protection is missing, unless that is allowed. To be called while there is one
+    thread: others would keep their rights.
     """
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         raise RuntimeError(f"expected one thread to confine, found {threads}")
     _be_the_first_victim()
     paths = (*SYSTEM, *PYTHON, *OURS, *readable)
-    return (
+    in_force = (
         *_try("no-new-privileges", lambda: linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)),
         *_landlock(paths),
         *_try("no-capabilities", _drop_capabilities),
         *_try("no-inspection", lambda: linux.prctl(linux.PR_SET_DUMPABLE, 0)),
         *_try("seccomp", seccomp.install),
     )
+    missing = [name for name in REQUIRED if name not in in_force]
+    if missing and not allow_weak:
+        sys.exit(f"this machine offers no {', '.join(missing)}; see DARKROOM_ALLOW_WEAK_SANDBOX")
+    return in_force
 
 
 def _try(name: str, give_up: Callable[[], object]) -> tuple[str, ...]:

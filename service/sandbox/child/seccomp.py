@@ -18,13 +18,16 @@ NEWEST = 451  # system calls with a higher number were added after this list was
 
 ALLOW = 0x7FFF0000
 KILL = 0x80000000
-EPERM, EACCES, ENOSYS = 0x00050001, 0x0005000D, 0x00050026  # an error, with its errno
+EPERM, EACCES = 0x00050001, 0x0005000D  # an error, with its errno
+ENOTTY, ENOSYS = 0x00050019, 0x00050026
 
 LOAD, EQUAL, GREATER, ANY_BIT, GIVE = 0x20, 0x15, 0x25, 0x45, 0x06
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 
 OPENED_TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CLONE_THREAD = 0x10000
+# F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC: no locks, leases or signals
+HARMLESS_FCNTL = (0, 1, 2, 3, 4, 1030)
 
 
 class Machine(NamedTuple):
@@ -60,6 +63,11 @@ FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
     "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5),
     "lsetxattr": (189, 6), "removexattr": (197, 14), "lremovexattr": (198, 15),
     "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
+    # changes through a descriptor, which may be open for reading alone: the customer's source
+    "fchmod": (91, 52), "fchown": (93, 55), "fsetxattr": (190, 7), "fremovexattr": (199, 16),
+    "ftruncate": (77, 46), "fallocate": (285, 47), "flock": (73, 32),
+    # memory files, which no limit on memory counts: the worker creates those for outputs
+    "memfd_create": (319, 279),
     # the system
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
     "move_mount": (429, 429), "open_tree": (428, 428), "fsopen": (430, 430),
@@ -83,13 +91,17 @@ FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
 UNKNOWN = {"clone3": (435, 435), "openat2": (437, 437)}
 
 
+# Devices, and file systems that set flags or clone through it; ENOTTY is what files answer.
+NO_DEVICE = {"ioctl": (16, 29)}
+
+
 class Rule(NamedTuple):
-    """A call that depends on the lower half of one of its arguments."""
+    """A call that depends on whether the lower half of an argument passes any of the tests."""
 
     numbers: tuple[int | None, int | None]
     argument: int
     test: int
-    value: int
+    values: tuple[int, ...]
     then: int
     otherwise: int
 
@@ -97,13 +109,14 @@ class Rule(NamedTuple):
 def rules(pid: int) -> tuple[Rule, ...]:
     """Files only to read, threads but no processes, signals and limits only for itself."""
     return (
-        Rule((2, None), 1, ANY_BIT, OPENED_TO_WRITE, EACCES, ALLOW),  # open
-        Rule((257, 56), 2, ANY_BIT, OPENED_TO_WRITE, EACCES, ALLOW),  # openat
-        Rule((56, 220), 0, ANY_BIT, CLONE_THREAD, ALLOW, EPERM),  # clone
-        Rule((62, 129), 0, EQUAL, pid, ALLOW, EPERM),  # kill
-        Rule((234, 131), 0, EQUAL, pid, ALLOW, EPERM),  # tgkill
-        Rule((302, 261), 0, EQUAL, 0, ALLOW, EPERM),  # prlimit64
-        Rule((157, 167), 0, EQUAL, linux.PR_SET_PDEATHSIG, EPERM, ALLOW),  # prctl
+        Rule((2, None), 1, ANY_BIT, (OPENED_TO_WRITE,), EACCES, ALLOW),  # open
+        Rule((257, 56), 2, ANY_BIT, (OPENED_TO_WRITE,), EACCES, ALLOW),  # openat
+        Rule((72, 25), 1, EQUAL, HARMLESS_FCNTL, ALLOW, EPERM),  # fcntl
+        Rule((56, 220), 0, ANY_BIT, (CLONE_THREAD,), ALLOW, EPERM),  # clone
+        Rule((62, 129), 0, EQUAL, (pid,), ALLOW, EPERM),  # kill
+        Rule((234, 131), 0, EQUAL, (pid,), ALLOW, EPERM),  # tgkill
+        Rule((302, 261), 0, EQUAL, (0,), ALLOW, EPERM),  # prlimit64
+        Rule((157, 167), 0, EQUAL, (linux.PR_SET_PDEATHSIG,), EPERM, ALLOW),  # prctl
     )
 
 
@@ -132,15 +145,18 @@ def assemble(machine: Machine, pid: int) -> bytes:
         _step(GREATER, NEWEST, otherwise=1),
         _step(GIVE, ENOSYS),
     ]
-    for table, error in ((FORBIDDEN, EPERM), (UNKNOWN, ENOSYS)):
+    for table, error in ((FORBIDDEN, EPERM), (NO_DEVICE, ENOTTY), (UNKNOWN, ENOSYS)):
         for numbers in table.values():
             steps += _for_call(numbers[machine.column], [_step(GIVE, error)])
     for rule in rules(pid):
         judgement = [
             _step(LOAD, ARGUMENTS + 8 * rule.argument),
-            _step(rule.test, rule.value, otherwise=1),
-            _step(GIVE, rule.then),
+            *(
+                _step(rule.test, value, then=len(rule.values) - place)
+                for place, value in enumerate(rule.values)
+            ),
             _step(GIVE, rule.otherwise),
+            _step(GIVE, rule.then),
         ]
         steps += _for_call(rule.numbers[machine.column], judgement)
     return b"".join([*steps, _step(GIVE, ALLOW)])

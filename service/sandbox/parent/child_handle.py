@@ -96,9 +96,15 @@ class Child:
             raise BrokenPipeError
         self._process.forget_stderr()
         self._oom_kills = oom_kills()
-        wire.send(self._socket, parcel.task, parcel.descriptors)
+        rendering = Rendering(parcel.wanted, self._taken)
+        try:
+            files = rendering.files.create(self._files_missing(rendering))
+            wire.send(self._socket, parcel.task, (*parcel.descriptors, *files))
+        except BaseException:
+            rendering.files.close()
+            raise
         self.works += 1
-        self._rendering = Rendering(parcel.wanted, self._taken)
+        self._rendering = rendering
         self._deadline = parcel.task.deadline
         self._clock.start(self._deadline)
         return self._rendering
@@ -145,7 +151,7 @@ class Child:
     def _receive(self) -> bool:
         """Read one message and act on it; False when there was none."""
         try:
-            message, descriptors = wire.receive(self._socket, wire.FROM_CHILD, 1)
+            message, _ = wire.receive(self._socket, wire.FROM_CHILD, 0)
         except BlockingIOError:
             return False
         except ConnectionResetError:  # told once, and what it had sent can still be read
@@ -158,18 +164,16 @@ class Child:
             self.condemn(Reason.PROTOCOL, f"broke the protocol: {error}")
             return False
         try:
-            self._act_on(message, descriptors)
+            self._act_on(message)
         except (ProtocolError, OSError) as error:
             self.condemn(Reason.PROTOCOL, f"broke the protocol: {error}")
-        finally:
-            wire.close_all(descriptors)
         return not self.ended.done()
 
     def _receive_all(self) -> None:
         while self._receive():
             pass
 
-    def _act_on(self, message: wire.FromChild, descriptors: list[int]) -> None:
+    def _act_on(self, message: wire.FromChild) -> None:
         match message, self._rendering:
             case wire.Ready(protections), None if not self.ready.done():
                 self.protections = protections
@@ -177,7 +181,7 @@ class Child:
             case wire.Broken(words, out_of_memory), _:
                 self.condemn(Reason.OUT_OF_MEMORY if out_of_memory else Reason.CRASHED, words)
             case wire.Made() | wire.Refused(), Rendering() as rendering:
-                rendering.add(message, descriptors)
+                rendering.add(message)
                 if self._waits_for_caller(rendering):
                     self._clock.pause()
             case wire.Finished(summary, resident), Rendering() as rendering:
@@ -190,7 +194,8 @@ class Child:
         """Let the child know that the caller took a result, and count its time again."""
         if rendering is self._rendering and not self.ended.done():
             with contextlib.suppress(OSError):  # its end is read from the socket
-                wire.send(self._socket, wire.Taken())
+                files = rendering.files.create(self._files_missing(rendering))
+                wire.send(self._socket, wire.Taken(), files)
             self._clock.resume()
 
     def _rest(self, resident_bytes: int) -> None:
@@ -215,6 +220,11 @@ class Child:
 
     def _waits_for_caller(self, rendering: Rendering) -> bool:
         return rendering.untaken >= self._limits.results_ahead and bool(rendering.unfinished)
+
+    def _files_missing(self, rendering: Rendering) -> int:
+        """Give how many files the child needs until it pauses; no more than that many exist."""
+        ahead = self._limits.results_ahead - rendering.untaken
+        return max(0, min(ahead, len(rendering.unfinished)) - len(rendering.files))
 
     def _stop_listening(self, verdict: tuple[Reason, str] | None) -> None:
         if not self.ended.done():

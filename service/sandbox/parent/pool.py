@@ -9,12 +9,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from service.errors import RenderUnavailable
+from service.errors import RenderCrashed, RenderUnavailable, SourceChanged
 from service.sandbox.parent import commands
 from service.sandbox.parent.child_handle import Child, StartFailed
 from service.sandbox.parent.parcel import Parcel
 from service.sandbox.parent.rendering import Rendering
-from service.sandbox.protocol import DEFAULT_LIMITS, ChildExit, Reason, SandboxLimits, Work
+from service.sandbox.protocol import (
+    DEFAULT_LIMITS,
+    REQUIRED,
+    ChildExit,
+    Reason,
+    SandboxLimits,
+    Work,
+)
 
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -85,13 +92,19 @@ class Sandbox:
         """Wait for a free child, first come first served, and give it the work.
 
         The body takes the results and closes their files. Leaving it before all jobs are
-        answered kills the child. Raises RenderUnavailable while no child can be started, and
-        LimitExceeded for too many inputs.
+        answered kills the child. Raises RenderUnavailable while no child can be started,
+        LimitExceeded for too many inputs, and SourceChanged if the child crashed while another
+        wrote to one of its files.
         """
         with Parcel(work, self._limits) as parcel:
             child, rendering = await self._begin(parcel)
+        before = _states(work)
         try:
             yield rendering
+        except RenderCrashed:
+            if _states(work) != before:  # SIGBUS, where a mapped file was cut off
+                raise SourceChanged("the source was changed while it was read") from None
+            raise
         finally:
             if rendering.unfinished and not rendering.over:
                 child.condemn(Reason.CANCELLED, "was stopped when its caller left")
@@ -107,6 +120,11 @@ class Sandbox:
         """What is in force in every child: names of `confine`."""
         each = [frozenset(child.protections) for child in self._living]
         return frozenset.intersection(*each) if each else frozenset()
+
+    @property
+    def missing_protections(self) -> tuple[str, ...]:
+        """What is required and not in force in every child."""
+        return tuple(name for name in REQUIRED if name not in self.protections)
 
     @property
     def _living(self) -> list[Child]:
@@ -208,6 +226,12 @@ class Sandbox:
         for end in ends:
             if isinstance(end, Exception):
                 raise end
+
+
+def _states(work: Work) -> list[tuple[int, int]]:
+    """Give size and time of last change of each file of a work."""
+    found = (os.fstat(file.fileno()) for file in (work.source, *work.inputs.values()))
+    return [(status.st_size, status.st_mtime_ns) for status in found]
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:

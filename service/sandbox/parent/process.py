@@ -21,7 +21,7 @@ class ChildProcess:
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], channel: int) -> None:
         with contextlib.ExitStack() as opened:
-            self._stderr = linux.memory_file("stderr")
+            self._stderr = linux.memory_file("stderr", sealable=False)
             opened.callback(os.close, self._stderr)
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 [*command, str(channel), str(os.getpid())],

@@ -1,12 +1,12 @@
 """One work under way: its results, one by one, while the child makes them."""
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import BinaryIO, Self
 
 from engine.errors import DarkroomError
+from service.sandbox.parent.output_files import OutputFiles
 from service.sandbox.protocol import (
     Made,
     Output,
@@ -14,9 +14,6 @@ from service.sandbox.protocol import (
     Refused,
     Result,
     Summary,
-    check_sealed,
-    close_all,
-    reopened,
     to_error,
 )
 
@@ -36,6 +33,8 @@ class Rendering:
         self._open = set(wanted)
         self._waiting: deque[Result] = deque()
         self._on_taken = on_taken
+        self.files = OutputFiles()
+        """What the child may fill."""
         self._over = False
         self._error: DarkroomError | None = None
         self._news: asyncio.Future[None] | None = None
@@ -70,12 +69,12 @@ class Rendering:
         self._on_taken(self)
         return result
 
-    def add(self, message: Made | Refused, descriptors: list[int]) -> None:
+    def add(self, message: Made | Refused) -> None:
         """Take in an answer of the child; ProtocolError if it makes no sense."""
         if message.index not in self._open:
             raise ProtocolError(f"an answer to job {message.index}, which is not open")
         outcome = (
-            _output_of(message, descriptors)
+            _output_of(message, self.files.take(message.size))
             if isinstance(message, Made)
             else to_error(message.fault)
         )
@@ -108,6 +107,7 @@ class Rendering:
 
     def _end(self) -> None:
         self._over = True
+        self.files.close()
         self._wake()
 
     def _wake(self) -> None:
@@ -115,14 +115,7 @@ class Rendering:
             self._news.set_result(None)
 
 
-def _output_of(made: Made, descriptors: list[int]) -> Output:
-    try:
-        if len(descriptors) != 1:
-            raise ProtocolError(f"an output with {len(descriptors)} descriptors")
-        check_sealed(descriptors[0], made.size)
-        file = os.fdopen(reopened(descriptors[0]), "rb")
-    finally:
-        close_all(descriptors)
+def _output_of(made: Made, file: BinaryIO) -> Output:
     return Output(
         file=file,
         size=made.size,

@@ -5,12 +5,11 @@ Knows neither side.
 
 from service.sandbox.protocol.explanation import Answer, Gathered, Question, Told, Wanting
 from service.sandbox.protocol.faults import to_error, to_fault
-from service.sandbox.protocol.limits import DEFAULT_LIMITS, SandboxLimits
+from service.sandbox.protocol.limits import DEFAULT_LIMITS, PROTECTIONS, REQUIRED, SandboxLimits
 from service.sandbox.protocol.wire import (
     Made,
     ProtocolError,
     Refused,
-    check_sealed,
     close_all,
     reopened,
 )
@@ -18,6 +17,8 @@ from service.sandbox.protocol.work import ChildExit, Output, Reason, Result, Sum
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "PROTECTIONS",
+    "REQUIRED",
     "Answer",
     "ChildExit",
     "Gathered",
@@ -33,7 +34,6 @@ __all__ = [
     "Told",
     "Wanting",
     "Work",
-    "check_sealed",
     "close_all",
     "reopened",
     "to_error",

@@ -4,6 +4,20 @@ from msgspec import Struct
 
 MIB = 1 << 20
 
+PROTECTIONS = (
+    "no-new-privileges",
+    "landlock-files",
+    "landlock-tcp",
+    "landlock-signals",
+    "no-capabilities",
+    "no-inspection",
+    "seccomp",
+)
+"""What can be in force in a child."""
+
+REQUIRED = tuple(name for name in PROTECTIONS if name not in {"landlock-tcp", "landlock-signals"})
+"""What must be. The other two need Linux 6.7 and 6.12, and seccomp forbids the same."""
+
 
 class SandboxLimits(Struct, frozen=True, kw_only=True):
     """Every limit of the sandbox, with its default.
@@ -20,8 +34,8 @@ class SandboxLimits(Struct, frozen=True, kw_only=True):
     """Address space of a child above `memory_bytes`: libraries, and the mapped source."""
     max_output_bytes: int = 512 * MIB
     """Size of one output (RLIMIT_FSIZE)."""
-    max_inputs: int = 250
-    """Files beside the source in one work; the kernel passes at most 253 at once."""
+    max_inputs: int = 240
+    """Files beside the source in one work; the kernel passes at most 253 descriptors at once."""
     results_ahead: int = 4
     """Results that may wait to be taken before the child pauses, its deadline with it."""
     works_per_child: int = 1000
@@ -38,6 +52,9 @@ class SandboxLimits(Struct, frozen=True, kw_only=True):
     """Folder of fonts for text, beside those of the engine; none if empty."""
     readable: tuple[str, ...] = ()
     """Files and folders that a child may read beside Python, libraries and fonts."""
+
+    allow_weak: bool = False
+    """Whether a child may run where the kernel lacks a protection."""
 
     def next_pause(self, pause: float) -> float:
         """Give the pause, in seconds, before the next start after one that failed."""

@@ -2,14 +2,15 @@
 
 The socket keeps packets apart (SOCK_SEQPACKET): one packet is one msgpack message with
 the descriptors that belong to it. Whatever may be big, such as jobs and outputs, travels
-as the descriptor of a sealed memory file and never through the socket.
+as the descriptor of a memory file and never through the socket. Only the worker creates
+descriptors: the child fills the files that it is given, in their order, and sends none.
 
     worker                                   child
     Setup ─────────────────────────────────▶
           ◀───────────────────────────────── Ready
-    Task + payload, source, inputs ────────▶
-          ◀───────────────────────────────── Made + output, or Refused   for each job
-    Taken ─────────────────────────────────▶                             for each of them
+    Task + payload, source, inputs, files ─▶
+          ◀───────────────────────────────── Made, or Refused            for each job
+    Taken + files for further outputs ─────▶                             for each of them
           ◀───────────────────────────────── Finished; or Broken, and it exits
 """
 
@@ -17,7 +18,6 @@ import array
 import fcntl
 import os
 import socket
-import stat
 from typing import TypeVar
 
 import msgspec
@@ -46,13 +46,13 @@ class Setup(Struct, frozen=True, tag=True):
 
 
 class Task(Struct, frozen=True, tag=True):
-    """Work, with the descriptors of its payload, its source and its inputs."""
+    """Work, with the descriptors of its payload, source, inputs and files for its outputs."""
 
     deadline: float
 
 
 class Taken(Struct, frozen=True, tag=True):
-    """One more result was taken, so one more may be sent."""
+    """One more result was taken, so one more may be sent; with files for further outputs."""
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -62,7 +62,7 @@ class Ready(Struct, frozen=True, tag=True):
 
 
 class Made(Struct, frozen=True, tag=True, kw_only=True):
-    """A job is done, with the descriptor of its output."""
+    """A job is done, and its output is in the next of the files."""
 
     index: int
     size: int
@@ -165,11 +165,9 @@ def close_all(descriptors: list[int]) -> None:
 
 def sealed_file(name: str, data: bytes | memoryview) -> int:
     """Put bytes into a memory file that nobody can change any more; give its descriptor."""
-    fd = linux.memory_file(name)
+    fd = linux.memory_file(name, sealable=True)
     try:
-        left = memoryview(data)
-        while left:
-            left = left[os.write(fd, left) :]
+        write_all(fd, data)
         fcntl.fcntl(fd, linux.F_ADD_SEALS, linux.SEALED)
     except BaseException:
         os.close(fd)
@@ -177,17 +175,11 @@ def sealed_file(name: str, data: bytes | memoryview) -> int:
     return fd
 
 
-def check_sealed(fd: int, size: int) -> None:
-    """Raise ProtocolError unless this is a sealed memory file of `size` bytes."""
-    status = os.fstat(fd)
-    try:
-        seals = fcntl.fcntl(fd, linux.F_GET_SEALS)
-    except OSError:
-        seals = 0
-    if not stat.S_ISREG(status.st_mode) or seals != linux.SEALED:
-        raise ProtocolError("an output that is no sealed memory file")
-    if status.st_size != size:
-        raise ProtocolError(f"an output of {status.st_size} bytes, said to have {size}")
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """Write all of these bytes."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
 
 
 def reopened(fd: int) -> int:

@@ -31,6 +31,13 @@ async def test_a_healthy_api(api: Api) -> None:
     assert (alive.status, alive.words) == (200, {"status": "alive"})
 
 
+async def test_readiness_names_protections_that_are_missing(settings: Settings) -> None:
+    async with serving(settings) as api:
+        api.app[READINESS].missing_protections = lambda: ("landlock-files", "seccomp")
+        told = (await api.ask("GET", "/readyz")).words
+        assert told == {"status": "ready", "missing_protections": "landlock-files, seccomp"}
+
+
 async def test_a_draining_api_is_alive_and_not_ready(settings: Settings, tenant: Tenant) -> None:
     async with serving(settings) as api:
         api.app[READINESS].draining = True

@@ -6,6 +6,7 @@ hostile acts on demand; the product has no such door.
 
 import array
 import ctypes
+import fcntl
 import mmap
 import os
 import resource
@@ -24,9 +25,9 @@ from engine.errors import DarkroomError, SourceTooLarge
 from service.sandbox import linux
 from service.sandbox.child.child import main
 from service.sandbox.child.order import Answers, Order, Picture
-from service.sandbox.protocol import Summary, wire
+from service.sandbox.protocol import Summary
 
-kept: list[bytes] = []
+kept: list[bytes | mmap.mmap] = []
 exits: list[int] = []
 
 
@@ -134,20 +135,26 @@ def send_bytes(_: Order, text: str) -> object:
 
 
 def send_message(order: Order, **words: Any) -> object:
-    """Send what the worker does not expect: words of the message, and an open file."""
-    kinds: dict[str, Callable[[], list[int]]] = {
-        "sealed": lambda: [wire.sealed_file("x", b"12345")],
-        "unsealed": lambda: [linux.memory_file("x")],
-        "pipe": lambda: [os.pipe()[0]],
-        "two": lambda: [0, 1],
-        "ten": lambda: [0] * 10,
-        "none": list,
-    }
-    files = kinds[words.pop("file")]()
+    """Send what the worker does not expect: words of the message, and open files."""
+    files = [0] * words.pop("files", 0)
     control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
     _channel().sendmsg([msgspec.msgpack.encode(words)], control)
     time.sleep(600)
     return {}
+
+
+def keep_mapped(_: Order, size: int, **words: Any) -> object:
+    """Say that an output is done, and keep the door open to change it."""
+    file = next(fd for fd in range(3, 100) if _is_open(fd) and _is_empty_memory(fd))
+    os.write(file, bytes(size))
+    kept.append(mmap.mmap(file, size))
+    _channel().send(msgspec.msgpack.encode({"size": size, **words}))
+    time.sleep(600)
+    return {}
+
+
+def _is_empty_memory(fd: int) -> bool:
+    return "memfd:output" in os.readlink(f"/proc/self/fd/{fd}") and not os.fstat(fd).st_size
 
 
 def _channel() -> socket.socket:
@@ -167,8 +174,35 @@ def read_files(order: Order) -> object:
     }
 
 
-def write_source(order: Order) -> object:
-    return _attempt(lambda: os.write(order.source, b"x"))
+def map_source(order: Order) -> object:
+    kept.append(mmap.mmap(order.source, 0, prot=mmap.PROT_READ))
+    return {}
+
+
+def read_mapped(_: Order) -> object:
+    """Read what is mapped, which is there as long as the file has it."""
+    return {"sum": sum(kept.pop()[:: mmap.PAGESIZE])}
+
+
+CHANGES: dict[str, Callable[[int], object]] = {
+    "write": lambda fd: os.write(fd, b"x"),
+    "truncate": lambda fd: os.ftruncate(fd, 0),
+    "chmod": lambda fd: os.fchmod(fd, 0o777),
+    "chown": lambda fd: os.fchown(fd, os.getuid(), os.getgid()),
+    "set_attribute": lambda fd: os.setxattr(fd, "user.note", b"x"),
+    "remove_attribute": lambda fd: os.removexattr(fd, "user.note"),
+    "set_times": lambda fd: os.utime(fd, (0, 0)),
+    "lock": lambda fd: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB),
+    "lock_range": lambda fd: fcntl.lockf(fd, fcntl.LOCK_SH | fcntl.LOCK_NB),
+    "lease": lambda fd: fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK),
+    "set_flags": lambda fd: fcntl.ioctl(fd, 0x40086602, b"\x10" + bytes(7)),
+    "reopen": lambda fd: os.open(f"/proc/self/fd/{fd}", os.O_RDWR),
+    "create_memory": lambda _: os.memfd_create("hoard"),
+}
+
+
+def change_source(order: Order, how: str) -> object:
+    return _attempt(lambda: CHANGES[how](order.source))
 
 
 def look_around(_: Order) -> object:
@@ -260,7 +294,8 @@ ACTS: dict[str, Callable[..., object]] = {
     act.__name__: act for act in (
         tell, make, sleep, count_files, refuse, refuse_all, fail, crash, segfault, leave,
         leave_at_the_end, hang_up, eat, eat_shared, eat_like_glib, keep, spin, send_bytes,
-        send_message, read_files, write_source, look_around, connect, connect_by_syscall,
+        send_message, read_files, map_source, read_mapped, change_source, keep_mapped,
+        look_around, connect, connect_by_syscall,
         read, write, remove, run, run_in_place, fork, signal_parent, raise_limit,
         start_thread,
     )

@@ -7,14 +7,17 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import engine
+from service.errors import RenderUnavailable
 from service.sandbox import linux
 from service.sandbox.child.landlock import CREATE_RULESET, GET_VERSION
-from service.sandbox.protocol import SandboxLimits
+from service.sandbox.protocol import REQUIRED, SandboxLimits, Work
 from service.sandbox.protocol.limits import MIB
-from tests.service.sandbox.sandboxes import Playground
+from tests.service.sandbox.naughty_child import CHANGES
+from tests.service.sandbox.sandboxes import Act, Playground, told
 
 DARKROOM_SECRET = "canary-5e1f"
 LIMITS = SandboxLimits(memory_bytes=700 * MIB, address_slack_bytes=300 * MIB, max_output_bytes=MIB)
@@ -66,6 +69,30 @@ def test_the_kernel_sees_them_too(prisoner: Playground) -> None:
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
 
 
+WITHOUT_LANDLOCK = """
+from service.sandbox import linux
+from service.sandbox.child import landlock
+landlock.CREATE_RULESET = 9999  # as on a kernel that has no such call
+from tests.service.sandbox.naughty_child import main, render
+main(render)
+"""
+
+
+async def test_a_child_without_a_required_protection_starts_only_if_that_is_allowed(
+    repository: Path,
+) -> None:
+    code = f"import sys; sys.path.insert(0, {str(repository)!r})\n{WITHOUT_LANDLOCK}"
+    command = (sys.executable, "-I", "-c", code)
+    with pytest.raises(RenderUnavailable, match="offers no landlock-files; see DARKROOM_ALLOW_WE"):
+        await Playground(command=command).__aenter__()
+    async with Playground(command=command, limits=SandboxLimits(allow_weak=True)) as sandbox:
+        assert sandbox.missing_protections == ("landlock-files",)
+        assert await sandbox.ask({"do": "tell"})
+    async with Playground() as sandbox:
+        assert sandbox.missing_protections == ()
+        assert set(REQUIRED) <= sandbox.protections
+
+
 async def test_nothing_of_the_worker_s_environment_comes_through(prisoner: Playground) -> None:
     seen = await prisoner.ask_one("look_around")
     assert sorted(set(seen["environ"]) - {"FONTCONFIG_FILE"}) == [  # the engine sets its own
@@ -81,7 +108,7 @@ async def test_nothing_of_the_worker_s_files_comes_through(prisoner: Playground)
     os.fstat(77)
     descriptors = (await prisoner.ask_one("look_around"))["descriptors"]
     assert 77 not in descriptors
-    assert len(descriptors) == 8  # three of every process, socket, two of /proc, payload, source
+    assert len(descriptors) == 9  # three of every process, socket, two of /proc, work (2), output
 
 
 async def test_the_kernel_s_limits_are_set_and_cannot_be_raised(prisoner: Playground) -> None:
@@ -130,6 +157,34 @@ async def test_it_cannot_change_files(prisoner: Playground, tmp_path: Path) -> N
         assert await prisoner.ask_one(act, path=str(path)) == {"refused": "PermissionError"}
     assert victim.read_text() == "as it was"
     assert os.listdir(tmp_path) == ["victim"]
+
+
+@pytest.mark.parametrize("how", CHANGES)
+async def test_it_cannot_change_the_source_through_its_descriptor(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "source"
+    path.write_bytes(b"as it was")
+    os.setxattr(path, "user.note", b"as it was")
+    before = _state(path)
+    async with Playground() as sandbox:
+        with path.open("rb") as source:
+            job = msgspec.json.encode({"do": "change_source", "how": how})
+            async with sandbox.render(Work(source=source, jobs=(job,), deadline=30)) as rendering:
+                [answer] = [told(result) async for result in rendering]
+    assert answer["refused"] in {"PermissionError", "OSError"}
+    assert (path.read_bytes(), _state(path)) == (b"as it was", before)
+    assert os.getxattr(path, "user.note") == b"as it was"
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    status = path.stat()
+    return (status.st_mode, status.st_uid, status.st_mtime_ns, status.st_ctime_ns)
+
+
+async def test_it_holds_no_more_memory_files_than_it_may_fill(prisoner: Playground) -> None:
+    """Each holds RLIMIT_FSIZE at most, and it can create none."""
+    acts: list[Act] = [{"do": "look_around"}] * 9
+    seen = await prisoner.ask(*acts)
+    assert max(len(each["descriptors"]) for each in seen) == 8 + LIMITS.results_ahead
 
 
 @pytest.mark.parametrize("act", ["run", "run_in_place", "fork", "signal_parent"])

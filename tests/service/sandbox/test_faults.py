@@ -9,15 +9,21 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import uvloop
 
 from engine.errors import DarkroomError
-from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
+from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable, SourceChanged
 from service.sandbox.parent import pool
-from service.sandbox.protocol import Reason, SandboxLimits
+from service.sandbox.protocol import Reason, SandboxLimits, Work
 from service.sandbox.protocol.limits import MIB
 from tests.service.sandbox.sandboxes import NAUGHTY, SOURCE, Act, Playground, lives, told, until
+
+MADE: Act = {
+    "type": "Made", "index": 0, "format": "png", "width": 1, "height": 1, "frames": 1,
+    "content_type": "image/png", "sha256": "", "milliseconds": 1.0,
+}  # fmt: skip
 
 
 async def fails(
@@ -74,6 +80,26 @@ async def test_a_death_ends_its_work_alone(act: Act, words: str, reason: Reason)
         pids = {(await sandbox.ask_one("tell"))["pid"] for _ in range(4)}
         assert end.pid not in pids
         assert sandbox.exits == []
+
+
+async def test_a_source_that_is_cut_off_while_it_is_read_is_told_as_changed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "source"
+    path.write_bytes(bytes(8 * MIB))
+    acts = ({"do": "map_source"}, {"do": "read_mapped"})
+    async with Playground(limits=SandboxLimits(results_ahead=1)) as sandbox:
+        with path.open("rb") as source:
+            work = Work(source=source, jobs=tuple(map(msgspec.json.encode, acts)), deadline=30)
+            with pytest.raises(SourceChanged) as caught:  # noqa: PT012
+                async with sandbox.render(work) as rendering:
+                    while not rendering.untaken:
+                        await asyncio.sleep(0.01)
+                    os.truncate(path, 0)
+                    async for result in rendering:
+                        told(result)
+        assert (caught.value.code, caught.value.retryable) == ("source_changed", False)
+        assert (await sandbox.next_exit()).words == "died of SIGBUS"
 
 
 async def test_what_a_child_sent_before_its_death_counts() -> None:
@@ -149,19 +175,14 @@ async def test_a_cancelled_caller_frees_its_slot() -> None:
     [
         {"do": "send_bytes", "text": "garbage"},
         {"do": "send_bytes", "text": "x" * 70_000},
-        {"do": "send_message", "type": "Ready", "protections": [], "file": "none"},
-        {"do": "send_message", "type": "Finished", "summary": {}, "resident_bytes": 1,
-         "file": "none"},
-        {"do": "send_message", "type": "Refused", "index": 7, "file": "none",
+        {"do": "send_message", "type": "Ready", "protections": []},
+        {"do": "send_message", "type": "Finished", "summary": {}, "resident_bytes": 1},
+        {"do": "send_message", "type": "Refused", "index": 7,
          "fault": {"kind": "SourceEmpty", "message": "", "facts": {}}},
-        *(
-            {"do": "send_message", "type": "Made", "index": 0, "size": size, "format": "png",
-             "width": 1, "height": 1, "frames": 1, "content_type": "image/png", "sha256": "",
-             "milliseconds": 1.0, "file": file}
-            for file, size in [
-                ("none", 5), ("sealed", 6), ("unsealed", 0), ("pipe", 0), ("two", 0), ("ten", 0),
-            ]
-        ),
+        {"do": "send_message", **MADE, "size": 5},
+        {"do": "send_message", **MADE, "size": 0, "files": 1},
+        {"do": "send_message", **MADE, "size": 0, "files": 10},
+        {"do": "keep_mapped", **MADE, "size": 4096},
     ],
 )  # fmt: skip
 async def test_a_child_that_breaks_the_protocol_is_replaced(act: Act) -> None:
@@ -177,7 +198,7 @@ async def test_a_child_that_breaks_the_protocol_is_replaced(act: Act) -> None:
 
 
 async def test_a_child_cannot_claim_an_error_that_is_not_the_engine_s() -> None:
-    act = {"do": "send_message", "type": "Refused", "index": 0, "file": "none",
+    act = {"do": "send_message", "type": "Refused", "index": 0,
            "fault": {"kind": "LeaseLost", "message": "x", "facts": {}}}  # fmt: skip
     async with Playground() as sandbox, sandbox.playing(act) as rendering:
         assert type(told(await anext(rendering))) is DarkroomError

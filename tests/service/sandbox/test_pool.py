@@ -142,7 +142,7 @@ async def test_files_are_read_from_their_start_and_only_read(pair: Playground) -
             assert told_of_them["inputs"] == {"m.png": "the mark"}
             assert told_of_them["limits"]["max_output_side"] == 77
         assert source.tell() == 4
-        refused = msgspec.structs.replace(work, jobs=(b'{"do":"write_source"}',))
+        refused = msgspec.structs.replace(work, jobs=(b'{"do":"change_source","how":"write"}',))
         async with pair.render(refused) as rendering:
             assert told(await anext(rendering)) == {"refused": "OSError"}
 
@@ -154,8 +154,8 @@ async def test_jobs_of_a_megabyte_go_through(pair: Playground) -> None:
 
 async def test_too_many_inputs_are_refused(pair: Playground) -> None:
     with tempfile.TemporaryFile() as file:
-        many = {f"{number}.png": file for number in range(251)}
-        with pytest.raises(LimitExceeded, match=r"251 files, the limit is 250 \(max_inputs\)"):
+        many = {f"{number}.png": file for number in range(241)}
+        with pytest.raises(LimitExceeded, match=r"241 files, the limit is 240 \(max_inputs\)"):
             async with pair.render(Work(source=file, jobs=(b"{}",), deadline=1, inputs=many)):
                 pass
     assert await pair.ask({"do": "tell"})
