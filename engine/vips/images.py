@@ -3,8 +3,7 @@
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 
-from engine.sources import EXIF, IPTC, XMP
-from engine.sources.icc import is_linear
+from engine.sources import EXIF, IPTC, XMP, icc
 from engine.vips.binding import (
     GValue,
     Image,
@@ -43,7 +42,7 @@ def through_profile(image: Image) -> Image:
     """
     deep = image.format == "ushort"
     try:
-        if deep and is_linear(bytes(image.get(PROFILE))):
+        if deep and icc.is_linear(bytes(image.get(PROFILE))):
             light = image.icc_import(embedded=True, intent="perceptual")
             return light.icc_export(output_profile="srgb", intent="perceptual", depth=8)
         eight = (image >> 8).cast("uchar") if deep else image
