@@ -187,20 +187,6 @@ async def test_a_retry_does_only_what_is_not_done(
     assert tenant.read("a.png") == tenant.read("b.png")
 
 
-async def test_a_retry_of_what_is_all_done_needs_nothing_any_more(
-    api: Api, shared_store: Store, tenant: Tenant
-) -> None:
-    process_id = await api.create(tenant, tenant.body("a.png", "b.png"))
-    await ended(api, tenant, process_id)
-    for name in tenant.files():
-        (tenant.folder / name).unlink()
-    await api.retry(tenant, process_id)
-    status = await ended(api, tenant, process_id)
-    assert (status["status"], status["attempt"]) == ("FINISHED", 1)
-    assert tenant.files() == set()
-    assert await field(shared_store, process_id, "crashes + errors") == 0
-
-
 async def test_what_was_accepted_is_not_refused_by_other_limits(
     settings: Settings, tenant: Tenant
 ) -> None:
