@@ -130,8 +130,8 @@ class Metrics:
         self.callback_attempts = self._counter(
             "callback_attempts_total", "Tries of callbacks", "result"
         )
-        self.callback_put_off = self._counter(
-            "callback_put_off_total", "Callbacks that were postponed without a try", "reason"
+        self.callback_deferred = self._counter(
+            "callback_deferred_total", "Callbacks that were postponed without a try", "reason"
         )
         self.callback_lag = self._histogram(
             "callback_lag_seconds", "Time from the end of a process to the delivery of its callback"

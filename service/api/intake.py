@@ -187,12 +187,12 @@ def _own(service_id: int, holder: Holder) -> None:
 
 def _retry_result(process_id: str, status: Status | None, attempts: dict[str, int]) -> RetryResult:
     if process_id in attempts:
-        words = f"Reprocessing process, attempt: {attempts[process_id]}"
-        return RetryResult(status=200, process_id=process_id, description=words)
+        description = f"Reprocessing process, attempt: {attempts[process_id]}"
+        return RetryResult(status=200, process_id=process_id, description=description)
     if status is None:
         return RetryResult(status=404, process_id=process_id, description="Process not found")
     if status == "FINISHED":
-        words = "Nothing to do: every job is done"
-        return RetryResult(status=200, process_id=process_id, description=words)
-    words = "Process is still queued or running"
-    return RetryResult(status=409, process_id=process_id, description=words)
+        description = "Nothing to do: every job is done"
+        return RetryResult(status=200, process_id=process_id, description=description)
+    description = "Process is still queued or running"
+    return RetryResult(status=409, process_id=process_id, description=description)

@@ -40,7 +40,7 @@ class CircuitBreaker:
     def begin(self, lane: Lane) -> float:
         """Say that a try begins, unless the lane is to be left alone for so many seconds.
 
-        The try that ends a pause keeps others away for as long as it may take.
+        The try that ends a pause keeps the circuit open for others for as long as it may take.
         """
         left, failing = self.pause(lane), self._failing.get(lane)
         if left == 0 and failing is not None and failing.failures >= self._after:

@@ -88,8 +88,8 @@ class Exchange:
                 server_hostname=target.host.rstrip(".") if target.secure else None,
             )
         except ssl.SSLCertVerificationError as error:
-            words = f"the receiver's certificate is not valid: {error.verify_message}"
-            raise ExchangeFailed(words) from None
+            message = f"the receiver's certificate is not valid: {error.verify_message}"
+            raise ExchangeFailed(message) from None
         except ssl.SSLError:
             raise ExchangeFailed("the receiver does not speak TLS as we do") from None
 

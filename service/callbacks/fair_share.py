@@ -17,7 +17,7 @@ class Lane(Struct, frozen=True):
     receiver: str
 
 
-class TooManyWaiting(Exception):
+class QueueFull(Exception):
     """So many callbacks of this service wait here that further ones should come back later."""
 
 
@@ -38,7 +38,7 @@ class FairShare:
 
     @asynccontextmanager
     async def slot(self, lane: Lane) -> AsyncIterator[None]:
-        """Hold a slot, once it is this lane's turn; raises TooManyWaiting instead of waiting."""
+        """Hold a slot, once it is this lane's turn; raises QueueFull instead of waiting."""
         await self._turn(lane)
         try:
             yield
@@ -48,7 +48,7 @@ class FairShare:
     async def _turn(self, lane: Lane) -> None:
         queue = self._waiting.setdefault(lane.service_id, deque())
         if len(queue) >= self._max_waiting:
-            raise TooManyWaiting
+            raise QueueFull
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append((lane, granted))
         self._hand_out()

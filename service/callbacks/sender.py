@@ -12,7 +12,7 @@ from service import failpoints
 from service.callbacks.back_off import MAX_TRIES, back_off, retry_after
 from service.callbacks.circuit_breaker import CircuitBreaker
 from service.callbacks.exchange import Exchange, ExchangeFailed
-from service.callbacks.fair_share import FairShare, Lane, TooManyWaiting
+from service.callbacks.fair_share import FairShare, Lane, QueueFull
 from service.callbacks.signature import sign
 from service.callbacks.target import Target, parse_target
 from service.dispatch import Dispatch
@@ -21,13 +21,13 @@ from service.settings import Settings
 from service.store import Delivery, Due, Outcome, Store
 
 CLAIM_SLACK = 5.0  # seconds beyond the longest try, before another sender may take it
-PUT_OFF_SECONDS = 5.0, 30.0  # for callbacks that find too many others waiting
+DEFER_SECONDS = 5.0, 30.0  # for callbacks that find too many others waiting
 
 log = structlog.get_logger(__name__)
 
 
 class Answer(Struct, frozen=True):
-    """How a receiver answered one try: a status, or the words of an error."""
+    """How a receiver answered one try: a status, or an error message."""
 
     status: int | None = None
     error: str | None = None
@@ -64,16 +64,16 @@ class Sender:
         target = _target(waiting.url)
         lane = Lane(waiting.service_id, f"{target.host}:{target.port}" if target else "")
         if pause := self._breaker.pause(lane):
-            await self._put_off(due, "receiver_failing", pause * random.uniform(1, 2))  # noqa: S311
+            await self._defer(due, "circuit_open", pause * random.uniform(1, 2))  # noqa: S311
             return
         try:
             async with self._share.slot(lane):
                 if pause := self._breaker.begin(lane):
-                    await self._put_off(due, "receiver_failing", pause)
+                    await self._defer(due, "circuit_open", pause)
                 else:
                     await self._try(due, target, lane)
-        except TooManyWaiting:
-            await self._put_off(due, "too_many_waiting", random.uniform(*PUT_OFF_SECONDS))  # noqa: S311
+        except QueueFull:
+            await self._defer(due, "queue_full", random.uniform(*DEFER_SECONDS))  # noqa: S311
 
     async def _try(self, due: Due, target: Target | None, lane: Lane) -> None:
         delivery = await self._deliveries.claim(due, self._longest, MAX_TRIES)
@@ -107,8 +107,8 @@ class Sender:
             return Answer(error=str(error))
         if 200 <= response.status < 300:
             return Answer(response.status)
-        words = f"the receiver answered {response.status}"
-        return Answer(response.status, words, retry_after(response.retry_after))
+        message = f"the receiver answered {response.status}"
+        return Answer(response.status, message, retry_after(response.retry_after))
 
     async def _record(self, delivery: Delivery, answer: Answer, lane: Lane) -> None:
         result: str
@@ -133,10 +133,10 @@ class Sender:
             result=result, status=answer.status, error=answer.error,
         )  # fmt: skip
 
-    async def _put_off(self, due: Due, reason: str, seconds: float) -> None:
-        """Leave a callback for later, without a try; one that was put off for days is given up."""
-        await self._deliveries.put_off(due, timedelta(seconds=seconds), self._given_up)
-        self._metrics.callback_put_off.labels(reason).inc()
+    async def _defer(self, due: Due, reason: str, seconds: float) -> None:
+        """Leave a callback for later, without a try; one that was deferred for days is given up."""
+        await self._deliveries.defer(due, timedelta(seconds=seconds), self._given_up)
+        self._metrics.callback_deferred.labels(reason).inc()
 
 
 def _target(url: str) -> Target | None:

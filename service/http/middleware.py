@@ -30,7 +30,7 @@ TRACEPARENT = re.compile(
 )
 JSON = "application/json"
 
-DATABASE_AWAY = (  # storages turn an OSError into their own; any other is Postgres's
+DATABASE_UNAVAILABLE = (  # storages turn an OSError into their own; any other is Postgres's
     OSError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -46,11 +46,11 @@ ANSWER_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("answer_headers"
 log = structlog.get_logger(__name__)
 
 
-def json_response(words: object, status: int = 200, **headers: str) -> web.Response:
-    """Answer with a struct as JSON; header names are spelt with underscores."""
-    spelt = {name.replace("_", "-"): value for name, value in headers.items()}
-    body = msgspec.json.encode(words)
-    return web.Response(body=body, status=status, headers=spelt, content_type=JSON)
+def json_response(content: object, status: int = 200, **headers: str) -> web.Response:
+    """Answer with a struct as JSON; header names are written with underscores."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = msgspec.json.encode(content)
+    return web.Response(body=body, status=status, headers=named, content_type=JSON)
 
 
 def traceparent(request: web.Request) -> str | None:
@@ -61,7 +61,7 @@ def traceparent(request: web.Request) -> str | None:
 
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Name, time and count a request, and answer every error in the API's words."""
+    """Name, time and count a request, and answer every error as the API does."""
     began = perf_counter()
     came = request.headers.get("X-Request-Id", "")
     name = came if REQUEST_ID.fullmatch(came) else _new_name()
@@ -117,7 +117,7 @@ def _answer(error: BaseException, name: str, route: str) -> web.Response:
 
 
 def _translated(error: BaseException) -> BaseException:
-    if isinstance(error, DATABASE_AWAY):
+    if isinstance(error, DATABASE_UNAVAILABLE):
         log.error("database_away", error=repr(error))
         return Unavailable("The service's database cannot be reached; try again")
     return error

@@ -49,7 +49,7 @@ COPY_BYTES = 1024 * 1024
 class FolderStorage:
     """Files below one root; symbolic links are followed as long as they stay inside.
 
-    A root that has to have a `marker` is away while it has not.
+    A root that must have a `marker` counts as unavailable without it.
     """
 
     def __init__(self, root: Path, on_request: OnRequest = ignore, marker: str = "") -> None:

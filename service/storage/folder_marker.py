@@ -1,6 +1,6 @@
-"""The marker in a storage's root: a folder without it is not the storage, though it may look so.
+"""The marker in a storage's root, without which a folder is not the storage.
 
-A mount that is away leaves an empty folder, and a folder that is renamed leaves none; neither
+A missing mount leaves an empty folder, and a folder that is renamed leaves none; neither
 means that the files in it are gone.
 """
 

@@ -65,7 +65,7 @@ class Storage(Protocol):
     async def mark(self) -> str:
         """Mark the place, and give the marker to be recorded with its URL; "" if it needs none.
 
-        Opened with its marker, a place that is away is told from one that is empty.
+        Opened with its marker, a storage that is unavailable is distinguished from an empty one.
         """
         ...
 

@@ -149,7 +149,7 @@ class S3Storage:
                 )
 
     async def mark(self) -> str:
-        """Do nothing: a bucket that is away answers as such."""
+        """Do nothing: an unavailable bucket is an error of its own."""
         return ""
 
     async def close(self) -> None:

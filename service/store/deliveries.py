@@ -89,10 +89,10 @@ class Deliveries:
             return None
         return Delivery(**{name: row[name] for name in Delivery.__struct_fields__})
 
-    async def put_off(self, due: Due, again_after: timedelta, given_up_after: timedelta) -> None:
+    async def defer(self, due: Due, again_after: timedelta, given_up_after: timedelta) -> None:
         """Leave a callback that nobody has taken for later; one that is too old has failed."""
         await self._pool.execute(
-            sql("put_off_delivery"), due.id, due.tries, again_after, given_up_after
+            sql("defer_delivery"), due.id, due.tries, again_after, given_up_after
         )
 
     async def record_try(

@@ -20,7 +20,7 @@ RETURNING deliveries.id, deliveries.status, deliveries.url, deliveries.body,
     deliveries.traceparent, deliveries.tries, services.webhook_secrets,
     extract(epoch FROM now() - deliveries.created_at)::float8 AS age;
 
--- name: put_off_delivery
+-- name: defer_delivery
 UPDATE deliveries
 SET status = CASE WHEN created_at < now() - $4::interval THEN 'FAILED' ELSE 'PENDING' END,
     due_at = now() + $3::interval, updated_at = now()

@@ -9,7 +9,7 @@ import pytest
 
 from service.callbacks import Sender
 from service.callbacks.circuit_breaker import CircuitBreaker
-from service.callbacks.fair_share import FairShare, Lane, TooManyWaiting
+from service.callbacks.fair_share import FairShare, Lane, QueueFull
 from service.dispatch import Dispatch
 from service.metrics import Metrics
 from service.settings import Settings
@@ -94,7 +94,7 @@ async def test_a_slot_goes_to_the_service_that_has_waited_through_the_most_turns
 async def test_those_who_wait_are_bounded_and_may_leave(holding: Holding) -> None:
     await holding.ask(1, "a", 2)
     await holding.ask(1, "a", 5)
-    with pytest.raises(TooManyWaiting):
+    with pytest.raises(QueueFull):
         async with holding.share.slot(Lane(1, "b")):
             pass
     for _, task in holding.tasks[2:]:
@@ -201,9 +201,9 @@ async def test_a_receiver_that_does_not_answer_is_left_alone_and_loses_nothing(
         for name in names:
             await sender.send(Dispatch(name, 0))
     assert len(hanging.received) == 2
-    labels = {"reason": "receiver_failing"}
-    put_off = "darkroom_callback_put_off_total"
-    assert metrics.registry.get_sample_value(put_off, labels) == 3
+    labels = {"reason": "circuit_open"}
+    name = "darkroom_callback_deferred_total"
+    assert metrics.registry.get_sample_value(name, labels) == 3
     rows = await shared_store.pool.fetch(
         "SELECT status, tries, due_at > now() + interval '50 seconds' AS later "
         "FROM deliveries WHERE id = ANY($1) ORDER BY tries, due_at",
@@ -231,7 +231,7 @@ async def test_a_receiver_that_is_left_alone_takes_nobodys_turn(
         await asyncio.wait([holding])
 
 
-async def test_what_is_put_off_for_days_is_given_up(
+async def test_what_is_defer_for_days_is_given_up(
     settings: Settings, shared_store: Store, tenant: Tenant, hanging: Receiver
 ) -> None:
     hasty = msgspec.structs.replace(settings, callback_seconds=0.2, callback_breaker_failures=1)
@@ -257,9 +257,9 @@ async def test_too_many_of_one_service_come_back_later(
         tasks = [asyncio.create_task(sender.send(Dispatch(name, 0))) for name in names]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=10)
         assert len(done) == 1
-        labels = {"reason": "too_many_waiting"}
-        put_off = "darkroom_callback_put_off_total"
-        assert metrics.registry.get_sample_value(put_off, labels) == 1
+        labels = {"reason": "queue_full"}
+        name = "darkroom_callback_deferred_total"
+        assert metrics.registry.get_sample_value(name, labels) == 1
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
