@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from struct import pack
 from typing import Any
 
@@ -52,7 +53,7 @@ class Tiff:
 
     def _fields(self, chunks: list[bytes], start: int) -> Iterator[Field]:
         height, width, count = self.samples.shape
-        places = [start + sum(map(len, chunks[:index])) for index in range(len(chunks))]
+        places = [*accumulate(map(len, chunks[:-1]), initial=start)]
         word = LONG8 if self.big else LONG
         yield 256, LONG, [width]
         yield 257, LONG, [height]

@@ -19,7 +19,7 @@ def chunks_of(layout: Layout, file_size: int) -> Chunks:
             f"the image cannot be decoded: it needs {needed} {kind}, the file has {len(offsets)}"
         )
     if layout.compression == Compression.NONE:
-        lengths = tuple(_plain_length(layout, index) for index in range(needed))
+        lengths = _plain_lengths(layout)
     elif needed == 1 and not any(chunks.lengths[:1]):
         lengths = (max(0, file_size - offsets[0]),)
     else:
@@ -58,18 +58,22 @@ def chunks_a_plane(layout: Layout) -> int:
     return _ceil(size.width, chunk.width) * _ceil(size.height, chunk.height)
 
 
-def _plain_length(layout: Layout, index: int) -> int:
-    """Give the bytes of a chunk that is not packed."""
-    size, chunk = layout.size, layout.chunks.size
-    rows = chunk.height
-    if not layout.chunks.tiled:
-        rows = min(rows, size.height - index % chunks_a_plane(layout) * rows)
+def _plain_lengths(layout: Layout) -> tuple[int, ...]:
+    """Give the bytes of chunks that are not packed; the last strip of a plane may be shorter."""
+    count, rows = chunks_a_plane(layout), layout.chunks.size.height
+    left = rows if layout.chunks.tiled else layout.size.height - (count - 1) * rows
+    plane = (_plain_length(layout, rows),) * (count - 1) + (_plain_length(layout, left),)
+    return plane * planes(layout)
+
+
+def _plain_length(layout: Layout, rows: int) -> int:
+    width = layout.chunks.size.width
     across, down = layout.subsampling
     if layout.photometric == Photometric.YCBCR and not layout.planar and across * down > 1:
-        blocks = _ceil(chunk.width, across) * _ceil(rows, down)
+        blocks = _ceil(width, across) * _ceil(rows, down)
         return blocks * _ceil((across * down + 2) * layout.bits[0], 8)
     samples = 1 if layout.planar else layout.samples
-    return rows * _ceil(chunk.width * samples * layout.bits[0], 8)
+    return rows * _ceil(width * samples * layout.bits[0], 8)
 
 
 def _ceil(value: int, step: int) -> int:

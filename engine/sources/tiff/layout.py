@@ -119,6 +119,8 @@ def read_layout(data: Content) -> Layout:
     """Read a file's first directory; SourceCorrupt if it is none or lacks what it needs."""
     directory = Directory(data)
     size = _size(directory)
+    if max(size) > LONGEST:
+        raise SourceCorrupt(f"the image cannot be decoded: it claims to have {size} pixels")
     samples = _number(directory, Tag.SAMPLES, 1)
     photometric = _number(directory, Tag.PHOTOMETRIC, _colours_of(samples))
     return Layout(
@@ -172,7 +174,7 @@ def _number(directory: Directory, tag: Tag, default: int) -> int:
 
 def _size(directory: Directory) -> Size:
     size = Size(_number(directory, Tag.WIDTH, 0), _number(directory, Tag.HEIGHT, 0))
-    if not (0 < size.width <= LONGEST and 0 < size.height <= LONGEST):
+    if size.width <= 0 or size.height <= 0:
         raise SourceCorrupt("the image cannot be decoded: its TIFF directory tells no size")
     return size
 
