@@ -18,12 +18,22 @@ from engine.batch import MergedPlan
 from engine.cost.codec_memory import decoder, encoder, file_bytes
 from engine.cost.memory_model import predict_run, rows_written
 from engine.errors import NeedsTooMuchMemory
-from engine.ir import Buffering, ImageLayer, Plan, TextLayer, source_frame, stages, streams
+from engine.ir import (
+    Attention,
+    Buffering,
+    ImageLayer,
+    Plan,
+    TextLayer,
+    source_frame,
+    stages,
+    streams,
+)
 from engine.limits import EngineLimits
 
 ANY_IMAGE = 8_000_000  # bytes that libvips needs for the first image, whatever it is
 MAX_MINIMUM_PER_PIXEL = 70  # bytes: two images, a decoder, an encoder
 MAX_FRAGMENTATION = 192 * 1024 * 1024  # bytes that earlier jobs leave unusable in the heap
+ATTENTION = 4_000_000  # bytes to find what draws attention, whatever the image is
 NOT_MERGED = -1
 
 
@@ -105,8 +115,8 @@ def minimum_bytes(plan: Plan) -> int:
 
 def cost_of(plan: Plan) -> Cost:
     """Predict the cost of a plan, to its file or to the pixels that are measured."""
-    saves = plan.needs_pixels is None
-    result = encoder(plan.save, plan.frame).most if saves else plan.frame.bytes
+    saves = plan.measurement is None
+    result = encoder(plan.save, plan.frame).most if saves else _measured_bytes(plan)
     first = plan.frames[0]
     if first.pages == 1:
         return _alone(Cost(*predict_run(plan.nodes, plan.facts, result)))
@@ -121,6 +131,13 @@ def cost_of(plan: Plan) -> Cost:
             strip.passes,
         )
     )
+
+
+def _measured_bytes(plan: Plan) -> int:
+    """Give what is in memory while an image is measured."""
+    if isinstance(plan.measurement, Attention):
+        return ATTENTION
+    return plan.frame.bytes if plan.measurement and plan.measurement.materialises else 0
 
 
 def _alone(cost: Cost) -> Cost:

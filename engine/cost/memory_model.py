@@ -21,14 +21,19 @@ from engine.ir import (
     Convolve,
     Decode,
     Enhance,
+    Enlarge,
+    Flatten,
     Frame,
     ImageLayer,
     Node,
     Overlay,
+    Pixelate,
     Premultiply,
     Resample,
     Rotate,
+    RoundCorners,
     SelectiveBlur,
+    Sharpen,
     Stage,
     TextLayer,
     ToSrgb,
@@ -44,7 +49,10 @@ from engine.sources import Facts
 FONTS = 13_500_000  # by text
 PROFILES = 3_500_000  # by a conversion through an ICC profile
 BLURRING, BLURRING_ALPHA = 2_000_000, 2_000_000  # by a blur, and more with alpha
-BLENDING = 1_500_000  # by a layer
+BLENDING = 1_500_000  # by a layer, and by a translucent ground
+SHARPENING, SHARPENING_ALPHA, THRESHOLD = 3_000_000, 3_000_000, 4_000_000  # by a sharpening
+BLOCKS, BLOCKS_ALPHA = 3_500_000, 2_000_000  # by averaging blocks, and more with alpha
+ROUNDING = 3_000_000  # by round corners
 ROTATING = 4_500_000  # by the tiles that a rotation begins with
 
 # Rows that are buffered, of an image that has at least so many:
@@ -140,23 +148,20 @@ class _MemoryModel:
             cached = CACHED_ROWS if stage.buffering is Buffering.ROWS else CACHED_TILES
             self.buffered += _rows(stage.given, cached)
             self.requested = REQUESTED
+        if isinstance(stage.node, ToSrgb):
+            self.startup[ToSrgb] = PROFILES * (stage.node.profile or self.facts.bands == CMYK)
+        elif more := startup_bytes(stage.node, stage):
+            self.startup[type(stage.node)] = more
         match stage.node:
             case Decode(pages=pages):
                 self.buffered += decoder(self.facts, pages).most + rows_read(stage.made)
                 self.requested = REQUESTED
-            case ToSrgb(profile=profile):
-                self.startup[ToSrgb] = PROFILES * (profile or self.facts.bands == CMYK)
+            case ToSrgb():
                 self.requested += REQUESTED_DEEP * (self.facts.depth > 8)
             case Premultiply():
                 self.requested += REQUESTED_ALPHA
             case Resample():
                 self.buffered += _rows(stage.given, round(_excess(stage) * self.requested), TALL)
-            case Rotate():
-                self.startup[Rotate] = ROTATING
-            case Overlay():
-                self.startup[Overlay] = BLENDING
-            case Blur():
-                self.startup[Blur] = BLURRING + BLURRING_ALPHA * stage.given.alpha
         self.buffered += rows_buffered(stage.node, stage)
         if isinstance(stage.node, Blur) and stage.node.shrink > 1:
             self._materialise(_shrunk(stage.given, stage.node.shrink))
@@ -210,6 +215,47 @@ def _shrunk(frame: Frame, factor: int) -> Frame:
 
 
 @singledispatch
+def startup_bytes(node: Node, stage: Stage) -> int:
+    """Predict the bytes that a type of node needs the first time, whatever the size is."""
+    return 0
+
+
+@startup_bytes.register
+def _(node: Rotate, stage: Stage) -> int:
+    return ROTATING
+
+
+@startup_bytes.register
+def _(node: Overlay, stage: Stage) -> int:
+    return BLENDING
+
+
+@startup_bytes.register
+def _(node: Flatten, stage: Stage) -> int:
+    return BLENDING * stage.made.alpha
+
+
+@startup_bytes.register
+def _(node: Blur, stage: Stage) -> int:
+    return BLURRING + BLURRING_ALPHA * stage.given.alpha
+
+
+@startup_bytes.register
+def _(node: Sharpen, stage: Stage) -> int:
+    return SHARPENING + SHARPENING_ALPHA * stage.given.alpha + THRESHOLD * (node.threshold > 0)
+
+
+@startup_bytes.register
+def _(node: Pixelate, stage: Stage) -> int:
+    return BLOCKS + BLOCKS_ALPHA * stage.given.alpha
+
+
+@startup_bytes.register
+def _(node: RoundCorners, stage: Stage) -> int:
+    return ROUNDING
+
+
+@singledispatch
 def rows_buffered(node: Node, stage: Stage) -> int:
     """Predict the bytes of the rows that a node buffers while it streams."""
     return _rows(stage.made, 80)
@@ -234,6 +280,22 @@ def _(node: Convolve, stage: Stage) -> int:
 @rows_buffered.register
 def _(node: Blur, stage: Stage) -> int:
     return _rows(stage.made, 900 if node.shrink > 1 else 400)
+
+
+@rows_buffered.register
+def _(node: Sharpen, stage: Stage) -> int:
+    return _rows(stage.made, 700)
+
+
+@rows_buffered.register
+def _(node: Pixelate, stage: Stage) -> int:
+    """Blocks are averaged in floats, the more of them the smaller they are."""
+    return _rows(stage.made, 400 + 8_000 // node.side)
+
+
+@rows_buffered.register
+def _(node: Enlarge, stage: Stage) -> int:
+    return _rows(stage.given, 150) + _rows(stage.made, 300)
 
 
 @rows_buffered.register

@@ -24,7 +24,7 @@ class Row(NamedTuple):
     maxima: bytes
 
 
-def measure(frames: Iterable[Image]) -> Box:
+def find_bars(frames: Iterable[Image]) -> Box:
     """Find the box between the letterbox bars, as wide as the image; alpha is ignored.
 
     Of an animation, the union of all frames' boxes; frames that are black all over are left

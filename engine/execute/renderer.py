@@ -11,16 +11,15 @@ from msgspec.structs import replace
 from engine.batch import MergedPlan, merge_plans
 from engine.cost import check_memory, materialisation_budget
 from engine.errors import DarkroomError
-from engine.execute import letterbox_detection
 from engine.execute.damage import DamageFinder
 from engine.execute.executor import Executor
-from engine.expand import NOTHING_RESOLVED, Resolved, expand
-from engine.geometry import Box
-from engine.ir import Frame, Node, Plan
+from engine.execute.measuring import measure
+from engine.expand import NOTHING_RESOLVED, Resolved, expand, measures
+from engine.ir import Frame, Measured, Measurement, Node, Plan
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.lower import LoweringContext, lower
 from engine.passes import optimise
-from engine.schema import Damaged, Format, Job, Mode, Ulb, Watermark
+from engine.schema import Format, Job, Mode, Watermark
 from engine.sources import TRAITS, Facts, PartialSource, Source, rights_only
 from engine.vips import binding, codecs, images, read_facts
 
@@ -123,12 +122,12 @@ def sharing_groups(jobs: Sequence[Job], plans: Mapping[int, Plan]) -> Groups:
     are known before anything is measured, whichever of their jobs are rendered. A
     job that accepts damage decodes in another way than one that does not.
     """
-    groups: dict[int | tuple[Damaged, tuple[Node, ...]], list[int]] = {}
+    groups: dict[object, list[int]] = {}
     for index, planned in plans.items():
-        measurings = sum(isinstance(each, Ulb) for each in jobs[index].transformations)
+        measurings = sum(map(measures, jobs[index].transformations))
         alone = _is_animated(planned) or measurings > 1
         measured = HEADER_ONLY if planned.needs_pixels is None else planned.nodes
-        key = index if alone else (jobs[index].damaged, measured)
+        key = index if alone else (jobs[index].damaged, measured, planned.measurement)
         groups.setdefault(key, []).append(index)
     return list(groups.values())
 
@@ -153,7 +152,7 @@ class Rendering:
         self.resolved = Resolved({key: facts_of_input(key, inputs[key], limits) for key in inputs})
         sources = {key: found for key, found in inputs.items() if isinstance(found, Source)}
         self.context = LoweringContext(source, sources)
-        self.measured: dict[tuple[Node, ...], Box] = {}
+        self.measured: dict[tuple[tuple[Node, ...], Measurement], Measured] = {}
         self.finder = DamageFinder(self.context, self.facts)
 
     def outcomes(self, jobs: Sequence[Job], wanted: Sequence[int]) -> Iterator[Result]:
@@ -182,7 +181,7 @@ class Rendering:
 
     def _planned(self, job: Job, measure: bool) -> Plan | DarkroomError:
         """Plan a whole job or, without `measure`, up to where it needs pixels."""
-        measured: dict[int, Box] = {}
+        measured: dict[int, Measured] = {}
         try:
             while (planned := self._plan(job, measured)).needs_pixels is not None and measure:
                 measured[planned.needs_pixels] = self._measure(planned)
@@ -190,18 +189,20 @@ class Rendering:
             return error
         return planned
 
-    def _plan(self, job: Job, measured: Mapping[int, Box]) -> Plan:
+    def _plan(self, job: Job, measured: Mapping[int, Measured]) -> Plan:
         began = self.stats.clock()
         planned = plan(job, self.facts, self.limits, Resolved(self.resolved.inputs, measured))
         self.stats.plan_seconds += self.stats.clock() - began
         return planned
 
-    def _measure(self, plan: Plan) -> Box:
-        """Measure letterbox bars in a plan's result, once for all plans with the same nodes."""
-        if plan.nodes not in self.measured:
+    def _measure(self, plan: Plan) -> Measured:
+        """Measure what a plan needs, once for all plans that need the same of the same nodes."""
+        assert plan.measurement is not None  # noqa: S101 - it needs pixels
+        key = plan.nodes, plan.measurement
+        if key not in self.measured:
             with self._counting(), self.finder.attributing_errors(plan):
-                self.measured[plan.nodes] = letterbox_detection.measure(self._frames(plan))
-        return self.measured[plan.nodes]
+                self.measured[key] = measure(plan.measurement, lambda: self._frames(plan))
+        return self.measured[key]
 
     def _merged(
         self, jobs: Sequence[Job], planned: Mapping[int, Plan | DarkroomError], groups: Groups

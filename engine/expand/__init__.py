@@ -3,7 +3,7 @@
 Knows nothing of why or how plans are optimised.
 """
 
-from engine.expand.builder import NOTHING_RESOLVED, Resolved
+from engine.expand.builder import NOTHING_RESOLVED, Resolved, measures
 from engine.expand.expansion import expand
 
-__all__ = ["NOTHING_RESOLVED", "Resolved", "expand"]
+__all__ = ["NOTHING_RESOLVED", "Resolved", "expand", "measures"]

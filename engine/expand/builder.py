@@ -8,29 +8,36 @@ from msgspec import Struct
 from engine.errors import DarkroomError, OutputTooLarge, SourceCorrupt
 from engine.geometry import Box, Size
 from engine.ir import (
+    Crop,
     Decode,
+    Enlarge,
+    Measured,
+    Measurement,
     Node,
     Orient,
     Premultiply,
+    Ranges,
     Resample,
     ToSrgb,
     Unpremultiply,
     source_frame,
 )
 from engine.limits import EngineLimits
-from engine.schema import Transform
+from engine.schema import CropGravity, Normalize, Transform, Trim, Ulb
 from engine.sources import Facts
+
+MEASURING = (Normalize, Trim, Ulb)
 
 
 class Resolved(Struct, frozen=True):
     """What has to be read or measured before a whole job can be planned.
 
     `inputs`: the facts of watermarks by key, or the error of one that cannot be fetched.
-    `measured`: the box between the letterbox bars, by the index of the transformation.
+    `measured`: what was found in pixels, by the index of the transformation.
     """
 
     inputs: Mapping[str, Facts | DarkroomError] = {}
-    measured: Mapping[int, Box] = {}
+    measured: Mapping[int, Measured] = {}
 
 
 class PlanBuilder:
@@ -72,6 +79,27 @@ class PlanBuilder:
         after = [Unpremultiply()] if node.frame(self.frame).alpha else []
         self.add(*before, node, *after)
 
+    def resample_window(self, size: Size, box: Box) -> None:
+        """Append a scaling of which a window is kept; what is not made is no matter of limits."""
+        grows = size.width > self.size.width or size.height > self.size.height
+        if grows and box.size != size:
+            self.add_premultiplied(Enlarge(*size, box))
+        else:
+            self.resample(size)
+            self.add(Crop(box))
+
+    def measured_box(self) -> Box:
+        """Give the window that was measured for the present transformation."""
+        found = self.resolved.measured[self.index]
+        assert isinstance(found, Box)  # noqa: S101 - as its measurement is
+        return found
+
+    def measured_ranges(self) -> Ranges:
+        """Give the ranges that were measured for the present transformation."""
+        found = self.resolved.measured[self.index]
+        assert not isinstance(found, Box)  # noqa: S101 - as its measurement is
+        return found
+
     def check_size(self, what: str) -> None:
         """Raise OutputTooLarge if the image is larger than the limits allow."""
         pages, pixels = self.frame.pages, self.size.pixels * self.frame.pages
@@ -93,6 +121,21 @@ NOTHING_RESOLVED = Resolved()
 def add_nodes(transformation: Transform, builder: PlanBuilder) -> None:
     """Append the nodes of one transformation."""
     raise TypeError(f"nothing expands {type(transformation).__name__}")
+
+
+@singledispatch
+def measurement_of(transformation: Transform, builder: PlanBuilder) -> Measurement | None:
+    """Tell what a transformation has to know of its pixels; None if nothing, as most.
+
+    Appends nodes where it is not about the image as it is.
+    """
+    return None
+
+
+def measures(transformation: Transform) -> bool:
+    """Tell whether a transformation may have to be measured, so that its job is planned twice."""
+    by_gravity = getattr(transformation, "gravity", None) is CropGravity.SMART
+    return by_gravity or isinstance(transformation, MEASURING)
 
 
 def to_working_image(builder: PlanBuilder, pages: int = 1) -> None:

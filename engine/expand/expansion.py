@@ -5,7 +5,6 @@ becomes a number here, and every limit on sizes is checked here, before any pixe
 The modules register how their transformations are expanded when they are imported.
 """
 
-from engine import schema
 from engine.errors import OutputTooLarge
 from engine.expand import colour, filters, geometry, overlays  # noqa: F401 - they register
 from engine.expand.builder import (
@@ -13,6 +12,7 @@ from engine.expand.builder import (
     PlanBuilder,
     Resolved,
     add_nodes,
+    measurement_of,
     to_working_image,
 )
 from engine.ir import Flatten, Plan, Save
@@ -36,10 +36,12 @@ def expand(
     builder = PlanBuilder(facts, limits, resolved, "the source", job.damaged is Damaged.ACCEPT)
     to_working_image(builder, facts.frames if TRAITS[job.output_format].animated else 1)
     for index, transformation in enumerate(job.transformations):
-        if isinstance(transformation, schema.Ulb) and index not in resolved.measured:
-            return Plan(facts, tuple(builder.nodes), _save(job), needs_pixels=index)
         builder.index = index
         builder.where = f"transformations[{index}] ({type(transformation).__name__.lower()})"
+        if index not in resolved.measured:
+            measurement = measurement_of(transformation, builder)
+            if measurement is not None:
+                return Plan(facts, tuple(builder.nodes), _save(job), index, measurement)
         add_nodes(transformation, builder)
     return _to_save(builder, job)
 
@@ -47,7 +49,7 @@ def expand(
 def _to_save(builder: PlanBuilder, job: Job) -> Plan:
     traits = TRAITS[job.output_format]
     if builder.frame.alpha and not (traits.alpha and job.save_options.alpha):
-        builder.add(Flatten())
+        builder.add(Flatten((*job.background[:3], 255)))
     builder.check_size("the result")
     _check_format(builder, job.output_format)
     return Plan(builder.facts, tuple(builder.nodes), _save(job))

@@ -6,7 +6,21 @@ from msgspec import UNSET
 
 from engine import schema
 from engine.expand.builder import PlanBuilder, add_nodes
-from engine.ir import Blur, Convolve, Enhance, Luma, Node, SelectiveBlur, Table, Tint, curves
+from engine.expand.placement import resolve_extent
+from engine.geometry import rnd
+from engine.ir import (
+    Blur,
+    Convolve,
+    Enhance,
+    Luma,
+    Node,
+    Pixelate,
+    SelectiveBlur,
+    Sharpen,
+    Table,
+    Tint,
+    curves,
+)
 from engine.schema import FilterName
 
 
@@ -34,10 +48,30 @@ def _blur(options: schema.Blur, builder: PlanBuilder) -> None:
     radius = 0.0 if options.radius is UNSET else float(options.radius)
     sigma = radius / 2 if options.sigma is UNSET else float(options.sigma)
     if sigma > 0:
-        extent = max(1, ceil(3.5 * sigma))  # weights further out are less than a level
-        builder.add_premultiplied(Blur(sigma, min(extent, ceil(radius)) if radius > 0 else extent))
+        reach = _reach(sigma)
+        builder.add_premultiplied(Blur(sigma, min(reach, ceil(radius)) if radius > 0 else reach))
+
+
+def _reach(sigma: float) -> int:
+    """Give the radius beyond which weights of a Gaussian are less than a level."""
+    return max(1, ceil(3.5 * sigma))
 
 
 @add_nodes.register
 def _enhance(options: schema.Enhance, builder: PlanBuilder) -> None:
     builder.add(Enhance())
+
+
+@add_nodes.register
+def _sharpen(options: schema.Sharpen, builder: PlanBuilder) -> None:
+    sigma = float(options.sigma)
+    if options.amount > 0:
+        values = (float(options.amount), float(options.threshold))
+        builder.add_premultiplied(Sharpen(sigma, _reach(sigma), *values))
+
+
+@add_nodes.register
+def _pixelate(options: schema.Pixelate, builder: PlanBuilder) -> None:
+    side = rnd(resolve_extent(options.size, builder.size))
+    if side > 1:
+        builder.add_premultiplied(Pixelate(min(side, max(builder.size))))

@@ -5,7 +5,7 @@ from fractions import Fraction
 from msgspec import UNSET, UnsetType
 
 from engine.geometry import Box, Size, rnd
-from engine.schema import Gravity, Height, Length, Offset, Width
+from engine.schema import CropGravity, Extent, Focus, Gravity, Height, Length, Number, Offset, Width
 
 
 def resolve(length: Length, along: int, across: int) -> Fraction:
@@ -41,7 +41,9 @@ def _side(length: Length | UnsetType, along: int, across: int) -> int | None:
     return None if length is UNSET else max(1, rnd(resolve(length, along, across)))
 
 
-def place(size: Size, area: Size, gravity: Gravity, xoffset: Offset, yoffset: Offset) -> Box:
+def place(
+    size: Size, area: Size, gravity: Gravity | CropGravity, xoffset: Offset, yoffset: Offset
+) -> Box:
     """Place a box in an area; offsets lead away from the edge that gravity aligns it with."""
     dx, dy = rnd(resolve(xoffset, *area)), rnd(resolve(yoffset, *area.transposed))
     left = _anchor(area.width - size.width, dx, "west", "east", gravity)
@@ -49,10 +51,40 @@ def place(size: Size, area: Size, gravity: Gravity, xoffset: Offset, yoffset: Of
     return Box(left, top, size.width, size.height)
 
 
-def _anchor(room: int, offset: int, near: str, far: str, gravity: Gravity) -> int:
+def _anchor(room: int, offset: int, near: str, far: str, gravity: Gravity | CropGravity) -> int:
     if near in gravity.value:
         return offset
     return room - offset if far in gravity.value else room // 2 + offset
+
+
+def shifted(box: Box, xoffset: Offset, yoffset: Offset, area: Size) -> Box:
+    """Move a box to the right and down."""
+    dx, dy = rnd(resolve(xoffset, *area)), rnd(resolve(yoffset, *area.transposed))
+    return Box(box.left + dx, box.top + dy, *box.size)
+
+
+def place_around(focus: Focus, size: Size, area: Size) -> Box:
+    """Centre a box on a point of an area, as near as the area's edges allow."""
+    left, top = (
+        rnd(share_of(point) * whole - Fraction(side, 2))
+        for point, side, whole in zip((focus.x, focus.y), size, area, strict=True)
+    )
+    return Box(left, top, *size).pushed_into(area)
+
+
+def share_of(number: Number) -> Fraction:
+    """Give a number as it was written, without what binary fractions lose."""
+    return Fraction(repr(float(number)))
+
+
+def resolve_extent(extent: Extent, image: Size) -> Fraction:
+    """Convert a distance to pixels, a share being of the shorter side."""
+    return resolve(extent, min(image), min(image))
+
+
+def not_larger(size: Size, image: Size) -> Size:
+    """Give a size of which no side is larger than the image's."""
+    return Size(min(size.width, image.width), min(size.height, image.height))
 
 
 def scale_to_cover(image: Size, box: Size) -> Size:

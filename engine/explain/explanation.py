@@ -22,8 +22,7 @@ from engine.execute import (
 )
 from engine.expand import NOTHING_RESOLVED, Resolved, expand
 from engine.explain.tree import TreeBranch, tree_lines, tree_of
-from engine.geometry import Box
-from engine.ir import Frame, Node, Plan, lines
+from engine.ir import Frame, Measured, Measurement, Node, Plan, lines
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.passes import optimise
 from engine.schema import Job, Mode
@@ -122,11 +121,11 @@ def explain_facts(
     explained: list[JobExplanation] = []
     plans: dict[int, Plan] = {}
     header_plans: dict[int, Plan] = {}
-    measuring_plans: dict[tuple[Node, ...], Plan] = {}
+    measuring_plans: dict[tuple[tuple[Node, ...], Measurement | None], Plan] = {}
     for index, job in enumerate(jobs):
         explanation, planned, measuring = _explain_job(job, facts, limits, resolved)
         explained.append(explanation)
-        measuring_plans |= {each.nodes: each for each in measuring}
+        measuring_plans |= {(each.nodes, each.measurement): each for each in measuring}
         if planned is not None:
             plans[index] = planned
             header_plans[index] = measuring[0] if measuring else planned
@@ -161,7 +160,7 @@ def _explain_job(
         job.destination.written,
         str(expanded.save),
         tuple(stages),
-        tuple(f"transformations[{each.needs_pixels}] (ulb) finds no bars" for each in measuring),
+        tuple(_assumption(job, each) for each in measuring),
         total_cost(map(cost_of, [*measuring, planned])),
     )
     return explanation, planned, measuring
@@ -170,17 +169,24 @@ def _explain_job(
 def _expand_by_assumption(
     job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved
 ) -> tuple[Plan, list[Plan]]:
-    """Expand a job as if no bars were found where pixels would have to be measured.
+    """Expand a job by what its measurements assume where pixels would have to be measured.
 
     Gives the plans that measure, too.
     """
-    measured: dict[int, Box] = {}
+    measured: dict[int, Measured] = {}
     measuring: list[Plan] = []
     resolved = Resolved(resolved.inputs, measured)
     while (planned := plan(job, facts, limits, resolved)).needs_pixels is not None:
-        measured[planned.needs_pixels] = Box(0, 0, *planned.frame.size)
+        assert planned.measurement is not None  # noqa: S101 - it needs pixels
+        measured[planned.needs_pixels] = planned.measurement.assumed(planned.frame.size)
         measuring.append(planned)
     return expand(job, facts, limits, resolved), measuring
+
+
+def _assumption(job: Job, plan: Plan) -> str:
+    assert plan.measurement is not None and plan.needs_pixels is not None  # noqa: S101, PT018
+    kind = type(job.transformations[plan.needs_pixels]).__name__.lower()
+    return f"transformations[{plan.needs_pixels}] ({kind}) {plan.measurement.assumption}"
 
 
 def _stage(name: str, plan: Plan) -> Stage:

@@ -4,8 +4,11 @@ A table is 256 bytes. The formulas are those of GD's `imagefilter`, as Photon ca
 """
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cache
 from math import trunc
+
+from engine.geometry import rnd
 
 Curve = bytes
 
@@ -29,6 +32,26 @@ def contrast(level: int) -> Curve:
         return trunc(min(255.0, max(0.0, ((value / 255 - 0.5) * factor + 0.5) * 255)))
 
     return _table(spread)
+
+
+@cache
+def gamma(level: float) -> Curve:
+    """Raise to the power of ``1 / level``, rounded; black and white stay."""
+    return _table(lambda value: rnd(255 * (value / 255) ** (1 / level)))
+
+
+@cache
+def scale(factor: float) -> Curve:
+    """Multiply, rounded."""
+    return _table(lambda value: rnd(value * factor))
+
+
+@cache
+def stretch(low: int, high: int) -> Curve:
+    """Spread the values from `low` to `high` over the whole range; nothing if there are none."""
+    if high <= low:
+        return IDENTITY
+    return _table(lambda value: rnd(Fraction((value - low) * 255, high - low)))
 
 
 def threshold(least: int) -> Curve:

@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.geometry import Size
+from engine.ir.measurements import Measurement
 from engine.schema import Format, SaveOptions
 from engine.sources import Facts
 
@@ -127,14 +128,15 @@ class Plan(Struct, frozen=True, dict=True):
     """One job: the source's facts, the nodes from decoding on, and how it is saved.
 
     `needs_pixels` is the index of the transformation that depends on the pixels which these
-    nodes make; the rest of the job can be planned once these were measured. None if the plan
-    is resolved.
+    nodes make; the rest of the job can be planned once these were measured, for what
+    `measurement` says. None if the plan is resolved.
     """
 
     facts: Facts
     nodes: tuple[Node, ...]
     save: Save
     needs_pixels: int | None = None
+    measurement: Measurement | None = None
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:

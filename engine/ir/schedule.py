@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from engine.ir.nodes import Enhance, Overlay, Resample, Rotate, SelectiveBlur
+from engine.ir.nodes import Enhance, Enlarge, Overlay, Pixelate, Resample, Rotate, SelectiveBlur
 from engine.ir.plan import Access, Frame, Locality, Node
 
 BRANCHING = (Enhance, SelectiveBlur)
@@ -99,4 +99,5 @@ def _needs_memory(node: Node, frame: Frame, rereadable: bool) -> bool:
 
 
 def _reads_again(node: Node) -> bool:
-    return node.locality is Locality.NEIGHBOURHOOD or isinstance(node, Resample)
+    scales = isinstance(node, Resample | Enlarge | Pixelate)
+    return scales or node.locality is Locality.NEIGHBOURHOOD

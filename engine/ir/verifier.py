@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from engine.errors import IllegalPlan
-from engine.geometry import Box
+from engine.geometry import Box, Size
 from engine.ir.nodes import (
     Blur,
     Canvas,
@@ -14,15 +14,20 @@ from engine.ir.nodes import (
     Crop,
     Decode,
     Enhance,
+    Enlarge,
     Flatten,
     ImageLayer,
     Luma,
+    Matrix,
     Orient,
     Overlay,
+    Pixelate,
     Premultiply,
     Resample,
     Rotate,
+    RoundCorners,
     SelectiveBlur,
+    Sharpen,
     Table,
     TextLayer,
     Tint,
@@ -45,10 +50,11 @@ class Rule(NamedTuple):
     check: Callable[[Any, Frame, Frame], bool]
 
 
+MIXING = (Resample, Enlarge, Rotate, Blur, Sharpen, Pixelate)
 ANY_IMAGE = (Decode, ToSrgb, Orient, Crop)
 UNPREMULTIPLIED = (
     Canvas, Table, Luma, Tint, Toned, Premultiply, ToSrgb, Convolve, SelectiveBlur, Enhance,
-    Overlay,
+    Overlay, Matrix, RoundCorners,
 )  # fmt: skip
 
 
@@ -63,6 +69,17 @@ def _tones_fit(node: Toned, given: Frame, made: Frame) -> bool:
 
 def _inside(node: Crop, given: Frame, made: Frame) -> bool:
     return min(made.size) > 0 and node.box.within(given.size) == node.box
+
+
+def _enlarges(node: Enlarge, given: Frame, made: Frame) -> bool:
+    whole = Size(node.width, node.height)
+    grows = node.width >= given.width and node.height >= given.height
+    return grows and min(made.size) > 0 and node.box.within(whole) == node.box
+
+
+def _rounds(node: RoundCorners, given: Frame, made: Frame) -> bool:
+    diameter = 2 * node.radius
+    return diameter % 1 == 0 and 0 < diameter <= min(node.width, node.height)
 
 
 def _covered(node: Canvas, given: Frame, made: Frame) -> bool:
@@ -86,21 +103,29 @@ RULES: tuple[Rule, ...] = (
     Rule("tables have 256 entries for each band", (Table, Tint), _tables_fit),
     Rule("tones have three tables and three tints", (Toned,), _tones_fit),
     Rule("toning is of three colours", (Toned,), lambda n, i, o: i.bands == 3),
-    Rule(
-        "only opaque images are rotated on white",
-        (Rotate,),
-        lambda n, i, o: not (n.on_white and i.alpha),
-    ),
     Rule("a divisor is at least 1", (Convolve,), lambda n, i, o: n.divisor >= 1),
-    Rule("a blur has a sigma and a radius", (Blur,), lambda n, i, o: n.sigma > 0 and n.radius > 0),
+    Rule(
+        "a blur has a sigma and a radius",
+        (Blur, Sharpen),
+        lambda n, i, o: n.sigma > 0 and n.radius > 0,
+    ),
     Rule("a blur shrinks by a power of two", (Blur,), lambda n, i, o: n.shrink.bit_count() == 1),
+    Rule("a window lies inside what is enlarged", (Enlarge,), _enlarges),
+    Rule("a block has a pixel", (Pixelate,), lambda n, i, o: n.side >= 1),
+    Rule("corners are round by half pixels, within their rectangle", (RoundCorners,), _rounds),
+    Rule("colours are mixed of three", (Matrix,), lambda n, i, o: i.bands == 3),
+    Rule(
+        "premultiplied colours are flattened onto an opaque one",
+        (Flatten,),
+        lambda n, i, o: not n.premultiplied or n.background[3] == 255,
+    ),
     Rule("a layer is a legal image", (Overlay,), _is_legal_layer),
     Rule("luma is taken of three colours", (Luma,), lambda n, i, o: i.bands == 3),
     Rule("a tint is given one grey band", (Tint,), lambda n, i, o: i.bands == 1),
     Rule("colours are not premultiplied", UNPREMULTIPLIED, lambda n, i, o: not i.premultiplied),
     Rule(
         "alpha is premultiplied around every resampling",
-        (Resample, Rotate, Blur),
+        MIXING,
         lambda n, i, o: i.premultiplied or not i.alpha,
     ),
     Rule("there is alpha to multiply by", (Premultiply,), lambda n, i, o: i.alpha),

@@ -1,9 +1,9 @@
-"""Lowers the Gaussian blur: in floats, in integers, or on a reduced image."""
+"""Lowers the Gaussian blur: in floats, in integers, or on a reduced image; and sharpening."""
 
 from math import ceil, floor, log2
 from typing import NamedTuple
 
-from engine.ir import Blur
+from engine.ir import Blur, Sharpen
 from engine.lower.context import NodeContext, lower_node
 from engine.lower.kernels import Kernel, coarsened, folded, in_whole_numbers
 from engine.vips import Image, cache_rows, in_bytes, mask_image
@@ -19,10 +19,25 @@ def _blur(node: Blur, image: Image, context: NodeContext) -> Image:
     return (_in_integers if node.integers else _in_floats)(image, across, down)
 
 
+@lower_node.register
+def _sharpen(node: Sharpen, image: Image, context: NodeContext) -> Image:
+    image = cache_rows(image)
+    across, down = (folded(node.sigma, node.radius, side) for side in context.frame.size)
+    if node.threshold == 0:  # one weighted sum, of which masks make the second half
+        less = [-node.amount * weight for weight in down]
+        return in_bytes(image * (1 + node.amount) + _blurred(image, across, less))
+    differences = image - _blurred(image, across, down)
+    kept = (differences.abs() >= node.threshold).ifthenelse(differences, 0)
+    return in_bytes(image + kept * node.amount)
+
+
 def _in_floats(image: Image, across: Kernel, down: Kernel) -> Image:
+    return in_bytes(_blurred(image, across, down))
+
+
+def _blurred(image: Image, across: Kernel, down: Kernel) -> Image:
     image = image.conv(mask_image([across]), precision="float")
-    image = image.conv(mask_image([[weight] for weight in down]), precision="float")
-    return in_bytes(image)
+    return image.conv(mask_image([[weight] for weight in down]), precision="float")
 
 
 def _in_integers(image: Image, across: Kernel, down: Kernel) -> Image:

@@ -4,12 +4,27 @@
 """
 
 from functools import lru_cache
+from math import ceil
 
-from engine.ir import Clamp, Flatten, Luma, Premultiply, Table, Tint, Toned, ToSrgb, Unpremultiply
+from engine.geometry import Box, rnd
+from engine.ir import (
+    Clamp,
+    Flatten,
+    Luma,
+    Matrix,
+    Premultiply,
+    RoundCorners,
+    Table,
+    Tint,
+    Toned,
+    ToSrgb,
+    Unpremultiply,
+)
 from engine.lower.context import NodeContext, lower_node
 from engine.vips import (
     Image,
     bare_srgb,
+    black,
     image_from_table,
     image_from_words,
     in_bytes,
@@ -94,6 +109,41 @@ def _tones(node: Toned) -> tuple[Image, Image]:
 
 
 @lower_node.register
+def _matrix(node: Matrix, image: Image, context: NodeContext) -> Image:
+    colours = image.extract_band(0, n=3) if context.frame.alpha else image
+    mixed = in_bytes(colours.recomb([list(row) for row in node.rows]))
+    return mixed.bandjoin(image[3]) if context.frame.alpha else mixed
+
+
+@lower_node.register
+def _round_corners(node: RoundCorners, image: Image, context: NodeContext) -> Image:
+    """Make the four corners from one, and put them where the rectangle has them."""
+    cover = black(*context.frame.size).invert()
+    corner, side = _corner(node.radius), ceil(node.radius)
+    right, bottom = node.left + node.width - side, node.top + node.height - side
+    for each, left, top in (
+        (corner, node.left, node.top),
+        (corner.fliphor(), right, node.top),
+        (corner.flipver(), node.left, bottom),
+        (corner.rot180(), right, bottom),
+    ):
+        if Box(left, top, side, side).within(context.frame.size) is not None:
+            cover = cover.insert(each, left, top)
+    if not context.given.alpha:
+        return image.bandjoin(cover)
+    alpha = in_bytes(image[3] * cover / 255)
+    return image.extract_band(0, n=3).bandjoin(alpha)
+
+
+def _corner(radius: float) -> Image:
+    """Give how much the pixels of the upper left corner are covered, 0 to 255."""
+    place = Image.xyz(ceil(radius), ceil(radius)).linear([-1, -1], [radius - 0.5, radius - 0.5])
+    squares = place * place
+    distance = (squares[0] + squares[1]) ** 0.5
+    return in_bytes((distance * -1 + (radius + 0.5)) * 255)
+
+
+@lower_node.register
 def _premultiply(node: Premultiply, image: Image, context: NodeContext) -> Image:
     return in_bytes(image.premultiply())
 
@@ -112,8 +162,13 @@ def _clamp(node: Clamp, image: Image, context: NodeContext) -> Image:
 
 @lower_node.register
 def _flatten(node: Flatten, image: Image, context: NodeContext) -> Image:
-    """Premultiplied colours only need white added where alpha leaves room for it."""
+    """Premultiplied colours only need the background added where alpha leaves room for it."""
+    *background, opacity = node.background
+    if opacity < 255:
+        ground = image.new_from_image([*background, opacity])
+        return in_bytes(ground.cast("float").composite2(image, "over"))
     if not node.premultiplied:
-        return image.flatten(background=[255])
+        return image.flatten(background=background)
     colours, alpha = image.extract_band(0, n=image.bands - 1), image[image.bands - 1]
-    return (colours + alpha.invert()).cast("uchar")
+    room = tuple(bytes(rnd((255 - a) * value / 255) for a in range(256)) for value in background)
+    return (colours + alpha.maplut(image_from_table(room))).cast("uchar")

@@ -6,9 +6,23 @@ so both go through `affine` with explicit displacements.
 
 from math import cos, radians, sin
 
-from engine.ir import Canvas, Crop, Decode, Orient, Resample, Rotate, needs_row_cache
+from engine.geometry import Box
+from engine.ir import (
+    Canvas,
+    Crop,
+    Decode,
+    Enlarge,
+    Orient,
+    Pixelate,
+    Resample,
+    Rotate,
+    needs_row_cache,
+)
 from engine.lower.context import NodeContext, lower_node
-from engine.vips import Image, cache_rows, interpolator, load
+from engine.vips import Image, cache_rows, in_bytes, interpolator, load
+
+BICUBIC = 3  # pixels around those that a window is made of
+HALF_UP = 0.5002  # a mean of halves is rounded up, whatever floats lose
 
 
 @lower_node.register
@@ -54,11 +68,59 @@ def _enlarge(image: Image, across: float, down: float, context: NodeContext) -> 
 
 
 @lower_node.register
+def _enlarge_a_window(node: Enlarge, image: Image, context: NodeContext) -> Image:
+    """Crop to what the window is made of, and place it by how much was cut off."""
+    whole = zip((node.width, node.height), context.given.size, strict=True)
+    across, down = (made / given for made, given in whole)
+    seen = _seen(node, context)
+    image = image.crop(*seen).affine(
+        [across, 0, 0, down],
+        interpolate=interpolator("bicubic"),
+        oarea=[0, 0, *node.box.size],
+        odx=(across - 1) / 2 + across * seen.left - node.box.left,
+        ody=(down - 1) / 2 + down * seen.top - node.box.top,
+        extend="copy",
+        premultiplied=True,
+    )
+    return cache_rows(image) if needs_row_cache(context.given, context.frame) else image
+
+
+def _seen(node: Enlarge, context: NodeContext) -> Box:
+    """Give the part of the image that a window is made of, with what bicubic reads around."""
+    (width, height), box = context.given.size, node.box
+    left, top = box.left * width // node.width, box.top * height // node.height
+    right = -(-(box.left + box.width) * width // node.width)
+    bottom = -(-(box.top + box.height) * height // node.height)
+    around = Box(left - BICUBIC, top - BICUBIC, right - left, bottom - top)
+    seen = Box(*around[:2], around.width + 2 * BICUBIC, around.height + 2 * BICUBIC)
+    found = seen.within(context.given.size)
+    assert found is not None  # noqa: S101 - a window lies inside
+    return found
+
+
+@lower_node.register
+def _pixelate(node: Pixelate, image: Image, context: NodeContext) -> Image:
+    """Average blocks and repeat them.
+
+    A band of 255 goes along, which becomes the share of a block that is inside the image.
+    """
+    (width, height), side = context.given.size, node.side
+    wide, high = -(-width // side), -(-height // side)
+    counted = image.bandjoin(255).embed(0, 0, wide * side, high * side).cast("float")
+    sums = cache_rows(counted.shrinkh(side)).shrinkv(side)
+    means = sums.extract_band(0, n=image.bands) * 255 / sums[image.bands]
+    blocks = cache_rows(in_bytes(means, HALF_UP)).copy(interpretation="srgb")
+    return blocks.zoom(side, side).crop(0, 0, width, height)
+
+
+@lower_node.register
 def _rotate(node: Rotate, image: Image, context: NodeContext) -> Image:
     """Rotate about the centres: move the input's to 0, rotate, move to the output's."""
-    if not node.on_white and not image.hasalpha():
+    if context.frame.alpha and not image.hasalpha():
         image = image.addalpha()
-    background = [255] * image.bands if node.on_white else [0] * image.bands
+    *colour, alpha = node.fill
+    fill = [value * alpha / 255 for value in colour]  # premultiplied, as the image is
+    background = [*fill, alpha] if context.frame.alpha else fill
     cosine, sine = cos(radians(node.degrees)), sin(radians(node.degrees))
     return image.affine(
         [cosine, -sine, sine, cosine],
@@ -70,7 +132,7 @@ def _rotate(node: Rotate, image: Image, context: NodeContext) -> Image:
         ody=(node.height - 1) / 2,
         extend="background",
         background=background,
-        premultiplied=not node.on_white,
+        premultiplied=context.frame.alpha,
     )
 
 

@@ -4,6 +4,8 @@ A crop right after decoding ends the reading of a file early, and everything aft
 fewer pixels. Moved before a neighbourhood node it leaves a margin, trimmed where it stood.
 """
 
+from functools import singledispatch
+
 from msgspec.structs import replace
 
 from engine.geometry import Box, Size
@@ -15,7 +17,9 @@ from engine.ir import (
     Locality,
     Node,
     Overlay,
+    Pixelate,
     Plan,
+    RoundCorners,
     frames_of,
     source_frame,
 )
@@ -45,25 +49,36 @@ def _pull(nodes: list[Node], plan: Plan) -> None:
         at -= 1
 
 
+@singledispatch
 def _exchanged(node: Node, box: Box, given: Frame) -> list[Node] | None:
     """Give the nodes, a crop first, that do the same as a node and a crop; None if none do."""
-    match node:
-        case Crop():
-            left, top = node.box[:2]
-            return [Crop(Box(left + box.left, top + box.top, *box.size))]
-        case Overlay():
-            moved = replace(node, left=node.left - box.left, top=node.top - box.top)
-            return [Crop(box), moved]
-        case Canvas():
-            return _before_canvas(node, box, given)
-        case Node(locality=Locality.POINTWISE):
-            return None if isinstance(node, Decode) else [Crop(box), node]
-        case Node(locality=Locality.NEIGHBOURHOOD):
-            return _before_neighbourhood(node, box, given.size)
+    if node.locality is Locality.POINTWISE:
+        return [Crop(box), node]
+    if node.locality is Locality.NEIGHBOURHOOD:
+        halo = node.halo
+        grown = Box(box.left - halo, box.top - halo, box.width + 2 * halo, box.height + 2 * halo)
+        return _trimmed(node, box, grown.within(given.size), given.size)
     return None
 
 
-def _before_canvas(node: Canvas, box: Box, given: Frame) -> list[Node] | None:
+@_exchanged.register
+def _decode(node: Decode, box: Box, given: Frame) -> list[Node] | None:
+    return None
+
+
+@_exchanged.register
+def _crop(node: Crop, box: Box, given: Frame) -> list[Node] | None:
+    left, top = node.box[:2]
+    return [Crop(Box(left + box.left, top + box.top, *box.size))]
+
+
+@_exchanged.register
+def _placed(node: Overlay | RoundCorners, box: Box, given: Frame) -> list[Node] | None:
+    return [Crop(box), replace(node, left=node.left - box.left, top=node.top - box.top)]
+
+
+@_exchanged.register
+def _canvas(node: Canvas, box: Box, given: Frame) -> list[Node] | None:
     """Crop the image on the canvas, then put what is left of it on the cropped canvas."""
     seen = Box(box.left - node.left, box.top - node.top, *box.size).within(given.size)
     if seen is None:
@@ -74,11 +89,21 @@ def _before_canvas(node: Canvas, box: Box, given: Frame) -> list[Node] | None:
     return [Crop(seen)] if is_noop else [Crop(seen), smaller]
 
 
-def _before_neighbourhood(node: Node, box: Box, size: Size) -> list[Node] | None:
-    halo = node.halo
-    grown = Box(
-        box.left - halo, box.top - halo, box.width + 2 * halo, box.height + 2 * halo
-    ).within(size)
+@_exchanged.register
+def _pixelate(node: Pixelate, box: Box, given: Frame) -> list[Node] | None:
+    return _trimmed(node, box, _whole_blocks(box, node.side).within(given.size), given.size)
+
+
+def _whole_blocks(box: Box, side: int) -> Box:
+    """Grow a window to whole blocks from the top left."""
+    left, top = (edge // side * side for edge in box[:2])
+    right = -(-(box.left + box.width) // side) * side
+    bottom = -(-(box.top + box.height) // side) * side
+    return Box(left, top, right - left, bottom - top)
+
+
+def _trimmed(node: Node, box: Box, grown: Box | None, size: Size) -> list[Node] | None:
+    """Crop what a window is made of, do it, and trim it to the window."""
     if grown is None or grown.size == size:
         return None
     trim = Crop(Box(box.left - grown.left, box.top - grown.top, *box.size))

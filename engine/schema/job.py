@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.errors import UnsupportedFormat
 from engine.schema.encoder_options import Keep, Options, SaveOptions
-from engine.schema.scalars import InvalidField, Key, Number, shown
+from engine.schema.scalars import Colour, InvalidField, Key, Number, shown
 from engine.schema.transforms import Transformation
 
 
@@ -72,11 +72,14 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quality: Quality = Quality(70)
     format: Format | UnsetType = UNSET
     options: Options = Options({})
+    background: Colour = Colour((255, 255, 255, 255))
     keep: Keep = Keep()
     mode: Mode | UnsetType = UNSET
     damaged: Damaged = Damaged.REFUSE
 
     def __post_init__(self) -> None:
+        if self.background[3] < 255:
+            raise InvalidField("background", "expected an opaque colour, got one with an alpha")
         if self.format is UNSET and _format_of(self.destination) is None:
             raise InvalidField(
                 "destination",

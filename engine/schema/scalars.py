@@ -245,9 +245,10 @@ class Length:
         signed = cls._in_range(Fraction(-1))
         units = "|".join(_any_case(unit) for unit in cls.units)
         sign = "[+-]?" if signed else ""
+        least = {"minimum": 0} if cls._in_range(Fraction(0)) else {"exclusiveMinimum": 0}
         return {
             "type": ["number", "string"],
-            **({} if signed else {"exclusiveMinimum": 0}),
+            **({} if signed else least),
             "pattern": rf"^\s*{sign}[0-9]+(\.[0-9]+)?\s*({units})?\s*$",
             "description": cls.expected,
         }

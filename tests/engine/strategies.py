@@ -4,10 +4,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.schema import Direction, FilterName, FitType, Gravity
+from engine.schema import CropGravity, Direction, FilterName, FitType, Gravity
 from tests.engine.images import Json, Pixels, noise
 
 GRAVITIES = st.sampled_from([*(gravity.value for gravity in Gravity), "middle"])
+CROP_GRAVITIES = st.sampled_from([*(gravity.value for gravity in CropGravity)])
+FOCUSES = st.fixed_dictionaries({"x": st.sampled_from([0, 0.3, 1]), "y": st.sampled_from([0, 0.5])})
+COLOURS = st.sampled_from(["#000", "#f80", "#12345678"])
 SIDES = st.integers(1, 60)
 OFFSETS = st.integers(-30, 30) | st.sampled_from(["10%", "-25%", "7px"])
 
@@ -34,22 +37,61 @@ POINTWISE: tuple[st.SearchStrategy[Json], ...] = (
     _transformation("contrast", level=st.integers(-100, 100)),
     _transformation("colorize", red=st.integers(0, 255), green=st.integers(0, 255)),
     _transformation("filter", filter=st.sampled_from(["negate", "grayscale", "sepia", "bw"])),
+    _transformation("gamma", level=st.sampled_from([0.1, 0.5, 1, 2.2, 10])),
+    _transformation(
+        "modulate",
+        brightness=st.sampled_from([50, 100, 130]),
+        saturation=st.sampled_from([0, 100, 180]),
+        hue=st.sampled_from([0, 40, 180, 360]),
+    ),
+    _transformation("normalize"),
+    _transformation("round", radius=st.integers(1, 30) | st.just("50%")),
 )
 GEOMETRIC: tuple[st.SearchStrategy[Json], ...] = (
     _transformation("flip", direction=st.sampled_from([way.value for way in Direction])),
     _transformation("rotate", degrees=st.sampled_from([0, 90, 180, 270, 360, 20.5, 45])),
-    _boxed("resize"),
-    _boxed("zoom", level=st.integers(0, 10)),
+    _boxed("resize", enlarge=st.booleans()),
+    _boxed("zoom", level=st.integers(0, 10), enlarge=st.booleans()),
     _boxed("crop", gravity=GRAVITIES, xoffset=OFFSETS, yoffset=OFFSETS, fit=st.booleans()),
+    _boxed("crop", gravity=CROP_GRAVITIES, xoffset=OFFSETS),
+    _boxed("crop", focus=FOCUSES, yoffset=OFFSETS),
+    _boxed("fitmethod", fit_type=st.just("cropbox"), gravity=CROP_GRAVITIES, enlarge=st.booleans()),
+    _boxed("fitmethod", fit_type=st.just("cropbox"), focus=FOCUSES),
+    _transformation("trim", threshold=st.sampled_from([0, 10, 200])),
+    _transformation(
+        "pad",
+        top=st.integers(0, 9),
+        right=st.sampled_from(["10%", "0"]),
+        left=st.just(3),
+        color=COLOURS,
+        opacity=st.integers(0, 10),
+    ),
+    _transformation(
+        "rotate",
+        degrees=st.sampled_from([0, 90, 20.5, 200]),
+        color=COLOURS,
+        opacity=st.integers(0, 10),
+    ),
     _boxed(
         "fitmethod",
         fit_type=st.sampled_from([fit.value for fit in FitType]),
         gravity=GRAVITIES,
         opacity=st.integers(0, 10),
-        color=st.sampled_from(["#000", "#f80", "#12345678"]),
+        color=COLOURS,
+        enlarge=st.booleans(),
+    ),
+)
+LOCAL: tuple[st.SearchStrategy[Json], ...] = (
+    _transformation("pixelate", size=st.integers(1, 12) | st.just("30%")),
+    _transformation(
+        "sharpen",
+        sigma=st.sampled_from([0.1, 0.5, 1, 2.5, 10]),
+        amount=st.sampled_from([0, 0.5, 1, 10]),
+        threshold=st.sampled_from([0, 8]),
     ),
 )
 NEIGHBOURS: tuple[st.SearchStrategy[Json], ...] = (
+    *LOCAL,
     _transformation("enhance"),
     _transformation("filter", filter=st.sampled_from([name.value for name in FilterName])),
     _transformation(
@@ -68,7 +110,7 @@ OVERLAYS: tuple[st.SearchStrategy[Json], ...] = (
     _transformation("watermark", source=st.just("mark"), gravity=GRAVITIES, xoffset=OFFSETS),
     _transformation("watermark", source=st.just("mark"), width=SIDES, yoffset=OFFSETS),
 )
-EXACT_KINDS = (*POINTWISE, *GEOMETRIC, *OVERLAYS, _transformation("ulb"))
+EXACT_KINDS = (*POINTWISE, *GEOMETRIC, *LOCAL, *OVERLAYS, _transformation("ulb"))
 MOVES = (GEOMETRIC[0], GEOMETRIC[1], GEOMETRIC[4])
 
 

@@ -4,23 +4,38 @@ What all nodes have in common is described in `engine.ir.plan.Node`.
 """
 
 from engine.ir.nodes.colour import (
+    CLEAR,
     RGBA,
+    WHITE,
     Clamp,
     Flatten,
     Luma,
+    Matrix,
     Premultiply,
+    RoundCorners,
     Table,
     Tint,
     Toned,
     ToSrgb,
     Unpremultiply,
 )
-from engine.ir.nodes.filters import Blur, Convolve, Enhance, Mask, SelectiveBlur
-from engine.ir.nodes.geometry import Canvas, Crop, Decode, Orient, Resample, Rotate
+from engine.ir.nodes.filters import Blur, Convolve, Enhance, Mask, SelectiveBlur, Sharpen
+from engine.ir.nodes.geometry import (
+    Canvas,
+    Crop,
+    Decode,
+    Enlarge,
+    Orient,
+    Pixelate,
+    Resample,
+    Rotate,
+)
 from engine.ir.nodes.overlays import ImageLayer, Overlay, TextLayer
 
 __all__ = [
+    "CLEAR",
     "RGBA",
+    "WHITE",
     "Blur",
     "Canvas",
     "Clamp",
@@ -28,16 +43,21 @@ __all__ = [
     "Crop",
     "Decode",
     "Enhance",
+    "Enlarge",
     "Flatten",
     "ImageLayer",
     "Luma",
     "Mask",
+    "Matrix",
     "Orient",
     "Overlay",
+    "Pixelate",
     "Premultiply",
     "Resample",
     "Rotate",
+    "RoundCorners",
     "SelectiveBlur",
+    "Sharpen",
     "Table",
     "TextLayer",
     "Tint",

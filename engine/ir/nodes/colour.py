@@ -7,6 +7,9 @@ from msgspec.structs import replace
 from engine.ir.plan import Frame, Node
 
 RGBA = tuple[int, int, int, int]
+Numbers = tuple[float, float, float]
+CLEAR: RGBA = (0, 0, 0, 0)
+WHITE: RGBA = (255, 255, 255, 255)
 
 
 class ToSrgb(Node, frozen=True):
@@ -30,6 +33,38 @@ class Table(Node, frozen=True):
     @property
     def detail(self) -> str:
         return _curves(self.tables)
+
+
+class Matrix(Node, frozen=True):
+    """Mix the three colours, row by row of the result, rounded and clipped. Alpha stays."""
+
+    rows: tuple[Numbers, Numbers, Numbers]
+
+    @property
+    def detail(self) -> str:
+        return " / ".join(" ".join(f"{weight:.3g}" for weight in row) for row in self.rows)
+
+
+class RoundCorners(Node, frozen=True):
+    """Make transparent what is outside a rectangle with round corners.
+
+    The rectangle's corner is at `left`, `top` of the image, and `radius` counts half pixels
+    of it, up to half its shorter side. A pixel on the edge is covered by as much as its centre
+    is nearer than the radius, from half a pixel outside to half a pixel inside.
+    """
+
+    radius: float
+    width: int
+    height: int
+    left: int = 0
+    top: int = 0
+
+    def frame(self, given: Frame) -> Frame:
+        return replace(given, alpha=True)
+
+    @property
+    def detail(self) -> str:
+        return f"radius {self.radius:g} of {self.width}×{self.height}{self.left:+d}{self.top:+d}"
 
 
 class Luma(Node, frozen=True):
@@ -85,12 +120,20 @@ class Clamp(Node, frozen=True):
 
 
 class Flatten(Node, frozen=True):
-    """Flatten onto white and drop alpha; `premultiplied` says whether colours are."""
+    """Lay the image on a colour; alpha stays where that one has some.
 
+    `premultiplied` says whether colours are, which is for opaque backgrounds.
+    """
+
+    background: RGBA = WHITE
     premultiplied: bool = False
 
     def frame(self, given: Frame) -> Frame:
-        return replace(given, alpha=False, premultiplied=False)
+        return replace(given, alpha=self.background[3] < 255, premultiplied=False)
+
+    @property
+    def detail(self) -> str:
+        return "" if self.background == WHITE else f"on {hexadecimal(self.background)}"
 
 
 def hexadecimal(colour: RGBA) -> str:

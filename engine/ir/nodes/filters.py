@@ -49,6 +49,28 @@ class Enhance(Node, frozen=True):
         return 2
 
 
+class Sharpen(Node, frozen=True):
+    """An unsharp mask, in floats: ``v + amount · d`` where ``|d| ≥ threshold``.
+
+    `d` is the difference from what a Gaussian of `sigma` pixels, cut off at `radius`, makes.
+    """
+
+    locality = Locality.NEIGHBOURHOOD
+    sigma: float
+    radius: int
+    amount: float
+    threshold: float = 0
+
+    @property
+    def halo(self) -> int:
+        return self.radius
+
+    @property
+    def detail(self) -> str:
+        from_ = f", from {self.threshold:g}" if self.threshold else ""
+        return f"σ {self.sigma:g} radius {self.radius}, {self.amount:g} times{from_}"
+
+
 class Blur(Node, frozen=True):
     """A Gaussian of `sigma` pixels cut off at `radius`, in floats.
 

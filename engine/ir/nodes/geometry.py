@@ -5,7 +5,7 @@
 from msgspec.structs import replace
 
 from engine.geometry import Box
-from engine.ir.nodes.colour import RGBA, hexadecimal
+from engine.ir.nodes.colour import CLEAR, RGBA, hexadecimal
 from engine.ir.plan import Access, Frame, Locality, Node
 
 
@@ -104,30 +104,58 @@ class Resample(Node, frozen=True):
         return f"to {self.width}×{self.height}"
 
 
-class Rotate(Node, frozen=True):
-    """Rotate clockwise on a canvas of a size, centre to centre; the corners are transparent.
+class Enlarge(Node, frozen=True):
+    """Scale up to a size by Catmull-Rom, of which only a window is made."""
 
-    With `on_white`, which is for images without alpha, they are white instead.
+    locality = Locality.GEOMETRIC
+    width: int
+    height: int
+    box: Box
+
+    def frame(self, given: Frame) -> Frame:
+        return given.sized(*self.box.size)
+
+    @property
+    def detail(self) -> str:
+        return f"to {self.width}×{self.height}, {self.box} of it"
+
+
+class Pixelate(Node, frozen=True):
+    """Make each block of `side` pixels, from the top left, its mean; the last ones are cut."""
+
+    locality = Locality.GEOMETRIC
+    side: int
+
+    @property
+    def detail(self) -> str:
+        return f"blocks of {self.side}"
+
+
+class Rotate(Node, frozen=True):
+    """Rotate clockwise on a canvas of a size, centre to centre; the corners show `fill`.
+
+    An opaque image on an opaque fill stays so; any other result is premultiplied.
     """
 
     locality = Locality.GEOMETRIC
     degrees: float
     width: int
     height: int
-    on_white: bool = False
+    fill: RGBA = CLEAR
 
     @property
     def access(self) -> Access:
         return Access.RANDOM
 
     def frame(self, given: Frame) -> Frame:
-        if self.on_white:
+        if not given.alpha and self.fill[3] == 255:
             return given.sized(self.width, self.height)
         return replace(given, width=self.width, height=self.height, alpha=True, premultiplied=True)
 
     @property
     def detail(self) -> str:
-        return f"{self.degrees:g}°{' on white' if self.on_white else ''}"
+        fill = f" on {hexadecimal(self.fill)}" if self.fill[3] else ""
+        return f"{self.degrees:g}°{fill}"
 
 
 class Canvas(Node, frozen=True):

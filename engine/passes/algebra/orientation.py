@@ -6,6 +6,8 @@ after them by a few levels. Where alpha has hard edges both ways, clipping to 0 
 rows and columns makes the difference large. All else here is exact.
 """
 
+from functools import singledispatch
+
 from msgspec.structs import replace
 
 from engine.geometry import Box, Size
@@ -22,7 +24,9 @@ from engine.ir import (
     Overlay,
     Plan,
     Resample,
+    RoundCorners,
     SelectiveBlur,
+    Sharpen,
     source_frame,
 )
 
@@ -38,7 +42,7 @@ def push_down(plan: Plan, exact: bool) -> Plan:
         if isinstance(node, Orient):
             carried = carried.followed_by(node)
             continue
-        before = None if carried == UNCHANGED else _before(carried, node, frame, exact)
+        before = None if carried == UNCHANGED else _before(node, carried, frame, exact)
         if before is None and carried != UNCHANGED:
             nodes.append(carried)
             carried = UNCHANGED
@@ -46,23 +50,61 @@ def push_down(plan: Plan, exact: bool) -> Plan:
     return plan.with_nodes((*nodes, carried) if carried != UNCHANGED else tuple(nodes))
 
 
-def _before(orient: Orient, node: Node, given: Frame, exact: bool) -> Node | None:
+@singledispatch
+def _before(node: Node, orient: Orient, given: Frame, exact: bool) -> Node | None:
     """Give the node that, before the transform, does what `node` does after it; None if none."""
-    match node:
-        case Crop():
-            return Crop(unoriented(node.box, orient, given.size))
-        case Resample():
-            shrinks = node.width <= given.width and node.height <= given.height
-            hard_edged = given.alpha and orient.quarters % 2 == 1
-            if exact or hard_edged or not shrinks:
-                return None
-            return Resample(*orient.frame(node.frame(given)).size)
-        case Convolve():
-            return replace(node, mask=_unoriented_mask(node, orient))
-        case Overlay():
-            return None
-    commutes = node.locality is Locality.POINTWISE or isinstance(node, SelectiveBlur | Enhance)
-    return node if commutes or (isinstance(node, Blur) and not exact) else None
+    return node if node.locality is Locality.POINTWISE else None
+
+
+@_before.register
+def _crop(node: Crop, orient: Orient, given: Frame, exact: bool) -> Node | None:
+    return Crop(unoriented(node.box, orient, given.size))
+
+
+@_before.register
+def _resample(node: Resample, orient: Orient, given: Frame, exact: bool) -> Node | None:
+    shrinks = node.width <= given.width and node.height <= given.height
+    hard_edged = given.alpha and orient.quarters % 2 == 1
+    if exact or hard_edged or not shrinks:
+        return None
+    return Resample(*orient.frame(node.frame(given)).size)
+
+
+@_before.register
+def _convolve(node: Convolve, orient: Orient, given: Frame, exact: bool) -> Node | None:
+    return replace(node, mask=_unoriented_mask(node, orient))
+
+
+@_before.register
+def _symmetrical(
+    node: SelectiveBlur | Enhance, orient: Orient, given: Frame, exact: bool
+) -> Node | None:
+    return node
+
+
+@_before.register
+def _blur(node: Blur, orient: Orient, given: Frame, exact: bool) -> Node | None:
+    return None if exact else node
+
+
+@_before.register
+def _sharpen(node: Sharpen, orient: Orient, given: Frame, exact: bool) -> Node | None:
+    """A threshold is a step, which the order of a sum may fall on either side of."""
+    return None if exact or node.threshold else node
+
+
+@_before.register
+def _overlay(node: Overlay, orient: Orient, given: Frame, exact: bool) -> Node | None:
+    return None
+
+
+@_before.register
+def _round_corners(node: RoundCorners, orient: Orient, given: Frame, exact: bool) -> Node | None:
+    """Corners that were cut would have to be told apart."""
+    if (node.left, node.top, node.width, node.height) != (0, 0, *given.size):
+        return None
+    before = orient.frame(given)  # quarter turns back exchange the sides as well
+    return replace(node, width=before.width, height=before.height)
 
 
 def unoriented(box: Box, orient: Orient, size: Size) -> Box:

@@ -5,17 +5,36 @@
 
 from typing import TYPE_CHECKING, Union
 
-from engine.schema.transforms.base import Degrees, Gravity, Opacity, Transform
-from engine.schema.transforms.colour import Brightness, Colorize, Contrast
-from engine.schema.transforms.filters import Blur, Enhance, Filter, FilterName
+from engine.schema.transforms.base import (
+    CropGravity,
+    Degrees,
+    Extent,
+    Focus,
+    Gravity,
+    Margin,
+    Opacity,
+    Transform,
+)
+from engine.schema.transforms.colour import (
+    Brightness,
+    Colorize,
+    Contrast,
+    Gamma,
+    Modulate,
+    Normalize,
+)
+from engine.schema.transforms.filters import Blur, Enhance, Filter, FilterName, Pixelate, Sharpen
 from engine.schema.transforms.geometry import (
     Crop,
     Direction,
     FitMethod,
     FitType,
     Flip,
+    Pad,
     Resize,
     Rotate,
+    Round,
+    Trim,
     Ulb,
     Zoom,
 )
@@ -40,20 +59,32 @@ __all__ = [
     "Colorize",
     "Contrast",
     "Crop",
+    "CropGravity",
     "Degrees",
     "Direction",
     "Enhance",
+    "Extent",
     "Filter",
     "FilterName",
     "FitMethod",
     "FitType",
     "Flip",
+    "Focus",
+    "Gamma",
     "Gravity",
+    "Margin",
+    "Modulate",
+    "Normalize",
     "Opacity",
+    "Pad",
+    "Pixelate",
     "Resize",
     "Rotate",
+    "Round",
+    "Sharpen",
     "Transform",
     "Transformation",
+    "Trim",
     "Ulb",
     "Watermark",
     "Zoom",

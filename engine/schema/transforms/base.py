@@ -1,10 +1,11 @@
 """What all transformations share, and the option types of more than one family."""
 
 from enum import Enum
+from fractions import Fraction
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from engine.schema.scalars import Number
+from engine.schema.scalars import MAX_LENGTH, InvalidField, Length, Number
 
 
 class Transform(
@@ -35,6 +36,68 @@ class Gravity(Enum):
     @classmethod
     def _missing_(cls, value: object) -> "Gravity | None":
         return cls.CENTER if value == "middle" else None
+
+
+class CropGravity(Enum):
+    """Which part of an image a window keeps: by place, or by what draws attention."""
+
+    SMART = "smart"
+    CENTER = "center"
+    NORTH = "north"
+    NORTHEAST = "northeast"
+    EAST = "east"
+    SOUTHEAST = "southeast"
+    SOUTH = "south"
+    SOUTHWEST = "southwest"
+    WEST = "west"
+    NORTHWEST = "northwest"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "CropGravity | None":
+        return cls.CENTER if value == "middle" else None
+
+
+class Share(Number, low=0, high=1):
+    """A share of a side, from its left or upper end."""
+
+
+class Focus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A point of the image, by shares of its width and height."""
+
+    x: Share
+    y: Share
+
+
+def check_window(
+    gravity: CropGravity, focus: Focus | UnsetType, movable: bool, needed: str
+) -> None:
+    """Raise InvalidField for two ways to choose a window, or one that has no effect.
+
+    `movable` says whether there is a window to be moved on a scaled image; `needed` says what
+    has to be asked for to have one.
+    """
+    if focus is not UNSET and gravity is not CropGravity.CENTER:
+        raise InvalidField("focus", f"expected no gravity beside it, got {gravity.value!r}")
+    if not movable and focus is not UNSET:
+        raise InvalidField("focus", f"expected {needed} with it")
+    if not movable and gravity is CropGravity.SMART:
+        raise InvalidField("gravity", f"expected {needed} with 'smart'")
+
+
+class Margin(Length):
+    """A distance from a side that may be 0: pixels or a share of the image along it."""
+
+    expected = 'a distance of 0 or more, such as 20, "20px" or "5%"'
+
+    @classmethod
+    def _in_range(cls, amount: Fraction) -> bool:
+        return 0 <= amount < MAX_LENGTH
+
+
+class Extent(Length):
+    """A distance above 0: pixels, or a share of the image's shorter side."""
+
+    expected = 'a distance above 0, such as 20, "20px" or "5%" (of the shorter side)'
 
 
 class Opacity(Number, low=0, high=10):

@@ -4,8 +4,18 @@ from enum import Enum
 
 from msgspec import UNSET, UnsetType
 
-from engine.schema.scalars import Colour, Flag, Height, Number, Offset, Width
-from engine.schema.transforms.base import Degrees, Gravity, Opacity, Transform, need_one
+from engine.schema.scalars import Colour, Flag, Height, InvalidField, Number, Offset, Width
+from engine.schema.transforms.base import (
+    CropGravity,
+    Degrees,
+    Extent,
+    Focus,
+    Margin,
+    Opacity,
+    Transform,
+    check_window,
+    need_one,
+)
 
 
 class FitType(Enum):
@@ -36,18 +46,24 @@ class ZoomLevel(Number, low=0, high=10):
     """Pixels of the screen for each one of the page."""
 
 
+class TrimThreshold(Number, low=0, high=255):
+    """Levels by which a pixel may differ and still be trimmed."""
+
+
 class Crop(Transform, frozen=True):
     """Cuts a window: out of the image scaled to cover it (`fit`), or as it is."""
 
     width: Width | UnsetType = UNSET
     height: Height | UnsetType = UNSET
-    gravity: Gravity = Gravity.CENTER
+    gravity: CropGravity = CropGravity.CENTER
+    focus: Focus | UnsetType = UNSET
     xoffset: Offset = Offset(0)
     yoffset: Offset = Offset(0)
     fit: Flag = Flag(True)
 
     def __post_init__(self) -> None:
         need_one(self, "width", "height")
+        check_window(self.gravity, self.focus, bool(self.fit), "'fit'")
 
 
 class FitMethod(Transform, frozen=True):
@@ -56,12 +72,16 @@ class FitMethod(Transform, frozen=True):
     fit_type: FitType
     width: Width | UnsetType = UNSET
     height: Height | UnsetType = UNSET
-    gravity: Gravity = Gravity.CENTER
+    gravity: CropGravity = CropGravity.CENTER
+    focus: Focus | UnsetType = UNSET
     color: Colour = Colour((0, 0, 0, 255))
     opacity: Opacity = Opacity(10)
+    enlarge: Flag = Flag(True)
 
     def __post_init__(self) -> None:
         need_one(self, "width", "height")
+        movable = self.fit_type is FitType.CROPBOX
+        check_window(self.gravity, self.focus, movable, "a fit_type of 'cropbox'")
 
 
 class Flip(Transform, frozen=True):
@@ -70,11 +90,31 @@ class Flip(Transform, frozen=True):
     direction: Direction
 
 
+class Pad(Transform, frozen=True):
+    """Puts the image on a canvas that is wider and higher by margins."""
+
+    width: Margin | UnsetType = UNSET
+    top: Margin | UnsetType = UNSET
+    right: Margin | UnsetType = UNSET
+    bottom: Margin | UnsetType = UNSET
+    left: Margin | UnsetType = UNSET
+    color: Colour = Colour((0, 0, 0, 255))
+    opacity: Opacity = Opacity(10)
+
+    def __post_init__(self) -> None:
+        sides = ("top", "right", "bottom", "left")
+        need_one(self, "width", *sides)
+        for side in sides:
+            if self.width is not UNSET and getattr(self, side) is not UNSET:
+                raise InvalidField(side, "expected no 'width' beside it, which is all four")
+
+
 class Resize(Transform, frozen=True):
     """Scales to a size; a side that is not given follows the image's shape."""
 
     width: Width | UnsetType = UNSET
     height: Height | UnsetType = UNSET
+    enlarge: Flag = Flag(True)
 
     def __post_init__(self) -> None:
         need_one(self, "width", "height")
@@ -84,6 +124,21 @@ class Rotate(Transform, frozen=True):
     """Rotates clockwise."""
 
     degrees: Degrees
+    color: Colour = Colour((0, 0, 0, 255))
+    opacity: Opacity = Opacity(0)
+
+
+class Round(Transform, frozen=True):
+    """Makes the corners outside of circles transparent."""
+
+    radius: Extent
+
+
+class Trim(Transform, frozen=True):
+    """Removes the border of one colour: that of the top left pixel, unless it is given."""
+
+    threshold: TrimThreshold = TrimThreshold(10)
+    color: Colour | UnsetType = UNSET
 
 
 class Ulb(Transform, frozen=True):
@@ -96,6 +151,7 @@ class Zoom(Transform, frozen=True):
     width: Width | UnsetType = UNSET
     height: Height | UnsetType = UNSET
     level: ZoomLevel = ZoomLevel(1)
+    enlarge: Flag = Flag(True)
 
     def __post_init__(self) -> None:
         need_one(self, "width", "height")

@@ -20,6 +20,7 @@ class Step(Struct, frozen=True):
 
     transformations: list[Json]
     size: Sizing
+    loss: float = 12.0  # mean levels that a lossy format may lose of a small grainy image
 
     @property
     def type(self) -> str:
@@ -101,6 +102,9 @@ STEPS: tuple[Step, ...] = (
     step("crop", lambda w, h: (min(w, 10), min(h, 8)), width=10, height=8, gravity="northeast"),
     step("crop", lambda w, h: (min(w, 10), min(h, 8)),
          width=10, height=8, gravity="southwest", fit=False),
+    step("crop", lambda w, h: (min(w, 10), min(h, 8)), width=10, height=8, gravity="smart"),
+    step("crop", lambda w, h: (min(w, 10), min(h, 8)),
+         width=10, height=8, focus={"x": 0.9, "y": 0.2}),
     step("enhance"),
     *(step("filter", filter=name.value) for name in FilterName),
     step("fitmethod", _fitted(min, 80, 60), fit_type="box", **BOX),
@@ -109,13 +113,29 @@ STEPS: tuple[Step, ...] = (
     step("fitmethod", _box(80, 60), fit_type="cropbox", gravity="south", **BOX),
     step("fitmethod", _box(80, 60), fit_type="letterbox", color="#2a9", gravity="east", **BOX),
     step("fitmethod", _box(80, 60), fit_type="letterbox", color="#2a9", opacity=4, **BOX),
+    step("fitmethod", _box(80, 60), fit_type="cropbox", gravity="smart", **BOX),
+    step("fitmethod", _box(100, 60), fit_type="cropbox",
+         width="150%", height="60%", enlarge=False),
     step("flip", direction="x"),
     step("flip", direction="y"),
+    step("gamma", level=2.2),
+    step("modulate", brightness=110, saturation=140, hue=30),
+    step("modulate", brightness=70),
+    Step([{"type": "normalize"}], _same, loss=20.0),  # the grain is spread, too
+    step("pad", lambda w, h: (w + 6, h + 6), width=3, color="#2a9"),
+    step("pad", lambda w, h: (w + 5, h + 2), top=2, right=5, color="#2a9", opacity=4),
+    step("pixelate", size=4),
     step("resize", _box(50, 50), width="50%", height="50%"),
     step("resize", _box(130, 70), width="130%", height="70%"),
+    step("resize", _box(100, 70), width="130%", height="70%", enlarge=False),
     step("rotate", lambda w, h: (h, w), degrees=90),
     step("rotate", degrees=180),
     step("rotate", _rotated(1.5), degrees=1.5),
+    step("rotate", _rotated(1.5), degrees=1.5, color="#2a9", opacity=10),
+    step("round", radius="50%"),
+    step("sharpen", sigma=1.2, amount=1.5),
+    step("sharpen", threshold=4),
+    step("trim", lambda w, h: (w, h), color="#123456", threshold=0),
     Step([BARS, {"type": "ulb"}], _same),
     step("watermark", source="mark", gravity="southeast", width=7),
     step("watermark", source="translucent", gravity="center", xoffset=3),

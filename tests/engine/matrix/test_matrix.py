@@ -28,7 +28,6 @@ MARKS = {
 }
 QUALITY = 90
 NEAR = 1.5  # mean levels that profiles may differ by, after what sharpens most
-LOSS = 12.0  # mean levels that a lossy format may lose of a small grainy image
 
 
 def make(source: bytes, wanted: list[tuple[Step, Format]]) -> list[Output]:
@@ -65,7 +64,7 @@ def check(kind: Kind, wanted: list[tuple[Step, Format]]) -> None:
         mine, theirs = seen(one).astype(int), seen(other)
         assert mine.shape == theirs.shape, where
         difference = float(np.abs(mine - theirs).mean())
-        allowed = 0 if kind.exact else LOSS if loses(format_) else NEAR
+        allowed = 0 if kind.exact else step.loss if loses(format_) else NEAR
         assert difference <= allowed, f"{where}: {difference:.2f} levels"
 
 
@@ -107,7 +106,7 @@ def test_each_format_shows_what_png_shows(name: str, format_: Format) -> None:
         mine = seen(output)
         assert on_white(mine).shape == on_white(expected).shape
         difference = np.abs(on_white(mine).astype(float) - on_white(expected)).mean()
-        lost = LOSS if loses(format_) else 0
+        lost = step.loss if loses(format_) else 0
         assert difference <= lost, f"{name}, {step.name}, {format_.value}: {difference:.2f} levels"
         if mine.shape[2] == expected.shape[2] == 4:
             assert np.abs(mine[..., 3].astype(int) - expected[..., 3]).mean() <= lost

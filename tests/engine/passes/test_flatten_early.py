@@ -5,7 +5,7 @@ import pytest
 
 from engine import Source, read_facts
 from engine.expand import expand
-from engine.ir import Crop, Flatten, Plan, Resample, Rotate, Save, Unpremultiply
+from engine.ir import WHITE, Crop, Flatten, Plan, Resample, Rotate, Save, Unpremultiply
 from engine.passes.flatten_early import flatten_early
 from engine.schema import Format
 from tests.engine.images import (
@@ -35,7 +35,7 @@ def test_what_is_turned_on_white() -> None:
     made = flatten_early(plan)
     (turned,) = made.nodes[3:]
     assert isinstance(turned, Rotate)
-    assert turned.on_white
+    assert turned.fill == WHITE
     assert flatten_early(made) is made
 
 
