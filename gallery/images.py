@@ -1,4 +1,4 @@
-"""The images that the examples work on: four small photos, and two made from them."""
+"""The images that the examples work on: four small photos, and others made from them."""
 
 import io
 import json
@@ -13,8 +13,29 @@ from engine import Job, Output, Source, parse_batch, render
 
 PHOTOS = Path(__file__).parent.parent / "tests" / "data" / "photos"
 WIDE = 300
-NEAR = {"type": "crop", "width": 120, "height": 80, "fit": False, "xoffset": 20, "yoffset": -25}
-BARS = {"type": "fitmethod", "fit_type": "letterbox", "width": WIDE, "height": 260}
+NEAR: dict[str, object] = {
+    "type": "crop",
+    "width": 120,
+    "height": 80,
+    "fit": False,
+    "xoffset": 20,
+    "yoffset": -25,
+}
+BARS: dict[str, object] = {
+    "type": "fitmethod",
+    "fit_type": "letterbox",
+    "width": WIDE,
+    "height": 260,
+}
+BORDER: dict[str, object] = {
+    "type": "pad",
+    "top": 30,
+    "left": 50,
+    "bottom": 20,
+    "right": 10,
+    "color": "#eee",
+}
+BADGE: dict[str, object] = {"type": "round", "radius": "50%"}
 
 
 class Broken(Exception):
@@ -46,6 +67,8 @@ def images() -> dict[str, bytes]:
     return photos | {
         "grainy": _grainy(_made(photos["cat"], NEAR)),
         "barred": _made(photos["rocket"], BARS),
+        "bordered": _made(photos["coffee"], BORDER),
+        "badge": _made(photos["cat"], BADGE),
     }
 
 

@@ -20,6 +20,7 @@ from engine.schema import (
     KINDS,
     TYPES,
     Choice,
+    CropGravity,
     Format,
     Gravity,
     Job,
@@ -82,6 +83,8 @@ def compare(kind: type[Struct], table: dict[str, Row]) -> None:
         for part in _types_in(field.type):
             if issubclass(part, Number):
                 assert part.expected().removeprefix("a ") in takes, name
+            elif part is CropGravity:
+                assert words(takes)[0] == CropGravity.SMART.value, name
             elif issubclass(part, Enum) and part is not Gravity:
                 assert set(words(takes)) >= {each.value for each in part}, name
 
@@ -134,8 +137,10 @@ def test_the_fields_of_a_status_are_told() -> None:
 
 def test_every_gravity_is_told() -> None:
     told = words(section("Gravity"))
+    told = told[: told.index("middle") + 1]
     assert {Gravity(word) for word in told} == set(Gravity)
     assert set(told) == {each.value for each in Gravity} | {"middle"}
+    assert {each.value for each in CropGravity} == {each.value for each in Gravity} | {"smart"}
 
 
 def test_every_filter_and_every_way_to_fit_is_explained() -> None:

@@ -22,15 +22,26 @@ TYPES = {
     "Enhance": "Reduces noise in a window of 5 × 5 pixels.",
     "Filter": "Applies a filter by its name.",
     "FitMethod": "Fits the image into a box. At least one of `width` and `height` is required.",
+    "Focus": "A point of the image, as shares of its width and height.",
     "Flip": "Mirrors the image.",
+    "Gamma": "Brightens or darkens the middle tones; black and white stay.",
+    "Modulate": "Changes brightness, saturation and hue, by the formulas of CSS.",
+    "Normalize": "Stretches each channel so that its 1st and 99th percentile become 0 and 255.",
+    "Pad": "Adds margins. An image with alpha lies on the canvas. At least one margin is required.",
+    "Pixelate": "Makes each square block the mean of its pixels.",
     "Resize": "Scales the image. At least one of `width` and `height` is required.",
     "Rotate": "Rotates the image clockwise.",
+    "Round": "Makes the corners outside of circles transparent.",
+    "Sharpen": "Sharpens with an unsharp mask.",
+    "Trim": "Removes a border of one colour.",
     "Ulb": "Un-letterbox: removes near-black bars at the top and the bottom.",
     "Watermark": "Draws another image over this one.",
     "Zoom": "Scales the image for dense screens. At least one of `width` and `height` is required.",
     "Direction": "`x` and `horizontal` mirror left and right, `y` and `vertical` top and bottom.",
     "FilterName": "The name of a filter.",
     "FitType": "How an image is fitted into a box.",
+    "CropGravity": "An edge, a corner, the centre, or where the image draws the most attention "
+    "(`smart`). `middle` means `center`.",
     "Gravity": "An edge, a corner or the centre. `middle` means `center`.",
     "Format": "A format that can be written. `jpg`, `jpe` and `tif` are accepted too.",
     # options of formats
@@ -74,6 +85,11 @@ FIELDS = {
     "right from the centre. Percentages are of the image's width.",
     "yoffset": "Vertical shift from the place that `gravity` gives: inwards from an edge, down "
     "from the centre. Percentages are of the image's height.",
+    "focus": "The point of the image that the window is centred on, as near as the edges allow. Only "
+    "where a window is cropped from a scaled image; excludes `gravity`.",
+    "enlarge": "Whether the image may grow. If not, no side does.",
+    "Focus.x": "Share of the image's width, from the left.",
+    "Focus.y": "Share of the image's height, from the top.",
     # requests
     "CreateProcess.service_id": "The id of your service; it must be the one of the token.",
     "CreateProcess.source": "The image to transform: a path in your storage.",
@@ -86,6 +102,8 @@ FIELDS = {
     "An empty list only converts the format.",
     "Job.quality": "Quality of lossy formats. Fractions are dropped; 0 means 1.",
     "Job.format": "The format to write, whatever the extension of the destination is.",
+    "Job.background": "The opaque colour that transparent images are flattened onto, where the "
+    "format of the result has no alpha channel.",
     "Job.options": "Options of the format's encoder: `JpegOptions` for JPEG, and so on. Those of "
     "another format are rejected.",
     "Job.keep": "Which metadata to keep: `copyright` (the source's artist and copyright), or none.",
@@ -114,7 +132,8 @@ FIELDS = {
     "are dropped.",
     "Crop.width": f"Width of the window. {SIDES}",
     "Crop.height": f"Height of the window. {SIDES}",
-    "Crop.gravity": "Where the window is placed. `middle` means `center`.",
+    "Crop.gravity": "Where the window is placed. `middle` means `center`; `smart`, which needs "
+    "`fit`, is where the image draws the most attention.",
     "Crop.fit": "Whether the image is first scaled down until it just covers the window. Otherwise "
     "the window is cut out of the image at its size.",
     "Filter.filter": "The name of the filter.",
@@ -124,13 +143,34 @@ FIELDS = {
     "FitMethod.width": f"Width of the box. {SIDES}",
     "FitMethod.height": f"Height of the box. {SIDES}",
     "FitMethod.gravity": "Which part is kept (`cropbox`), or where the image is placed "
-    "(`letterbox`). `middle` means `center`.",
+    "(`letterbox`). `middle` means `center`; `smart`, for `cropbox`, is where the image draws the "
+    "most attention.",
     "FitMethod.color": "Colour of the canvas (`letterbox`).",
     "FitMethod.opacity": "Opacity of the canvas (`letterbox`): 0 is transparent, 10 is opaque.",
     "Flip.direction": "`x` and `horizontal` mirror left and right, `y` and `vertical` top and "
     "bottom.",
-    "Rotate.degrees": "Angle, clockwise. Angles that are not multiples of 90 enlarge the canvas; "
-    "its corners are transparent.",
+    "Gamma.level": "Values above 1 brighten the middle tones, values below 1 darken them.",
+    "Modulate.brightness": "Brightness in percent.",
+    "Modulate.saturation": "Saturation in percent; 0 is grey.",
+    "Modulate.hue": "Rotation of the hue in degrees.",
+    "Pad.width": "Margin on all four sides. Percentages are of the width for the left and the "
+    "right, of the height above and below. Excludes the others.",
+    "Pad.top": "Margin above. Percentages are of the height.",
+    "Pad.right": "Margin on the right. Percentages are of the width.",
+    "Pad.bottom": "Margin below. Percentages are of the height.",
+    "Pad.left": "Margin on the left. Percentages are of the width.",
+    "Pad.color": "Colour of the canvas.",
+    "Pad.opacity": "Opacity of the canvas: 0 is transparent, 10 is opaque.",
+    "Pixelate.size": "Side of a block. Blocks begin at the top left; the last ones are cut.",
+    "Rotate.degrees": "Angle, clockwise. Angles that are not multiples of 90 enlarge the canvas.",
+    "Rotate.color": "Fill of the corners.",
+    "Rotate.opacity": "Opacity of the fill: 0 is transparent, 10 is opaque.",
+    "Round.radius": "Radius of the corners, at most half the shorter side.",
+    "Sharpen.sigma": "Standard deviation of the blur, in pixels.",
+    "Sharpen.amount": "How much of the difference from the blurred image is added.",
+    "Sharpen.threshold": "Differences below so many levels are not added.",
+    "Trim.threshold": "How many levels a pixel may differ from the border and still belong to it.",
+    "Trim.color": "Colour of the border. Defaults to that of the top left pixel.",
     "Watermark.source": "The image to draw: a path in your storage. Give exactly one of `source` "
     "and `Source`.",
     "Watermark.Source": "The same as `source`.",

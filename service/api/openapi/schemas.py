@@ -30,10 +30,12 @@ from engine.schema import (
     TYPES,
     Choice,
     Colour,
+    CropGravity,
     Direction,
     FilterName,
     FitType,
     Flag,
+    Focus,
     Format,
     Gravity,
     Job,
@@ -66,7 +68,7 @@ Schema = dict[str, Any]
 REF = "#/components/schemas/{name}"
 ENCODER_OPTIONS = tuple(KINDS.values())
 REQUESTS: tuple[type[Struct], ...] = (
-    CreateProcess, RetryProcesses, Job, *TYPES.values(), *ENCODER_OPTIONS,
+    CreateProcess, RetryProcesses, Focus, Job, *TYPES.values(), *ENCODER_OPTIONS,
 )  # fmt: skip
 ANSWERS: tuple[type[Struct], ...] = (
     Created, RetryResult, Problem, ProcessStatus, JobStatus, JobError, CallbackStatus,
@@ -74,16 +76,19 @@ ANSWERS: tuple[type[Struct], ...] = (
     Cost,
 )  # fmt: skip
 ENUMS: tuple[type[Enum], ...] = (
-    Direction, FilterName, FitType, Format, Gravity, Priority, SourceFormat, Locality, Access,
+    CropGravity, Direction, FilterName, FitType, Format, Gravity, Priority, SourceFormat, Locality,
+    Access,
 )  # fmt: skip
 ALIASES: dict[type[Enum], list[str]] = {
+    CropGravity: ["middle"],
     Gravity: ["middle"],
     Format: [word for word, kind in ENDINGS.items() if word != kind.value],
 }
-REQUIRED_OPTIONS = {
+REQUIRED_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Blur": {"anyOf": ("sigma", "radius")},
     "Crop": {"anyOf": ("width", "height")},
     "FitMethod": {"anyOf": ("width", "height")},
+    "Pad": {"anyOf": ("width", "top", "right", "bottom", "left")},
     "Resize": {"anyOf": ("width", "height")},
     "Zoom": {"anyOf": ("width", "height")},
     "Watermark": {"oneOf": ("source", "Source")},
