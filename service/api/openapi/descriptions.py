@@ -85,8 +85,8 @@ FIELDS = {
     "right from the centre. Percentages are of the image's width.",
     "yoffset": "Vertical shift from the place that `gravity` gives: inwards from an edge, down "
     "from the centre. Percentages are of the image's height.",
-    "focus": "The point of the image that the window is centred on, as near as the edges allow. Only "
-    "where a window is cropped from a scaled image; excludes `gravity`.",
+    "focus": "The point of the image that the window is centred on, as near as the edges allow. "
+    "Only where a window is cropped from a scaled image; excludes `gravity`.",
     "enlarge": "Whether the image may grow. If not, no side does.",
     "Focus.x": "Share of the image's width, from the left.",
     "Focus.y": "Share of the image's height, from the top.",
