@@ -13,6 +13,16 @@ DEFINED = {
 }  # fmt: skip
 GREY = {"uchar": "b-w", "ushort": "grey16", "float": "b-w"}
 RGB = {"uchar": "srgb", "ushort": "rgb16", "float": "scrgb"}
+# From XYZ of D50's white to that of D65's after Bradford, and before it from white to white.
+D50, D65 = (0.96422, 1.0, 0.82521), (0.95047, 1.0, 1.08883)
+BRADFORD = (
+    (0.9555766, -0.0230393, 0.0631636),
+    (-0.0282895, 1.0099416, 0.0210077),
+    (0.0122982, -0.0204830, 1.3299098),
+)
+TO_D65 = [
+    [weight * to / of for weight, to, of in zip(row, D50, D65, strict=True)] for row in BRADFORD
+]
 STEPS = {"uchar": 1, "ushort": 256}  # of Lab's a and b
 
 
@@ -85,26 +95,29 @@ def _ycbcr(image: Image, layout: Layout) -> Image:
 def _cie_lab(image: Image, layout: Layout) -> Image:
     """Of whole numbers, a and b are signed; of 16 bits they are in steps of 1/256."""
     if image.format == "float":
-        return _from_space(image, "lab")
+        return _from_lab(image)
     lightness = image[0] * (100 / WHITE[image.format])
     colours = image.extract_band(1, n=2).copy(format=SIGNED[image.format]) / STEPS[image.format]
-    return _from_space(lightness.bandjoin(colours), "lab")
+    return _from_lab(lightness.bandjoin(colours))
 
 
 def _icc_lab(image: Image, layout: Layout) -> Image:
     """As profiles have it: a and b are shifted by half of their range."""
     lightness = image[0] * (100 / (255 * STEPS[image.format]))
     colours = image.extract_band(1, n=2) / STEPS[image.format] - 128
-    return _from_space(lightness.bandjoin(colours), "lab")
+    return _from_lab(lightness.bandjoin(colours))
+
+
+def _from_lab(image: Image) -> Image:
+    """Convert from Lab, whose white is D50 as in profiles; libvips takes it for D65's."""
+    light = image.copy(interpretation="lab").colourspace("xyz")
+    return light.recomb(mask_image(TO_D65)).copy(interpretation="xyz").colourspace("srgb")
 
 
 def _light(image: Image, layout: Layout) -> Image:
-    return image.copy(interpretation="b-w") if image.bands == 1 else _from_space(image, "xyz")
-
-
-def _from_space(image: Image, space: str) -> Image:
-    """Convert from a space that is defined by what is seen; no profile has a say in it."""
-    return image.copy(interpretation=space).colourspace("srgb")
+    if image.bands == 1:
+        return image.copy(interpretation="b-w")
+    return image.copy(interpretation="xyz").colourspace("srgb")
 
 
 _COLOURED: dict[int, Callable[[Image, Layout], Image]] = {

@@ -161,15 +161,6 @@ def test_a_profile_of_another_space_is_ignored() -> None:
     assert np.abs(odd - plain).max() <= 1
 
 
-def test_lab() -> None:
-    pixels = noise(9, 5)
-    plain = pyvips.Image.new_from_memory(pixels.tobytes(), 9, 5, 3, "uchar")
-    for space in ("lab", "labs"):
-        lab = plain.copy(interpretation="srgb").colourspace(space)
-        made = decoded(make(lab.write_to_buffer(".tif")).data)
-        assert np.abs(made.astype(int) - pixels).max() <= 1
-
-
 def test_floats_are_linear_light_and_1_is_white() -> None:
     pixels = smooth(24, 10, 4)
     light = pixels / np.float32(255)

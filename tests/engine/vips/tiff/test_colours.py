@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from engine import Source, read_facts
 from tests.engine.images import Pixels, decoded, make, noise, smooth
@@ -35,12 +36,18 @@ TO_SRGB = np.array(
 )
 
 
+FROM_D50 = np.array(  # Bradford's
+    [[0.9555766, -0.0230393, 0.0631636], [-0.0282895, 1.0099416, 0.0210077],
+     [0.0122982, -0.0204830, 1.3299098]]
+)  # fmt: skip
+
+
 def srgb_of_lab(lab: Samples) -> Samples:
-    """Convert as IEC 61966-2-1 and CIE 15 have it, with the white of D65."""
+    """Convert as IEC 61966-2-1 and CIE 15 have it; the white is D50's, as in ICC profiles."""
     y = (lab[..., 0] + 16) / 116
     f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], -1)
     xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
-    return companded(xyz * [0.95047, 1, 1.08883] @ TO_SRGB.T)
+    return companded(xyz * [0.96422, 1, 0.82521] @ FROM_D50.T @ TO_SRGB.T)
 
 
 LAB = np.stack(
@@ -76,6 +83,13 @@ def test_lab(name: str, options: dict[str, Any]) -> None:
     assert veiled[..., 3].min(1).tolist() == [0, *[255] * 15]
     unspecified = opened(tiff.but(samples=np.dstack([samples, alpha]), extras=[0]))
     assert apart(unspecified, expected) <= tolerance
+
+
+def test_lab_is_what_lcms_makes_of_it() -> None:
+    data = bytes(Tiff(LABS["8 bits"][0], photometric=CIE_LAB))
+    theirs = Image.open(io.BytesIO(data))
+    assert theirs.mode == "LAB"
+    assert apart(decoded(make(data).data), np.asarray(theirs.convert("RGB"))) <= 2
 
 
 def ycbcr_of(pixels: Pixels, across: int, down: int) -> tuple[Samples, Samples, Pixels]:
