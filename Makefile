@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz matrix memory gallery plans architecture format clean bench bench-rivals bench-growth bench-guard bench-service
+.PHONY: help setup run test lint fuzz chaos attack matrix memory gallery plans architecture format clean bench bench-rivals bench-growth bench-guard bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -53,6 +53,12 @@ bench-service: setup ## measure the intake, dispatch and throughput of the servi
 
 fuzz: setup ## send malformed files of every format through real children (N=10000)
 	@$(RUN)/python -m tests.fuzz --count $(N)
+
+chaos: setup ## break a whole installation and check every promise (CHAOS="--help")
+	@$(RUN)/python -m tests.chaos $(CHAOS)
+
+attack: setup ## attack a running installation in every way that is known (ATTACK="--help")
+	@$(RUN)/python -m tests.attack $(ATTACK)
 
 matrix: setup ## test every transformation on every kind of image in every format
 	@$(RUN)/pytest -m long tests/engine/matrix
