@@ -13,6 +13,9 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     `max_tiff_fields`: of a TIFF's directory.
     `max_tiff_strips`: strips or tiles of a TIFF.
     `max_watermark_pixels`: width × height of a watermark's file.
+    `max_frames`: of an animation that is a source or a watermark.
+    `max_scans`: how often the decoder of a progressive JPEG goes over the whole image.
+    `max_parts`: segments, chunks, blocks or boxes that a file is made of.
     `max_text_length`: characters of an annotation.
     `max_text_size`: pixels an em of an annotation, up to 16,000.
     `max_text_pixels`: the box of an annotation's text, or its ink where that is larger.
@@ -30,6 +33,9 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     max_tiff_fields: int = 1_000
     max_tiff_strips: int = 100_000
     max_watermark_pixels: int = 50_000_000
+    max_frames: int = 2_000
+    max_scans: int = 50
+    max_parts: int = 50_000
     max_text_length: int = 2_000
     max_text_size: int = 10_000
     max_text_pixels: int = 25_000_000

@@ -104,6 +104,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_tiff_strips: Annotated[Count, _doc("Maximum strips or tiles of a TIFF")] = (
         DEFAULT_LIMITS.max_tiff_strips
     )
+    max_frames: Annotated[Size, _doc("Maximum frames of a source or watermark")] = (
+        DEFAULT_LIMITS.max_frames
+    )
+    max_scans: Annotated[Size, _doc("Maximum scans of a progressive JPEG")] = (
+        DEFAULT_LIMITS.max_scans
+    )
+    max_parts: Annotated[
+        Size, _doc("Maximum segments, chunks, blocks or boxes of a source or watermark")
+    ] = DEFAULT_LIMITS.max_parts
     max_output_pixels: Annotated[
         Size, _doc("Maximum pixels of a result or intermediate image, all frames together")
     ] = DEFAULT_LIMITS.max_output_pixels

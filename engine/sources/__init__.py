@@ -6,7 +6,7 @@ Knows nothing of libvips.
 from engine.sources.copyright_metadata import EXIF, IPTC, XMP, rights_only
 from engine.sources.damage import damage_in
 from engine.sources.facts import Facts, SourceFormat
-from engine.sources.formats import ANIMATED, HEAD, TRAITS, describe, sniff
+from engine.sources.formats import ANIMATED, BEGINNING, HEAD, TRAITS, describe, sniff
 from engine.sources.partial_source import (
     BLOCK,
     MissingBytes,
@@ -17,9 +17,11 @@ from engine.sources.partial_source import (
     to_fetch,
 )
 from engine.sources.source import Content, Mending, Source
+from engine.sources.structure import count_parts
 
 __all__ = [
     "ANIMATED",
+    "BEGINNING",
     "BLOCK",
     "EXIF",
     "HEAD",
@@ -36,6 +38,7 @@ __all__ = [
     "Reader",
     "Source",
     "SourceFormat",
+    "count_parts",
     "damage_in",
     "describe",
     "rights_only",

@@ -7,6 +7,7 @@ from engine.schema import Format
 from engine.sources.facts import SourceFormat
 from engine.sources.xml_root import BYTE_ORDER_MARK, EndOfHead, root_name
 
+BEGINNING = 1024  # bytes that tell most files
 HEAD = 64 * 1024  # bytes that tell any format, and an SVG behind long comments
 
 

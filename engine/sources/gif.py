@@ -5,7 +5,7 @@ an end code, and clears a frame to the background's colour where browsers clear 
 libvips leaves out alpha unless a frame names a transparent colour.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from struct import unpack
@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from engine.sources.source import Buffer, Content
 
-_EXTENSION, _IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
+EXTENSION, IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 _SCREEN, _DESCRIPTOR = 13, 10  # bytes of the header and of an image's description
 _BACKGROUND, _PREVIOUS = 2, 3  # what a frame is disposed to
+_RUN = 32  # blocks that are skipped at once
 _NOWHERE = 255  # a colour that codes of less than 8 bits cannot name
 _MORE = b"\x01\0"  # a block of data: the last code is read to its end
 # A pixel of nothing: a frame that names a transparent colour, so that there is alpha.
@@ -126,7 +127,7 @@ def alone(data: Buffer, pages: int) -> Iterator[bytes]:
 
 
 def _alone(data: Buffer, frame: Frame) -> bytes:
-    head = bytearray(data[: _SCREEN + _table(data[_SCREEN - 3])])
+    head = bytearray(data[: after_screen(data)])
     image = bytearray(data[frame.start : frame.end - 1])
     head[6:10] = image[5:9]
     image[1:5] = bytes(4)
@@ -135,20 +136,20 @@ def _alone(data: Buffer, frame: Frame) -> bytes:
 
 def _frames(data: Content) -> Iterator[Frame]:
     """Follow the blocks; IndexError where they are cut off, and a last end beyond the bytes."""
-    at = _SCREEN + _table(data[_SCREEN - 3])
+    at = after_screen(data)
     control = flags = 0
-    while at < len(data) and data[at] in {_EXTENSION, _IMAGE}:
-        if data[at] == _IMAGE:
+    while at < len(data) and data[at] in {EXTENSION, IMAGE}:
+        if data[at] == IMAGE:
             start, left, top, width, height = at, *unpack("<4H", data[at + 1 : at + 9])
-            body = at + _DESCRIPTOR + _table(data[at + _DESCRIPTOR - 1])
-            at = _after_blocks(data, body + 1)
+            body = before_blocks(data, at) - 1
+            at = after_blocks(data, body + 1)
             place = Rectangle(left, top, left + width, top + height)
             yield Frame(control, flags, start, body, at, place)
             control = flags = 0
         else:
             if data[at + 1] == _CONTROL and data[at + 2] == 4:
                 control, flags = at + 3, data[at + 3]
-            at = _after_blocks(data, at + 2)
+            at = after_blocks(data, before_blocks(data, at))
 
 
 def _canvas(data: Content) -> Rectangle:
@@ -189,13 +190,32 @@ def _disposals(data: Content, frames: Sequence[Frame]) -> Iterator[tuple[int, by
                 yield frame.control, bytes([flags]) + old[1:]
 
 
+def after_screen(data: Content) -> int:
+    """Give where the first extension or image is."""
+    return _SCREEN + _table(data[_SCREEN - 3])
+
+
+def before_blocks(data: Content, at: int) -> int:
+    """Give where the blocks begin of the extension or image at a place."""
+    if data[at] == IMAGE:
+        return at + _DESCRIPTOR + _table(data[at + _DESCRIPTOR - 1]) + 1
+    return at + 2
+
+
 def _table(flags: int) -> int:
     """Give the bytes of the colour table that a flags byte announces."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _after_blocks(data: Content, at: int) -> int:
-    """Skip blocks, each led by its length, up to and over the empty one that ends them."""
+def after_blocks(data: Content, at: int, on_run: Callable[[], None] = lambda: None) -> int:
+    """Skip blocks, each led by its length, up to and over the empty one that ends them.
+
+    Encoders fill one after the other to the same length: a run of such is skipped at once, so
+    that 120 MB take milliseconds. `on_run` is called for each run, and for each block in none.
+    """
     while (length := data[at]) != 0:
-        at += length + 1
+        on_run()
+        run = bytes(data[at : at + _RUN * (length + 1)])
+        alike = run[:: length + 1] == bytes([length]) * _RUN
+        at += (_RUN if alike else 1) * (length + 1)
     return at + 1

@@ -10,11 +10,13 @@ from engine.geometry import Size
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.sources import (
     ANIMATED,
+    BEGINNING,
     HEAD,
     Facts,
     PartialSource,
     Source,
     SourceFormat,
+    count_parts,
     describe,
     gif,
     sniff,
@@ -43,6 +45,7 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     found = _format_of(source, limits)
     if found in READ_WHOLE and isinstance(source, PartialSource):
         source.content.require_all()
+    count_parts(source.content, found, limits)
     if found is SourceFormat.TIFF:
         tiff.check_limits(source.content, limits)
         _check_pixels(tiff.size_in(source.content), 1, limits)
@@ -78,15 +81,14 @@ def formats_read(limits: EngineLimits = DEFAULT_LIMITS) -> Iterator[SourceFormat
 
 def _format_of(source: Source | PartialSource, limits: EngineLimits) -> SourceFormat:
     """Tell the format by the first bytes, never by what libvips would guess."""
-    head = source.head(HEAD)
-    found = sniff(head)
+    found = sniff(source.head(BEGINNING)) or sniff(source.head(HEAD))
     if found is not None and found in set(formats_read(limits)):
         return found
     reasons = {
         SourceFormat.HEIC: "HEIC, for which this build of libvips has no decoder",
         SourceFormat.SVG: "SVG, which is not allowed here (allow_svg)",
     }
-    came = reasons[found] if found else describe(head)
+    came = reasons[found] if found else describe(source.head(HEAD))
     known = ", ".join(name.value.upper() for name in formats_read(limits))
     raise UnsupportedFormat(f"expected a picture in {known}, got {came}")
 
