@@ -13,12 +13,13 @@ from struct import pack, unpack_from
 from typing import NamedTuple
 
 from engine.sources.facts import SourceFormat
-from engine.sources.source import Source
+from engine.sources.source import Buffer, Source
 from engine.sources.tiff.directory import Directory
 from engine.sources.xmp import Item, read_lists
 
 LONGEST = 2_000  # characters of a name; what is longer is cut
-MOST_IPTC, MOST_RESOURCES = 256 * 1024, 4096  # bytes; what comes after them is not looked at
+MOST_FIELDS, MOST_RESOURCES = 4096, 4096  # what comes after them is not looked at
+MOST_IPTC = 256 * 1024  # bytes, alike
 EXIF, XMP, IPTC = "exif-data", "xmp-data", "iptc-data"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]+")
 
@@ -57,7 +58,7 @@ def rights_only(
     tiff = source.data if source_format is SourceFormat.TIFF else b""
     exif = labels.get(EXIF, b"").removeprefix(b"Exif\0\0")
     found = {
-        EXIF: _from_directory(Directory(exif)).or_else(_from_directory(Directory(tiff))),
+        EXIF: _from_directory(exif).or_else(_from_directory(tiff)),
         XMP: _from_xmp(labels.get(XMP, b"")),
         IPTC: _from_iptc(labels.get(IPTC, b"")),
     }
@@ -78,7 +79,8 @@ def _clean(raw: bytes | str) -> str:
     return "; ".join(filter(None, lines))[:LONGEST]
 
 
-def _from_directory(directory: Directory) -> Rights:
+def _from_directory(data: Buffer) -> Rights:
+    directory = Directory(data, MOST_FIELDS)
     artist, owner = (directory.raw(tag, 4 * LONGEST) for tag in (_ARTIST, _COPYRIGHT))
     return Rights(_clean(artist), _clean(owner))
 

@@ -48,6 +48,9 @@ LABELS = {
     "entities": {XMP: b'<!DOCTYPE a [<!ENTITY a "%s">]><a>%s</a>' % (b"a" * 9999, b"&a;" * 99_999)},
     "resources": {IPTC: b"Photoshop 3.0\0" + b"8BIM\4\5\0\0\0\0\0\0" * (LARGE // 12)},
     "datasets": {IPTC: b"\x1c\2\x50\0\0" * (LARGE // 5)},
+    "fields": {
+        EXIF: b"II+\0" + pack("<IQQ", 8, 16, LARGE) + pack("<HHQQ", 9, 2, 9, 0) * (LARGE // 4)
+    },
     "an artist": {EXIF: field(0x013B, LARGE)},
 }
 
