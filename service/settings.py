@@ -159,9 +159,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     slots: Annotated[
         int, Meta(ge=0), _doc("Rendering children of a worker; 0 means one per core")
     ] = 0
-    render_seconds: Annotated[
-        Seconds, _doc("Time limit for rendering a process, per pending job")
-    ] = 60.0
+    render_seconds: Annotated[Seconds, _doc("Time limit for rendering one job")] = 60.0
+    process_seconds: Annotated[
+        Seconds, _doc("Time limit for rendering all jobs of a process together")
+    ] = 600.0
     child_memory_bytes: Annotated[Size, _doc("Maximum memory of a rendering child")] = 2 * 1024**3
     child_resident_bytes: Annotated[
         Size, _doc("Replace a child that keeps more memory than this after rendering")

@@ -2,11 +2,16 @@
 
 The jobs of a request share a child, since they share a decode. When the child dies, the
 job it was busy with is suspected: it goes on alone, the others without it, so that one
-job's crash is no other job's trouble.
+job's crash is no other job's trouble. A job that overruns its deadline is given up at once,
+and the others go on without it: each is begun once more at most. All of them together have a
+budget of seconds; what it does not reach is given up unseen.
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+
+from msgspec.structs import replace
 
 from service.errors import DarkroomError, Quarantined, RenderCrashed, RenderTimeout
 from service.sandbox.parent import Sandbox
@@ -16,7 +21,7 @@ Outcome = Output | DarkroomError
 
 
 class Isolation:
-    """The rendering of one request; `spent` gathers what it cost."""
+    """The rendering of one request, in `budget` seconds of its children's work."""
 
     def __init__(
         self,
@@ -25,11 +30,13 @@ class Isolation:
         *,
         max_crashes: int,
         on_summary: Callable[[Summary], None],
+        budget: float = math.inf,
     ) -> None:
         self._sandbox = sandbox
         self._work_for = work_for
         self._max_crashes = max_crashes
         self._on_summary = on_summary
+        self._budget = self._seconds_left = budget
         self._crashes: Counter[int] = Counter()
         self._groups: deque[Sequence[int]] = deque()
 
@@ -38,23 +45,37 @@ class Isolation:
         self._groups.append(jobs)
         while self._groups:
             group = self._groups.popleft()
+            if self._seconds_left <= 0:
+                for job in group:
+                    yield job, self._not_begun()
+                continue
             left = list(group)
+            work = replace(self._work_for(group), budget=self._seconds_left)
             try:
-                async with self._sandbox.render(self._work_for(group)) as rendering:
-                    async for result in rendering:
-                        left.remove(result.index)
-                        yield result.index, result.outcome
+                async with self._sandbox.render(work) as rendering:
+                    try:
+                        async for result in rendering:
+                            left.remove(result.index)
+                            yield result.index, result.outcome
+                    finally:
+                        self._seconds_left -= rendering.seconds
                     if rendering.summary is not None:
                         self._on_summary(rendering.summary)
             except (RenderCrashed, RenderTimeout) as error:
-                for job, given_up in self._separate(left, len(group), error):
+                for job, given_up in self._separate(left, error):
                     yield job, given_up
             except DarkroomError as error:
                 for job in left:
                     yield job, error
 
+    def _not_begun(self) -> RenderTimeout:
+        return RenderTimeout(
+            f"the {self._budget:g} s that a process may take to render (process_seconds) "
+            "were over before this was begun"
+        )
+
     def _separate(
-        self, left: Sequence[int], together: int, error: RenderCrashed | RenderTimeout
+        self, left: Sequence[int], error: RenderCrashed | RenderTimeout
     ) -> list[tuple[int, DarkroomError]]:
         """Queue what is left in smaller groups; gives the jobs that are given up."""
         if not left:  # it died when all was answered
@@ -62,12 +83,11 @@ class Isolation:
         suspect, others = left[0], left[1:]
         if others:
             self._groups.append(others)
-        if isinstance(error, RenderTimeout) and together == 1:
+        if isinstance(error, RenderTimeout):
             return [(suspect, error)]
-        if isinstance(error, RenderCrashed):
-            self._crashes[suspect] += 1
+        self._crashes[suspect] += 1
         # what has killed so many children gets no three chances for each of its jobs
-        if self._crashes[suspect] and self._crashes.total() >= self._max_crashes:
+        if self._crashes.total() >= self._max_crashes:
             words = f"rendering this killed its process {self._crashes.total()} times: {error}"
             return [(suspect, Quarantined(words))]
         self._groups.appendleft([suspect])

@@ -178,7 +178,7 @@ class Processor:
                 inputs=files.inputs,
                 jobs=order.spelt,
                 wanted=tuple(positions),
-                deadline=self._settings.render_seconds * len(positions),
+                deadline=self._settings.render_seconds,
                 limits=engine_limits(self._settings),
             )
 
@@ -186,6 +186,7 @@ class Processor:
             self._sandbox,
             work_for,
             max_crashes=self._settings.max_crashes,
+            budget=self._settings.process_seconds,
             on_summary=lambda summary: self._observe(summary, files.source, len(wanted)),
         )
         async with aclosing(isolation.render(wanted)) as outcomes:

@@ -84,10 +84,9 @@ class Desk:
         """Answer every job of a work, then tell what it cost."""
         self._untaken = 0
         self._memory.reset_peak()
-        allow_cpu_seconds(deadline)
         started = time.perf_counter()
         try:
-            summary = self._answer_all(self._order_in(descriptors))
+            summary = self._answer_all(self._order_in(descriptors), deadline)
         except (EOFError, ConnectionError):
             raise EOFError from None
         except Exception as error:
@@ -101,10 +100,11 @@ class Desk:
         )
         wire.send(self._channel, wire.Finished(summary, resident))
 
-    def _answer_all(self, order: Order) -> Summary:
+    def _answer_all(self, order: Order, deadline: float) -> Summary:
         unanswered = set(order.wanted)
         answers = self._render(order)
         while True:
+            allow_cpu_seconds(deadline)
             began = time.perf_counter()
             try:
                 index, answer = next(answers)

@@ -53,7 +53,6 @@ class Child:
         self._limits = limits
         self._on_idle = on_idle
         self._rendering: Rendering | None = None
-        self._deadline = 0.0
         self._clock = Clock(self._overrun)
         self._verdict: tuple[Reason, str] | None = None
         self._oom_kills = oom_kills()
@@ -105,8 +104,7 @@ class Child:
             raise
         self.works += 1
         self._rendering = rendering
-        self._deadline = parcel.task.deadline
-        self._clock.start(self._deadline)
+        self._clock.start(parcel.task.deadline, parcel.budget)
         return self._rendering
 
     def condemn(self, reason: Reason, words: str) -> None:
@@ -182,6 +180,7 @@ class Child:
                 self.condemn(Reason.OUT_OF_MEMORY if out_of_memory else Reason.CRASHED, words)
             case wire.Made() | wire.Refused(), Rendering() as rendering:
                 rendering.add(message)
+                self._clock.next_job()
                 if self._waits_for_caller(rendering):
                     self._clock.pause()
             case wire.Finished(summary, resident), Rendering() as rendering:
@@ -201,6 +200,7 @@ class Child:
     def _rest(self, resident_bytes: int) -> None:
         """Be free for other work, or be replaced when this was enough for one life."""
         self._clock.pause()
+        self._note_seconds()
         self._rendering = None
         if self.works >= self._limits.works_per_child:
             self.condemn(Reason.RECYCLED, f"replaced after {self.works} works")
@@ -210,13 +210,19 @@ class Child:
             self._on_idle(self)
 
     def _overrun(self) -> None:
-        """Condemn it, unless the end of its work lies in the socket already."""
+        """Condemn it, unless its answer lies in the socket already."""
         working = self._rendering
         self._receive_all()
-        if working is None or working is not self._rendering:
+        if working is None or working is not self._rendering or self._waits_for_caller(working):
             return
-        if not self._waits_for_caller(working):
-            self.condemn(Reason.TIMEOUT, f"took longer than its deadline of {self._deadline:g} s")
+        if self._clock.expired:
+            self.condemn(Reason.TIMEOUT, self._clock.verdict)
+        else:
+            self._clock.resume()
+
+    def _note_seconds(self) -> None:
+        if self._rendering is not None:
+            self._rendering.seconds = self._clock.spent
 
     def _waits_for_caller(self, rendering: Rendering) -> bool:
         return rendering.untaken >= self._limits.results_ahead and bool(rendering.unfinished)
@@ -230,6 +236,7 @@ class Child:
         if not self.ended.done():
             asyncio.get_running_loop().remove_reader(self._socket)
             self._clock.pause()
+            self._note_seconds()
             self._verdict = verdict
             self.ended.set_result(None)
 

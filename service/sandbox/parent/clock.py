@@ -1,41 +1,73 @@
-"""A deadline that counts only while the child is the one who works."""
+"""Deadlines that count only while the child is the one who works: of each job, and of all."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 
 class Clock:
-    """Calls `on_overrun` when it has run for so many seconds, pauses not counted."""
+    """Calls `on_overrun` when a job, or all of them, took so many seconds, pauses not counted."""
 
     def __init__(self, on_overrun: Callable[[], None]) -> None:
         self._on_overrun = on_overrun
+        self._deadline = 0.0
+        self._in_all = 0.0
         self._left = 0.0
+        self._left_in_all = 0.0
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self.spent = 0.0
+        """Seconds that were counted since the start."""
 
     @property
     def running(self) -> bool:
         """Whether time counts at the moment."""
         return self._timer is not None
 
-    def start(self, seconds: float) -> None:
-        """Count from now."""
-        self._left = seconds
+    @property
+    def expired(self) -> bool:
+        """Whether the time of the job, or of all, is over."""
+        return min(self._left, self._left_in_all) <= 0
+
+    @property
+    def verdict(self) -> str:
+        """Say which of the two is over."""
+        if self._left_in_all <= 0:
+            return f"used up the {self._in_all:g} s that were left for its work"
+        return f"took longer than its deadline of {self._deadline:g} s"
+
+    def start(self, seconds: float, in_all: float = math.inf) -> None:
+        """Count from now: so many seconds for each job, so many for all together."""
+        self._deadline = self._left = seconds
+        self._in_all = self._left_in_all = in_all
+        self.spent = 0.0
         self.resume()
+
+    def next_job(self) -> None:
+        """Give the next job the whole of its time."""
+        running = self.running
+        self.pause()
+        self._left = self._deadline
+        if running:
+            self.resume()
 
     def resume(self) -> None:
         """Count again, from where it was paused."""
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._since = loop.time()
-            self._timer = loop.call_later(max(0.0, self._left), self._overrun)
+            left = max(0.0, min(self._left, self._left_in_all))
+            self._timer = loop.call_later(left, self._overrun)
 
     def pause(self) -> None:
         """Stop counting."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._left -= asyncio.get_running_loop().time() - self._since
+            passed = asyncio.get_running_loop().time() - self._since
+            self._left -= passed
+            self._left_in_all -= passed
+            self.spent += passed
 
     def _overrun(self) -> None:
         self.pause()

@@ -30,6 +30,8 @@ class Rendering:
     def __init__(self, wanted: Iterable[int], on_taken: Callable[["Rendering"], None]) -> None:
         self.summary: Summary | None = None
         """The figures of the whole work, after the last result; None if they were lost."""
+        self.seconds = 0.0
+        """How long the child worked, once it is over."""
         self._open = set(wanted)
         self._waiting: deque[Result] = deque()
         self._on_taken = on_taken

@@ -46,7 +46,10 @@ class Setup(Struct, frozen=True, tag=True):
 
 
 class Task(Struct, frozen=True, tag=True):
-    """Work, with the descriptors of its payload, source, inputs and files for its outputs."""
+    """Work, with the descriptors of its payload, source, inputs and files for its outputs.
+
+    `deadline` are the seconds that each of its jobs may take.
+    """
 
     deadline: float
 

@@ -1,5 +1,6 @@
 """What is asked of a rendering child, and what comes back."""
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import BinaryIO
@@ -23,7 +24,10 @@ class Work(Struct, frozen=True, kw_only=True):
     wanted: tuple[int, ...] | None = None
     """The places of the jobs to make, all if it is None; the others are planned with them."""
     deadline: float
-    """Seconds that the child may work, not counting waits for a slot or for the caller."""
+    """Seconds that the child may work on each job, from the one before or the beginning on, not
+    counting waits for a slot or for the caller."""
+    budget: float = math.inf
+    """Seconds that it may work on all of them together, counted alike."""
     inputs: Mapping[str, BinaryIO] = field(default_factory=dict)
     """The files that jobs name beside the source, such as watermarks, by their key."""
     limits: EngineLimits = DEFAULT_LIMITS

@@ -1,6 +1,6 @@
 """A rendering child with the real engine and moods: a destination's name tells which.
 
-`kill` kills it, `stall` takes half a second longer, `hang` never ends; `parting` kills it
+`stall` takes half a second longer, `kill` kills it, `hang` never ends; `parting` kills it
 when all jobs are answered, before it has said that it is done.
 """
 
@@ -35,10 +35,10 @@ def render(order: Order) -> Answers:
 
 
 def act_out(name: str) -> None:
-    if "kill" in name:
-        die()
     if "stall" in name:
         time.sleep(STALL_SECONDS)
+    if "kill" in name:
+        die()
     if "hang" in name:
         time.sleep(600)
 

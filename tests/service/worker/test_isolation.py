@@ -1,5 +1,6 @@
 """What a dying or hanging child leaves behind is done by others, one suspect at a time."""
 
+import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -37,10 +38,17 @@ class Request:
         self.seconds = seconds
         self.groups: list[list[int]] = []
         self.summaries: list[Summary] = []
+        self.messages: list[str] = []
 
-    def isolation(self, sandbox: MoodySandbox, max_crashes: int = 3) -> Isolation:
+    def isolation(
+        self, sandbox: MoodySandbox, max_crashes: int = 3, budget: float = math.inf
+    ) -> Isolation:
         return Isolation(
-            sandbox, self.work_for, max_crashes=max_crashes, on_summary=self.summaries.append
+            sandbox,
+            self.work_for,
+            max_crashes=max_crashes,
+            on_summary=self.summaries.append,
+            budget=budget,
         )
 
     def work_for(self, positions: Sequence[int]) -> Work:
@@ -49,18 +57,21 @@ class Request:
             source=self.source,
             jobs=tuple(self.jobs),
             wanted=tuple(positions),
-            deadline=self.seconds * len(positions),
+            deadline=self.seconds,
         )
 
-    async def outcomes(self, sandbox: MoodySandbox) -> dict[int, str]:
+    async def outcomes(self, sandbox: MoodySandbox, budget: float = math.inf) -> dict[int, str]:
         """Render everything: each position has one outcome."""
         sandbox.reasons()
         found: dict[int, str] = {}
-        async for position, outcome in self.isolation(sandbox).render(range(len(self.jobs))):
+        isolation = self.isolation(sandbox, budget=budget)
+        async for position, outcome in isolation.render(range(len(self.jobs))):
             assert position not in found
             found[position] = "done" if isinstance(outcome, Output) else outcome.code
             if isinstance(outcome, Output):
                 outcome.file.close()
+            else:
+                self.messages.append(outcome.message)
         return dict(sorted(found.items()))
 
 
@@ -92,10 +103,48 @@ async def test_many_killers_get_no_three_chances_each(
 async def test_a_job_that_hangs_is_alone_in_its_timeout(
     sandbox: MoodySandbox, source: BinaryIO
 ) -> None:
-    request = Request(source, ["fine", "hang", "fine"], seconds=0.5)
-    assert await request.outcomes(sandbox) == {0: "done", 1: "timeout", 2: "done"}
-    assert request.groups == [[0, 1, 2], [1], [2]]
+    """It had its time; the others go on in a group, and are begun once."""
+    request = Request(source, ["fine", "hang", "fine", "fine", "hang"], seconds=0.5)
+    expected = {0: "done", 1: "timeout", 2: "done", 3: "done", 4: "timeout"}
+    assert await request.outcomes(sandbox) == expected
+    assert request.groups == [[0, 1, 2, 3, 4], [2, 3, 4]]
     assert sandbox.reasons() == ["timeout", "timeout"]
+
+
+async def test_each_job_has_the_whole_deadline(sandbox: MoodySandbox, source: BinaryIO) -> None:
+    """Three that take half a second each are done, though none may take all three's time."""
+    request = Request(source, ["stall"] * 3, seconds=1.4)
+    assert await request.outcomes(sandbox) == dict.fromkeys(range(3), "done")
+    assert sandbox.reasons() == []
+
+
+async def test_many_that_hang_hold_a_slot_no_longer_than_the_budget(
+    sandbox: MoodySandbox, source: BinaryIO
+) -> None:
+    """Of 64 jobs some have their time, the last of these what is left, the others none."""
+    request = Request(source, ["hang"] * 64, seconds=0.2)
+    assert await request.outcomes(sandbox, budget=0.9) == dict.fromkeys(range(64), "timeout")
+    begun = len(request.groups)
+    assert 1 < begun <= 5
+    assert request.groups == [list(range(first, 64)) for first in range(begun)]
+    assert sandbox.reasons() == ["timeout"] * begun
+    assert request.messages[0].endswith("took longer than its deadline of 0.2 s")
+    for message in request.messages[begun:]:
+        assert "the 0.9 s that a process may take to render (process_seconds) were" in message
+
+
+async def test_the_last_job_has_what_is_left(sandbox: MoodySandbox, source: BinaryIO) -> None:
+    request = Request(source, ["hang"], seconds=30)
+    assert await request.outcomes(sandbox, budget=0.2) == {0: "timeout"}
+    assert request.messages[0].endswith("used up the 0.2 s that were left for its work")
+
+
+async def test_crashes_use_the_budget_too(sandbox: MoodySandbox, source: BinaryIO) -> None:
+    """A child that stalls and dies each time is not begun again when all time is used."""
+    request = Request(source, ["stall-kill", "fine"], seconds=5)
+    outcomes = await request.outcomes(sandbox, budget=0.6)
+    assert outcomes == {0: "timeout", 1: "timeout"}
+    assert request.groups in ([[0, 1]], [[0, 1], [0]])
 
 
 async def test_a_child_that_dies_after_its_last_answer_takes_nothing_back(
