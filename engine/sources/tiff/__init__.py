@@ -5,8 +5,9 @@ Knows nothing of libvips.
 
 from engine.sources.tiff.chunks import chunks_of, clipped, is_cut_short
 from engine.sources.tiff.directory import Directory
-from engine.sources.tiff.layout import Chunks, Layout, check_limits, read_layout, size_in
+from engine.sources.tiff.layout import Chunks, Layout, check_limits, size_in
 from engine.sources.tiff.memory import decoder_bytes, is_converted
+from engine.sources.tiff.old_jpeg import first_page
 from engine.sources.tiff.rewriting import Rewritten, rewritten
 from engine.sources.tiff.shown import is_light, is_stretched, is_subsampled, shown
 from engine.sources.tiff.support import check_support
@@ -26,12 +27,12 @@ __all__ = [
     "chunks_of",
     "clipped",
     "decoder_bytes",
+    "first_page",
     "is_converted",
     "is_cut_short",
     "is_light",
     "is_stretched",
     "is_subsampled",
-    "read_layout",
     "rewritten",
     "shown",
     "size_in",

@@ -1,21 +1,34 @@
-"""What JPEG's own data say of subsampling, which the directory often says otherwise."""
+"""What JPEG's own data say of themselves, which the directory often says otherwise."""
 
 from struct import error as unpackable
 from struct import unpack_from
+from typing import NamedTuple
+
+from engine.geometry import Size
 
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 SEARCHED = 65_536  # bytes of a strip or tile in which its frame begins
+BEGINS = b"\xff\xd8\xff"
 
 
-def subsampling_in(data: bytes) -> tuple[int, int] | None:
-    """Tell how many pixels across and down share a colour; None if that cannot be seen."""
+class JpegFrame(NamedTuple):
+    """A frame; `subsampling` is how many pixels across and down share a colour."""
+
+    size: Size
+    samples: int
+    subsampling: tuple[int, int]
+
+
+def frame_in(data: bytes) -> JpegFrame | None:
+    """Find the frame in the beginning of JPEG's data; None if it cannot be seen."""
     at = 2
     try:
         while data[at] == 0xFF:
             marker, (length,) = data[at + 1], unpack_from(">H", data, at + 2)
             if marker in FRAMES:
+                height, width, samples = unpack_from(">HHB", data, at + 5)
                 across, down = divmod(data[at + 11], 16)
-                return across, down
+                return JpegFrame(Size(width, height), samples, (across, down))
             at += 2 + length
     except (IndexError, unpackable):
         pass

@@ -2,7 +2,8 @@
 
 from engine.sources.source import Content
 from engine.sources.tiff.chunks import chunks_a_plane, chunks_of
-from engine.sources.tiff.layout import Chunks, Layout, read_layout
+from engine.sources.tiff.layout import Chunks, Layout
+from engine.sources.tiff.old_jpeg import first_page
 from engine.sources.tiff.shown import is_subsampled, shown
 from engine.sources.tiff.support import LAB
 from engine.sources.tiff.tags import Compression, Photometric
@@ -16,7 +17,7 @@ def decoder_bytes(data: Content) -> int:
 
     For files that can be decoded.
     """
-    layout = read_layout(data)
+    layout = first_page(data)
     chunks = chunks_of(layout, len(data))
     bands = layout.colours + (layout.alpha is not None)
     kept = _of_tiles(layout, chunks) if chunks.tiled else _of_strips(layout, chunks)

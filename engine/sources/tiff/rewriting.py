@@ -14,7 +14,7 @@ from engine.sources.partial_source import PartialSource, Parts
 from engine.sources.source import Source
 from engine.sources.tiff.chunks import chunks_a_plane
 from engine.sources.tiff.directory import BIG, CLASSIC, Directory
-from engine.sources.tiff.jpeg import SEARCHED, subsampling_in
+from engine.sources.tiff.jpeg import SEARCHED, frame_in
 from engine.sources.tiff.layout import COLOURS, Chunks, Layout
 from engine.sources.tiff.shown import OF_FAX, PREDICTED, is_subsampled, shown
 from engine.sources.tiff.tags import Compression, Extra, Tag
@@ -122,7 +122,8 @@ def _hints(
         if tables := original.raw(Tag.JPEG_TABLES, MOST_TABLES):
             yield Field(Tag.JPEG_TABLES, UNDEFINED, tables)
         begin = source.content[chunks.offsets[0] : chunks.offsets[0] + SEARCHED]
-        yield Field(Tag.YCBCR_SUBSAMPLING, SHORT, subsampling_in(bytes(begin)) or (2, 2))
+        frame = frame_in(bytes(begin))
+        yield Field(Tag.YCBCR_SUBSAMPLING, SHORT, frame.subsampling if frame else (2, 2))
     if is_subsampled(layout):
         yield Field(Tag.YCBCR_SUBSAMPLING, SHORT, layout.subsampling)
         yield Field(Tag.YCBCR_COEFFICIENTS, FLOAT, layout.coefficients)

@@ -12,9 +12,9 @@ from engine.sources.tiff import (
     check_support,
     chunks_of,
     clipped,
+    first_page,
     is_converted,
     is_cut_short,
-    read_layout,
     rewritten,
 )
 from engine.vips.binding import GValue, Image, open_image
@@ -36,7 +36,7 @@ def open_tiff(source: Source | PartialSource, *, tolerant: bool = False) -> Imag
     for what is not there. Of a partial source only the header is there, or MissingBytes is
     raised.
     """
-    layout = read_layout(source.content)
+    layout = first_page(source.content)
     check_support(layout)
     chunks = chunks_of(layout, source.size)
     if is_cut_short(chunks, source.size):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from engine import Source
-from engine.errors import SourceCorrupt
-from engine.sources.tiff import chunks_of, read_layout
+from engine.errors import SourceCorrupt, UnsupportedFormat
+from engine.sources.tiff import chunks_of, first_page
 from engine.vips.tiff import open_tiff
 from tests.engine.images import decoded, encoded, make, noise, smooth
 from tests.engine.tiff_files import BYTE, LONG, SHORT, Tiff
@@ -28,7 +28,7 @@ KINDS: dict[str, bytes] = {
 
 def places(data: bytes) -> tuple[int, int]:
     """Tell where the first strip or tile lies."""
-    chunks = chunks_of(read_layout(data), len(data))
+    chunks = chunks_of(first_page(data), len(data))
     return chunks.offsets[0], chunks.lengths[0]
 
 
@@ -101,3 +101,18 @@ def test_jpeg_knows_its_subsampling_better_than_the_directory(
     tiff = Tiff(np.empty((48, 64, 3)), photometric=6, compression=7, rows=48, chunks=[data])
     made = decoded(make(bytes(tiff.but(fields=[(530, SHORT, told)] if told else ()))).data)
     assert np.array_equal(made, decoded(data))
+
+
+@pytest.mark.parametrize("told", [[], [513], [513, 514]])
+@pytest.mark.parametrize("bands", [1, 3])
+def test_old_style_jpeg_that_is_a_whole_file(bands: int, told: list[int]) -> None:
+    """As some writers of faxes have it, with fields that are missing or wrong."""
+    data = encoded(smooth(64, 48, bands), "JPEG")
+    tiff = Tiff(np.empty((48, 64, bands)), photometric=6, compression=6, rows=48, chunks=[data])
+    fields = [(tag, LONG, [8 if tag == 513 else len(data)]) for tag in told]
+    for without in ([], [258, 277], [279]):
+        made = decoded(make(bytes(tiff.but(fields=fields, without=without))).data)
+        assert np.array_equal(made, np.broadcast_to(decoded(data), made.shape))
+    other = tiff.but(samples=np.empty((47, 64, bands)))
+    with pytest.raises(UnsupportedFormat, match="old-style JPEG"):
+        make(bytes(other))
