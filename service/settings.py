@@ -22,6 +22,7 @@ PREFIX = "DARKROOM_"
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Size = Annotated[int, Meta(ge=1, le=2**53)]
 Seconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
+Milliseconds = Annotated[float, Meta(ge=0.001, le=86_400)]  # seconds; Postgres counts in ms
 PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
 
 
@@ -78,6 +79,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=0), _doc("Days after which ended processes are deleted; 0 keeps them")
     ] = 30
     database_seconds: Annotated[Seconds, _doc("Time limit for one statement in Postgres")] = 5.0
+    database_lock_seconds: Annotated[
+        Milliseconds, _doc("Time that a statement waits for a lock; Postgres enforces this")
+    ] = 4.0
+    database_idle_seconds: Annotated[
+        Milliseconds,
+        _doc("Time after which Postgres ends a transaction whose client stands still"),
+    ] = 2.0
+    database_transaction_seconds: Annotated[
+        Milliseconds, _doc("Time limit for a transaction; enforced by Postgres 17 and later")
+    ] = 10.0
     quota_seconds: Annotated[
         Seconds, _doc("Time limit for counting in Redis; beyond it each API counts by itself")
     ] = 0.2

@@ -15,7 +15,7 @@ from service.http import METRICS, observe, probes
 from service.metrics import Metrics
 from service.settings import Settings
 from service.storage import Storages, storage_limits
-from service.store import open_store
+from service.store import open_store, time_limits
 from service.version import libvips_version, version
 
 
@@ -38,7 +38,7 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
         async with open_store(
             settings.database_url,
             size=settings.database_pool,
-            seconds=settings.database_seconds,
+            limits=time_limits(settings),
         ) as store:
             dispatcher = Dispatcher(Queue(redis, RENDER))
             app[handlers.STORE] = store

@@ -14,7 +14,7 @@ from service.callbacks.sender import Sender, send_safely
 from service.dispatch import CALLBACK, Worker, connect
 from service.metrics import Metrics
 from service.settings import Settings
-from service.store import open_store
+from service.store import open_store, time_limits
 from service.tasks import stop
 
 IN_HAND = 20  # callbacks in hand for each that is being sent; those that wait hold no connection
@@ -64,7 +64,7 @@ class CallbackThread:
                 open_store(
                     settings.database_url,
                     size=settings.callback_database_pool,
-                    seconds=settings.database_seconds,
+                    limits=time_limits(settings),
                 )
             )
             redis = connect(settings.redis_url)

@@ -10,6 +10,7 @@ from service.store.postgres import UNAVAILABLE
 from service.store.processes import DeliveryRow, JobRow, NewProcess, ProcessRow, Status
 from service.store.services import Holder, Services
 from service.store.store import Store, open_store
+from service.store.time_limits import time_limits
 
 __all__ = [
     "UNAVAILABLE",
@@ -31,4 +32,5 @@ __all__ = [
     "migrate",
     "open_store",
     "pending",
+    "time_limits",
 ]

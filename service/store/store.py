@@ -10,6 +10,7 @@ from service.store.leases import Leases
 from service.store.postgres import Connection, Pool
 from service.store.processes import Processes
 from service.store.services import Services
+from service.store.time_limits import DEFAULT_TIME_LIMITS, TimeLimits
 
 __all__ = ["Deliveries", "Leases", "Processes", "Services", "Store", "open_store"]
 
@@ -35,18 +36,22 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(dsn: str, *, size: int = 10, seconds: float = 30) -> AsyncIterator[Store]:
+async def open_store(
+    dsn: str, *, size: int = 10, limits: TimeLimits = DEFAULT_TIME_LIMITS
+) -> AsyncIterator[Store]:
     """Open a pool of at most `size` connections, and close it at the end.
 
-    A statement that takes longer than `seconds` is a TimeoutError.
+    A statement that takes longer than its limit is a TimeoutError; what Postgres breaks off
+    at the other limits raises one of UNAVAILABLE.
     """
     async with asyncpg.create_pool(
         dsn,
         min_size=1,
         max_size=size,
-        command_timeout=seconds,
+        command_timeout=limits.statement,
+        init=limits.limit_transactions,
         reset=_leave_as_it_is,
-        server_settings={"jit": "off"},
+        server_settings={"jit": "off", **limits.server_settings},
     ) as pool:
         yield Store(pool)
 

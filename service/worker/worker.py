@@ -21,7 +21,7 @@ from service.sandbox.protocol import PROTECTIONS
 from service.sandbox.setup import make_sandbox
 from service.settings import Settings
 from service.storage import Storages, storage_limits
-from service.store import open_store
+from service.store import open_store, time_limits
 from service.tasks import stop
 from service.version import libvips_version, version
 from service.worker.heartbeat import Heartbeat
@@ -74,7 +74,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
             open_store(
                 settings.database_url,
                 size=settings.database_pool,
-                seconds=settings.database_seconds,
+                limits=time_limits(settings),
             )
         )
         metrics.watch_pool(lambda: store.in_use)
