@@ -16,13 +16,13 @@ from engine.schema.encoder_options import (
     WebpOptions,
 )
 from engine.schema.job import ENDINGS, Batch, Damaged, Format, Job, Mode, Priority
+from engine.schema.keys import Key
 from engine.schema.parsing import DEFAULT_LIMITS, Limits, parse, parse_batch
 from engine.schema.scalars import (
     Choice,
     Colour,
     Flag,
     Height,
-    Key,
     Length,
     Number,
     Offset,

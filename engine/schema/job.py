@@ -11,7 +11,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.errors import UnsupportedFormat
 from engine.schema.encoder_options import Keep, Options, SaveOptions
-from engine.schema.scalars import Colour, InvalidField, Key, Number, shown
+from engine.schema.keys import Key
+from engine.schema.scalars import Colour, InvalidField, Number, shown
 from engine.schema.transforms import Transformation
 
 
@@ -27,7 +28,7 @@ class Format(Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Format | None":
-        return ENDINGS.get(str(value))
+        return ENDINGS.get(str(value).lower())
 
 
 ENDINGS = {

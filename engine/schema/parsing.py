@@ -1,7 +1,9 @@
 """Parses JSON as the request schema, or raises an error with its path and what was found."""
 
 import difflib
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -21,6 +23,7 @@ STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 TRANSFORMATION_PATH = re.compile(r"transformations\[\d+\]$")
 JOB_PATH = re.compile(r"jobs\[\d+\]$")
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+MAX_REREAD = 1 << 20  # bytes of a body that is read once more for the sake of a message
 JSON_NAMES = {
     "str": "a string", "int": "a whole number", "float": "a number", "bool": "true or false",
     "array": "an array", "object": "an object", "null": "null",
@@ -91,6 +94,8 @@ def _invalid_request(error: msgspec.ValidationError, body: bytes, kind: type) ->
     if isinstance(cause := error.__cause__, InvalidField):
         return _invalid(_join(path, cause.place), message, cause.code)
     raw = _value_at(_raw_json(body), path)
+    if _is_repeated(body, path):
+        return _invalid(path, "expected the key once, got it more than once")
     for pattern, explain in _EXPLANATIONS.items():
         if found := pattern.fullmatch(message):
             return explain(found, path, raw, kind)
@@ -103,6 +108,27 @@ def _raw_json(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except NOT_JSON as error:
         raise _not_json(error) from None
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers which of its keys are there more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(name for name, _ in pairs) if len(self) < len(pairs) else Counter[str]()
+        self.repeated = {name for name, count in counts.items() if count > 1}
+
+
+def _is_repeated(body: bytes, path: str) -> bool:
+    """Tell whether an object has a key more than once: another value was checked than is shown."""
+    if len(body) > MAX_REREAD:
+        return False
+    parent, _, name = path.rpartition(".")
+    try:
+        found = _value_at(json.loads(body, object_pairs_hook=_Object), parent)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, _Object) and name in found.repeated
 
 
 def _not_json(error: Exception) -> InvalidRequest:

@@ -14,12 +14,8 @@ NUMERIC = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\s*", re.AS
 LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(px|%|h|w)?\s*", re.IGNORECASE | re.ASCII)
 OFFSET = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(px|%)?\s*", re.IGNORECASE | re.ASCII)
 COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
-PLAIN_KEY = re.compile(
-    r"/?(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}/){0,9}[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}"
-)
 MAX_LENGTH = 10**9  # no image is as wide
 MAX_DIGITS = 24  # more than any image's size needs
-PERCENT_ENCODED = re.compile(r"%(25)*(2e|2f|5c|00)", re.IGNORECASE)
 
 
 class InvalidField(ValueError):
@@ -211,6 +207,7 @@ class Length:
     units: ClassVar[tuple[str, ...]] = ("px", "%")
     pattern: ClassVar[re.Pattern[str]] = LENGTH
     expected: ClassVar[str] = ""
+    noun: ClassVar[str] = "a length"
 
     def __init__(self, amount: Fraction | int, unit: str = "px") -> None:
         self.amount = Fraction(amount)
@@ -219,7 +216,7 @@ class Length:
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Read ``100``, ``"100"``, ``"100px"``, ``"50%"`` and what else `units` names."""
-        if type(raw) is int and abs(raw) < 10**MAX_DIGITS:
+        if type(raw) is int:
             return cls._checked(Fraction(raw), "px", raw)
         text = str(raw) if _finite_number(raw) else raw
         if isinstance(text, str) and len(text) <= 2 * MAX_DIGITS:
@@ -232,7 +229,9 @@ class Length:
     @classmethod
     def _checked(cls, amount: Fraction, unit: str, raw: object) -> Self:
         if unit not in cls.units or not cls._in_range(amount):
-            raise ValueError(f"expected {cls.expected}, got {shown(raw)}")
+            too_long = unit in cls.units and amount >= MAX_LENGTH
+            expected = f"{cls.noun} below {MAX_LENGTH:,}" if too_long else cls.expected
+            raise ValueError(f"expected {expected}, got {shown(raw)}")
         return cls(amount, unit)
 
     @classmethod
@@ -275,6 +274,7 @@ class Width(Length):
     """A width: pixels, a share of the image's width (``%``) or of its height (``h``)."""
 
     units = ("px", "%", "h")
+    noun = "a width"
     expected = (
         'a width above 0, such as 100, "100px", "50%" (of the width) or "50h" (of the height)'
     )
@@ -284,6 +284,7 @@ class Height(Length):
     """A height: pixels, a share of the image's height (``%``) or of its width (``w``)."""
 
     units = ("px", "%", "w")
+    noun = "a height"
     expected = (
         'a height above 0, such as 100, "100px", "50%" (of the height) or "50w" (of the width)'
     )
@@ -293,6 +294,7 @@ class Offset(Length):
     """A displacement from where gravity puts something: pixels or ``%``, sign allowed."""
 
     pattern = OFFSET
+    noun = "an offset"
     expected = 'an offset such as 100, "-100px" or "5%"'
 
     @classmethod
@@ -321,65 +323,6 @@ class Colour(tuple[int, int, int, int]):
         """Give the JSON Schema of what is accepted."""
         pattern = COLOUR.pattern.replace("a-f", "a-fA-F")
         return {"type": "string", "pattern": f"^{pattern}$", "description": cls.expected}
-
-
-class Key(str):
-    """The name of an object in the customer's storage, without its leading slash.
-
-    Anything that could escape the service's prefix, or be read differently by two storages,
-    is rejected: ``..``, ``//``, backslash, control characters, percent-encoded dots.
-    `written` is the key as the client wrote it, to be shown to the client again.
-    """
-
-    __slots__ = ("written",)
-    written: str
-    longest: ClassVar[int] = 1024
-
-    def __new__(cls, key: str, written: str | None = None) -> Self:
-        """Make a key that is known to be valid."""
-        made = super().__new__(cls, key)
-        made.written = key if written is None else written
-        return made
-
-    @classmethod
-    def parse(cls, raw: object) -> Self:
-        """Read a key; one leading ``/`` means the storage's root and is dropped."""
-        if not isinstance(raw, str):
-            raise ValueError(f"expected a path in the storage, got {shown(raw)}")  # noqa: TRY004
-        if not PLAIN_KEY.fullmatch(raw) and (reason := cls._refusal(raw)):
-            raise ValueError(f"expected a path inside the storage: {reason}, got {shown(raw)}")
-        return cls(raw.removeprefix("/"), raw)
-
-    @classmethod
-    def _refusal(cls, raw: str) -> str | None:
-        if len(raw.encode(errors="replace")) > cls.longest:
-            return f"it is longer than {cls.longest} bytes"
-        segments = raw.removeprefix("/").split("/")
-        checks = {
-            "it is empty": raw.removeprefix("/") == "",
-            "it has a control character": any(ord(c) < 32 or ord(c) == 127 for c in raw),
-            "it is not valid Unicode": any(0xD800 <= ord(c) <= 0xDFFF for c in raw),
-            "it has a backslash": "\\" in raw,
-            "it has a percent-encoded dot or slash": PERCENT_ENCODED.search(raw) is not None,
-            "it has an empty segment": not all(map(str.strip, segments)),
-            'it has a "." or ".." segment': any(s.strip() in {".", ".."} for s in segments),
-            "a segment is longer than 255 bytes": any(
-                len(s.encode(errors="replace")) > 255 for s in segments
-            ),
-        }
-        return next((reason for reason, met in checks.items() if met), None)
-
-    @classmethod
-    def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
-        return {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": cls.longest,
-            "pattern": r"^/?[^/\\]+(/[^/\\]+)*$",
-            "description": 'a path inside your storage such as "/480x360/1.jpg", without ".." '
-            "or percent-encoded dots",
-        }
 
 
 def decode_option(kind: type, raw: Any) -> Any:

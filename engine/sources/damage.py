@@ -16,101 +16,107 @@ from engine.sources.facts import SourceFormat
 class Rule(NamedTuple):
     """A warning by its beginning, whether it means damage, and the reason with its source."""
 
-    pattern: str
+    pattern: re.Pattern[str]
     damage: bool
     reason: str
 
 
 _EVERYWHERE = (
     Rule(
-        r"error reading resolution|unknown EXIF resolution unit|unknown JFIF resolution unit",
+        re.compile(
+            r"error reading resolution|unknown EXIF resolution unit|unknown JFIF resolution unit"
+        ),
         damage=False,
         reason="resolution only; libvips exif.c, jpeg2vips.c",
     ),
     Rule(
-        r".*(intent|profile|ICC)",
+        re.compile(r".*(intent|profile|ICC)"),
         damage=False,
         reason="a profile that does not fit is left out; libvips icc_transform.c",
     ),
     Rule(
-        r"error in tile",
+        re.compile(r"error in tile"),
         damage=True,
         reason="rows that the decoder could not make are left black; libvips tilecache.c",
     ),
 )
 
+_JPEG = (
+    Rule(
+        re.compile(r"VipsJpeg: Corrupt JPEG data: \d+ extraneous bytes"),
+        damage=False,
+        reason="bytes beyond those that were needed; libjpeg jdmarker.c next_marker",
+    ),
+    Rule(
+        re.compile(r"VipsJpeg: (Warning: unknown JFIF revision|Unknown Adobe color transform)"),
+        damage=False,
+        reason="the usual colours are assumed; libjpeg jdmarker.c, jdapimin.c",
+    ),
+    Rule(
+        re.compile(r"VipsJpeg: Invalid SOS parameters for sequential JPEG"),
+        damage=False,
+        reason="parameters of which sequential decoding needs none; libjpeg jdhuff.c",
+    ),
+    Rule(
+        re.compile(r"VipsJpeg: Corrupt JPEG data: premature end of data segment"),
+        damage=True,
+        reason="data end within the image, grey follows; libjpeg jdhuff.c",
+    ),
+    Rule(
+        re.compile(r"VipsJpeg: Corrupt JPEG data: bad (Huffman|arithmetic) code"),
+        damage=True,
+        reason="zeros stand for what cannot be read; libjpeg jdhuff.c, jdarith.c",
+    ),
+    Rule(
+        re.compile(r"VipsJpeg: Corrupt JPEG data: found marker 0x.. instead of RST"),
+        damage=True,
+        reason="rows are missing or in a wrong place; libjpeg jdmarker.c",
+    ),
+    Rule(
+        re.compile(r"VipsJpeg: Inconsistent progression sequence"),
+        damage=True,
+        reason="a scan is missing; libjpeg jdphuff.c",
+    ),
+    Rule(
+        re.compile(r"VipsJpeg: [Pp]remature end of JPEG"),
+        damage=True,
+        reason="an end marker was put at the end, so data are missing; libvips jpeg2vips.c",
+    ),
+    Rule(
+        re.compile(r"read gave 1 warnings"),
+        damage=False,
+        reason="its text follows; libvips jpeg2vips.c readjpeg_free",
+    ),
+    Rule(
+        re.compile(r"read gave \d+ warnings"),
+        damage=True,
+        reason="only the first is told, the others are in the data; libvips jpeg2vips.c",
+    ),
+)
+_TIFF = (
+    Rule(
+        re.compile(r"."),
+        damage=True,
+        reason="its directory was written by us, so it is about the data; libtiff tif_*.c",
+    ),
+)
+_PNG = (
+    Rule(
+        re.compile(r"[a-z][A-Za-z]{3}: "),
+        damage=False,
+        reason="an ancillary chunk is left out; libpng pngrutil.c, PNG 5.4",
+    ),
+    Rule(
+        re.compile(r"IDAT: (Extra compressed data|Too much image data)|Extra compressed data"),
+        damage=False,
+        reason="data beyond the last row; libpng pngrutil.c png_read_finish_IDAT",
+    ),
+)
+
 RULES: dict[SourceFormat, tuple[Rule, ...]] = {
-    SourceFormat.JPEG: (
-        Rule(
-            r"VipsJpeg: Corrupt JPEG data: \d+ extraneous bytes",
-            damage=False,
-            reason="bytes beyond those that were needed; libjpeg jdmarker.c next_marker",
-        ),
-        Rule(
-            r"VipsJpeg: (Warning: unknown JFIF revision|Unknown Adobe color transform)",
-            damage=False,
-            reason="the usual colours are assumed; libjpeg jdmarker.c, jdapimin.c",
-        ),
-        Rule(
-            r"VipsJpeg: Invalid SOS parameters for sequential JPEG",
-            damage=False,
-            reason="parameters of which sequential decoding needs none; libjpeg jdhuff.c",
-        ),
-        Rule(
-            r"VipsJpeg: Corrupt JPEG data: premature end of data segment",
-            damage=True,
-            reason="data end within the image, grey follows; libjpeg jdhuff.c",
-        ),
-        Rule(
-            r"VipsJpeg: Corrupt JPEG data: bad (Huffman|arithmetic) code",
-            damage=True,
-            reason="zeros stand for what cannot be read; libjpeg jdhuff.c, jdarith.c",
-        ),
-        Rule(
-            r"VipsJpeg: Corrupt JPEG data: found marker 0x.. instead of RST",
-            damage=True,
-            reason="rows are missing or in a wrong place; libjpeg jdmarker.c",
-        ),
-        Rule(
-            r"VipsJpeg: Inconsistent progression sequence",
-            damage=True,
-            reason="a scan is missing; libjpeg jdphuff.c",
-        ),
-        Rule(
-            r"VipsJpeg: [Pp]remature end of JPEG",
-            damage=True,
-            reason="an end marker was put at the end, so data are missing; libvips jpeg2vips.c",
-        ),
-        Rule(
-            r"read gave 1 warnings",
-            damage=False,
-            reason="its text follows; libvips jpeg2vips.c readjpeg_free",
-        ),
-        Rule(
-            r"read gave \d+ warnings",
-            damage=True,
-            reason="only the first is told, the others are in the data; libvips jpeg2vips.c",
-        ),
-    ),
-    SourceFormat.TIFF: (
-        Rule(
-            r".",
-            damage=True,
-            reason="its directory was written by us, so it is about the data; libtiff tif_*.c",
-        ),
-    ),
-    SourceFormat.PNG: (
-        Rule(
-            r"[a-z][A-Za-z]{3}: ",
-            damage=False,
-            reason="an ancillary chunk is left out; libpng pngrutil.c, PNG 5.4",
-        ),
-        Rule(
-            r"IDAT: (Extra compressed data|Too much image data)|Extra compressed data",
-            damage=False,
-            reason="data beyond the last row; libpng pngrutil.c png_read_finish_IDAT",
-        ),
-    ),
+    SourceFormat.JPEG: _JPEG,
+    SourceFormat.TIFF: _TIFF,
+    SourceFormat.PNG: _PNG,
 }
 
 
@@ -122,4 +128,4 @@ def damage_in(source_format: SourceFormat, warnings: Sequence[str]) -> str | Non
 
 def _is_damage(source_format: SourceFormat, line: str) -> bool:
     rules = (*RULES.get(source_format, ()), *_EVERYWHERE)
-    return next((rule.damage for rule in rules if re.match(rule.pattern, line)), True)
+    return next((rule.damage for rule in rules if rule.pattern.match(line)), True)

@@ -48,6 +48,8 @@ _BEGINNINGS = [
 ]
 
 # What is refused, by its name; only for messages.
+_SEQUENCES = {b"msf1", b"avcs", b"jpgs", b"j2is", b"vvis", b"evbs"}
+_STILLS = {b"mif1", b"mif2", b"miaf", b"avci", b"jpeg", b"j2ki", b"vvic", b"evbi", b"1pic"}
 _STRANGERS: list[tuple[re.Pattern[bytes], str]] = [
     (re.compile(beginning, re.DOTALL), name)
     for beginning, name in (
@@ -63,7 +65,6 @@ _STRANGERS: list[tuple[re.Pattern[bytes], str]] = [
         (rb"#\?RADIANCE|#\?RGBE", "a Radiance HDR image"),
         (rb"\x1f\x8b", "a gzip archive"),
         (rb"PK\x03\x04", "a zip archive"),
-        (rb".{4}ftypm[is][fa][1f]", "a HEIF image that is neither AVIF nor HEIC"),
         (rb".{4}ftyp", "a video"),
         (rb"\x1aE\xdf\xa3|RIFF.{4}AVI ", "a video"),
     )
@@ -80,14 +81,20 @@ def sniff(head: bytes) -> SourceFormat | None:
 
 def _by_brand(head: bytes) -> SourceFormat | None:
     """Tell AVIF and HEIC: by the major brand, or by one of those that it is compatible with."""
-    length = min(int.from_bytes(head[:4], "big"), len(head))
-    brands = [head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))]
-    found = (kind for brand in brands for kind, known in _BRANDS.items() if brand in known)
+    found = (kind for brand in _brands(head) for kind, known in _BRANDS.items() if brand in known)
     return next(found, None)
+
+
+def _brands(head: bytes) -> list[bytes]:
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    return [head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))]
 
 
 def describe(head: bytes) -> str:
     """Say in words what a file is that no format here fits."""
+    if head[4:8] == b"ftyp" and (_SEQUENCES | _STILLS) & (found := set(_brands(head))):
+        kind = "image sequence" if _SEQUENCES & found else "image"
+        return f"a HEIF {kind} that is neither AVIF nor HEIC"
     names = (words for known, words in _STRANGERS if known.match(head))
     return next(names, None) or _describe_text(head)
 

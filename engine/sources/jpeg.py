@@ -16,6 +16,7 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _WHOLE = b"\0\x3f\0"  # how a scan of such a frame says so
 _ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 _MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
+_SCAN = re.compile(rb"\xff\xda\0[\x06-\x0c]")  # in no data
 MOST_SEGMENTS = 4096  # before the first scan; files that anybody wrote have about twenty
 
 
@@ -79,7 +80,7 @@ def _scans(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
     first = segments[-1]
     if frame not in _SEQUENTIAL or data[first.end - 3 : first.end] == _WHOLE:
         return
-    for found in re.finditer(rb"\xff\xda\0[\x06-\x0c]", data[first.start :]):  # in no data
+    for found in _SCAN.finditer(data[first.start :]):
         end = first.start + found.start() + 2 + found[0][-1]
         yield _Patch(end - 3, end, _WHOLE)
 

@@ -18,6 +18,7 @@ from engine.sources.tiff import Directory, Tag
 
 MOST_CHUNKS = 1000  # before the pixels
 LONGEST_TEXT = 1 << 20  # bytes of text, unpacked
+_EXIF = re.compile(rb"eXIf")
 MOST_FOUND = 16  # places where EXIF may begin
 _TEXTS = {b"Raw profile type exif", b"Raw profile type APP1"}
 _GREY = {0, 4}  # colour types
@@ -105,7 +106,7 @@ def _head(data: Content) -> Iterator[tuple[bytes, bytes]]:
 def _behind_pixels(data: Content) -> Iterator[bytes]:
     """Find EXIF in the last block of the file, where its checksum proves it to be a chunk."""
     tail = bytes(data[max(0, len(data) - BLOCK) :])
-    for found in islice(re.finditer(rb"eXIf", tail), MOST_FOUND):
+    for found in islice(_EXIF.finditer(tail), MOST_FOUND):
         at = found.start()
         length = int.from_bytes(tail[at - 4 : at], "big")
         end = at + 4 + length

@@ -12,7 +12,7 @@ import pyvips
 
 from engine.errors import DarkroomError, SourceCorrupt, UnusableFonts
 from engine.fonts import TYPEFACES
-from engine.sources import Mending, Parts, Reader, Source, SourceFormat, avif, gif, jpeg
+from engine.sources import Mending, Parts, Reader, Source, SourceFormat, gif, heif, jpeg
 from engine.vips.allocator import keep_large_buffers
 
 Image: TypeAlias = pyvips.Image
@@ -36,8 +36,8 @@ LOADERS = {
 MENDED: dict[SourceFormat, Mending] = {
     SourceFormat.JPEG: jpeg.mended,
     SourceFormat.GIF: gif.mended,
-    SourceFormat.AVIF: avif.mended,
-    SourceFormat.HEIC: avif.mended,
+    SourceFormat.AVIF: heif.mended,
+    SourceFormat.HEIC: heif.mended,
 }
 
 

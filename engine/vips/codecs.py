@@ -20,7 +20,7 @@ from engine.schema import (
     TiffOptions,
     WebpOptions,
 )
-from engine.sources import EXIF, IPTC, XMP, PartialSource, Source, SourceFormat, avif
+from engine.sources import EXIF, IPTC, XMP, PartialSource, Source, SourceFormat, heif
 from engine.vips.binding import Image, open_image
 from engine.vips.corrections import corrected
 from engine.vips.images import labelled
@@ -56,8 +56,8 @@ def load(
 
 def _is_made_anew(source: PartialSource, picture_format: SourceFormat) -> bool:
     """Tell whether libvips is given another header than the file's, which takes all of it."""
-    heif = picture_format in {SourceFormat.AVIF, SourceFormat.HEIC}
-    return heif and avif.needs_mending(source.content)
+    is_heif = picture_format in {SourceFormat.AVIF, SourceFormat.HEIC}
+    return is_heif and heif.needs_mending(source.content)
 
 
 def encode(image: Image, save: Save, labels: Mapping[str, bytes] = NO_LABELS) -> bytes:

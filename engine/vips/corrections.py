@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from engine.errors import UnsupportedFormat
-from engine.sources import EXIF, Content, SourceFormat, avif, gif, icc, png
+from engine.sources import EXIF, Content, SourceFormat, gif, heif, icc, png
 from engine.vips.binding import GValue, Image, field_names, remove_field
 from engine.vips.images import PROFILE, image_from_table
 
@@ -45,9 +45,9 @@ def _gif(image: Image, content: Content) -> Image:
 
 def _avif(image: Image, content: Content) -> Image:
     """Add turns that libheif was kept from, a profile for code points, and full levels."""
-    orientation = avif.orientation_left(content)
-    profile = _described(image, avif.code_points_of(content))
-    levels = avif.levels_of(content)
+    orientation = heif.orientation_left(content)
+    profile = _described(image, heif.code_points_of(content))
+    levels = heif.levels_of(content)
     if levels.grey or levels.alpha:
         image = _stretched(image, levels)
     if orientation or profile:
@@ -72,7 +72,7 @@ def _described(image: Image, code: tuple[int, int] | None) -> bytes | None:
         ) from None
 
 
-def _stretched(image: Image, levels: avif.Levels) -> Image:
+def _stretched(image: Image, levels: heif.Levels) -> Image:
     """Let black be 0 and white the most there is, in the planes that have it otherwise."""
     colours, alpha = image.extract_band(0, n=min(3, image.bands)), None
     if image.bands > colours.bands:

@@ -1,5 +1,6 @@
 """Text drawn by Pango through libvips: the ink of one or more lines in the fonts that are named."""
 
+import re
 from html import escape
 from typing import NamedTuple
 
@@ -33,6 +34,11 @@ class TooLargeToDraw(Exception):
 
 
 LONGEST_INK = 32_767  # pixels a side of cairo's surfaces
+# Letters with a stroke over them. Most fonts have no anchors for it and draw it half a letter to
+# the right, so Pango draws the line instead.
+STRUCK = re.compile("(?:[^\u0300-\u036f\\s][\u0300-\u034f]*[\u0335\u0336][\u0300-\u036f]*)+")
+STROKES = str.maketrans("", "", "\u0335\u0336")
+STRUCK_THROUGH = '<span strikethrough="true">{}</span>'
 LANGUAGE = "en"  # of all text: its own is not known, and the process's must not matter
 STRUT = '<span font_family="Darkroom Strut" fallback="false">x</span>'
 STRUT_FONT = str(FOLDER.with_name("strut.ttf"))
@@ -47,7 +53,7 @@ def ink_of(text: str, font: Font, size: float, *, strut: bool = False) -> Ink | 
     """
     for path in (STRUT_FONT, *font.files):
         load_font(path)
-    markup = f'<span lang="{LANGUAGE}">{STRUT * strut}{escape(text, quote=False)}</span>'
+    markup = f'<span lang="{LANGUAGE}">{STRUT * strut}{_marked_up(text)}</span>'
     families = ",".join(font.families)
     try:
         image = Image.text(
@@ -60,3 +66,17 @@ def ink_of(text: str, font: Font, size: float, *, strut: bool = False) -> Ink | 
             raise TooLargeToDraw from error
         raise
     return Ink(image, image.xoffset, image.yoffset)
+
+
+def _marked_up(text: str) -> str:
+    """Escape text for Pango, and strike letters through that have a stroke over them."""
+    parts, at = [], 0
+    for found in STRUCK.finditer(text):
+        letters = found[0].translate(STROKES)
+        parts += [_escaped(text[at : found.start()]), STRUCK_THROUGH.format(_escaped(letters))]
+        at = found.end()
+    return "".join([*parts, _escaped(text[at:])])
+
+
+def _escaped(text: str) -> str:
+    return escape(text, quote=False)

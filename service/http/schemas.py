@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from engine.schema import Batch, Flag, Job, Key, Priority, Watermark, shown
 from service.store import DeliveryRow, JobRow, ProcessRow
 
+LONGEST_URL = 2048  # characters
 TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -38,17 +39,34 @@ class CallbackUrl(str):
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Read an http or https URL with a host and without a user."""
-        expected = "expected an http or https URL without user or fragment"
-        try:
-            parts = urlsplit(raw if isinstance(raw, str) else "")
-            good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        except ValueError:
-            raise ValueError(f"{expected}, got {shown(raw)}") from None
-        text = str(raw)
-        odd = any(ord(c) <= 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text)
-        if not good or odd or "@" in parts.netloc or parts.fragment or len(text) > 2048:
-            raise ValueError(f"{expected}, got {shown(raw)}")
+        text = raw if isinstance(raw, str) else ""
+        reason = cls._refusal(text)
+        if reason is not None:
+            raise ValueError(f"expected an http or https URL{reason}, got {shown(raw)}")
         return cls(text)
+
+    @staticmethod
+    def _refusal(text: str) -> str | None:
+        """Say what a URL must have or not have that it has not or has; None if it is good."""
+        if len(text) > LONGEST_URL:
+            return f" of at most {LONGEST_URL:,} characters"
+        if any(ord(c) <= 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+            return " without spaces or control characters"
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            return " with a host"
+        try:
+            port = parts.port
+        except ValueError:
+            port = 0
+        checks = {
+            "": parts.scheme not in {"http", "https"},
+            " with a host": not parts.hostname,
+            " with a port from 1 to 65,535": port == 0,
+            " without user or fragment": "@" in parts.netloc or bool(parts.fragment),
+        }
+        return next((reason for reason, met in checks.items() if met), None)
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -57,7 +75,7 @@ class CallbackUrl(str):
             "type": "string",
             "format": "uri",
             "pattern": "^[hH][tT][tT][pP][sS]?://",
-            "maxLength": 2048,
+            "maxLength": LONGEST_URL,
         }
 
 

@@ -19,7 +19,7 @@ SHORT = {  # the most characters that are ever put to these, where that is less
     "engine.schema.scalars:LENGTH": 48,
     "engine.schema.scalars:NUMERIC": 48,
     "engine.schema.scalars:OFFSET": 48,
-    "engine.schema.scalars:PERCENT_ENCODED": 1_024,
+    "engine.schema.keys:PERCENT_ENCODED": 1_024,
 }
 PATIENCE = 2.0  # seconds
 

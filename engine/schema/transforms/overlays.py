@@ -6,7 +6,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 from msgspec.structs import force_setattr
 
-from engine.schema.scalars import Colour, Height, InvalidField, Key, Number, Offset, Width
+from engine.schema.keys import Key
+from engine.schema.scalars import Colour, Height, InvalidField, Number, Offset, Width
 from engine.schema.transforms.base import Gravity, Transform
 
 

@@ -310,3 +310,15 @@ def test_the_largest_letter_is_drawn() -> None:
     ((_, result),) = render(Source.from_bytes(encoded(WHITE)), [wanted], limits=limits)
     assert isinstance(result, Output)
     assert decoded(result.data).min() == 0
+
+
+@pytest.mark.parametrize("text", ["W\u0336o\u0336n\u0336", "Wo\u0301\u0336n\u0335"])
+def test_strokes_lie_on_their_letters(text: str) -> None:
+    """Not half a letter to the right, where fonts without anchors for them have them."""
+    plain = text.translate({0x335: None, 0x336: None})
+    struck, bare = (written(each, size=30) for each in (text, plain))
+    left, _, right, _ = where(struck, WHITE)
+    begun, _, ended, _ = where(bare, WHITE)
+    assert abs(left - begun) <= 3
+    assert abs(right - ended) <= 3
+    assert struck.mean() < bare.mean() - 1

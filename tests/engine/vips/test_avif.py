@@ -10,8 +10,7 @@ from PIL import Image
 
 from engine import Source, read_facts
 from engine.errors import UnsupportedFormat
-from engine.sources import av1, avif
-from engine.sources.heif import read_tables
+from engine.sources import heif
 from tests.corpus.reference import reference
 from tests.engine.images import DATA, Pixels, decoded, encoded, make, pixels_of, smooth
 from tests.engine.sources.test_partial_source import read_by_pieces
@@ -68,7 +67,7 @@ def without_a_still(frames: list[Pixels]) -> bytes:
 def test_a_sequence_without_a_still_image_gives_its_first_frame(bands: int) -> None:
     frames = [smooth(48, 20, bands), 255 - smooth(48, 20, bands)]
     source = without_a_still(frames)
-    tables = read_tables(source)
+    tables = heif.read_tables(source)
     assert tables is None or not tables.primary
     assert np.array_equal(rgba(source), rgba(animation("AVIF", frames, [100, 100])))
     facts, _ = read_by_pieces(source)
@@ -79,24 +78,24 @@ def test_a_sequence_without_a_still_image_gives_its_first_frame(bands: int) -> N
 def test_levels_of_the_bitstream_are_read(limited: bool) -> None:
     levels = "limited" if limited else "full"
     data = encoded(smooth(24, 10), "AVIF", range=levels)
-    tables = read_tables(data)
+    tables = heif.read_tables(data)
     assert tables is not None
     start, length = tables.places[tables.primary]
-    assert av1.has_full_range(data[start : start + length]) is not limited
-    assert av1.has_full_range(data[start : start + 3]) is None
-    assert not any(avif.levels_of(data))
+    assert heif.has_full_range(data[start : start + length]) is not limited
+    assert heif.has_full_range(data[start : start + 3]) is None
+    assert not any(heif.levels_of(data))
 
 
 def with_limited_alpha(data: bytes) -> bytes:
     """Say in opacity's own bitstream that its levels are limited."""
-    tables = read_tables(data)
+    tables = heif.read_tables(data)
     assert tables is not None
     start, length = tables.places[tables.alpha[tables.primary]]
     item = data[start : start + length]
     for bit in range(16, 8 * 24):
         changed = bytearray(item)
         changed[bit // 8] ^= 0x80 >> bit % 8
-        if av1.has_full_range(bytes(changed)) is False:
+        if heif.has_full_range(bytes(changed)) is False:
             made = data[:start] + bytes(changed) + data[start + length :]
             with suppress(RuntimeError):  # another bit, of which something else depends
                 as_pillow_has_it(made)
@@ -109,7 +108,7 @@ def test_opacity_of_limited_levels_is_stretched() -> None:
     pixels[..., 3] = 16
     pixels[:, 16:, 3] = 235
     source = with_limited_alpha(encoded(pixels, "AVIF", quality=100))
-    assert avif.levels_of(source).alpha
+    assert heif.levels_of(source).alpha
     alpha = rgba(source)[..., 3].astype(int)
     assert alpha[:, :12].max() <= 2
     assert alpha[:, 20:].min() >= 253

@@ -3,8 +3,8 @@
 from struct import pack
 from typing import NamedTuple
 
-from engine.sources import av1
-from engine.sources.heif import Box, Tables, boxes, colour_code_points, read_tables, within
+from engine.sources.heif import av1
+from engine.sources.heif.boxes import Box, Tables, boxes, colour_code_points, read_tables, within
 from engine.sources.source import Buffer, Content
 
 _TURNS = {b"irot", b"imir"}
