@@ -3,10 +3,10 @@
 Knows nothing of libvips.
 """
 
-from engine.sources.copyright_metadata import EXIF, IPTC, XMP, rights_only
 from engine.sources.damage import damage_in
 from engine.sources.facts import Facts, SourceFormat
 from engine.sources.formats import ANIMATED, BEGINNING, HEAD, TRAITS, describe, sniff
+from engine.sources.metadata import EXIF, IPTC, XMP, rights_only
 from engine.sources.partial_source import (
     BLOCK,
     MissingBytes,

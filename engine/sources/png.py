@@ -11,7 +11,7 @@ from struct import error as unpackable
 from struct import unpack
 from typing import NamedTuple
 
-from engine.sources import icc
+from engine.sources.metadata import icc
 from engine.sources.partial_source import BLOCK
 from engine.sources.source import Content
 from engine.sources.tiff import Directory, Tag

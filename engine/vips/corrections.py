@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from engine.errors import UnsupportedFormat
-from engine.sources import EXIF, Content, SourceFormat, gif, heif, icc, png
+from engine.sources import EXIF, Content, SourceFormat, gif, heif, png
+from engine.sources.metadata import icc
 from engine.vips.binding import GValue, Image, field_names, remove_field
 from engine.vips.images import PROFILE, image_from_table
 

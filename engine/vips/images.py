@@ -3,7 +3,8 @@
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 
-from engine.sources import EXIF, IPTC, XMP, icc
+from engine.sources import EXIF, IPTC, XMP
+from engine.sources.metadata import icc
 from engine.vips.binding import (
     GValue,
     Image,

@@ -13,7 +13,7 @@ from PIL import Image, IptcImagePlugin, TiffImagePlugin
 from engine import InvalidRequest, Source, explain, parse_batch
 from engine.sources import EXIF, IPTC, XMP, SourceFormat, rights_only
 from engine.sources import Source as Bytes
-from engine.sources.copyright_metadata import LONGEST, Rights
+from engine.sources.metadata.copyright_metadata import LONGEST, Rights
 from tests.engine.images import encoded, job, make, noise
 from tests.engine.uploads import FRAMES, animation
 

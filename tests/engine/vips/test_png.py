@@ -10,7 +10,7 @@ from PIL import Image
 
 from engine import Source, read_facts
 from engine.errors import UnsupportedFormat
-from engine.sources import icc
+from engine.sources.metadata import icc
 from tests.engine.images import DATA, Json, Pixels, decoded, encoded, make, noise, pixels_of, smooth
 from tests.engine.uploads import written
 

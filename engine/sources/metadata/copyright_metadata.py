@@ -13,9 +13,9 @@ from struct import pack, unpack_from
 from typing import NamedTuple
 
 from engine.sources.facts import SourceFormat
+from engine.sources.metadata.xmp import Item, read_lists
 from engine.sources.source import Buffer, Source
 from engine.sources.tiff.directory import Directory
-from engine.sources.xmp import Item, read_lists
 
 LONGEST = 2_000  # characters of a name; what is longer is cut
 MOST_FIELDS, MOST_RESOURCES = 4096, 4096  # what comes after them is not looked at

@@ -1,0 +1,8 @@
+"""Metadata beside the pixels: artist and copyright in EXIF, XMP and IPTC, and ICC profiles.
+
+Knows nothing of libvips.
+"""
+
+from engine.sources.metadata.copyright_metadata import EXIF, IPTC, XMP, rights_only
+
+__all__ = ["EXIF", "IPTC", "XMP", "rights_only"]
