@@ -64,6 +64,10 @@ class Folder:
         """Read a result."""
         return (self._folder / key).read_bytes()
 
+    def put(self, key: str, data: bytes) -> None:
+        """Write a source."""
+        (self._folder / key).write_bytes(data)
+
     def close(self) -> None:
         """Unmount."""
         if self.can_be_full:
@@ -136,8 +140,10 @@ class Installation:
 
 
 @asynccontextmanager
-async def installed(directory: Path, options: Options) -> AsyncIterator[Installation]:
-    """Start everything, and stop it at the end."""
+async def installed(
+    directory: Path, options: Options, **changes: object
+) -> AsyncIterator[Installation]:
+    """Start everything, with changes to the settings, and stop it at the end."""
     async with AsyncExitStack() as stack:
         postgres = Postgres(directory / "postgres", durable=options.durable)
         valkey = Valkey(directory / "valkey")
@@ -154,7 +160,7 @@ async def installed(directory: Path, options: Options) -> AsyncIterator[Installa
                 webhook_secret=new_webhook_secret(),
                 token_hash=token_hash(token),
             )
-        settings = _settings(postgres, valkey, options)
+        settings = _settings(postgres, valkey, options) | changes
         apis, urls = [], []
         for number in range(options.apis):
             port = free_port()
