@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -72,6 +73,18 @@ def _hide(found: re.Match[str]) -> str:
     return (found["kept"] or found["name"] or "") + HIDDEN
 
 
+def _logger_from(level: int) -> Any:
+    """Make the class of loggers: none raises, for a full disk must not break what is told of."""
+    filtering: Any = structlog.make_filtering_bound_logger(level)
+
+    class Logger(filtering):  # type: ignore[misc]
+        def _proxy_to_logger(self, *args: Any, **event: Any) -> Any:
+            with suppress(Exception):
+                return super()._proxy_to_logger(*args, **event)
+
+    return Logger
+
+
 def configure_logs(form: str, level: str) -> None:
     """Write JSON lines, or readable lines when `form` is ``console``.
 
@@ -88,7 +101,7 @@ def configure_logs(form: str, level: str) -> None:
     then: list[Processor] = [structlog.processors.format_exc_info, redact, last]
     structlog.configure(
         processors=[*first, *then],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        wrapper_class=_logger_from(logging.getLevelName(level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -5,7 +5,6 @@ import re
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
-import asyncpg
 import msgspec
 import structlog
 from aiohttp import web
@@ -21,6 +20,7 @@ from service.errors import (
 )
 from service.http.schemas import Problem
 from service.metrics import Metrics
+from service.store import is_unavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -29,15 +29,6 @@ TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
 JSON = "application/json"
-
-DATABASE_UNAVAILABLE = (  # storages turn an OSError into their own; any other is Postgres's
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-)
 
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 # What every answer to a request says, an error too.
@@ -117,9 +108,9 @@ def _answer(error: BaseException, name: str, route: str) -> web.Response:
 
 
 def _translated(error: BaseException) -> BaseException:
-    if isinstance(error, DATABASE_UNAVAILABLE):
+    if is_unavailable(error):
         log.error("database_away", error=repr(error))
-        return Unavailable("The service's database cannot be reached; try again")
+        return Unavailable("The service's database is unavailable; try again")
     return error
 
 

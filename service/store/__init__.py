@@ -6,7 +6,7 @@ Knows nothing of HTTP, arq, storage or images.
 from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
 from service.store.leases import Claim, Leases, Made
 from service.store.migrator import migrate, pending
-from service.store.postgres import UNAVAILABLE
+from service.store.postgres import UNAVAILABLE, is_unavailable
 from service.store.processes import DeliveryRow, JobRow, NewProcess, ProcessRow, Status
 from service.store.services import Holder, Services
 from service.store.store import Store, open_store
@@ -29,6 +29,7 @@ __all__ = [
     "Services",
     "Status",
     "Store",
+    "is_unavailable",
     "migrate",
     "open_store",
     "pending",

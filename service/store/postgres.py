@@ -1,4 +1,7 @@
-"""The types of asyncpg that the store speaks in; subscripted for mypy, not at run time."""
+"""The types of asyncpg that the store speaks in, and which of its errors say "unavailable".
+
+The types are subscripted for mypy, not at run time.
+"""
 
 from typing import TypeAlias
 
@@ -19,3 +22,26 @@ UNAVAILABLE = (
     asyncpg.InternalClientError,
 )
 """What a statement raises while Postgres cannot serve it."""
+
+
+_STATES = (
+    "08",  # the connection broke
+    "25006",  # read-only: a standby, or a disk that an administrator protects
+    "25P03",  # a transaction that stood still
+    "25P04",  # a transaction that took too long
+    "40",  # a deadlock, or what another transaction has changed
+    "53",  # no disk, memory or connections left
+    "55P03",  # a lock that was held for too long
+    "57",  # shut down, starting, or cancelled
+    "58",  # an error of the system, of its disk say
+)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether Postgres cannot serve a statement now, rather than the statement being wrong.
+
+    Storages turn an OSError into their own; any other is Postgres's.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(_STATES)
+    return isinstance(error, (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError))

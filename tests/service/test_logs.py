@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,36 @@ def test_every_line_is_json_whoever_wrote_it() -> None:
         {"event": "broke", "level": "error"},
         {"event": "broke", "level": "error", "logger": "aiohttp.server"},
     ]
+
+
+UNTOLD = """
+import logging, structlog
+from service.logs import configure_logs
+
+class Unspeakable:
+    def __repr__(self):
+        raise ZeroDivisionError
+
+configure_logs("json", "info")
+for _ in range(1000):
+    structlog.get_logger("test").error("broke" * 100)
+    logging.getLogger("aiohttp.server").error("broke" * 100)
+structlog.get_logger("test").info("broke", value=Unspeakable())
+print("went on")
+"""
+
+
+@pytest.mark.parametrize("stderr", ["/dev/full", "/dev/null"])
+def test_a_line_that_cannot_be_written_breaks_nothing(stderr: str) -> None:
+    with Path(stderr).open("w") as log:
+        ended = subprocess.run(
+            [sys.executable, "-c", UNTOLD],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            check=False,
+        )
+    assert ended.stdout == "went on\n"
 
 
 def test_lines_for_people() -> None:

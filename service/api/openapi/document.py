@@ -247,7 +247,7 @@ def _access() -> list[HttpError]:
         Unauthorized(),
         Forbidden("This service is disabled"),
         RateLimited(retry_after=2),
-        Unavailable("The service's database cannot be reached; try again"),
+        Unavailable("The service's database is unavailable; try again"),
     ]
 
 

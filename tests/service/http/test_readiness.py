@@ -119,6 +119,46 @@ async def test_without_postgres_it_is_unavailable(settings: Settings, tmp_path: 
                 assert statuses == [200, 200, 200]
 
 
+@pytest.mark.parametrize(
+    "state",
+    ["25P03", "25P04", "40001", "40P01", "53000", "53100", "53200", "55P03", "57P03", "58030"],
+)
+async def test_a_postgres_that_cannot_serve_is_unavailable(
+    settings: Settings, shared_store: Store, tenant: Tenant, state: str
+) -> None:
+    """Whatever its reason is; a full disk is 53100."""
+    await shared_store.pool.execute(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$; "
+        "CREATE TRIGGER fails BEFORE INSERT ON processes EXECUTE FUNCTION fail()"
+    )
+    try:
+        async with serving(settings) as api:
+            answer = await api.post(tenant, tenant.body())
+    finally:
+        await shared_store.pool.execute("DROP FUNCTION fail CASCADE")
+    assert (answer.status, answer.words["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"] == "2"
+
+
+async def test_a_postgres_that_only_reads_is_unavailable_for_what_writes(
+    settings: Settings, shared_store: Store, tenant: Tenant
+) -> None:
+    name = await shared_store.pool.fetchval("SELECT current_database()")
+    read_only = f"ALTER DATABASE {name} SET default_transaction_read_only = "
+    await shared_store.pool.execute(read_only + "on")
+    try:
+        async with serving(settings) as api:
+            for answer in (
+                await api.post(tenant, tenant.body()),
+                await api.post(tenant, tenant.body(), {"Idempotency-Key": "k"}),
+            ):
+                assert (answer.status, answer.words["code"]) == (503, "unavailable")
+            assert (await api.get(tenant, "a" * 21)).status == 404
+    finally:
+        await shared_store.pool.execute(read_only + "off")
+
+
 async def test_a_connection_that_an_administrator_ends_is_no_error_of_ours(
     settings: Settings, shared_store: Store, tenant: Tenant
 ) -> None:
