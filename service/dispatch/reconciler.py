@@ -41,31 +41,48 @@ class Reconciler:
         self._reap_from = 0.0
         self._again = timedelta(seconds=settings.redispatch_seconds)
 
-    async def run(self) -> None:
-        """Reconcile for ever; Postgres or Redis being away is logged and waited out."""
+    async def keep_records(self) -> None:
+        """Take back, count and sweep for ever; needs Postgres alone, and waits for it."""
         until_sweep = 0.0
         while True:
             try:
-                await self.reconcile()
+                await self.tend_records()
                 if until_sweep <= 0:
                     await self.sweep()
                     until_sweep = SWEEP_SECONDS
-            except (RedisError, *UNAVAILABLE) as error:
-                log.warning("reconcile_failed", error=repr(error))
+            except UNAVAILABLE as error:
+                log.warning("reconcile_failed", part="records", error=repr(error))
                 self._spare_leases()
             await asyncio.sleep(self._settings.reconcile_seconds)
             until_sweep -= self._settings.reconcile_seconds
+
+    async def keep_queues(self) -> None:
+        """Dispatch again for ever; a Redis that is unavailable or hangs delays nothing else."""
+        while True:
+            try:
+                await self.tend_queues()
+            except (RedisError, *UNAVAILABLE) as error:
+                log.warning("reconcile_failed", part="queues", error=repr(error))
+            await asyncio.sleep(self._settings.reconcile_seconds)
 
     def _spare_leases(self) -> None:
         """Reap nothing until every worker had a chance to renew: Postgres was away for all."""
         self._reap_from = monotonic() + self._settings.lease_seconds
 
     async def reconcile(self) -> None:
-        """Take back, dispatch again, and count, once."""
+        """Take back, count, and dispatch again, once."""
+        await self.tend_records()
+        await self.tend_queues()
+
+    async def tend_records(self) -> None:
+        """Take back what dead workers held, and count, once."""
         await self._reap()
+        await self._count()
+
+    async def tend_queues(self) -> None:
+        """Dispatch what waits for too long, once."""
         await self._dispatch_processes()
         await self._dispatch_callbacks()
-        await self._count()
 
     async def sweep(self) -> None:
         """Forget the idempotency keys and the ended processes whose time is over."""

@@ -106,7 +106,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         )  # fmt: skip
         reconciler = Reconciler(store, renders, callbacks, settings, metrics)
         await stack.enter_async_context(_serve_probes(settings, metrics, readiness))
-        loops = [renderer.main(), sending.run(), reconciler.run(), heartbeat.run()]
+        loops = [renderer.main(), sending.run(), heartbeat.run()]
+        loops += [reconciler.keep_records(), reconciler.keep_queues()]
         tasks = [asyncio.create_task(loop) for loop in loops]
         for task in tasks:
             stack.push_async_callback(stop, task)

@@ -15,7 +15,9 @@ from service.embedded import Valkey
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Store
+from service.tasks import stop
 from tests.service.harness.api_client import Api, serving
+from tests.service.harness.receiver import talking
 from tests.service.harness.records import (
     claimed,
     field,
@@ -200,6 +202,33 @@ async def test_a_reaped_process_is_dispatched_under_a_new_name(
     await desk.reconciler.reconcile()
     assert await desk.names() == {f"{claim.id}:1"}
     assert desk.number("queue_depth", state="PROCESSING") == 0
+
+
+async def test_a_redis_that_hangs_or_refuses_spares_no_lease(
+    store: Store, shop: Tenant, settings: Settings
+) -> None:
+    over = asyncio.Event()
+
+    async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+
+    async with talking(silent) as port:
+        for url in (f"redis://127.0.0.1:{port}/0", "redis://127.0.0.1:1/0"):
+            await record(store, new_process(shop, "due.png"))
+            await store.pool.execute("UPDATE processes SET due_at = now()")
+            desk = Desk(store, msgspec.structs.replace(settings, redis_url=url))
+            loops = [desk.reconciler.keep_queues(), desk.reconciler.keep_records()]
+            tasks = [asyncio.create_task(loop) for loop in loops]
+            for expected in (1, 2):  # after the first failure too
+                claim = await claimed(store, await recorded(store, shop, "a.png"))
+                await let_lease_expire(store, claim.id)
+                async with asyncio.timeout(4):  # less than the time limit of Redis, 5 s
+                    while desk.number("leases_expired_total") < expected:
+                        await asyncio.sleep(0.01)
+            for task in tasks:
+                await stop(task)
+            await desk.redis.aclose()
+        over.set()
 
 
 async def test_old_keys_are_swept(store: Store, shop: Tenant, desk: Desk) -> None:

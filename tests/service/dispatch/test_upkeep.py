@@ -76,21 +76,21 @@ async def test_nothing_is_reaped_until_leases_could_be_renewed(
         lease_until="now() - interval '1 second'",
     )  # fmt: skip
 
-    now, once, rounds = 1000.0, reconciler.reconcile, asyncio.Queue[str]()
+    now, once, rounds = 1000.0, reconciler.tend_records, asyncio.Queue[str]()
 
     async def unavailable() -> None:
         rounds.put_nowait("failed")
         raise ConnectionError("Postgres is unavailable")
 
-    async def reconcile() -> None:
+    async def tend() -> None:
         await once()
         rounds.put_nowait("done")
 
     monkeypatch.setattr("service.dispatch.reconciler.monotonic", lambda: now)
-    monkeypatch.setattr(reconciler, "reconcile", unavailable)
-    task = asyncio.create_task(reconciler.run())
+    monkeypatch.setattr(reconciler, "tend_records", unavailable)
+    task = asyncio.create_task(reconciler.keep_records())
     assert await rounds.get() == "failed"
-    monkeypatch.setattr(reconciler, "reconcile", reconcile)
+    monkeypatch.setattr(reconciler, "tend_records", tend)
     now += 0.5
     while await rounds.get() != "done":
         pass

@@ -40,15 +40,14 @@ async def test_a_frozen_client_that_holds_a_key_is_broken_off(
         open_store(frozen.database_url, size=1, limits=time_limits(frozen)) as holder,
         serving(settings) as api,
     ):
-        connection = await holder.pool.acquire()
-        await connection.execute("BEGIN")
-        process = new_process(tenant)
-        await connection.execute(KEEP, tenant.service_id, process.id)
-        answer = await api.post(tenant, tenant.body(), {"Idempotency-Key": "k"})
-        assert answer.status == 200, answer.raw
-        with pytest.raises(UNAVAILABLE):  # its own work is undone, and it is told so
-            await connection.execute("COMMIT")
-        await holder.pool.release(connection)
+        async with holder.pool.acquire() as connection:
+            await connection.execute("BEGIN")
+            process = new_process(tenant)
+            await connection.execute(KEEP, tenant.service_id, process.id)
+            answer = await api.post(tenant, tenant.body(), {"Idempotency-Key": "k"})
+            assert answer.status == 200, answer.raw
+            with pytest.raises(UNAVAILABLE):  # its own work is undone, and it is told so
+                await connection.execute("COMMIT")
         assert await holder.pool.fetchval("SELECT 1") == 1
     kept = await shared_store.processes.first_answer(tenant.service_id, "k")
     assert kept is not None
