@@ -4,7 +4,7 @@ Knows nothing of HTTP, SQL or arq.
 """
 
 from service.storage.options import StorageOptions
-from service.storage.protocol import Part, Storage, shown
+from service.storage.protocol import Part, Storage, Upload, shown
 from service.storage.registry import Storages, storage_limits
 from service.storage.urls import open_storage
 
@@ -13,6 +13,7 @@ __all__ = [
     "Storage",
     "StorageOptions",
     "Storages",
+    "Upload",
     "open_storage",
     "shown",
     "storage_limits",

@@ -1,7 +1,7 @@
 """The interface of storages, and the functions that they share."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote
@@ -15,6 +15,10 @@ OnRequest = Callable[[str, str, float], None]
 """Called after each request: operation (fetch, read, publish, check), ``ok`` or a code, seconds."""
 
 
+def allow() -> None:
+    """Check nothing."""
+
+
 class Part(Struct, frozen=True):
     """Some bytes of an object, and the size of the whole object.
 
@@ -24,6 +28,14 @@ class Part(Struct, frozen=True):
     data: bytes
     size: int
     version: str
+
+
+class Upload(Struct, frozen=True, kw_only=True):
+    """What is to be stored under a key."""
+
+    key: str
+    body: BinaryIO
+    content_type: str
 
 
 class Storage(Protocol):
@@ -55,6 +67,16 @@ class Storage(Protocol):
         """Store `body` under the key, atomically: a reader sees the old or the new object.
 
         `body` is seekable, is read from its start and stays open.
+        """
+        ...
+
+    async def publish_all(
+        self, uploads: Sequence[Upload], *, check: Callable[[], None] = allow
+    ) -> list[DarkroomError | None]:
+        """Store objects together; gives the error of each, or None where all went well.
+
+        `check` is called, in any thread, as late as can be before objects become visible;
+        what it raises is raised, and nothing becomes visible any more.
         """
         ...
 
@@ -90,6 +112,15 @@ def observed(op: str, on_request: OnRequest) -> Iterator[None]:
         raise
     finally:
         on_request(op, status, time.perf_counter() - began)
+
+
+def observe_all(
+    op: str, errors: Sequence[DarkroomError | None], began: float, on_request: OnRequest
+) -> None:
+    """Tell `on_request` how each of several requests ended that were made together."""
+    took = time.perf_counter() - began
+    for error in errors:
+        on_request(op, error.code if error else "ok", took)
 
 
 def confined(key: str) -> str:

@@ -6,7 +6,7 @@ import functools
 import ipaddress
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from aiobotocore.session import AioSession, get_session
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
+from engine.errors import DarkroomError
 from service.errors import (
     SourceNotFound,
     StorageDenied,
@@ -29,6 +30,8 @@ from service.storage.options import StorageLimits, StorageOptions
 from service.storage.protocol import (
     OnRequest,
     Part,
+    Upload,
+    allow,
     check_size,
     confined,
     ignore,
@@ -139,6 +142,21 @@ class S3Storage:
                 await self._client.put_object(
                     Bucket=self._bucket, Key=name, Body=body, ContentType=content_type
                 )
+
+    async def publish_all(
+        self, uploads: Sequence[Upload], *, check: Callable[[], None] = allow
+    ) -> list[DarkroomError | None]:
+        """Send all PUTs at once."""
+        check()
+
+        async def put(upload: Upload) -> DarkroomError | None:
+            try:
+                await self.publish(upload.key, upload.body, content_type=upload.content_type)
+            except DarkroomError as error:
+                return error
+            return None
+
+        return await asyncio.gather(*map(put, uploads))
 
     async def check(self) -> None:
         """List one object, which distinguishes a missing bucket from rejected credentials."""

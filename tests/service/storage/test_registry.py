@@ -1,16 +1,17 @@
 """The storages of many services: opened once, followed when they change, closed in the end."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
+from engine.errors import DarkroomError
 from service.errors import StorageMisconfigured
-from service.storage import Part, StorageOptions, Storages
+from service.storage import Part, StorageOptions, Storages, Upload
 from service.storage.options import StorageLimits
-from service.storage.protocol import OnRequest, ignore
+from service.storage.protocol import OnRequest, allow, ignore
 from service.storage.registry import CACHE_SECONDS
 from service.store import Store
 from tests.service.harness.clock import Clock
@@ -36,6 +37,11 @@ class Counted:
         raise NotImplementedError
 
     async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
+        raise NotImplementedError
+
+    async def publish_all(
+        self, uploads: Sequence[Upload], *, check: Callable[[], None] = allow
+    ) -> list[DarkroomError | None]:
         raise NotImplementedError
 
     async def check(self) -> None:

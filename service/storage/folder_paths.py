@@ -1,0 +1,89 @@
+"""Paths below a folder's root: opened one name at a time, and their errors as a storage's."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from service.errors import SourceNotFound, StorageDenied, StorageError, StorageUnavailable
+from service.storage.folder_marker import MARKER
+from service.storage.protocol import confined, shown
+
+ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+BLOCKED_PATH = ABSENT | {errno.EISDIR}
+
+# The temporary name of a file that is being written, or was when its writer was killed.
+UNFINISHED = re.compile(r"\.darkroom-[0-9a-f]{16}\.part")
+
+
+def names_of(key: str) -> list[str]:
+    """Give the folders of a key and its name; `StorageDenied` for what may not be used."""
+    names = confined(key).split("/")
+    if UNFINISHED.fullmatch(names[-1]) or MARKER in names:
+        raise StorageDenied(f"{shown(key)} is a name that the storage reserves for itself")
+    return names
+
+
+def open_folder(path: Path | str, folder: int | None = None) -> int:
+    """Open a folder, below another one or by its path."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+
+
+@contextmanager
+def open_below(root: int, names: list[str], *, make: bool = False) -> Iterator[int]:
+    """Open one folder at a time, so that none is used before it is checked."""
+    with ExitStack() as opened:
+        folder = root
+        for name in names:
+            if make:
+                _make_folder(name, folder)
+            folder = open_folder(name, folder)
+            opened.callback(os.close, folder)
+            check_inside(root, folder)
+        yield folder
+
+
+def _make_folder(name: str, folder: int) -> None:
+    try:
+        os.mkdir(name, dir_fd=folder)
+    except FileExistsError:
+        return
+    os.fsync(folder)
+
+
+def check_inside(root: int, opened: int) -> None:
+    """Ask the kernel what was actually opened, which leaves no gap between check and use."""
+    top, path = (os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in (root, opened))
+    if not path.startswith(top.rstrip("/") + "/"):
+        raise StorageDenied("a symbolic link leads out of the folder of the storage")
+
+
+@contextmanager
+def reading(key: str) -> Iterator[None]:
+    """Raise errors of the file system as those of a storage that is read."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in ABSENT:
+            raise SourceNotFound(f"there is no object {shown(key)}") from None
+        raise storage_error(error, shown(key)) from None
+
+
+@contextmanager
+def writing(key: str) -> Iterator[None]:
+    """Raise errors of the file system as those of a storage that is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in BLOCKED_PATH:
+            raise StorageDenied(f"{shown(key)} cannot be written: {error.strerror}") from None
+        raise storage_error(error, shown(key)) from None
+
+
+def storage_error(error: OSError, what: str) -> StorageError:
+    """Give the storage's error for one of the file system."""
+    kind = StorageDenied if error.errno in FORBIDDEN else StorageUnavailable
+    return kind(f"{what}: {error.strerror or 'the file system failed'}")

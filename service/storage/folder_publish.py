@@ -1,0 +1,124 @@
+"""Files that get their final names together: written, flushed, renamed, each all or nothing."""
+
+import os
+import secrets
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import Self
+
+from engine.errors import DarkroomError
+from service.errors import StorageError
+from service.storage.folder_paths import names_of, open_below, writing
+from service.storage.protocol import Upload
+
+COPY_BYTES = 1024 * 1024
+FLUSHERS = ThreadPoolExecutor(8, "flush")  # files that are flushed at once share a disk's commit
+
+
+def replace_files(
+    uploads: Sequence[Upload], root: int, sweep: Callable[[int], None], check: Callable[[], None]
+) -> list[DarkroomError | None]:
+    """Store all uploads below an open root; gives the error of each, or None.
+
+    `sweep` is called with every folder that is written to, `check` before the first rename;
+    what it raises is raised.
+    """
+    with ExitStack() as opened:
+        files = [opened.enter_context(_Replacement(upload, root)) for upload in uploads]
+        _for_each(files, lambda file: file.write(sweep))
+        _for_each(files, _Replacement.flush, FLUSHERS.map)
+        check()
+        _for_each(files, _Replacement.rename)
+        _flush_folders([file for file in files if file.error is None])
+        return [file.error for file in files]
+
+
+class _Replacement:
+    """A file on its way to its final name; leaving the context removes what did not get there.
+
+    `error` is what went wrong, after which nothing more is done.
+    """
+
+    def __init__(self, upload: Upload, root: int) -> None:
+        self.error: StorageError | None = None
+        self.folder = -1
+        self._upload = upload
+        self._root = root
+        self._unfinished = f".darkroom-{secrets.token_hex(8)}.part"
+        self._name = ""
+        self._renamed = False
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def attempt(self, step: Callable[["_Replacement"], None]) -> None:
+        """Go a step on, unless something went wrong before; note what goes wrong now."""
+        if self.error is None:
+            try:
+                with writing(self._upload.key):
+                    step(self)
+            except StorageError as error:
+                self.error = error
+
+    def write(self, sweep: Callable[[int], None]) -> None:
+        """Write everything under a temporary name."""
+        *folders, self._name = names_of(self._upload.key)
+        self.folder = self._opened.enter_context(open_below(self._root, folders, make=True))
+        sweep(self.folder)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        fd = os.open(self._unfinished, flags, 0o666, dir_fd=self.folder)
+        self._opened.callback(self._remove)
+        self._file = self._opened.enter_context(os.fdopen(fd, "wb"))
+        self._upload.body.seek(0)
+        shutil.copyfileobj(self._upload.body, self._file, COPY_BYTES)
+        self._file.flush()
+
+    def flush(self) -> None:
+        """Have the disk keep what was written."""
+        os.fsync(self._file)
+
+    def rename(self) -> None:
+        """Give it its final name."""
+        os.rename(self._unfinished, self._name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+        self._renamed = True
+
+    def flush_folder(self) -> None:
+        """Have the disk keep the name."""
+        os.fsync(self.folder)
+
+    def _remove(self) -> None:
+        if not self._renamed:
+            with suppress(OSError):
+                os.unlink(self._unfinished, dir_fd=self.folder)
+
+
+def _for_each(
+    files: Sequence[_Replacement],
+    step: Callable[[_Replacement], None],
+    how: Callable[..., Iterable[None]] = map,
+) -> None:
+    """Take a step with all files; `how` is `map`, or that of several threads."""
+    if len(files) == 1:
+        files[0].attempt(step)
+    else:
+        deque(how(partial(_Replacement.attempt, step=step), files), maxlen=0)
+
+
+def _flush_folders(files: Sequence[_Replacement]) -> None:
+    """Have the disk keep all names, each folder's at once."""
+    folders: dict[tuple[int, int], list[_Replacement]] = {}
+    for file in files:
+        facts = os.fstat(file.folder)
+        folders.setdefault((facts.st_dev, facts.st_ino), []).append(file)
+    _for_each([first for first, *_ in folders.values()], _Replacement.flush_folder, FLUSHERS.map)
+    for first, *others in folders.values():
+        for other in others:
+            other.error = first.error

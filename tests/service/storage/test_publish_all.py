@@ -1,0 +1,64 @@
+"""Files that get their names together, each all or nothing."""
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from service.errors import SourceNotFound, StorageDenied, StorageUnavailable
+from service.storage import Storage, Upload, open_storage
+from service.storage.folder_publish import _Replacement
+from tests.service.storage.objects import get, put
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> Storage:
+    return await open_storage(tmp_path.as_uri())
+
+
+def uploads(**contents: bytes) -> list[Upload]:
+    return [
+        Upload(key=f"all/{name}", body=io.BytesIO(content), content_type="image/jpeg")
+        for name, content in contents.items()
+    ]
+
+
+async def test_what_fails_fails_alone(storage: Storage) -> None:
+    await put(storage, "all/b", b"old")
+    wanted = uploads(a=b"1", b=b"2", c=b"3")
+    wanted[1] = Upload(key="../b", body=io.BytesIO(b"2"), content_type="image/jpeg")
+    errors = await storage.publish_all(wanted)
+    assert [type(error) for error in errors] == [type(None), StorageDenied, type(None)]
+    assert [await get(storage, f"all/{name}") for name in "abc"] == [b"1", b"old", b"3"]
+
+
+async def test_a_check_that_fails_lets_nothing_become_visible(
+    storage: Storage, tmp_path: Path
+) -> None:
+    """It is asked when all is written, so that as little time as can be passes afterwards."""
+    written: list[list[str]] = []
+
+    def refuse() -> None:
+        written.append(os.listdir(tmp_path / "all"))
+        raise LookupError("not ours")
+
+    await put(storage, "all/a", b"old")
+    with pytest.raises(LookupError):
+        await storage.publish_all(uploads(a=b"1", b=b"2"), check=refuse)
+    assert [len(names) for names in written] == [3]
+    assert os.listdir(tmp_path / "all") == ["a"]
+    assert await get(storage, "all/a") == b"old"
+    with pytest.raises(SourceNotFound):
+        await get(storage, "all/b")
+
+
+async def test_a_folder_that_cannot_be_flushed_fails_all_that_is_in_it(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: _Replacement) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(_Replacement, "flush_folder", fail)
+    errors = await storage.publish_all(uploads(a=b"1", b=b"2"))
+    assert [type(error) for error in errors] == [StorageUnavailable] * 2
