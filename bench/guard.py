@@ -1,8 +1,8 @@
 """Guards the engine against regressions: `make bench-guard`, part of `make test`.
 
 Counts, not seconds: how often each workload decodes its source, how many pixels, how many
-libvips operations it builds, and the peak of libvips' memory. A worse figure
-than in `bench/guard.json` fails; a better one asks to be committed.
+libvips operations it builds, how many images it makes in memory instead, and the peak of the
+memory of both. A worse figure than in `bench/guard.json` fails; a better one asks to be committed.
 
     python -m bench.guard             compare
     python -m bench.guard --update    write down what is
@@ -22,12 +22,14 @@ import _libvips
 
 from bench import sources, workloads
 from engine import Job, Output, Source, Stats, input_keys, parse, render
+from engine.raster import GAUGE
 
 FILE = Path(__file__).parent / "guard.json"
 UNITS = {
     "decode_passes": "decode passes",
     "pixels_decoded": "pixels decoded",
     "vips_operations": "libvips operations",
+    "rasters": "images made in memory",
     "peak_memory": "bytes of peak memory",
 }
 # libvips' own threads hand rows on, so its peak moves by a buffer or two.
@@ -51,12 +53,13 @@ def count(name: str) -> Counts:
         "decode_passes": stats.decode_passes,
         "pixels_decoded": stats.pixels_decoded,
         "vips_operations": stats.vips_operations,
-        "peak_memory": peak_memory(),
+        "rasters": GAUGE.made,
+        "peak_memory": peak_memory() + GAUGE.most,
     }
 
 
 def peak_memory() -> int:
-    """Give the peak of libvips' memory in bytes, since this process began."""
+    """Give the peak of libvips' own memory in bytes, since this process began."""
     highwater = ctypes.CDLL(_libvips.__file__).vips_tracked_get_mem_highwater
     highwater.restype = ctypes.c_size_t
     return int(highwater())

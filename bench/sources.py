@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 SOURCES = HERE / "sources"
 PHOTO = ROOT / "tests/data/photos/coffee.png"
+CAT = ROOT / "tests/data/photos/chelsea.png"
 FONT = ROOT / "engine/fonts/shipped/LiberationSans-Regular.ttf"
 
 GRAIN = 3.4  # standard deviation in levels
@@ -25,6 +26,8 @@ SHA256 = {
     "photo12.jpg": "05c0c3b48db7fc7f4af34a625835ed9b0a65ac8a14ad83ac8bcd31a3ee66b62b",
     "photo48.jpg": "2e9ec46f4f39abb5b288e54a6a8dbea2300f82fdb50b9076b1ffcc379d13f442",
     "photo2.jpg": "80967852b2d9dfe4f860da13a48403328299b0842b6412699b28eea7bb065dcb",
+    "photo1.jpg": "97fb470b8628e4a59f7ad5aaefc7dc1027b50ca259ffb5b338b161058121f0fd",
+    "photo01.jpg": "e95375848355145da6ca546de9ac64af9f2eeece928ec408b7a53c7c5251ddbe",
     "alpha.png": "5499731b0cebaf9d8df149531a25dcce7d0d42cf00fffaf2b27ac6de42cde38c",
     "wm.png": "37ab0058536f7cb8da470ec7546061b7f3370d923bdb8df1e7ae197feeeac150",
 }
@@ -78,10 +81,19 @@ def save_watermark(path: Path) -> None:
     image.save(path, "PNG")
 
 
+def save_small(path: Path, photo: Path, size: tuple[int, int], quality: int) -> None:
+    """Write a photograph as the web has it, without the grain of a camera."""
+    with Image.open(photo) as large:
+        scaled = large.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    scaled.save(path, "JPEG", quality=quality, subsampling="4:2:0")
+
+
 MAKERS = {
     "photo12.jpg": lambda path: save_photo(path, 4000, 3000, seed=1),
     "photo48.jpg": lambda path: save_photo(path, 8000, 6000, seed=2),
     "photo2.jpg": lambda path: save_photo(path, 1600, 1200, seed=3),
+    "photo1.jpg": lambda path: save_small(path, PHOTO, (1200, 800), quality=75),
+    "photo01.jpg": lambda path: save_small(path, CAT, (451, 300), quality=85),
     "alpha.png": save_alpha,
     "wm.png": save_watermark,
 }

@@ -100,6 +100,9 @@ class Metrics:
         self.stage_seconds = self._histogram(
             "stage_duration_seconds", "Time spent in a stage of processing", "stage"
         )
+        self.plan_cache = self._counter(
+            "plan_cache_total", "Plans needed, by whether they were remembered or made", "result"
+        )
         self.source_bytes = self._counter(
             "source_bytes_total", "Bytes of sources fetched", "format"
         )

@@ -9,20 +9,24 @@ what is scaled down further starts from an image that another job has scaled dow
 """
 
 from collections.abc import Collection, Container, Iterator, Mapping
+from functools import cached_property
 
 from msgspec import Struct
 
 from engine.batch.partition import Plans, partition
 from engine.batch.resize_chain import resize_chains
 from engine.geometry import Size
-from engine.ir import Decode, Frame, Node, Plan, Resample, Save, source_frame
-from engine.passes.algebra import MIN_BOUNDED_PIXELS, decoded_at, first_scaling
+from engine.ir import Decode, Frame, Node, Plan, Resample, Save, ToSrgb, source_frame
+from engine.passes.algebra import decoded_at, first_scaling
+
+MIN_CHAINED_PIXELS = 100_000  # of a source, below which chained resizes gain next to nothing
 
 
-class MergedPlan(Struct, frozen=True):
+class MergedPlan(Struct, frozen=True, dict=True):
     """A run of nodes, and the readers of its output: jobs that save it, and children.
 
-    `given` is the frame before the first node, `frame` the one after the last.
+    `given` is the frame before the first node, `frame` the one after the last. It is `exact` if
+    one of its jobs is; its output is sRGB once it is `converted`.
     """
 
     nodes: tuple[Node, ...]
@@ -30,13 +34,15 @@ class MergedPlan(Struct, frozen=True):
     frame: Frame
     saves: Mapping[int, Save]
     children: "tuple[MergedPlan, ...]"
+    exact: bool = False
+    converted: bool = True
 
     @property
     def materialised(self) -> bool:
         """Whether its output has several readers, and is therefore kept in memory."""
         return len(self.saves) + len(self.children) > 1
 
-    @property
+    @cached_property
     def jobs(self) -> frozenset[int]:
         """All jobs that depend on it, directly or not."""
         return frozenset(self.saves).union(*(child.jobs for child in self.children))
@@ -70,33 +76,29 @@ class MergedPlan(Struct, frozen=True):
         return own + sum(child.materialised_bytes for child in self.children)
 
 
-def merge_plans(
-    plans: Plans, budget: int, exact_jobs: Collection[int] = ()
-) -> tuple[MergedPlan, ...]:
+def merge_plans(plans: Plans, budget: int) -> tuple[MergedPlan, ...]:
     """Merge plans of one source, given by the indexes of their jobs.
 
     Plans that read so little of the source that a decode of their own is cheaper are merged
     separately. At most `budget` bytes are materialised: where a merged plan would need more,
-    the plan that needs the source largest is executed alone. `exact_jobs` share only what is
-    equal anyway. What is shared does not depend on the order of the jobs.
+    the plan that needs the source largest is executed alone. Exact jobs share only what
+    is equal anyway. What is shared does not depend on the order of the jobs.
     """
     separate, rest = partition(plans)
     groups = [group for group in (*separate, rest) if group]
     each = budget // max(1, sum(len(group) > 1 for group in groups))
-    return tuple(merged for group in groups for merged in _merged_within(each, group, exact_jobs))
+    return tuple(merged for group in groups for merged in _merged_within(each, group))
 
 
-def _merged_within(
-    budget: int, plans: Plans, exact_jobs: Collection[int]
-) -> tuple[MergedPlan, ...]:
+def _merged_within(budget: int, plans: Plans) -> tuple[MergedPlan, ...]:
     """Merge plans so that each merged plan materialises no more than `budget` bytes."""
-    merged = _merged(_aligned(plans, exact_jobs))
+    merged = _merged(_aligned(plans))
     if len(plans) == 1 or merged.materialised_bytes <= budget:
         return (merged,)
     largest = _largest(plans)
     rest = {index: plan for index, plan in plans.items() if index not in largest}
     alone = (_merged({index: plans[index]}) for index in largest)
-    return (*alone, *(_merged_within(budget, rest, exact_jobs) if rest else ()))
+    return (*alone, *(_merged_within(budget, rest) if rest else ()))
 
 
 def _largest(plans: Plans) -> set[int]:
@@ -117,7 +119,7 @@ def _shrink(plan: Plan) -> int:
     return decode.shrink
 
 
-def _aligned(plans: Plans, exact_jobs: Collection[int]) -> Plans:
+def _aligned(plans: Plans) -> Plans:
     """Decode all plans at the largest scale that one needs, and chain their resizes."""
     if len(plans) == 1:
         return plans
@@ -126,8 +128,8 @@ def _aligned(plans: Plans, exact_jobs: Collection[int]) -> Plans:
     groups: dict[tuple[Node, ...], dict[int, Plan]] = {}
     for index, plan in aligned.items():
         at = first_scaling(plan)
-        large = plan.facts.size.pixels >= MIN_BOUNDED_PIXELS
-        if at is not None and index not in exact_jobs and large:
+        large = plan.facts.size.pixels >= MIN_CHAINED_PIXELS
+        if at is not None and not plan.exact and large:
             groups.setdefault(plan.nodes[:at], {})[index] = plan
     for prefix, members in groups.items():
         aligned |= _with_chained_resizes(members, len(prefix))
@@ -165,4 +167,6 @@ def _merged(plans: Plans, start: int = 0) -> MergedPlan:
         frames[end],
         {index: plan.save for index, plan in plans.items() if len(plan.nodes) == end},
         tuple(_merged(group, end) for group in by_next_node.values()),
+        any(plan.exact for plan in plans.values()),
+        any(isinstance(node, ToSrgb) for node in first.nodes[:end]),
     )

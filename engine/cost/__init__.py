@@ -9,14 +9,21 @@ from engine.cost.estimate import (
     cost_of,
     cost_of_batch,
     materialisation_budget,
+    threads_within,
     total_cost,
 )
+from engine.cost.idioms import idioms_of, is_encoded_from_raster, is_raster, is_read_as_raster
 
 __all__ = [
     "Cost",
     "check_memory",
     "cost_of",
     "cost_of_batch",
+    "idioms_of",
+    "is_encoded_from_raster",
+    "is_raster",
+    "is_read_as_raster",
     "materialisation_budget",
+    "threads_within",
     "total_cost",
 ]

@@ -7,7 +7,7 @@ not counted: what libvips needs for any image at all, what jobs share, and the p
 measured, and for photographs at most three times that; `docs/decisions/0113` has figures.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 
@@ -34,6 +34,7 @@ ANY_IMAGE = 8_000_000  # bytes that libvips needs for the first image, whatever 
 MAX_MINIMUM_PER_PIXEL = 70  # bytes: two images, a decoder, an encoder
 MAX_FRAGMENTATION = 192 * 1024 * 1024  # bytes that earlier jobs leave unusable in the heap
 ATTENTION = 4_000_000  # bytes to find what draws attention, whatever the image is
+WORTH_THREADS = 3_000_000  # pixels of a batch, below which waking threads costs more
 NOT_MERGED = -1
 
 
@@ -119,9 +120,11 @@ def cost_of(plan: Plan) -> Cost:
     result = encoder(plan.save, plan.frame).most if saves else _measured_bytes(plan)
     first = plan.frames[0]
     if first.pages == 1:
-        return _alone(Cost(*predict_run(plan.nodes, plan.facts, result)))
+        run = predict_run(plan.nodes, plan.facts, result, exact=plan.exact)
+        return _alone(Cost(*run))
     strip = predict_run(plan.nodes[:1], plan.facts, 2 * first.bytes)
-    frame = predict_run(plan.nodes[1:], plan.facts, plan.frame.bytes, first)
+    nodes, exact = plan.nodes[1:], plan.exact
+    frame = predict_run(nodes, plan.facts, plan.frame.bytes, first, exact=exact)
     made = plan.frame.bytes * (first.pages + 1)
     return _alone(
         Cost(
@@ -157,6 +160,29 @@ def cost_of_batch(
     batch = _Batch(tuple(merged))
     measured = [batch.add(NOT_MERGED, plan) for plan in measuring]
     return total_cost([*measured, *(batch.add(index, plans[index]) for index in sorted(plans))])
+
+
+def threads_within(
+    plans: Collection[Plan], merged: Iterable[MergedPlan], limits: EngineLimits, threads: int
+) -> int:
+    """Give how many jobs may be done side by side, `threads` at most, under the memory limit.
+
+    All that is materialised may then be in memory at once, beside the largest of the jobs.
+    """
+    threads = min(threads, len(plans))
+    if threads <= 1 or _pixels(plans) < WORTH_THREADS:
+        return 1
+    kept = sum(each.materialised_bytes for each in merged)
+    peaks = sorted((cost_of(plan).peak_bytes for plan in plans), reverse=True)
+    while threads > 1 and kept + sum(peaks[:threads]) > limits.max_memory_bytes:
+        threads -= 1
+    return threads
+
+
+def _pixels(plans: Collection[Plan]) -> int:
+    """Give about how many pixels a batch decodes and saves."""
+    decoded = max(plan.frames[0].size.pixels for plan in plans)
+    return decoded + sum(plan.frame.size.pixels for plan in plans)
 
 
 @dataclass
@@ -198,7 +224,16 @@ class _Batch:
                 continue
             given = None if part is merged else part.given
             made = part.frame.bytes if part.materialised else result
-            run = predict_run(part.nodes, plan.facts, made, given, self.layers)
+            run = predict_run(
+                part.nodes,
+                plan.facts,
+                made,
+                given,
+                self.layers,
+                exact=part.exact,
+                shared=part.materialised,
+                converted=part.converted,
+            )
             cost = cost.followed_by(Cost(*run._replace(peak=run.peak + more)))
             if part.materialised:
                 self.cached[id(part)] = part.frame.bytes

@@ -8,12 +8,13 @@ The rows are counted for images of three or four bands, as measured with libvips
 thread; see `docs/decisions/0113`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import NamedTuple
 
 from engine.cost.codec_memory import decoder
+from engine.cost.idioms import idioms_of
 from engine.ir import (
     BLOCK_AVERAGED,
     Blur,
@@ -80,23 +81,30 @@ class Run(NamedTuple):
 
 
 def predict_run(
-    nodes: Iterable[Node],
+    nodes: Sequence[Node],
     facts: Facts,
     result: int,
     given: Frame | None = None,
     layers: dict[ImageLayer | TextLayer, int] | None = None,
+    *,
+    exact: bool = True,
+    shared: bool = False,
+    converted: bool = True,
 ) -> Run:
     """Predict the cost of a run of nodes: from decoding on, or from an image in memory.
 
     `result` are the bytes of its output: an image in memory, or a file with all that its
     encoder keeps. `given` is the frame of the image that is in memory already, whose own bytes
     are not counted. `layers` are those prepared before, to which those of this run are added.
+    What is `exact` is done by libvips alone; `shared` says that the output has several readers,
+    `converted` that what is given is sRGB.
     """
     frame = given or source_frame(facts)
     layers = {} if layers is None else layers
     model = _MemoryModel(facts)
     touched = decoded = passes = 0
-    for stage in stages(nodes, frame, in_memory=given is not None):
+    choose_raster = idioms_of(nodes, facts, exact=exact, shared=shared, converted=converted)
+    for stage in stages(nodes, frame, given is not None, choose_raster):
         if isinstance(stage.node, Overlay) and stage.node.layer not in layers:
             touched += model.prepare(stage.node.layer)
             layers[stage.node.layer] = layer_bytes(stage.node.layer)
@@ -142,6 +150,9 @@ class _MemoryModel:
 
     def enter(self, stage: Stage) -> None:
         """Add a node."""
+        if stage.raster:
+            self._enter_raster(stage)
+            return
         if stage.buffering is Buffering.MEMORY:
             self._materialise(stage.given)
         elif stage.buffering is not Buffering.NOTHING:
@@ -166,6 +177,18 @@ class _MemoryModel:
         if isinstance(stage.node, Blur) and stage.node.shrink > 1:
             self._materialise(_shrunk(stage.given, stage.node.shrink))
             self.buffered += _rows(stage.made, ENLARGED)
+
+    def _enter_raster(self, stage: Stage) -> None:
+        """Add a node that is done at once, after which nothing is left but what it made.
+
+        What is scaled is copied to where that is done, and is there at half its size besides.
+        """
+        if self.buffered:
+            self._materialise(stage.given)
+        copied = 2 * stage.given.bytes if isinstance(stage.node, Resample) else 0
+        if not isinstance(stage.node, ToSrgb):
+            self._raise_peak(copied + 2 * stage.made.bytes)
+        self.read, self.buffered, self.requested = stage.made.bytes, 0, 0
 
     def finish(self, frame: Frame, result: int) -> None:
         """Add the output."""

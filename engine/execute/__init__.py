@@ -3,19 +3,15 @@
 Knows nothing of HTTP or SQL.
 """
 
+from engine.execute.batch_run import Result, render
+from engine.execute.planning import merge_group, plan, sharing_groups
 from engine.execute.renderer import (
     NO_INPUTS,
     Inputs,
     Output,
-    Result,
     Stats,
-    count_materialising,
     facts_of_input,
     input_keys,
-    mode_of,
-    plan,
-    render,
-    sharing_groups,
 )
 
 __all__ = [
@@ -24,10 +20,9 @@ __all__ = [
     "Output",
     "Result",
     "Stats",
-    "count_materialising",
     "facts_of_input",
     "input_keys",
-    "mode_of",
+    "merge_group",
     "plan",
     "render",
     "sharing_groups",

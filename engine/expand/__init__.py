@@ -4,6 +4,6 @@ Knows nothing of why or how plans are optimised.
 """
 
 from engine.expand.builder import NOTHING_RESOLVED, Resolved, measures
-from engine.expand.expansion import expand
+from engine.expand.expansion import expand, mode_of
 
-__all__ = ["NOTHING_RESOLVED", "Resolved", "expand", "measures"]
+__all__ = ["NOTHING_RESOLVED", "Resolved", "expand", "measures", "mode_of"]

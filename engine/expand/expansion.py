@@ -5,6 +5,9 @@ becomes a number here, and every limit on sizes is checked here, before any pixe
 The modules register how their transformations are expanded when they are imported.
 """
 
+from msgspec import UNSET
+
+from engine import schema
 from engine.errors import OutputTooLarge
 from engine.expand import colour, filters, geometry, overlays  # noqa: F401 - they register
 from engine.expand.builder import (
@@ -41,7 +44,8 @@ def expand(
         if index not in resolved.measured:
             measurement = measurement_of(transformation, builder)
             if measurement is not None:
-                return Plan(facts, tuple(builder.nodes), _save(job), index, measurement)
+                nodes, exact = tuple(builder.nodes), mode_of(job, limits) is schema.Mode.EXACT
+                return Plan(facts, nodes, _save(job), index, measurement, exact)
         add_nodes(transformation, builder)
     return _to_save(builder, job)
 
@@ -52,7 +56,13 @@ def _to_save(builder: PlanBuilder, job: Job) -> Plan:
         builder.add(Flatten((*job.background[:3], 255)))
     builder.check_size("the result")
     _check_format(builder, job.output_format)
-    return Plan(builder.facts, tuple(builder.nodes), _save(job))
+    exact = mode_of(job, builder.limits) is schema.Mode.EXACT
+    return Plan(builder.facts, tuple(builder.nodes), _save(job), exact=exact)
+
+
+def mode_of(job: Job, limits: EngineLimits) -> schema.Mode:
+    """Give the fidelity that a job is rendered with."""
+    return limits.mode if job.mode is UNSET else job.mode
 
 
 def _save(job: Job) -> Save:

@@ -8,24 +8,23 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from engine.batch import MergedPlan, merge_plans
-from engine.cost import Cost, cost_of, cost_of_batch, materialisation_budget, total_cost
+from engine.batch import MergedPlan
+from engine.cost import Cost, cost_of, cost_of_batch, total_cost
 from engine.errors import DarkroomError
 from engine.execute import (
     NO_INPUTS,
     Inputs,
-    count_materialising,
     facts_of_input,
-    mode_of,
+    merge_group,
     plan,
     sharing_groups,
 )
-from engine.expand import NOTHING_RESOLVED, Resolved, expand
+from engine.expand import NOTHING_RESOLVED, Resolved, expand, mode_of
 from engine.explain.tree import TreeBranch, tree_lines, tree_of
 from engine.ir import Frame, Measured, Measurement, Node, Plan, lines
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.passes import optimise
-from engine.schema import Job, Mode
+from engine.schema import Job
 from engine.sources import Facts, Source
 from engine.vips import read_facts
 
@@ -129,13 +128,11 @@ def explain_facts(
         if planned is not None:
             plans[index] = planned
             header_plans[index] = measuring[0] if measuring else planned
-    exact_jobs = {i for i, job in enumerate(jobs) if mode_of(job, limits) is Mode.EXACT}
     groups = sharing_groups(jobs, header_plans)
     merged: list[MergedPlan] = []
     for group in groups:
         members = {index: plans[index] for index in group}
-        budget = materialisation_budget(members.values(), limits) // count_materialising(groups)
-        merged += merge_plans(members, budget, exact_jobs)
+        merged += merge_group(members, groups, limits)
     cost = cost_of_batch(plans, merged, measuring_plans.values())
     return Explanation(facts, tuple(explained), tuple(map(tree_of, merged)), cost)
 

@@ -47,7 +47,16 @@ from engine.ir.nodes import (
     Unpremultiply,
 )
 from engine.ir.plan import Access, Frame, Locality, Node, Plan, Save, frames_of, lines, source_frame
-from engine.ir.schedule import BLOCK_AVERAGED, Buffering, Stage, needs_row_cache, stages, streams
+from engine.ir.schedule import (
+    BLOCK_AVERAGED,
+    Buffering,
+    IdiomChoice,
+    Stage,
+    all_streamed,
+    needs_row_cache,
+    stages,
+    streams,
+)
 from engine.ir.verifier import verify
 
 __all__ = [
@@ -72,6 +81,7 @@ __all__ = [
     "Enlarge",
     "Flatten",
     "Frame",
+    "IdiomChoice",
     "ImageLayer",
     "Locality",
     "Luma",
@@ -100,6 +110,7 @@ __all__ = [
     "ToSrgb",
     "Toned",
     "Unpremultiply",
+    "all_streamed",
     "frames_of",
     "lines",
     "luma",

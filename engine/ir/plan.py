@@ -129,7 +129,8 @@ class Plan(Struct, frozen=True, dict=True):
 
     `needs_pixels` is the index of the transformation that depends on the pixels which these
     nodes make; the rest of the job can be planned once these were measured, for what
-    `measurement` says. None if the plan is resolved.
+    `measurement` says. None if the plan is resolved. An `exact` plan is executed without
+    anything that is only near enough.
     """
 
     facts: Facts
@@ -137,6 +138,7 @@ class Plan(Struct, frozen=True, dict=True):
     save: Save
     needs_pixels: int | None = None
     measurement: Measurement | None = None
+    exact: bool = False
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:

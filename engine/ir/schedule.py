@@ -3,7 +3,7 @@
 This is decided from the nodes alone, so that lowering and the cost model agree.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
@@ -29,7 +29,8 @@ class Buffering(Enum):
 class Stage(NamedTuple):
     """One scheduled node: its input frame, its output frame, and how its input is buffered.
 
-    `rereadable` says that its input comes from memory, not straight from the source.
+    `rereadable` says that its input comes from memory, not straight from the source, `raster`
+    that it is done at once, on pixels in memory, and leaves such.
     """
 
     node: Node
@@ -37,9 +38,25 @@ class Stage(NamedTuple):
     made: Frame
     buffering: Buffering
     rereadable: bool
+    raster: bool = False
 
 
-def stages(nodes: Iterable[Node], frame: Frame, in_memory: bool = False) -> Iterator[Stage]:
+# Tells for a node, the frames that it is given and makes, and whether what it is given is in
+# memory, whether it is done there at once.
+IdiomChoice = Callable[[Node, Frame, Frame, bool], bool]
+
+
+def all_streamed(node: Node, given: Frame, made: Frame, in_memory: bool) -> bool:
+    """Choose libvips for every node."""
+    return False
+
+
+def stages(
+    nodes: Iterable[Node],
+    frame: Frame,
+    in_memory: bool = False,
+    choose_raster: IdiomChoice = all_streamed,
+) -> Iterator[Stage]:
     """Yield the stages of a run, from decoding on or from an image that is in memory.
 
     The source is read in sequence. Before a node with random access the image made so far is
@@ -50,6 +67,12 @@ def stages(nodes: Iterable[Node], frame: Frame, in_memory: bool = False) -> Iter
     """
     rereadable, pending, branching = in_memory, Buffering.NOTHING, 0
     for node in nodes:
+        made = node.frame(frame)
+        if choose_raster(node, frame, made, in_memory):
+            yield Stage(node, frame, made, Buffering.NOTHING, True, raster=True)
+            rereadable, pending, branching = True, Buffering.NOTHING, 0
+            frame, in_memory = made, True
+            continue
         buffering = Buffering.NOTHING
         branching += isinstance(node, BRANCHING)
         if _needs_memory(node, frame, rereadable) or branching > MAX_BRANCHING:
@@ -61,7 +84,6 @@ def stages(nodes: Iterable[Node], frame: Frame, in_memory: bool = False) -> Iter
             )
         elif _reads_again(node) or (pending is Buffering.TILES and isinstance(node, Overlay)):
             buffering, pending = pending, Buffering.NOTHING
-        made = node.frame(frame)
         yield Stage(node, frame, made, buffering, rereadable)
         frame, in_memory = made, False
         if isinstance(node, Rotate):

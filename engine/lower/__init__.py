@@ -1,9 +1,11 @@
-"""Lowering: one node, one libvips idiom.
+"""Lowering: one node, one idiom, of libvips or of rasters in memory.
 
 Knows nothing of why a plan is in this order.
 """
 
 from engine.lower.context import LoweringContext, run
+from engine.lower.overlay import prepare_layers
 from engine.lower.pipeline import lower
+from engine.lower.rasters import encode_result, materialise
 
-__all__ = ["LoweringContext", "lower", "run"]
+__all__ = ["LoweringContext", "encode_result", "lower", "materialise", "prepare_layers", "run"]

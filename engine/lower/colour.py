@@ -28,6 +28,7 @@ from engine.vips import (
     image_from_table,
     image_from_words,
     in_bytes,
+    three_colours,
     through_profile,
 )
 
@@ -47,7 +48,7 @@ def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
     if image.bands > (bands := context.facts.bands + context.facts.alpha):
         image = image.extract_band(0, n=bands)
     if image.format == "float":
-        image = _three_colours(image).copy(interpretation="scrgb").colourspace("srgb")
+        image = three_colours(image).copy(interpretation="scrgb").colourspace("srgb")
     elif node.profile:
         image = through_profile(image)
     if image.interpretation == "cmyk":
@@ -56,14 +57,7 @@ def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
         )
     if image.format != "uchar":
         image = (image >> 8).cast("uchar")
-    return bare_srgb(_three_colours(image))
-
-
-def _three_colours(image: Image) -> Image:
-    """Give grey three equal bands."""
-    if image.bands > 2:
-        return image
-    return image[0].bandjoin([image[band] for band in (0, 0, *range(1, image.bands))])
+    return bare_srgb(three_colours(image))
 
 
 @lower_node.register

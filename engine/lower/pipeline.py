@@ -7,12 +7,12 @@ register how their nodes are lowered when they are imported.
 from collections.abc import Iterator
 
 from engine.ir import Plan
-from engine.lower import blur, colour, filters, geometry, overlay  # noqa: F401 - they register
+from engine.lower import blur, colour, filters, geometry, overlay, rasters  # noqa: F401 - register
 from engine.lower.context import LoweringContext, run
-from engine.vips import Image
+from engine.vips import Pixels, as_image
 
 
-def lower(plan: Plan, context: LoweringContext) -> Iterator[Image]:
+def lower(plan: Plan, context: LoweringContext) -> Iterator[Pixels]:
     """Build the pipeline of each frame, to be evaluated once and before the next is requested.
 
     libvips puts the frames of an animation below each other. Each is copied out of that strip
@@ -22,7 +22,7 @@ def lower(plan: Plan, context: LoweringContext) -> Iterator[Image]:
     if frame.pages == 1:
         yield run(plan.nodes, plan.facts, context)
         return
-    strip = run(plan.nodes[:1], plan.facts, context)
+    strip = as_image(run(plan.nodes[:1], plan.facts, context))
     for page in range(frame.pages):
         image = strip.crop(0, page * frame.height, *frame.size).copy_memory()
         yield run(plan.nodes[1:], plan.facts, context, image, frame)

@@ -3,6 +3,6 @@
 A pass knows no other pass and no pixels.
 """
 
-from engine.passes.order import optimise
+from engine.passes.order import Bounded, optimise
 
-__all__ = ["optimise"]
+__all__ = ["Bounded", "optimise"]

@@ -9,6 +9,9 @@ from engine.vips.gif_frames import lacks_pixels
 from engine.vips.glyphs import LONGEST_INK, Font, Ink, TooLargeToDraw, ink_of
 from engine.vips.header import read_facts
 from engine.vips.images import (
+    Pixels,
+    as_image,
+    as_raster,
     bare_srgb,
     black,
     cache_rows,
@@ -19,16 +22,20 @@ from engine.vips.images import (
     in_bytes,
     interpolator,
     mask_image,
+    three_colours,
     through_profile,
 )
-from engine.vips.warnings import listening
+from engine.vips.warnings import listening, overhearing
 
 __all__ = [
     "LONGEST_INK",
     "Font",
     "Image",
     "Ink",
+    "Pixels",
     "TooLargeToDraw",
+    "as_image",
+    "as_raster",
     "bare_srgb",
     "black",
     "cache_rows",
@@ -43,6 +50,8 @@ __all__ = [
     "listening",
     "load",
     "mask_image",
+    "overhearing",
     "read_facts",
+    "three_colours",
     "through_profile",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeAlias
 
 import engine.vips.environment  # noqa: F401  # isort: skip - libvips reads it when it is loaded
@@ -60,13 +61,15 @@ class Counter:
 
     def __init__(self) -> None:
         self.operations = 0
+        self._lock = Lock()
 
     def watch(self) -> None:
         """Count every operation from now on; pyvips has one door for all of them."""
         call = pyvips.Operation.call
 
         def counted(name: str, *args: Any, **options: Any) -> Any:
-            self.operations += 1
+            with self._lock:
+                self.operations += 1
             return call(name, *args, **options)
 
         pyvips.Operation.call = staticmethod(counted)

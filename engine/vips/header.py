@@ -23,7 +23,7 @@ from engine.sources import (
     tiff,
 )
 from engine.vips import codecs
-from engine.vips.binding import Image, decodes_hevc, field_names
+from engine.vips.binding import Image, decodes_hevc
 
 ENDS = "the image cannot be decoded: the file ends before its last pixels"
 UNTOLD = 100  # milliseconds of a frame that does not say how long it is shown
@@ -120,28 +120,30 @@ def _check_pixels(size: Size, frames: int, limits: EngineLimits) -> None:
 
 
 def _facts_of(image: Image, damaged: str, picture_format: SourceFormat) -> Facts:
-    fields = {name.decode(errors="replace") for name in field_names(image)}
-    bands = COLOUR_BANDS.get(image.interpretation, 3 if image.bands >= 3 else 1)
+    """Ask for each field once, and only for those that are there: most images have few."""
+    count, interpretation = image.bands, image.interpretation
+    bands = COLOUR_BANDS.get(interpretation, 3 if count >= 3 else 1)
 
     def number(name: str, default: int) -> int:
-        value: Any = image.get(name) if name in fields else default
+        value: Any = image.get(name) if image.get_typeof(name) else default
         return value if isinstance(value, int) else default
 
     orientation = number("orientation", 1)
     frames = number("n-pages", 1) if picture_format in ANIMATED else 1
-    delays: list[int] = image.get("delay") if "delay" in fields and frames > 1 else []
+    moves = frames > 1
+    delays: list[int] = image.get("delay") if moves and image.get_typeof("delay") else []
     return Facts(
         format=picture_format,
         width=image.width,
-        height=number("page-height", image.height),
+        height=number("page-height", 0) or image.height,
         bands=bands,
-        alpha=image.bands > bands,
+        alpha=count > bands,
         depth=_depth(number("bits-per-sample", DEPTHS.get(image.format, 32))),
         orientation=orientation if 1 <= orientation <= 8 else 1,
         frames=frames,
-        delays=(*delays, *(UNTOLD,) * frames)[:frames] if frames > 1 else (),
-        loop=number("loop", 0) if frames > 1 else 0,
-        profile="icc-profile-data" in fields,
+        delays=(*delays, *(UNTOLD,) * frames)[:frames] if moves else (),
+        loop=number("loop", 0) if moves else 0,
+        profile=bool(image.get_typeof("icc-profile-data")),
         interlaced=bool(number("interlaced", 0) or number("jpeg-multiscan", 0)),
         damaged=damaged,
     )

@@ -2,7 +2,9 @@
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
+from engine.raster import Raster
 from engine.sources import EXIF, IPTC, XMP
 from engine.sources.metadata import icc
 from engine.vips.binding import (
@@ -14,12 +16,14 @@ from engine.vips.binding import (
     remove_field,
 )
 
+Pixels: TypeAlias = Image | Raster
 PROFILE = "icc-profile-data"
 SHALLOW = {"rgb16": "srgb", "grey16": "b-w"}  # or alpha would lose 8 bits once more
 PIXEL_FIELDS = {
     b"width", b"height", b"bands", b"format", b"coding", b"interpretation",
     b"xoffset", b"yoffset", b"xres", b"yres", b"filename", b"vips-sequential",
 }  # fmt: skip
+RESOLUTION = 72 / 25.4  # pixels a millimetre, which PNG and TIFF cannot leave out
 
 
 def animation(stills: Iterable[Image], delays: Sequence[int], loop: int) -> Image:
@@ -53,12 +57,19 @@ def through_profile(image: Image) -> Image:
         return image
 
 
+def three_colours(image: Image) -> Image:
+    """Give grey three equal bands."""
+    if image.bands > 2:
+        return image
+    return image[0].bandjoin([image[band] for band in (0, 0, *range(1, image.bands))])
+
+
 def bare_srgb(image: Image) -> Image:
     """Call the pixels sRGB, and drop everything else that the picture says of itself.
 
     Savers write some of it whatever they are told: orientation, pages, bits a sample.
     """
-    bare = image.copy(interpretation="srgb")
+    bare = image.copy(interpretation="srgb", xres=RESOLUTION, yres=RESOLUTION)
     for name in set(field_names(bare)) - PIXEL_FIELDS:
         remove_field(bare, name)
     return bare
@@ -142,3 +153,21 @@ def black(width: int, height: int) -> Image:
 def interpolator(name: str) -> Interpolate:
     """Give one of libvips' interpolators."""
     return Interpolate.new(name)
+
+
+def as_image(pixels: Pixels) -> Image:
+    """Give pixels to libvips, without a copy."""
+    if not isinstance(pixels, Raster):
+        return pixels
+    size = pixels.width, pixels.height, pixels.bands
+    image = Image.new_from_memory(pixels.pixels, *size, "uchar")
+    space = "b-w" if pixels.bands == 1 else "srgb"
+    return image.copy(interpretation=space, xres=RESOLUTION, yres=RESOLUTION)
+
+
+def as_raster(pixels: Pixels) -> Raster:
+    """Evaluate an image of 8 bits into memory."""
+    if isinstance(pixels, Raster):
+        return pixels
+    evaluated = memoryview(pixels.write_to_memory())
+    return Raster(pixels.width, pixels.height, pixels.bands, evaluated)

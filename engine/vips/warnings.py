@@ -6,6 +6,7 @@ pyvips gives that log to Python's; it is taken from there, and shown nowhere.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from engine.vips.binding import clear_errors
 
@@ -13,17 +14,24 @@ from engine.vips.binding import clear_errors
 class _Listener(logging.Handler):
     """Gives each warning to the innermost that listens; what nobody waits for is dropped.
 
-    Warnings come from libvips' own threads, so a process renders one batch at a time.
+    Warnings come from libvips' own threads, so a process renders one batch at a time. Who does
+    several jobs of it at the same time overhears all warnings, for some go astray.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.listening: list[list[str]] = []
+        self.overheard: list[str] | None = None
+        self.turn = Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one warning, as libvips wrote it."""
-        if self.listening:
-            self.listening[-1].append(record.getMessage().removeprefix("VIPS: "))
+        with self.turn:
+            warning = record.getMessage().removeprefix("VIPS: ")
+            if self.overheard is not None:
+                self.overheard.append(warning)
+            if self.listening:
+                self.listening[-1].append(warning)
 
 
 LISTENER = _Listener()
@@ -42,8 +50,21 @@ def listening() -> Iterator[list[str]]:
     """
     clear_errors()
     warnings: list[str] = []
-    LISTENER.listening.append(warnings)
+    with LISTENER.turn:
+        LISTENER.listening.append(warnings)
     try:
         yield warnings
     finally:
-        LISTENER.listening.pop()
+        with LISTENER.turn:
+            LISTENER.listening = [each for each in LISTENER.listening if each is not warnings]
+
+
+@contextmanager
+def overhearing() -> Iterator[list[str]]:
+    """Collect all that is warned of meanwhile, whoever listens."""
+    warnings: list[str] = []
+    LISTENER.overheard = warnings
+    try:
+        yield warnings
+    finally:
+        LISTENER.overheard = None

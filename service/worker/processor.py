@@ -269,6 +269,8 @@ class Processor:
         kind = summary.source_format
         self._metrics.source_bytes.labels(kind).inc(os.fstat(source.fileno()).st_size)
         self._metrics.stage_seconds.labels("plan").observe(summary.plan_seconds)
+        self._metrics.plan_cache.labels("hit").inc(summary.plans_reused)
+        self._metrics.plan_cache.labels("miss").inc(summary.plans_made)
         self._metrics.stage_seconds.labels("render").observe(summary.render_seconds)
         self._metrics.source_pixels.labels(kind).inc(summary.pixels_decoded)
         self._metrics.decode_passes.labels(kind).inc(summary.decode_passes)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from PIL import Image
 
 from engine import EngineLimits, Job, Output, Source, Stats, parse_batch, render
 from engine.execute.renderer import Rendering
 from engine.ir import Plan
+from engine.raster import Raster
 
 Pixels = NDArray[np.uint8]
 Json = dict[str, Any]
@@ -75,14 +77,29 @@ def make(
     return result
 
 
-def pixels_of(source: bytes, *steps: Json, inputs: dict[str, bytes] | None = None) -> Pixels:
+def pixels_of(
+    source: bytes, *steps: Json, inputs: dict[str, bytes] | None = None, **options: Any
+) -> Pixels:
     """Render one job and read its PNG."""
-    return decoded(make(source, *steps, inputs=inputs).data)
+    return decoded(make(source, *steps, inputs=inputs, **options).data)
 
 
 def executed(plan: Plan, source: Source, **inputs: Source) -> Pixels:
-    """Execute a plan as it is."""
-    return decoded(Rendering(source, inputs, EngineLimits(), Stats()).execute(plan).data)
+    """Execute a plan as it is, with libvips alone."""
+    rendering = Rendering(source, inputs, EngineLimits(), Stats())
+    return decoded(rendering.execute(replace(plan, exact=True)).data)
+
+
+def raster_of(pixels: Pixels) -> Raster:
+    """Give pixels to the idiom that works in memory."""
+    height, width, bands = pixels.shape
+    return Raster(width, height, bands, memoryview(pixels.tobytes()))
+
+
+def pixels_in(raster: Raster) -> Pixels:
+    """Read a raster."""
+    shape = raster.height, raster.width, raster.bands
+    return np.frombuffer(raster.pixels, np.uint8).reshape(shape)
 
 
 def distance(one: Pixels, other: Pixels) -> tuple[float, float]:

@@ -24,6 +24,7 @@ def render_order(order: Order) -> Answers:
         inputs={key: Source.from_fd(fd) for key, fd in order.inputs.items()},
         limits=order.limits,
         stats=stats,
+        threads=order.threads,
         wanted=[place for place, index in enumerate(indexes) if index in order.wanted],
     )
     for place, outcome in outcomes:
@@ -39,6 +40,8 @@ def _summary(stats: Stats) -> Summary:
         decode_passes=stats.decode_passes,
         pixels_decoded=stats.pixels_decoded,
         plan_seconds=stats.plan_seconds,
+        plans_reused=stats.plans.hits,
+        plans_made=stats.plans.misses,
     )
 
 

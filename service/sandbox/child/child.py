@@ -104,7 +104,7 @@ class Desk:
         unanswered = set(order.wanted)
         answers = self._render(order)
         while True:
-            allow_cpu_seconds(deadline)
+            allow_cpu_seconds(deadline, order.threads)
             began = time.perf_counter()
             try:
                 index, answer = next(answers)
@@ -173,6 +173,7 @@ class Desk:
             jobs=asked.jobs,
             wanted=asked.wanted,
             limits=asked.limits,
+            threads=asked.threads,
         )
 
     def _give_up(self, error: Exception) -> NoReturn:

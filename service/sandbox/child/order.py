@@ -17,6 +17,7 @@ class Order(Struct, frozen=True, kw_only=True):
     jobs: tuple[bytes, ...]
     wanted: tuple[int, ...]
     limits: EngineLimits
+    threads: int = 1
 
 
 class Picture(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import resource
 from service.sandbox.protocol import SandboxLimits
 
 DESCRIPTORS = 1024
-CPU_PER_SECOND = 2  # a child has one rendering thread, and some that read or write for it
+OTHER_THREADS = 1  # beside those that render: those that read or write for them, all together
 
 
 def limit_resources(limits: SandboxLimits) -> None:
@@ -28,9 +28,9 @@ def limit_resources(limits: SandboxLimits) -> None:
         resource.setrlimit(kind, (allowed, allowed))
 
 
-def allow_cpu_seconds(deadline: float) -> None:
+def allow_cpu_seconds(deadline: float, threads: int) -> None:
     """Let the process use so much more CPU time, should its worker not see to its deadline."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    most = math.ceil(used.ru_utime + used.ru_stime + CPU_PER_SECOND * deadline) + 1
+    most = math.ceil(used.ru_utime + used.ru_stime + (threads + OTHER_THREADS) * deadline) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (most, hard))

@@ -25,7 +25,9 @@ class Parcel:
         self.task = wire.Task(work.deadline)
         self.budget = work.budget
         self._descriptors: list[int] = []
-        payload = wire.Payload(work.jobs, self.wanted, tuple(work.inputs), work.limits)
+        payload = wire.Payload(
+            work.jobs, self.wanted, tuple(work.inputs), work.limits, work.threads
+        )
         try:
             self._descriptors.append(wire.sealed_file("payload", msgspec.msgpack.encode(payload)))
             for file in (work.source, *work.inputs.values()):

@@ -107,6 +107,7 @@ class Payload(Struct, frozen=True):
     wanted: tuple[int, ...]
     inputs: tuple[str, ...]
     limits: EngineLimits
+    threads: int = 1
 
 
 ToChild = Setup | Task | Taken

@@ -31,6 +31,8 @@ class Work(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, BinaryIO] = field(default_factory=dict)
     """The files that jobs name beside the source, such as watermarks, by their key."""
     limits: EngineLimits = DEFAULT_LIMITS
+    threads: int = 1
+    """How many cores the jobs may be rendered on side by side."""
 
 
 class Output(Struct, frozen=True, kw_only=True):
@@ -72,6 +74,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     decode_passes: int = 0
     pixels_decoded: int = 0
     plan_seconds: float = 0.0
+    plans_reused: int = 0
+    """How often the plans of a batch, or of a job that needs pixels, were remembered."""
+    plans_made: int = 0
     render_seconds: float = 0.0
     peak_memory_bytes: int = 0
     """The most memory that the child had resident during this work."""

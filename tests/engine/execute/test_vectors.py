@@ -22,12 +22,13 @@ def _batch(*steps: Any) -> bytes:
     return json.dumps({"source": "in.png", "jobs": [described]}).encode()
 
 
+@pytest.mark.parametrize("mode", ["balanced", "exact"])
 @pytest.mark.parametrize("vector", MANIFEST, ids=lambda vector: vector["id"])
-def test_vector(vector: dict[str, Any]) -> None:
+def test_vector(vector: dict[str, Any], mode: str) -> None:
     source = (VECTORS / vector["input"]).read_bytes()
     keys = [step["source"] for step in vector["transformations"] if "source" in step]
     inputs = {key: (VECTORS / key).read_bytes() for key in keys}
-    output = make(source, *vector["transformations"], inputs=inputs)
+    output = make(source, *vector["transformations"], inputs=inputs, mode=mode)
     expected = decoded((VECTORS / vector["expected"]).read_bytes())
     passed, measures = judge(decoded(output.data), expected, vector["tolerance"])  # type: ignore[no-untyped-call]
     assert passed, measures

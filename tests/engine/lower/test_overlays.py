@@ -11,6 +11,7 @@ from engine.errors import (
     TransformationFailed,
     UnsupportedFormat,
 )
+from engine.execute.batch_run import BatchRun
 from engine.execute.renderer import Rendering
 from tests.engine.images import Json, Pixels, encoded, job, jobs, noise, pixels_of, smooth, where
 
@@ -98,9 +99,9 @@ def test_a_layer_is_prepared_once_a_batch() -> None:
     inputs = {"m": Source.from_bytes(encoded(noise(20, 20, 4)))}
     source = Source.from_bytes(encoded(WHITE))
     rendering = Rendering(source, inputs, EngineLimits(), Stats())
-    list(rendering.outcomes([job(*steps)], [0]))
+    list(BatchRun(rendering, [job(*steps)], [0], 1).results())
     first = [id(ink) for ink in rendering.context.layers.values()]
-    list(rendering.outcomes([job(*steps)], [0]))
+    list(BatchRun(rendering, [job(*steps)], [0], 1).results())
     assert len(first) == 2
     assert [id(ink) for ink in rendering.context.layers.values()] == first
 

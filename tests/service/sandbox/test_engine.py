@@ -46,6 +46,7 @@ class Service(Sandbox):
         *jobs: bytes,
         inputs: Mapping[str, bytes] = MappingProxyType({}),
         limits: EngineLimits | None = None,
+        threads: int = 1,
     ) -> list[bytes | DarkroomError]:
         """Give the bytes of each job, or its error."""
         made: dict[int, bytes | DarkroomError] = {}
@@ -56,6 +57,7 @@ class Service(Sandbox):
                 jobs=jobs,
                 deadline=60,
                 limits=limits or EngineLimits(),
+                threads=threads,
             )
             async with self.render(work) as rendering:
                 async for result in rendering:
@@ -204,8 +206,21 @@ async def test_a_picture_that_needs_more_memory_than_allowed_ends_its_child(
     Image.new("RGB", (6000, 6000)).save(tmp_path / "large.png")
     source = (tmp_path / "large.png").read_bytes()
     turned = job("jpg", {"type": "rotate", "degrees": 90})
-    async with Service(SandboxLimits(memory_bytes=90 * MIB)) as sandbox:
+    async with Service(SandboxLimits(memory_bytes=140 * MIB)) as sandbox:
         with pytest.raises(RenderCrashed, match="ran out of memory"):
             await sandbox.make(source, turned)
         assert isinstance((await sandbox.make(source, job("jpg", SMALL)))[0], bytes)
         assert [end.reason for end in sandbox.exits] == [Reason.OUT_OF_MEMORY]
+
+
+async def test_jobs_may_be_made_side_by_side(tmp_path: Path) -> None:
+    """In threads that a confined child starts, and with a summary that tells of plans."""
+    Image.effect_noise((2200, 1600), 60).convert("RGB").save(tmp_path / "large.jpg")
+    source = (tmp_path / "large.jpg").read_bytes()
+    sizes = [job("jpg", {"type": "resize", "width": width}) for width in (1500, 1000, 500)]
+    async with Service() as sandbox:
+        one = await sandbox.make(source, *sizes)
+        assert await sandbox.make(source, *sizes, threads=3) == one
+        assert sandbox.summary is not None
+        assert (sandbox.summary.plans_reused, sandbox.summary.plans_made) == (1, 0)
+    assert not any(isinstance(answer, DarkroomError) for answer in one)

@@ -71,6 +71,7 @@ async def test_work_is_counted(api: Api, settings: Settings, tenant: Tenant) -> 
         'darkroom_source_bytes_total{format="png"}': len(PICTURE),
         'darkroom_source_pixels_total{format="png"}': 64 * 48,
         'darkroom_decode_passes_total{format="png"}': 1,
+        'darkroom_plan_cache_total{result="miss"}': 1,
         'darkroom_queue_wait_seconds_count{priority="high"}': 3,
         'darkroom_process_duration_seconds_count{outcome="FINISHED"}': 1,
         'darkroom_stage_duration_seconds_count{stage="store"}': 1,

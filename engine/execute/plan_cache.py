@@ -1,0 +1,114 @@
+"""Plans kept across batches: an integration that asks for the same again is not planned anew.
+
+A plan depends on the source's facts, the jobs but for where their results go, the limits, the
+facts of the watermarks, what was measured, and the fonts; so it is kept by these, whole, and two
+batches that differ in one of them never meet. Batches that were refused in part are not kept.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from threading import Lock
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from engine.errors import DarkroomError
+from engine.execute.planning import BatchPlan, plan, plan_batch
+from engine.expand import Resolved
+from engine.fonts import TYPEFACES
+from engine.ir import Plan
+from engine.limits import EngineLimits
+from engine.schema import Job
+from engine.sources import Facts
+
+MOST_BYTES = 1024 * 1024  # of plans, as JSON has them
+ASKED = [name for name in Job.__struct_fields__ if name not in {"destination", "options"}]
+T = TypeVar("T", Plan, BatchPlan)
+
+
+class Reused(Struct):
+    """How many batches and pending jobs were planned before, and how many were not."""
+
+    hits: int = 0
+    misses: int = 0
+
+
+class PlanCache:
+    """A bounded store of plans; the one that was used longest ago goes first."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self.most_bytes = most_bytes
+        self.bytes = 0
+        self._kept: OrderedDict[Hashable, tuple[Plan | BatchPlan, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def batch(
+        self,
+        jobs: Sequence[Job],
+        facts: Facts,
+        limits: EngineLimits,
+        resolved: Resolved,
+        reused: Reused,
+    ) -> BatchPlan:
+        """Give the plan of a batch, as `plan_batch` makes it."""
+        key = _key(jobs, facts, limits, resolved)
+        return self._get(key, lambda: plan_batch(jobs, facts, limits, resolved), reused)
+
+    def job(
+        self, job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved, reused: Reused
+    ) -> Plan:
+        """Give the plan of a job of which pixels were measured, as `plan` makes it."""
+        key = _key([job], facts, limits, resolved)
+        return self._get((key,), lambda: plan(job, facts, limits, resolved), reused)
+
+    def _get(self, key: Hashable, make: Callable[[], T], reused: Reused) -> T:
+        with self._lock:
+            if key is not None and key in self._kept:
+                reused.hits += 1
+                self._kept.move_to_end(key)
+                return self._kept[key][0]  # type: ignore[return-value]  # by its key
+        reused.misses += 1
+        made = make()
+        self._keep(key, made)
+        return made
+
+    def _keep(self, key: Hashable, made: Plan | BatchPlan) -> None:
+        plans = made.jobs if isinstance(made, BatchPlan) else (made,)
+        if key is None or any(isinstance(each, DarkroomError) for each in plans):
+            return
+        size = len(msgspec.msgpack.encode(plans, enc_hook=str))
+        if size > self.most_bytes // 4:
+            return
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = made, size
+                self.bytes += size
+            while self.bytes > self.most_bytes:
+                self.bytes -= self._kept.popitem(last=False)[1][1]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+def _key(jobs: Sequence[Job], facts: Facts, limits: EngineLimits, resolved: Resolved) -> Hashable:
+    """Give all that plans depend on; None where an input's error is among it."""
+    inputs = resolved.inputs
+    if any(isinstance(found, DarkroomError) for found in inputs.values()):
+        return None
+    return (
+        facts,
+        tuple(map(_asked, jobs)),
+        limits,
+        frozenset(inputs.items()),
+        frozenset(resolved.measured.items()),
+        len(TYPEFACES.faces),
+    )
+
+
+def _asked(job: Job) -> Hashable:
+    """Give all that a job says, but for where its result goes."""
+    return (*(getattr(job, name) for name in ASKED), job.output_format, job.save_options)
+
+
+PLANS = PlanCache()

@@ -1,0 +1,40 @@
+"""Work in threads, its results in order."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def side_by_side(
+    work: Callable[[int], T],
+    items: Sequence[int],
+    threads: int,
+    failed: Callable[[T], bool],
+    start_over: Callable[[], None],
+) -> Iterator[T]:
+    """Do the work of each item in a thread, and yield the results in the items' order.
+
+    No more than `threads` items are begun beyond the one whose result is awaited. From the first
+    that `failed` on, all are done once more after `start_over`, one after the other: what a
+    library says of a failure may have been said of what another thread did.
+    """
+    begun: deque[Future[T]] = deque()
+    left = iter(items)
+    alone = False
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            if alone:
+                yield work(item)
+                continue
+            while len(begun) <= threads and (following := next(left, None)) is not None:
+                begun.append(pool.submit(work, following))
+            result = begun.popleft().result()
+            if failed(result):
+                alone = True
+                wait(begun)
+                start_over()
+                result = work(item)
+            yield result

@@ -1,0 +1,59 @@
+"""Rasters: pixels that move between Python and the scaler, and windows of them."""
+
+import gc
+
+import numpy as np
+import pytest
+
+from engine.raster import GAUGE, Raster, resample
+from engine.raster.buffers import require
+from tests.engine.images import noise, pixels_in, raster_of
+
+
+@pytest.mark.parametrize("bands", [1, 3, 4])
+def test_pixels_come_back_from_the_scaler(bands: int) -> None:
+    image = noise(31, 17, bands)
+    raster = raster_of(image)
+    assert raster.data.width == 31
+    assert np.array_equal(pixels_in(raster), image)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 31, 17), (4, 2, 9, 11), (0, 5, 31, 3), (30, 16, 1, 1)])
+def test_a_window(box: tuple[int, int, int, int]) -> None:
+    image, (left, top, width, height) = noise(31, 17), box
+    cropped = pixels_in(raster_of(image).crop(*box))
+    assert np.array_equal(cropped, image[top : top + height, left : left + width])
+
+
+def test_one_is_pasted_over_a_copy() -> None:
+    image, small = noise(31, 17), noise(5, 4, seed=1)
+    raster = raster_of(image)
+    expected = image.copy()
+    expected[6:10, 20:25] = small
+    assert np.array_equal(pixels_in(raster.paste(raster_of(small), 20, 6)), expected)
+    assert np.array_equal(pixels_in(raster), image)
+
+
+def test_a_single_colour() -> None:
+    assert (pixels_in(Raster.filled(3, 2, b"\1\2\3")) == (1, 2, 3)).all()
+
+
+def test_threads_make_the_same() -> None:
+    image = noise(2100, 1400)
+    one, three = (resample(raster_of(image), 900, 600, threads) for threads in (1, 3))
+    assert bytes(one.pixels) == bytes(three.pixels)
+
+
+def test_what_they_take_is_counted() -> None:
+    gc.collect()
+    before = GAUGE.now
+    raster = raster_of(noise(10, 10))
+    assert GAUGE.now == before + 300
+    del raster
+    assert GAUGE.now == before
+    assert GAUGE.most >= before + 300
+
+
+def test_what_cannot_be_had_is_an_error_before_the_scaler_ends_the_process() -> None:
+    with pytest.raises(MemoryError):
+        require(2**60)
