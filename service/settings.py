@@ -182,6 +182,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     allow_weak_sandbox: Annotated[
         bool, _doc("Whether to render where the kernel lacks Landlock, seccomp or the like")
     ] = False
+    record_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        _doc("Longest time that a finished job waits to be recorded with others of its process"),
+    ] = 0.1
     max_crashes: Annotated[
         Count, _doc("Crashes of rendering children after which a job is quarantined")
     ] = 3

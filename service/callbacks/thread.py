@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from service.callbacks.sender import Sender, send_safely
-from service.dispatch import CALLBACK, Worker, connect
+from service.dispatch import CALLBACK, Worker, connect, unclaimed
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import open_store, time_limits
@@ -72,8 +72,9 @@ class CallbackThread:
             sender = Sender(store, settings, self._metrics)
             stack.callback(sender.close)
             worker = Worker(
-                redis, CALLBACK, partial(send_safely, sender),
-                slots=IN_HAND * settings.callback_concurrency, poll_seconds=settings.poll_seconds,
+                redis, CALLBACK, unclaimed, partial(send_safely, sender),
+                room=lambda: (IN_HAND * settings.callback_concurrency, 1),
+                poll_seconds=settings.poll_seconds,
             )  # fmt: skip
             taking = asyncio.create_task(worker.main())
             stack.push_async_callback(stop, taking)

@@ -5,8 +5,9 @@ Knows nothing of HTTP or images.
 
 from service.dispatch.batching import Batcher
 from service.dispatch.dispatcher import Dispatcher
-from service.dispatch.queue import CALLBACK, RENDER, Dispatch, Queue, Worker, connect
+from service.dispatch.queue import CALLBACK, RENDER, Dispatch, Queue, connect
 from service.dispatch.reconciler import Reconciler
+from service.dispatch.worker import Worker, unclaimed
 
 __all__ = [
     "CALLBACK",
@@ -18,4 +19,5 @@ __all__ = [
     "Reconciler",
     "Worker",
     "connect",
+    "unclaimed",
 ]

@@ -15,19 +15,21 @@ Answer = TypeVar("Answer")
 class Batcher(Generic[Item, Answer]):
     """Hands items to `work` in batches of at most `most`, one batch at a time.
 
-    Each batch waits `linger` seconds for more items to come.
+    Two batches begin at least `pace()` seconds apart, so that more of them are full; what
+    comes after a pause does not wait. An answer that is an error is raised to its submitter.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]],
         *,
         most: int = 256,
-        linger: float = 0,
+        pace: Callable[[], float] = lambda: 0,
     ) -> None:
         self._work = work
         self._most = most
-        self._linger = linger
+        self._pace = pace
+        self._began = 0.0
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._runner: asyncio.Task[None] | None = None
 
@@ -45,9 +47,11 @@ class Batcher(Generic[Item, Answer]):
             await self._runner
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                await asyncio.sleep(self._linger)
+                await asyncio.sleep(max(0.0, self._began + self._pace() - loop.time()))
+                self._began = loop.time()
                 batch = self._waiting[: self._most]
                 del self._waiting[: self._most]
                 await self._answer(batch)
@@ -55,13 +59,15 @@ class Batcher(Generic[Item, Answer]):
             self._runner = None
 
     async def _answer(self, batch: list[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
+        answers: Sequence[Answer | Exception]
         try:
             answers = await self._work([item for item, _ in batch])
         except Exception as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-        else:
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+            answers = [error] * len(batch)
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)

@@ -10,7 +10,7 @@ from service.dispatch.batching import Batcher
 from service.dispatch.queue import Dispatch, Queue
 
 MOST = 1000  # dispatches in a round trip
-LINGER_SECONDS = 0.002  # a round trip to Redis costs more than the wait for company
+PACE_SECONDS = 0.005  # under load a round trip costs more than the wait for company
 
 
 class Dispatcher:
@@ -18,10 +18,10 @@ class Dispatcher:
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
-        self._batcher = Batcher(self._send, most=MOST, linger=LINGER_SECONDS)
+        self._batcher = Batcher(self._send, most=MOST, pace=lambda: PACE_SECONDS)
 
     def dispatch(self, dispatch: Dispatch) -> None:
-        """Dispatch soon, or leave it to the reconciler when Redis is away."""
+        """Dispatch soon, or leave it to the reconciler when Redis is unavailable."""
         self._batcher.submit(dispatch)
 
     async def close(self) -> None:

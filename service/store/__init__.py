@@ -4,7 +4,7 @@ Knows nothing of HTTP, arq, storage or images.
 """
 
 from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
-from service.store.leases import Claim, Leases, Made
+from service.store.leases import Claim, End, Entry, JobResult, Leases
 from service.store.migrator import migrate, pending
 from service.store.postgres import UNAVAILABLE, is_unavailable
 from service.store.processes import DeliveryRow, JobRow, NewProcess, ProcessRow, Status
@@ -18,10 +18,12 @@ __all__ = [
     "Delivery",
     "DeliveryRow",
     "Due",
+    "End",
+    "Entry",
     "Holder",
+    "JobResult",
     "JobRow",
     "Leases",
-    "Made",
     "NewDelivery",
     "NewProcess",
     "Outcome",

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from service.store.postgres import Connection, Pool
+from service.store.postgres import Pool
 from service.store.queries import sql
 
 Outcome = Literal["PENDING", "DELIVERED", "FAILED"]
@@ -50,20 +50,6 @@ class Due(Struct, frozen=True, kw_only=True):
     id: str
     tries: int
     queued: float = 0
-
-
-async def record_delivery(connection: Connection, delivery: NewDelivery, grace: timedelta) -> None:
-    """Record a callback in the transaction that ends its process."""
-    await connection.execute(
-        sql("record_delivery"),
-        delivery.id,
-        delivery.process_id,
-        delivery.attempt,
-        delivery.url,
-        delivery.body,
-        delivery.traceparent,
-        grace,
-    )
 
 
 class Deliveries:

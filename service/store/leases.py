@@ -1,25 +1,41 @@
 """Leases: who works on a process now. Every write of a worker is fenced by its run."""
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
-from typing import TypeVar
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
-from service.errors import DarkroomError, LeaseLost
-from service.store.deliveries import NewDelivery, record_delivery
+from service.store.deliveries import NewDelivery
 from service.store.postgres import Pool
-from service.store.processes import ProcessRow, read_process
 from service.store.queries import sql
 
-T = TypeVar("T")
+
+class JobResult(Struct, frozen=True, kw_only=True):
+    """What became of one job: what it has put into the storage, or its error.
+
+    `damaged` is True if it is what could be read of a damaged source.
+    """
+
+    position: int
+    status: Literal["DONE", "FAILED"]
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    milliseconds: int | None = None
+    damaged: bool | None = None
+    error_code: str | None = None
+    error_message: str | None = None
 
 
 class Claim(Struct, frozen=True, kw_only=True):
     """A process that this worker holds; `run` is the fencing token.
 
-    `pending` are the positions of the jobs that are still to be done, `waited` the
-    seconds since it was queued.
+    `destinations` are those of all jobs, `pending` the positions of those still to be done,
+    `ended` what became of the others, `waited` the seconds since it was queued.
     """
 
     id: str
@@ -31,29 +47,33 @@ class Claim(Struct, frozen=True, kw_only=True):
     priority: int
     request: str
     traceparent: str | None
+    created_at: datetime
+    claimed_at: datetime
     waited: float
+    destinations: Sequence[str]
     pending: Sequence[int]
+    ended: Sequence[JobResult]
 
 
-class Made(Struct, frozen=True, kw_only=True):
-    """What a finished job has put into the storage; `damaged` if its source was."""
+class End(Struct, frozen=True, kw_only=True):
+    """How a worker lets go of a process: ended, with its callback, or back to the queue.
 
-    format: str
-    width: int
-    height: int
-    bytes: int
-    sha256: str
-    milliseconds: int
-    damaged: bool | None = None
+    `errors` is 1 for a transient error that counts, `due_after` how long it waits then.
+    """
+
+    status: Literal["FINISHED", "FAILED", "QUEUED"]
+    updated_at: datetime
+    callback: NewDelivery | None = None
+    errors: int = 0
+    due_after: timedelta = timedelta(0)
 
 
-class Settled(Struct, frozen=True, kw_only=True):
-    """How a process ended, and when, in seconds since 1970; `took` is since it was queued."""
+class Entry(Struct, frozen=True, kw_only=True):
+    """What is to be recorded of one process; without an `end` it goes on."""
 
-    process: ProcessRow
-    delivery: NewDelivery | None
-    took: float
-    ended: float
+    claim: Claim
+    results: Sequence[JobResult] = ()
+    end: End | None = None
 
 
 class Leases:
@@ -62,10 +82,13 @@ class Leases:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self, process_id: str, worker: str, lease: timedelta) -> Claim | None:
-        """Take a queued process, or None when it is not there to be taken."""
-        row = await self._pool.fetchrow(sql("claim"), process_id, worker, lease)
-        return None if row is None else Claim(**row)
+    async def claim(self, ids: Sequence[str], worker: str, lease: timedelta) -> list[Claim]:
+        """Take those of these processes that are queued."""
+        rows = await self._pool.fetch(sql("claim"), ids, worker, lease)
+        return [
+            Claim(**(dict(row) | {"pending": row["pending"] or (), "ended": _ended(row["ended"])}))
+            for row in rows
+        ]
 
     async def renew(self, held: Sequence[Claim], lease: timedelta) -> set[str]:
         """Keep leases alive; gives the ids that are still ours."""
@@ -73,60 +96,48 @@ class Leases:
         rows = await self._pool.fetch(sql("renew_leases"), ids, runs, lease)
         return {row["id"] for row in rows}
 
-    async def check(self, claim: Claim) -> None:
-        """Raise LeaseLost unless the process is still ours."""
-        _ours(await self._pool.fetchval(sql("check_lease"), claim.id, claim.run))
+    async def record(self, entries: Sequence[Entry], grace: timedelta) -> dict[str, float]:
+        """Record results and ends, each process at most once, in one statement.
 
-    async def finish_job(self, claim: Claim, position: int, made: Made) -> None:
-        """Record a job as done; raises LeaseLost."""
-        _ours(
-            await self._pool.fetchval(
-                sql("finish_job"), claim.id, claim.run, position,
-                made.format, made.width, made.height, made.bytes, made.sha256, made.milliseconds,
-                made.damaged,
-            )
-        )  # fmt: skip
-
-    async def fail_jobs(self, claim: Claim, positions: Sequence[int], error: DarkroomError) -> None:
-        """Record jobs as failed; raises LeaseLost."""
-        words = error.message.replace("\0", "")
-        _ours(
-            await self._pool.fetchval(
-                sql("fail_jobs"), claim.id, claim.run, positions, error.code, words
-            )
-        )
-
-    async def give_back(
-        self, claim: Claim, *, after: timedelta = timedelta(0), counted: bool
-    ) -> None:
-        """Queue a process again: after a drain, or (`counted`) after an error that may pass."""
-        _ours(await self._pool.fetchval(sql("give_back"), claim.id, claim.run, int(counted), after))
-
-    async def settle(
-        self,
-        claim: Claim,
-        callback: Callable[[ProcessRow], NewDelivery | None],
-        grace: timedelta,
-    ) -> Settled:
-        """End a process and record its callback in one transaction; raises LeaseLost.
-
-        `callback` makes the delivery of the process as it ended, or None; `grace` is how
-        long its dispatch may take before it counts as lost.
+        Gives the ids of the processes that were still ours, and the seconds since each was
+        queued; nothing is written of the others. `grace` is how long a callback's dispatch
+        may take before it counts as lost.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
-            end = _ours(await connection.fetchrow(sql("settle"), claim.id, claim.run))
-            process = await read_process(connection, claim.id)
-            delivery = callback(process)
-            if delivery is not None:
-                await record_delivery(connection, delivery, grace)
-        return Settled(process=process, delivery=delivery, **end)
+        ends = [entry.end or _GOES_ON for entry in entries]
+        results = [(entry.claim.id, result) for entry in entries for result in entry.results]
+        callbacks = [entry.end.callback for entry in entries if entry.end and entry.end.callback]
+        rows = await self._pool.fetch(
+            sql("record"),
+            [entry.claim.id for entry in entries],
+            [entry.claim.run for entry in entries],
+            [end.status for end in ends],
+            [end.errors for end in ends],
+            [end.due_after for end in ends],
+            [end.updated_at for end in ends],
+            [process_id for process_id, _ in results],
+            *([getattr(result, name) for _, result in results] for name in _RESULT),
+            *([getattr(callback, name) for callback in callbacks] for name in _CALLBACK),
+            grace,
+        )
+        return {row["id"]: row["took"] for row in rows}
 
     async def reap(self, most: int) -> list[str]:
         """Queue again what dead or stalled workers held; gives the ids."""
         return [row["id"] for row in await self._pool.fetch(sql("reap"), most)]
 
 
-def _ours(answer: T | None) -> T:
-    if answer is None:
-        raise LeaseLost("the process is no longer ours")
-    return answer
+class _GoesOn(Struct, frozen=True):
+    status: str = "PROCESSING"
+    errors: int = 0
+    due_after: timedelta = timedelta(0)
+    updated_at: datetime | None = None
+
+
+_GOES_ON = _GoesOn()
+_RESULT = JobResult.__struct_fields__
+_CALLBACK = NewDelivery.__struct_fields__
+_results = msgspec.json.Decoder(list[JobResult])
+
+
+def _ended(text: str | None) -> Sequence[JobResult]:
+    return () if text is None else _results.decode(text)

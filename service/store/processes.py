@@ -91,14 +91,6 @@ class Depth(Struct, frozen=True, kw_only=True):
     oldest: float
 
 
-async def read_process(connection: Connection, process_id: str) -> ProcessRow:
-    """Read a process that is known to exist, inside the caller's transaction."""
-    row = await connection.fetchrow(sql("get_process_of_worker"), process_id)
-    if row is None:
-        raise LookupError(process_id)
-    return await _with_jobs(connection, row)
-
-
 async def _with_jobs(connection: Connection, row: Record) -> ProcessRow:
     jobs = await connection.fetch(sql("get_jobs"), row["id"])
     deliveries = await connection.fetch(sql("get_deliveries"), row["id"])

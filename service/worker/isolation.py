@@ -40,33 +40,34 @@ class Isolation:
         self._crashes: Counter[int] = Counter()
         self._groups: deque[Sequence[int]] = deque()
 
-    async def render(self, jobs: Sequence[int]) -> AsyncGenerator[tuple[int, Outcome], None]:
-        """Give each job's outcome as soon as it is there; whoever takes it closes its file."""
+    async def render(
+        self, jobs: Sequence[int]
+    ) -> AsyncGenerator[Sequence[tuple[int, Outcome]], None]:
+        """Give the jobs' outcomes, those together that are there; whoever takes one closes it."""
         self._groups.append(jobs)
         while self._groups:
             group = self._groups.popleft()
             if self._seconds_left <= 0:
-                for job in group:
-                    yield job, self._not_begun()
+                yield [(job, self._not_begun()) for job in group]
                 continue
             left = list(group)
             work = replace(self._work_for(group), budget=self._seconds_left)
             try:
                 async with self._sandbox.render(work) as rendering:
                     try:
-                        async for result in rendering:
-                            left.remove(result.index)
-                            yield result.index, result.outcome
+                        while results := await rendering.take():
+                            for result in results:
+                                left.remove(result.index)
+                            yield [(result.index, result.outcome) for result in results]
                     finally:
                         self._seconds_left -= rendering.seconds
                     if rendering.summary is not None:
                         self._on_summary(rendering.summary)
             except (RenderCrashed, RenderTimeout) as error:
-                for job, given_up in self._separate(left, error):
-                    yield job, given_up
+                if given_up := self._separate(left, error):
+                    yield given_up
             except DarkroomError as error:
-                for job in left:
-                    yield job, error
+                yield [(job, error) for job in left]
 
     def _not_begun(self) -> RenderTimeout:
         return RenderTimeout(

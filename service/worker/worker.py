@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from aiohttp import web
@@ -21,13 +22,17 @@ from service.sandbox.protocol import PROTECTIONS
 from service.sandbox.setup import make_sandbox
 from service.settings import Settings
 from service.storage import Storages, storage_limits
-from service.store import open_store, time_limits
+from service.store import UNAVAILABLE, open_store, time_limits
 from service.tasks import stop
 from service.version import libvips_version, version
+from service.worker.appetite import Appetite
+from service.worker.claims import Claims
 from service.worker.heartbeat import Heartbeat
+from service.worker.lease import Lease
 from service.worker.processor import Processor
+from service.worker.recorder import Recorder
 
-AHEAD = 2  # processes in hand for each slot: one renders while another is fetched or published
+PACE_SECONDS = 0.025  # between two statements, while more is in hand than can be rendered
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +46,7 @@ async def run_worker(settings: Settings) -> None:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *running.loops], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        log.info("draining", processes=running.renderer.job_counter)
+        log.info("draining", processes=running.renderer.in_hand)
         running.readiness.draining = True
         await running.drain(settings.drain_seconds)
     log.info("stopped")
@@ -51,7 +56,7 @@ async def run_worker(settings: Settings) -> None:
 class Running:
     """A worker at work; its loops end only when it is closed, or by an error."""
 
-    renderer: Worker
+    renderer: Worker[Lease]
     callbacks: CallbackThread
     readiness: probes.Readiness
     loops: Sequence["asyncio.Task[None]"]
@@ -89,20 +94,27 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         heartbeat = Heartbeat(store.leases, settings.lease_seconds, metrics)
         dispatcher = Dispatcher(callbacks)
         stack.push_async_callback(dispatcher.close)
+        appetite = Appetite(sandbox.slots)
+        recorder = Recorder(
+            store.leases,
+            timedelta(seconds=settings.dispatch_grace_seconds),
+            pace=lambda: PACE_SECONDS if renderer.in_hand > appetite.base else 0,
+        )
         processor = Processor(
-            name=name,
-            store=store,
             storages=storages,
             sandbox=sandbox,
             heartbeat=heartbeat,
+            recorder=recorder,
+            appetite=appetite,
             callbacks=dispatcher,
             settings=settings,
             metrics=metrics,
         )
         sending = CallbackThread(settings, metrics)
+        claims = Claims(store.leases, name, settings.lease_seconds, metrics)
         renderer = Worker(
-            redis, RENDER, processor.work,
-            slots=AHEAD * sandbox.slots, poll_seconds=settings.poll_seconds,
+            redis, RENDER, claims.take, processor.work, room=appetite.room,
+            poll_seconds=settings.poll_seconds, unavailable=UNAVAILABLE,
         )  # fmt: skip
         reconciler = Reconciler(store, renders, callbacks, settings, metrics)
         await stack.enter_async_context(_serve_probes(settings, metrics, readiness))

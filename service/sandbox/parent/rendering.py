@@ -60,16 +60,24 @@ class Rendering:
         return self
 
     async def __anext__(self) -> Result:
+        results = await self.take(1)
+        if not results:
+            raise StopAsyncIteration
+        return results[0]
+
+    async def take(self, most: int = 1000) -> list[Result]:
+        """Wait for results and give all that are there, or none after the last."""
         while not self._waiting:
             if self._over:
                 if self._error is not None:
                     raise self._error
-                raise StopAsyncIteration
+                return []
             self._news = asyncio.get_running_loop().create_future()
             await self._news
-        result = self._waiting.popleft()
-        self._on_taken(self)
-        return result
+        taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        for _ in taken:
+            self._on_taken(self)
+        return taken
 
     def add(self, message: Made | Refused) -> None:
         """Take in an answer of the child; ProtocolError if it makes no sense."""

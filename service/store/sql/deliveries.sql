@@ -1,7 +1,3 @@
--- name: record_delivery
-INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent, due_at)
-VALUES ($1, $2, $3, $4, $5, $6, now() + $7::interval);
-
 -- name: find_delivery
 SELECT processes.service_id, deliveries.url
 FROM deliveries JOIN processes ON processes.id = deliveries.process_id

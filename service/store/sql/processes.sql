@@ -35,9 +35,6 @@ DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval;
 SELECT id, status, attempt, created_at, updated_at
 FROM processes WHERE id = $1 AND service_id = $2;
 
--- name: get_process_of_worker
-SELECT id, status, attempt, created_at, updated_at FROM processes WHERE id = $1;
-
 -- name: get_jobs
 SELECT destination, status, format, width, height, bytes, sha256, milliseconds, damaged,
        error_code, error_message
@@ -67,83 +64,6 @@ UPDATE jobs
 SET status = 'QUEUED', format = NULL, width = NULL, height = NULL, bytes = NULL, sha256 = NULL,
     milliseconds = NULL, damaged = NULL, error_code = NULL, error_message = NULL
 WHERE process_id = ANY($1::text[]) AND (status = 'FAILED' OR $2);
-
--- name: claim
-UPDATE processes
-SET status = 'PROCESSING', run = run + 1, worker = $2, lease_until = now() + $3::interval,
-    updated_at = now()
-WHERE id = $1 AND status = 'QUEUED'
-RETURNING id, service_id, run, attempt, errors, crashes, priority, request, traceparent,
-    extract(epoch FROM now() - queued_at)::float8 AS waited,
-    ARRAY(SELECT position FROM jobs WHERE process_id = processes.id AND jobs.status = 'QUEUED'
-          ORDER BY position) AS pending;
-
--- name: renew_leases
--- Rows are locked in the order of their ids, as a retry does, so that neither waits for ever.
-WITH held AS (
-    SELECT processes.id FROM processes
-    JOIN unnest($1::text[], $2::integer[]) AS ours (id, run) USING (id, run)
-    WHERE status = 'PROCESSING' ORDER BY id FOR NO KEY UPDATE OF processes
-)
-UPDATE processes SET lease_until = now() + $3::interval
-FROM held WHERE processes.id = held.id
-RETURNING processes.id;
-
--- name: check_lease
-SELECT true FROM processes
-WHERE id = $1 AND run = $2 AND status = 'PROCESSING' AND lease_until > now();
-
--- name: finish_job
--- The process is locked: whoever takes it away has done so before, or waits until after.
-WITH held AS (
-    SELECT id FROM processes WHERE id = $1 AND run = $2 AND status = 'PROCESSING' FOR SHARE
-), finished AS (
-    UPDATE jobs
-    SET status = 'DONE', format = $4, width = $5, height = $6, bytes = $7, sha256 = $8,
-        milliseconds = $9, damaged = $10, error_code = NULL, error_message = NULL
-    FROM held WHERE process_id = held.id AND position = $3
-)
-SELECT true FROM held;
-
--- name: fail_jobs
--- Locked like finish_job; jobs that are done stay done.
-WITH held AS (
-    SELECT id FROM processes WHERE id = $1 AND run = $2 AND status = 'PROCESSING' FOR SHARE
-), failed AS (
-    UPDATE jobs
-    SET status = 'FAILED', error_code = $4, error_message = $5
-    FROM held WHERE process_id = held.id AND position = ANY($3::smallint[])
-        AND jobs.status = 'QUEUED'
-)
-SELECT true FROM held;
-
--- name: settle
-UPDATE processes
-SET status = CASE WHEN EXISTS (SELECT FROM jobs WHERE process_id = $1 AND status <> 'DONE')
-             THEN 'FAILED' ELSE 'FINISHED' END,
-    worker = NULL, lease_until = NULL, updated_at = now()
-WHERE id = $1 AND run = $2 AND status = 'PROCESSING'
-RETURNING extract(epoch FROM now() - queued_at)::float8 AS took,
-    extract(epoch FROM now())::float8 AS ended;
-
--- name: give_back
--- Back to the queue: after a drain (nothing counted) or an error that may pass (counted).
-UPDATE processes
-SET status = 'QUEUED', worker = NULL, lease_until = NULL, errors = errors + $3,
-    due_at = now() + $4::interval, updated_at = now()
-WHERE id = $1 AND run = $2 AND status = 'PROCESSING'
-RETURNING true;
-
--- name: reap
--- Leases that ran out: their workers are gone or stalled, so the work is queued again.
-UPDATE processes
-SET status = 'QUEUED', worker = NULL, lease_until = NULL, crashes = crashes + 1,
-    due_at = now(), updated_at = now()
-WHERE id IN (
-    SELECT id FROM processes WHERE status = 'PROCESSING' AND lease_until < now()
-    ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED
-)
-RETURNING id;
 
 -- name: take_due
 -- Queued and not claimed in time: to be dispatched (again), and looked at again later.

@@ -12,7 +12,7 @@ from yarl import URL
 from service.ids import new_process_id, new_token, token_hash
 from service.store import Store
 from tests.service.harness.api_client import Api
-from tests.service.harness.records import MADE, claimed, end, set_row
+from tests.service.harness.records import claimed, done, end, set_row, write
 from tests.service.harness.tenants import Tenant, add_tenant, job
 
 ID = re.compile(r"[A-Za-z0-9_-]{21}")
@@ -58,7 +58,7 @@ async def test_the_status_has_the_result_or_the_error_of_each_job(
     process_id = await api.create(tenant, tenant.body("a.png", "b.png"))
     claim = await claimed(shared_store, process_id)
     assert (await api.status(tenant, process_id))["status"] == "PROCESSING"
-    await shared_store.leases.finish_job(claim, 0, MADE)
+    await write(shared_store, claim, done(0))
     await end(shared_store, msgspec.structs.replace(claim, pending=[1]), failing=True)
     shown = await api.status(tenant, process_id)
     assert shown["status"] == "FAILED"

@@ -10,7 +10,8 @@ from service.settings import Settings
 from service.store import Store
 from tests.service.harness.api_client import Api
 from tests.service.harness.receiver import receiving
-from tests.service.harness.records import MADE, SOON, claimed, end, field
+from tests.service.harness.records import claimed, done, end, ending, field, write
+from tests.service.harness.records import failed as failures
 from tests.service.harness.tenants import Tenant, Words
 from tests.service.harness.workers import done_by, working
 
@@ -100,9 +101,8 @@ async def some_done(api: Api, store: Store, tenant: Tenant) -> str:
     """Have a process of three jobs, of which the second is done and the others failed."""
     process_id = await api.create(tenant, tenant.body("a.png", "b.png", "c.png"))
     claim = await claimed(store, process_id)
-    await store.leases.finish_job(claim, 1, MADE)
-    await store.leases.fail_jobs(claim, claim.pending, SourceCorrupt("broken"))
-    await store.leases.settle(claim, lambda _: None, SOON)
+    results = done(1) + failures([0, 2], SourceCorrupt("broken"))
+    await write(store, claim, results, ending(claim, "FAILED"))
     return process_id
 
 

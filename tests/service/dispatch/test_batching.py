@@ -7,6 +7,8 @@ import pytest
 
 from service.dispatch import Batcher
 
+CLOCK_STEP = 0.002  # by which a timer may be early
+
 
 class Work:
     """Squares numbers once the gate is open, and remembers its batches."""
@@ -17,6 +19,7 @@ class Work:
         self.gate.set()
         self.running = 0
         self.most_running = 0
+        self.squares = True
 
     async def __call__(self, items: Sequence[int]) -> Sequence[int]:
         self.batches.append(list(items))
@@ -27,7 +30,7 @@ class Work:
             await asyncio.sleep(0)
             if -1 in items:
                 raise ValueError(f"{len(items)} items")
-            return [item * item for item in items]
+            return [item * item for item in items] if self.squares else items
         finally:
             self.running -= 1
 
@@ -120,10 +123,28 @@ async def test_closing_waits_for_all_that_was_submitted(work: Work) -> None:
     await batcher.close()
 
 
-async def test_a_batch_lingers_for_company(work: Work) -> None:
-    batcher = Batcher(work, linger=0.05)
-    first = batcher.submit(1)
-    await asyncio.sleep(0.01)
-    second = batcher.submit(2)
-    assert [await first, await second] == [1, 4]
-    assert work.batches == [[1, 2]]
+async def test_an_answer_that_is_an_error_is_its_own_submitters(work: Work) -> None:
+    async def judge(items: Sequence[int]) -> Sequence[int | Exception]:
+        return [ValueError(item) if item < 0 else item for item in await work(items)]
+
+    batcher = Batcher[int, int](judge)
+    work.squares = False
+    answers = await asyncio.gather(*map(batcher.submit, (1, -2, 3)), return_exceptions=True)
+    assert [answers[0], answers[2]] == [1, 3]
+    assert isinstance(answers[1], ValueError)
+
+
+async def test_batches_begin_apart_but_a_lone_one_does_not_wait(work: Work) -> None:
+    loop, began = asyncio.get_running_loop(), []
+
+    async def note(items: Sequence[int]) -> Sequence[int]:
+        began.append(loop.time())
+        return await work(items)
+
+    seconds = 3600.0
+    batcher = Batcher(note, pace=lambda: seconds)
+    assert await batcher.submit(1) == 1
+    seconds = 0.05
+    assert await asyncio.gather(*map(batcher.submit, (2, 3))) == [4, 9]
+    assert work.batches == [[1], [2, 3]]
+    assert began[1] - began[0] >= seconds - CLOCK_STEP

@@ -2,25 +2,35 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from service.dispatch import RENDER, Dispatch, Queue, Worker, connect
+from service.dispatch import RENDER, Dispatch, Queue, Worker, connect, unclaimed
 from service.embedded import Valkey
 from service.tasks import stop
 
+Claim = Callable[[Sequence[Dispatch]], Awaitable[Sequence[Dispatch]]]
 Work = Callable[[Dispatch], Awaitable[None]]
 
 
 @asynccontextmanager
 async def running(
-    url: str, work: Work, *, slots: int = 2, poll: float = 5
-) -> AsyncIterator[Worker]:
+    url: str,
+    work: Work,
+    claim: Claim = unclaimed,
+    *,
+    slots: int = 2,
+    least: int = 1,
+    poll: float = 5,
+) -> AsyncIterator[Worker[Dispatch]]:
     redis = connect(url)
-    worker = Worker(redis, RENDER, work, slots=slots, poll_seconds=poll)
+    worker = Worker(
+        redis, RENDER, claim, work, room=lambda: (slots, least), poll_seconds=poll,
+        unavailable=(LookupError,),
+    )  # fmt: skip
     task = asyncio.create_task(worker.main())
     try:
         yield worker
@@ -99,16 +109,56 @@ async def test_asserting_a_waiting_dispatch_again_runs_it_once(
     assert work.seen == ["a:0", "last:0"]
 
 
-async def test_what_runs_longer_than_its_mark_is_not_started_twice_here(
+class Claimant:
+    """Claims all but what it is told to leave, and remembers what it was given at once."""
+
+    def __init__(self, *left: str) -> None:
+        self.given: list[list[str]] = []
+        self.left = left
+        self.unavailable = False
+
+    async def __call__(self, dispatches: Sequence[Dispatch]) -> Sequence[Dispatch]:
+        self.given.append([dispatch.name for dispatch in dispatches])
+        if self.unavailable:
+            raise LookupError("whatever it claims from is unavailable")
+        return [dispatch for dispatch in dispatches if dispatch.id not in self.left]
+
+
+async def test_as_much_as_there_is_room_for_is_claimed_at_once(
+    queue: Queue, redis_url: str
+) -> None:
+    await queue.dispatch([Dispatch(str(i), 0, queued=i) for i in range(7)])
+    work, claim, going = Recorder(), Claimant("1"), asyncio.Event()
+
+    async def work_on(dispatch: Dispatch) -> None:
+        await work(dispatch)
+        await going.wait()
+
+    async with running(redis_url, work_on, claim, slots=4, least=3, poll=0.01):
+        await work.wait_for(3)
+        await asyncio.sleep(0.1)
+        assert claim.given == [["0:0", "1:0", "2:0", "3:0"]]  # one slot is not worth a claim
+        going.set()
+        await work.wait_for(6)
+    assert claim.given[1] == ["4:0", "5:0", "6:0"]
+    assert work.seen == ["0:0", "2:0", "3:0", "4:0", "5:0", "6:0"]
+
+
+async def test_what_cannot_be_claimed_now_keeps_its_place(
     queue: Queue, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.dispatch.queue.CLAIM_SECONDS", 0.05)
-    work = Recorder(takes=0.4)
-    async with running(redis_url, work, slots=4, poll=0.02):
-        await queue.dispatch([Dispatch("long", 0)])
-        await work.wait_for(1)
-        await asyncio.sleep(0.3)
-    assert work.seen == ["long:0"]
+    monkeypatch.setattr("service.dispatch.worker.PAUSE_SECONDS", 0.01)
+    await queue.dispatch([Dispatch(name, 0, queued=i) for i, name in enumerate("cba")])
+    work, claim = Recorder(), Claimant()
+    claim.unavailable = True
+    async with running(redis_url, work, claim, poll=0.01):
+        async with asyncio.timeout(10):
+            while len(claim.given) < 3:
+                await asyncio.sleep(0.005)
+        claim.unavailable = False
+        await work.wait_for(3)
+    assert claim.given[:3] == [["c:0", "b:0"]] * 3
+    assert work.seen == ["c:0", "b:0", "a:0"]
 
 
 async def test_a_new_run_is_a_new_dispatch(queue: Queue, redis_url: str) -> None:
@@ -147,7 +197,7 @@ async def test_a_worker_outlives_its_redis_and_keeps_its_slots(tmp_path: Path) -
                 async with asyncio.timeout(10):
                     while sum(name.startswith("after") for name in work.seen) < 10:
                         await asyncio.sleep(0.01)
-                    while worker.job_counter:
+                    while worker.in_hand:
                         await asyncio.sleep(0.01)
         await redis.aclose()
 

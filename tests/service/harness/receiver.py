@@ -11,7 +11,7 @@ from multidict import CIMultiDictProxy
 
 from service.ids import new_delivery_id
 from service.store import NewDelivery, Store
-from tests.service.harness.records import SOON, claimed, recorded
+from tests.service.harness.records import claimed, done, ending, recorded, write
 from tests.service.harness.tenants import Tenant
 
 
@@ -93,7 +93,7 @@ async def due(
         id=new_delivery_id(), process_id=claim.id, attempt=0, url=url, body=body,
         traceparent=traceparent,
     )  # fmt: skip
-    await store.leases.settle(claim, lambda _: delivery, SOON)
+    await write(store, claim, done(0), ending(claim, callback=delivery))
     return delivery.id
 
 

@@ -1,18 +1,28 @@
 """Rows for tests, made without the API."""
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
-from service.errors import SourceNotFound
+from engine.errors import DarkroomError
+from service.errors import LeaseLost, SourceNotFound
 from service.ids import new_process_id
-from service.store import Claim, Made, NewProcess, ProcessRow, Store
+from service.store import (
+    Claim,
+    End,
+    Entry,
+    JobResult,
+    NewDelivery,
+    NewProcess,
+    ProcessRow,
+    Store,
+)
 from tests.service.harness.tenants import Tenant, spelt
 
 SOON = timedelta(seconds=5)
 DAY = timedelta(hours=24)
 LEASE = timedelta(seconds=30)
 NO_TIME = timedelta(0)
-MADE = Made(format="png", width=16, height=12, bytes=9, sha256="ab" * 32, milliseconds=1)
 
 
 def new_process(tenant: Tenant, *destinations: str, **fields: Any) -> NewProcess:
@@ -41,8 +51,7 @@ async def recorded(store: Store, tenant: Tenant, *destinations: str, **fields: A
 
 
 async def claimed(store: Store, process_id: str, worker: str = "w") -> Claim:
-    claim = await store.leases.claim(process_id, worker, LEASE)
-    assert claim is not None
+    [claim] = await store.leases.claim([process_id], worker, LEASE)
     return claim
 
 
@@ -75,11 +84,50 @@ async def waits_for_a_lock(store: Store) -> bool:
     return bool(await store.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
 
+def done(*positions: int) -> list[JobResult]:
+    """Give results of jobs that went well."""
+    return [
+        JobResult(
+            position=position, status="DONE", format="png", width=16, height=12, bytes=9,
+            sha256="ab" * 32, milliseconds=1,
+        )
+        for position in positions
+    ]  # fmt: skip
+
+
+def failed(positions: Iterable[int], error: DarkroomError) -> list[JobResult]:
+    """Give results of jobs that did not."""
+    return [
+        JobResult(position=p, status="FAILED", error_code=error.code, error_message=error.message)
+        for p in positions
+    ]
+
+
+async def write(
+    store: Store, claim: Claim, results: Sequence[JobResult] = (), end: End | None = None
+) -> float:
+    """Record as the claim's worker; gives the seconds since it was queued, or raises LeaseLost."""
+    entry = Entry(claim=claim, results=results, end=end)
+    took = await store.leases.record([entry], SOON)
+    if claim.id not in took:
+        raise LeaseLost("no longer ours")
+    return took[claim.id]
+
+
+def ending(
+    claim: Claim,
+    status: Literal["FINISHED", "FAILED", "QUEUED"] = "FINISHED",
+    callback: NewDelivery | None = None,
+    **fields: Any,
+) -> End:
+    """Make the end of a claim, at the moment at which it began."""
+    return End(status=status, updated_at=claim.claimed_at, callback=callback, **fields)
+
+
 async def end(store: Store, claim: Claim, *, failing: bool = False) -> None:
     """Finish every job of a claim (or fail them) and settle it."""
-    for position in claim.pending:
-        if failing:
-            await store.leases.fail_jobs(claim, [position], SourceNotFound("not there"))
-        else:
-            await store.leases.finish_job(claim, position, MADE)
-    await store.leases.settle(claim, lambda _: None, SOON)
+    if failing:
+        results = failed(claim.pending, SourceNotFound("not there"))
+        await write(store, claim, results, ending(claim, "FAILED"))
+    else:
+        await write(store, claim, done(*claim.pending), ending(claim))

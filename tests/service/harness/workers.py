@@ -74,8 +74,9 @@ async def scraped(settings: Settings, line: str) -> float:
 class WorkerProcess:
     """`darkroom worker` as operators run it."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, settings: Settings) -> None:
         self.process = process
+        self.settings = settings
 
     @staticmethod
     def environment(settings: Settings) -> dict[str, str]:
@@ -85,11 +86,22 @@ class WorkerProcess:
 
     def stop_rendering(self) -> None:
         """Freeze its children, so that whatever it renders takes for ever."""
+        for child in self._renderers():
+            child.suspend()
+
+    def go_on_rendering(self) -> None:
+        for child in self._renderers():
+            child.resume()
+
+    def _renderers(self) -> list[psutil.Process]:
         children = psutil.Process(self.process.pid).children(recursive=True)
         renderers = [child for child in children if "service.sandbox.child" in child.cmdline()]
         assert renderers
-        for child in renderers:
-            child.suspend()
+        return renderers
+
+    async def scrape(self, line: str) -> float:
+        """Read one number of its metrics."""
+        return await scraped(self.settings, line)
 
     async def end(self, signum: signal.Signals) -> int:
         os.kill(self.process.pid, signum)
@@ -119,7 +131,7 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
                     return False
 
             await until(ready)
-        yield WorkerProcess(process)
+        yield WorkerProcess(process, settings)
     finally:
         if process.returncode is None:
             process.kill()

@@ -1,31 +1,31 @@
 """Records: what is claimed by one, taken back when its time is over, and retried."""
 
 import asyncio
-from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from service.errors import SourceNotFound
-from service.ids import new_delivery_id, new_process_id, new_token, token_hash
-from service.store import Due, NewDelivery, ProcessRow, Store
+from service.ids import new_token, token_hash
+from service.store import Store
 from tests.service.harness.records import (
     DAY,
-    LEASE,
-    MADE,
     NO_TIME,
     SOON,
     claimed,
     claimed_new,
+    done,
     end,
+    ending,
+    failed,
     field,
-    let_lease_expire,
     new_process,
     record,
     recorded,
     set_row,
     shown,
+    write,
 )
 from tests.service.harness.tenants import Tenant, add_tenant
 
@@ -84,143 +84,6 @@ async def test_another_services_process_does_not_exist(
     assert (await shown(store, tenant, process_id)).status == "FINISHED"
 
 
-async def test_a_process_is_claimed_once(store: Store, tenant: Tenant) -> None:
-    process_id = await recorded(store, tenant)
-    claims = await asyncio.gather(
-        *(store.leases.claim(process_id, f"w{i}", LEASE) for i in range(8))
-    )
-    [claim] = [claim for claim in claims if claim is not None]
-    assert (claim.run, claim.attempt, claim.errors, claim.crashes) == (1, 0, 0, 0)
-    assert list(claim.pending) == [0, 1, 2]
-    assert 0 <= claim.waited < 10
-    assert (await shown(store, tenant, process_id)).status == "PROCESSING"
-    assert await store.leases.claim(new_process_id(), "w", LEASE) is None
-
-
-async def test_a_renewed_lease_outlives_its_first_end(store: Store, tenant: Tenant) -> None:
-    short = timedelta(seconds=0.05)
-    held, left = await recorded(store, tenant), await recorded(store, tenant)
-    claims = [await store.leases.claim(name, "w", short) for name in (held, left)]
-    assert claims[0] is not None
-    assert await store.leases.renew([claims[0]], LEASE) == {held}
-    await asyncio.sleep(0.1)
-    assert await store.leases.reap(10) == [left]
-    await store.leases.check(claims[0])
-
-
-async def test_what_is_finished_and_failed_is_shown_and_settles_as_failed(
-    store: Store, tenant: Tenant
-) -> None:
-    claim = await claimed_new(store, tenant)
-    await store.leases.finish_job(claim, 1, MADE)
-    await store.leases.fail_jobs(claim, [0, 2], SourceNotFound("no\0where"))
-    settled = await store.leases.settle(claim, lambda _: None, SOON)
-    assert settled.process == await shown(store, tenant, claim.id)
-    assert settled.process.status == "FAILED"
-    failed, done, _ = settled.process.jobs
-    assert (failed.error_code, failed.error_message) == ("source_not_found", "nowhere")
-    assert (done.format, done.width, done.height, done.bytes) == ("png", 16, 12, 9)
-    assert (done.sha256, done.milliseconds, done.error_code) == ("ab" * 32, 1, None)
-    assert 0 <= settled.took < 10
-    assert await field(store, claim.id, "worker") is None
-
-
-async def test_a_process_whose_jobs_are_all_done_is_finished(store: Store, tenant: Tenant) -> None:
-    claim = await claimed_new(store, tenant)
-    for position in claim.pending:
-        await store.leases.finish_job(claim, position, MADE)
-    settled = await store.leases.settle(claim, lambda _: None, SOON)
-    assert settled.process.status == "FINISHED"
-    assert settled.delivery is None
-
-
-async def test_a_failure_leaves_what_is_done_alone(store: Store, tenant: Tenant) -> None:
-    claim = await claimed_new(store, tenant)
-    await store.leases.finish_job(claim, 0, MADE)
-    await store.leases.fail_jobs(claim, claim.pending, SourceNotFound("gone"))
-    statuses = [job.status for job in (await shown(store, tenant, claim.id)).jobs]
-    assert statuses == ["DONE", "FAILED", "FAILED"]
-
-
-async def test_failing_what_is_done_already_is_no_lost_lease(store: Store, tenant: Tenant) -> None:
-    claim = await claimed_new(store, tenant)
-    for position in claim.pending:
-        await store.leases.finish_job(claim, position, MADE)
-    await store.leases.fail_jobs(claim, claim.pending, SourceNotFound("gone"))
-    await store.leases.fail_jobs(claim, [], SourceNotFound("gone"))
-    settled = await store.leases.settle(claim, lambda _: None, SOON)
-    assert settled.process.status == "FINISHED"
-
-
-async def test_the_end_of_a_process_and_its_delivery_are_one_transaction(
-    store: Store, tenant: Tenant
-) -> None:
-    claim = await claimed_new(store, tenant)
-
-    def deliver(process: ProcessRow) -> NewDelivery:
-        return NewDelivery(
-            id=new_delivery_id(), process_id=process.id, attempt=0, url="http://x/",
-            body=process.status.encode(), traceparent=None,
-        )  # fmt: skip
-
-    def break_off(_: ProcessRow) -> NewDelivery:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        await store.leases.settle(claim, break_off, SOON)
-    assert (await shown(store, tenant, claim.id)).status == "PROCESSING"
-    settled = await store.leases.settle(claim, deliver, SOON)
-    assert settled.delivery is not None
-    delivery = await store.deliveries.claim(Due(id=settled.delivery.id, tries=0), SOON, 10)
-    assert delivery is not None
-    assert (delivery.body, delivery.tries) == (b"FAILED", 1)
-    assert delivery.webhook_secrets == [tenant.webhook_secret]
-    [line] = (await shown(store, tenant, claim.id)).deliveries
-    assert (line.status, line.tries, line.attempt) == ("PENDING", 1, 0)
-
-
-async def test_work_is_given_back_counted_or_not(store: Store, tenant: Tenant) -> None:
-    claim = await claimed_new(store, tenant)
-    await store.leases.finish_job(claim, 0, MADE)
-    await store.leases.give_back(claim, counted=False)
-    again = await claimed(store, claim.id)
-    assert (again.run, again.errors, again.crashes) == (2, 0, 0)
-    assert list(again.pending) == [1, 2]
-    await store.leases.give_back(again, after=timedelta(seconds=60), counted=True)
-    assert await store.processes.take_due(10, SOON) == []
-    third = await claimed(store, claim.id)
-    assert (third.run, third.errors, third.crashes) == (3, 1, 0)
-
-
-async def test_an_expired_lease_is_reaped_once_and_counted(store: Store, tenant: Tenant) -> None:
-    dead, alive = await claimed_new(store, tenant), await claimed_new(store, tenant)
-    await let_lease_expire(store, dead.id)
-    reaped = await asyncio.gather(*(store.leases.reap(10) for _ in range(4)))
-    assert [name for part in reaped for name in part] == [dead.id]
-    await store.leases.check(alive)
-    [due] = await store.processes.take_due(10, SOON)
-    assert (due.id, due.run) == (dead.id, 1)
-    again = await claimed(store, dead.id)
-    assert (again.run, again.crashes, again.errors) == (2, 1, 0)
-
-
-async def test_reaping_and_taking_step_over_rows_that_another_holds(
-    store: Store, tenant: Tenant
-) -> None:
-    names = [await recorded(store, tenant) for _ in range(4)]
-    await store.pool.execute("UPDATE processes SET due_at = now() - interval '1 second'")
-    for name in names[2:]:
-        await claimed(store, name)
-        await let_lease_expire(store, name)
-    async with store.pool.acquire() as other, other.transaction():
-        await other.execute(
-            "SELECT FROM processes WHERE id = ANY($1) FOR UPDATE", [names[0], names[2]]
-        )
-        async with asyncio.timeout(2):
-            assert [due.id for due in await store.processes.take_due(10, SOON)] == [names[1]]
-            assert await store.leases.reap(10) == [names[3]]
-
-
 async def test_what_is_due_is_taken_by_one_and_again_later(store: Store, tenant: Tenant) -> None:
     names = {await recorded(store, tenant) for _ in range(20)}
     assert await store.processes.take_due(100, SOON) == []  # its dispatch has some grace
@@ -240,9 +103,8 @@ async def test_a_retry_takes_back_what_has_ended_and_only_what_failed(
     store: Store, tenant: Tenant
 ) -> None:
     claim = await claimed_new(store, tenant)
-    await store.leases.finish_job(claim, 0, MADE)
-    await store.leases.fail_jobs(claim, [1, 2], SourceNotFound("gone"))
-    await store.leases.settle(claim, lambda _: None, SOON)
+    results = done(0) + failed([1, 2], SourceNotFound("gone"))
+    await write(store, claim, results, ending(claim, "FAILED"))
     await set_row(store, claim.id, errors="4", crashes="2")
     waiting = await recorded(store, tenant)
     found, retried = await store.processes.retry(

@@ -72,16 +72,20 @@ async def receiver() -> AsyncIterator[Receiver]:
     await runner.cleanup()
 
 
-@pytest.mark.parametrize("point", IN_WORKER)
+@pytest.mark.parametrize(
+    ("point", "record_seconds"),
+    [*((point, 0.1) for point in IN_WORKER), ("worker.after_put", 0), ("worker.between_jobs", 0)],
+)
 async def test_a_worker_that_dies_there_loses_and_repeats_nothing(
     point: Failpoint,
+    record_seconds: float,
     api: Api,
     settings: Settings,
     shared_store: Store,
     tenant: Tenant,
     receiver: Receiver,
 ) -> None:
-    doomed = msgspec.structs.replace(settings, failpoint=point)
+    doomed = msgspec.structs.replace(settings, failpoint=point, record_seconds=record_seconds)
     async with worker_process(doomed) as victim:
         body = tenant.body("a.png", "b.png", callback=receiver.url)
         process_id = await api.create(tenant, body)
@@ -110,7 +114,7 @@ async def test_what_is_made_after_a_crash_is_what_would_have_been_made(
         return tenant.body() | {"source": "photo.jpg", "jobs": jobs}
 
     async with worker_process(
-        msgspec.structs.replace(settings, failpoint="worker.between_jobs")
+        msgspec.structs.replace(settings, failpoint="worker.between_jobs", record_seconds=0)
     ) as victim:
         interrupted = await api.create(tenant, body("interrupted"))
         await dead(victim)

@@ -3,8 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ import pytest
 
 from service.dev.stack import free_port
 from service.settings import Settings
-from service.store import Claim, Leases, Store
+from service.store import Leases, Store
 from service.worker.worker import Running
 from tests.service.harness.api_client import Api
 from tests.service.harness.records import field, set_row
@@ -149,45 +148,18 @@ async def test_whoever_lost_its_lease_stops_and_writes_nothing_more(
     assert (await done_by(api, tenant))["status"] == "FINISHED"  # the slot is free again
 
 
-@pytest.fixture
-def stalled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the worker believe in its leases, as one does that was stopped for a while."""
-
-    async def renew(_: Leases, held: Sequence[Claim], lease: timedelta) -> set[str]:
-        return {claim.id for claim in held}
-
-    monkeypatch.setattr(Leases, "renew", renew)
-
-
-@pytest.mark.usefixtures("stalled")
-async def test_whoever_lost_its_lease_unseen_publishes_nothing(
-    api: Api, settings: Settings, shared_store: Store, tenant: Tenant
-) -> None:
-    before = await scraped(settings, FENCED)
-    process_id = await api.create(tenant, tenant.body("a.png", "b-stall.png", "c.png"))
-    await until(recorded(api, tenant, process_id))
-    await take_over(shared_store, process_id)
-
-    async def fenced() -> bool:
-        return await scraped(settings, FENCED) == before + 1
-
-    await until(fenced)
-    assert tenant.files() == {"in.png", "a.png"}
-    assert outcomes(await api.status(tenant, process_id)) == ["DONE", "QUEUED", "QUEUED"]
-
-
 async def test_an_end_that_takes_long_is_no_lost_lease(
     api: Api, settings: Settings, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row is not leased any more, the worker is not through yet, and its heart beats."""
-    settle = Leases.settle
+    record = Leases.record
 
-    async def settle_slowly(self: Leases, *given: Any) -> object:
-        settled = await settle(self, *given)
+    async def record_slowly(self: Leases, *given: Any) -> object:
+        recorded = await record(self, *given)
         await asyncio.sleep(0.5)
-        return settled
+        return recorded
 
-    monkeypatch.setattr(Leases, "settle", settle_slowly)
+    monkeypatch.setattr(Leases, "record", record_slowly)
     completed = 'darkroom_processes_completed_total{error_code="",outcome="FINISHED"}'
     lost, before = await scraped(settings, FENCED), await scraped(settings, completed)
     await done_by(api, tenant)

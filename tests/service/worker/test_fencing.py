@@ -10,14 +10,17 @@ from service.ids import new_delivery_id
 from service.store import Claim, NewDelivery, Store
 from tests.service.harness.records import (
     LEASE,
-    MADE,
     SOON,
     claimed,
     claimed_new,
+    done,
     end,
+    ending,
+    failed,
     let_lease_expire,
     shown,
     waits_for_a_lock,
+    write,
 )
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import until
@@ -26,33 +29,27 @@ Write = Callable[[Store, Claim], Awaitable[object]]
 
 
 async def finish(store: Store, claim: Claim) -> None:
-    await store.leases.finish_job(claim, 0, MADE)
+    await write(store, claim, done(0))
 
 
 async def fail(store: Store, claim: Claim) -> None:
-    await store.leases.fail_jobs(claim, [0, 1], SourceNotFound("stale words"))
+    await write(store, claim, failed([0, 1], SourceNotFound("stale")))
 
 
-async def fail_nothing(store: Store, claim: Claim) -> None:
-    await store.leases.fail_jobs(claim, [], SourceNotFound("stale words"))
+async def record_nothing(store: Store, claim: Claim) -> None:
+    await write(store, claim)
 
 
 async def give_back(store: Store, claim: Claim) -> None:
-    await store.leases.give_back(claim, counted=True)
+    await write(store, claim, done(0), ending(claim, "QUEUED", errors=1))
 
 
 async def settle(store: Store, claim: Claim) -> None:
-    def deliver(_: object) -> NewDelivery:
-        return NewDelivery(
-            id=new_delivery_id(), process_id=claim.id, attempt=0, url="http://stale/",
-            body=b"", traceparent=None,
-        )  # fmt: skip
-
-    await store.leases.settle(claim, deliver, SOON)
-
-
-async def check(store: Store, claim: Claim) -> None:
-    await store.leases.check(claim)
+    callback = NewDelivery(
+        id=new_delivery_id(), process_id=claim.id, attempt=0, url="http://stale/",
+        body=b"", traceparent=None,
+    )  # fmt: skip
+    await write(store, claim, done(0, 1, 2), ending(claim, callback=callback))
 
 
 async def renew(store: Store, claim: Claim) -> None:
@@ -60,7 +57,7 @@ async def renew(store: Store, claim: Claim) -> None:
         raise LeaseLost("not renewed")
 
 
-WRITES: list[Write] = [finish, fail, fail_nothing, give_back, settle, check, renew]
+WRITES: list[Write] = [finish, fail, record_nothing, give_back, settle, renew]
 
 
 async def all_of(store: Store, process_id: str) -> list[object]:
@@ -121,7 +118,7 @@ async def test_a_worker_whose_process_was_retried(
     await refused(store, claim, write)
 
 
-@pytest.mark.parametrize("write", [finish, fail, fail_nothing, give_back, settle, renew])
+@pytest.mark.parametrize("write", WRITES)
 async def test_a_write_that_meets_the_reaper_half_way(
     store: Store, tenant: Tenant, write: Write
 ) -> None:
@@ -137,16 +134,6 @@ async def test_a_write_that_meets_the_reaper_half_way(
         await writing
     row = await shown(store, tenant, claim.id)
     assert (row.status, {job.status for job in row.jobs}) == ("QUEUED", {"QUEUED"})
-
-
-async def test_a_lease_that_ran_out_unseen_does_not_let_a_picture_through(
-    store: Store, tenant: Tenant
-) -> None:
-    claim = await claimed_new(store, tenant)
-    await store.leases.check(claim)
-    await let_lease_expire(store, claim.id)
-    with pytest.raises(LeaseLost):
-        await store.leases.check(claim)
 
 
 async def test_renewing_and_retrying_the_same_processes_do_not_lock_each_other_out(

@@ -65,13 +65,14 @@ class Request:
         sandbox.reasons()
         found: dict[int, str] = {}
         isolation = self.isolation(sandbox, budget=budget)
-        async for position, outcome in isolation.render(range(len(self.jobs))):
-            assert position not in found
-            found[position] = "done" if isinstance(outcome, Output) else outcome.code
-            if isinstance(outcome, Output):
-                outcome.file.close()
-            else:
-                self.messages.append(outcome.message)
+        async for outcomes in isolation.render(range(len(self.jobs))):
+            for position, outcome in outcomes:
+                assert position not in found
+                found[position] = "done" if isinstance(outcome, Output) else outcome.code
+                if isinstance(outcome, Output):
+                    outcome.file.close()
+                else:
+                    self.messages.append(outcome.message)
         return dict(sorted(found.items()))
 
 
@@ -169,7 +170,7 @@ async def test_whoever_leaves_early_stops_the_work(sandbox: MoodySandbox, source
     request = Request(source, ["fine", "hang"])
     sandbox.reasons()
     rendering = request.isolation(sandbox).render([0, 1])
-    position, outcome = await anext(rendering)
+    [(position, outcome)] = await anext(rendering)
     assert position == 0
     assert isinstance(outcome, Output)
     outcome.file.close()
@@ -181,7 +182,7 @@ async def test_whoever_leaves_early_stops_the_work(sandbox: MoodySandbox, source
 async def test_the_words_say_what_happened(sandbox: MoodySandbox, source: BinaryIO) -> None:
     errors: list[DarkroomError] = []
     for request in (Request(source, ["kill"]), Request(source, ["hang"], seconds=0.1)):
-        async for _, outcome in request.isolation(sandbox, max_crashes=1).render([0]):
+        async for [(_, outcome)] in request.isolation(sandbox, max_crashes=1).render([0]):
             assert isinstance(outcome, DarkroomError)
             errors.append(outcome)
     quarantined, timeout = errors

@@ -1,0 +1,57 @@
+"""Opens what a process needs: its source, and the watermarks that its jobs name."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from engine.errors import DarkroomError
+from engine.schema import Key
+from service import failpoints
+from service.http import inputs_of
+from service.metrics import Metrics
+from service.storage import Storage
+from service.worker.request import Request
+
+
+class Files(Struct, frozen=True, kw_only=True):
+    """The open source and watermarks; `failed` are the jobs whose watermark is not there."""
+
+    source: BinaryIO
+    inputs: Mapping[str, BinaryIO]
+    failed: Mapping[int, DarkroomError]
+
+
+class Fetcher:
+    """Fetches sources of at most `max_bytes`."""
+
+    def __init__(self, max_bytes: int, metrics: Metrics) -> None:
+        self._max_bytes = max_bytes
+        self._metrics = metrics
+
+    @asynccontextmanager
+    async def fetch(
+        self, request: Request, pending: Sequence[int], storage: Storage
+    ) -> AsyncIterator[Files]:
+        """Open the source and every watermark; a missing watermark fails its jobs alone."""
+        async with AsyncExitStack() as stack:
+            with self._metrics.stage("fetch"):
+                source = stack.enter_context(await self._open(storage, request.source))
+                inputs: dict[str, BinaryIO] = {}
+                missing: dict[Key, DarkroomError] = {}
+                for key in {key for job in request.jobs for key in inputs_of(job)}:
+                    try:
+                        inputs[str(key)] = stack.enter_context(await self._open(storage, key))
+                    except DarkroomError as error:
+                        missing[key] = error
+            failed = {
+                position: missing[key]
+                for position in pending
+                for key in inputs_of(request.jobs[position]) & missing.keys()
+            }
+            failpoints.reach("worker.after_fetch")
+            yield Files(source=source, inputs=inputs, failed=failed)
+
+    async def _open(self, storage: Storage, key: Key) -> BinaryIO:
+        return await storage.fetch(key, limit=self._max_bytes)

@@ -1,0 +1,44 @@
+"""A process in this worker's hands, and until when it is surely ours by our own clock.
+
+Nobody is asked before each write to a storage: Postgres gives a process to another only when
+its lease has run out, and counts the lease from when it got our statement. We count from
+before we sent it, and stop a margin earlier (docs/decisions/1002). The clock goes on while
+the machine sleeps.
+"""
+
+import time
+from datetime import datetime, timedelta
+
+from service.errors import LeaseLost
+from service.store import Claim
+
+MARGIN = 0.1  # of a lease: for clocks that run apart, and for what a check lets begin
+
+
+def clock() -> float:
+    """Give seconds that count suspension too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Lease:
+    """A claim and its time; `asked` is when the statement that took it was about to be sent."""
+
+    def __init__(self, claim: Claim, asked: float, seconds: float) -> None:
+        self.claim = claim
+        self._seconds = seconds * (1 - MARGIN)
+        self._claimed = clock()
+        self._until = 0.0
+        self.renew(asked)
+
+    def renew(self, asked: float) -> None:
+        """Note that the lease was renewed by a statement sent after `asked`."""
+        self._until = asked + self._seconds
+
+    def check(self) -> None:
+        """Raise LeaseLost if another may have the process by now; any thread may ask."""
+        if clock() >= self._until:
+            raise LeaseLost("the lease was not renewed in time")
+
+    def now(self) -> datetime:
+        """Give the time by the clock of Postgres, never ahead of it."""
+        return self.claim.claimed_at + timedelta(seconds=clock() - self._claimed)

@@ -1,0 +1,55 @@
+"""Puts outputs into the storage, those that are there together in one go."""
+
+from collections.abc import Sequence
+
+from engine.errors import DarkroomError
+from engine.schema import Key
+from service import failpoints
+from service.metrics import Metrics
+from service.sandbox.protocol import Output
+from service.storage import Storage, Upload
+from service.store import JobResult
+from service.worker.lease import Lease
+
+
+class Publisher:
+    """Publishes under a lease."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def publish(
+        self, lease: Lease, storage: Storage, outputs: Sequence[tuple[int, Key, Output]]
+    ) -> list[JobResult | DarkroomError]:
+        """Store outputs and close their files; gives the result of each. Raises LeaseLost."""
+        uploads = [
+            Upload(key=key, body=output.file, content_type=output.content_type)
+            for _, key, output in outputs
+        ]
+        try:
+            with self._metrics.stage("store"):
+                lease.check()
+                failpoints.reach("worker.before_put")
+                errors = await storage.publish_all(uploads, check=lease.check)
+        finally:
+            for upload in uploads:
+                upload.body.close()
+        failpoints.reach("worker.after_put")
+        return [
+            error or self._result(position, output)
+            for (position, _, output), error in zip(outputs, errors, strict=True)
+        ]
+
+    def _result(self, position: int, output: Output) -> JobResult:
+        self._metrics.output_bytes.labels(output.format).inc(output.size)
+        return JobResult(
+            position=position,
+            status="DONE",
+            format=output.format,
+            width=output.width,
+            height=output.height,
+            bytes=output.size,
+            sha256=output.sha256,
+            milliseconds=round(output.milliseconds),
+            damaged=output.damaged or None,
+        )

@@ -1,0 +1,78 @@
+"""What was asked for, read again from the record, and its callback made in the end."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from engine.schema import Job, Key, Limits, parse
+from service.http import CreateProcess, show_process
+from service.ids import new_delivery_id
+from service.store import Claim, JobResult, JobRow, NewDelivery, ProcessRow
+
+ACCEPTED = Limits(max_jobs=2**31, max_transformations=2**31, max_depth=2**31)
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What was accepted: all its jobs, parsed and as raw JSON."""
+
+    source: Key
+    jobs: Sequence[Job]
+    raw_jobs: tuple[bytes, ...]
+
+
+class _RawRequest(Struct):
+    """A request's JSON, as far as it needs no understanding."""
+
+    jobs: list[Raw]
+    callback: str | None = None
+
+
+_raw = msgspec.json.Decoder(_RawRequest)
+
+
+def read_request(claim: Claim) -> Request:
+    """Read again what was accepted.
+
+    Jobs that are done are read too: what the others are made from depends on them.
+    """
+    request = parse(claim.request.encode(), CreateProcess, ACCEPTED)
+    raw_jobs = tuple(map(bytes, _raw.decode(claim.request).jobs))
+    return Request(source=request.source, jobs=request.jobs, raw_jobs=raw_jobs)
+
+
+def make_callback(
+    claim: Claim,
+    status: Literal["FINISHED", "FAILED"],
+    results: Mapping[int, JobResult],
+    updated_at: datetime,
+) -> NewDelivery | None:
+    """Make the callback of a process that ends: its status, as a client would see it."""
+    url = _raw.decode(claim.request).callback
+    if url is None:
+        return None
+    row = ProcessRow(
+        id=claim.id,
+        status=status,
+        attempt=claim.attempt,
+        created_at=claim.created_at,
+        updated_at=updated_at,
+        jobs=[_row(name, results[index]) for index, name in enumerate(claim.destinations)],
+        deliveries=[],
+    )
+    return NewDelivery(
+        id=new_delivery_id(),
+        process_id=claim.id,
+        attempt=claim.attempt,
+        url=url,
+        body=msgspec.json.encode(show_process(row)),
+        traceparent=claim.traceparent,
+    )
+
+
+def _row(destination: str, result: JobResult) -> JobRow:
+    known = msgspec.structs.asdict(result)
+    del known["position"]
+    return JobRow(destination=destination, **known)
