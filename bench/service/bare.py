@@ -1,0 +1,51 @@
+"""The same batches through rendering children alone: no queue, no records, no storage."""
+
+import asyncio
+import json
+import os
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+
+from bench.workloads import Workload
+from service.sandbox.parent import Sandbox
+from service.sandbox.protocol import Output, Work
+
+
+async def render_bare(folder: Path, workload: Workload, count: int) -> dict[str, float]:
+    """Render a workload so many times on one child a core; CPU ms a batch, batches a second."""
+    jobs = tuple(json.dumps(job).encode() for job in workload.jobs)
+    keys = {
+        step["source"]
+        for job in workload.jobs
+        for step in job["transformations"]
+        if step["type"] == "watermark"
+    }
+    left = iter(range(count))
+
+    async def client(sandbox: Sandbox) -> None:
+        for _ in left:
+            with ExitStack() as files:
+                work = Work(
+                    source=files.enter_context((folder / workload.source).open("rb")),
+                    inputs={key: files.enter_context((folder / key).open("rb")) for key in keys},
+                    jobs=jobs,
+                    deadline=60,
+                )
+                async with sandbox.render(work) as rendering:
+                    async for result in rendering:
+                        assert isinstance(result.outcome, Output)  # noqa: S101
+                        result.outcome.file.close()
+
+    async with Sandbox(environ=os.environ) as sandbox:
+        began, before = time.perf_counter(), _cpu(sandbox)
+        await asyncio.gather(*(client(sandbox) for _ in range(sandbox.slots)))
+        took, used = time.perf_counter() - began, _cpu(sandbox) - before
+    return {"cpu": used / count * 1000, "rate": count / took}
+
+
+def _cpu(sandbox: Sandbox) -> float:
+    times = [psutil.Process(pid).cpu_times() for pid in sandbox.pids]
+    return sum(each.user + each.system for each in times)

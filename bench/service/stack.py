@@ -1,0 +1,123 @@
+"""A whole Darkroom as a process of its own, of this checkout or of another, and its CPU time."""
+
+import asyncio
+import json
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import psutil
+from msgspec import Struct
+
+HERE = Path(__file__).parents[2]
+CALLER = 16  # requests under way at once while batches are posted
+
+# Any version's: `run_stack` has been there for long. It ends with its standard input.
+RUN = """
+import asyncio, sys
+from pathlib import Path
+from service.dev.stack import run_stack
+
+async def main():
+    async with run_stack(Path(sys.argv[1]), storage="folder", port=0):
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+
+Jobs = list[dict[str, Any]]
+
+
+class Stack(Struct, kw_only=True):
+    """A stack that runs: where it is, and how to ask it."""
+
+    directory: Path
+    told: dict[str, Any]
+    client: aiohttp.ClientSession
+    database: "asyncpg.Connection[asyncpg.Record]"
+
+    @property
+    def port(self) -> int:
+        """Where its API listens."""
+        return int(self.told["url"].rpartition(":")[2])
+
+    @property
+    def worker(self) -> psutil.Process:
+        """Its worker."""
+        return psutil.Process(self.told["pids"]["worker"])
+
+    def body(self, source: str, jobs: Jobs, **fields: object) -> dict[str, object]:
+        """Make a request's body."""
+        return {"service_id": self.told["service_id"], "source": source, "jobs": jobs, **fields}
+
+    async def post(self, source: str, jobs: Jobs, **fields: object) -> str:
+        """Have a batch accepted; gives its id."""
+        async with self.client.post("/request", json=self.body(source, jobs, **fields)) as answer:
+            return str((await answer.json())["process_id"])
+
+    async def post_many(self, count: int, source: str, jobs: Jobs) -> list[str]:
+        """Have a batch accepted so many times, several requests at once."""
+        left, ids = iter(range(count)), []
+
+        async def call() -> None:
+            for _ in left:
+                ids.append(await self.post(source, jobs))  # noqa: PERF401 - several fill it
+
+        await asyncio.gather(*(call() for _ in range(CALLER)))
+        return ids
+
+    async def finished(self, ids: list[str]) -> None:
+        """Wait until all these are done."""
+        while await self.database.fetchval(
+            "SELECT count(*) FROM processes WHERE id = ANY($1) AND status = 'FINISHED'", ids
+        ) < len(ids):
+            await asyncio.sleep(0.05)
+
+    def cpu(self) -> dict[str, float]:
+        """Give the CPU seconds that each part has used so far."""
+        used: defaultdict[str, float] = defaultdict(float)
+        for part, pid in self.told["pids"].items():
+            below = "children" if part == "worker" else part
+            for process in _tree(pid):
+                try:
+                    times = process.cpu_times()
+                except psutil.NoSuchProcess:
+                    continue
+                used[part if process.pid == pid else below] += times.user + times.system
+                used[below] += times.children_user + times.children_system
+        return used
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    root = psutil.Process(pid)
+    return [root, *root.children(recursive=True)]
+
+
+@asynccontextmanager
+async def run_stack(directory: Path, checkout: Path = HERE) -> AsyncIterator[Stack]:
+    """Run the stack of a checkout in a new directory; the other checkout has its own `.venv`."""
+    directory.mkdir(parents=True)
+    python = sys.executable if checkout == HERE else str(checkout.absolute() / ".venv/bin/python")
+    process = await asyncio.create_subprocess_exec(
+        python, "-c", RUN, str(directory), cwd=checkout,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None  # noqa: S101
+        if await process.stdout.readline() != b"ready\n":
+            raise RuntimeError(f"the stack of {checkout} did not start")
+        told = json.loads((directory / "dev.json").read_text())
+        headers = {"Authorization": f"Bearer {told['token']}"}
+        socket = (directory / "postgres" / "run").resolve()
+        database = await asyncpg.connect(f"postgresql://darkroom@/postgres?host={socket}")
+        async with aiohttp.ClientSession(told["url"], headers=headers) as client:
+            yield Stack(directory=directory, told=told, client=client, database=database)
+        await database.close()
+    finally:
+        await process.communicate(b"")  # the end of its input ends it
