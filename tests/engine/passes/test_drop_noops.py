@@ -32,6 +32,7 @@ def test_idle_nodes_go() -> None:
         Orient(),
         Crop(Box(0, 0, 40, 30)),
         Resample(40, 30),
+        Canvas(40, 30, 0, 0, (1, 2, 3, 255)),
         Table((IDENTITY,) * 3),
         Orient(quarters=1),
         Crop(Box(0, 0, 30, 40)),

@@ -9,12 +9,17 @@ from engine.ir import (
     Crop,
     Decode,
     Enhance,
+    Enlarge,
     Luma,
+    Matrix,
     Node,
     Overlay,
+    Pixelate,
     Plan,
     Resample,
     Rotate,
+    RoundCorners,
+    Sharpen,
     TextLayer,
     Tint,
     ToSrgb,
@@ -25,6 +30,7 @@ from tests.engine.passes.plans import plan_of
 GREY = (Luma(), Tint((bytes(range(256)),) * 3))
 LETTERS = TextLayer(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
 BLACK, CLEAR = (0, 0, 0, 255), (0, 0, 0, 0)
+MIX = Matrix(((0, 1, 0), (1, 0, 0), (0, 0, 1)))
 SMALL = Crop(Box(12, 10, 6, 5))
 
 
@@ -43,6 +49,20 @@ def after_decode(plan: Plan) -> tuple[Node, ...]:
             (Enhance(), Crop(Box(0, 0, 6, 5))),
             (Crop(Box(0, 0, 8, 7)), Enhance(), Crop(Box(0, 0, 6, 5))),
         ),
+        ((MIX, SMALL), (SMALL, MIX)),
+        (
+            (RoundCorners(9, 40, 30), SMALL),
+            (SMALL, RoundCorners(9, 40, 30, -12, -10)),
+        ),
+        (
+            (Sharpen(0.5, 2, 1), SMALL),
+            (Crop(Box(10, 8, 10, 9)), Sharpen(0.5, 2, 1), Crop(Box(2, 2, 6, 5))),
+        ),
+        (
+            (Pixelate(5), SMALL),  # whole blocks from the top left
+            (Crop(Box(10, 10, 10, 5)), Pixelate(5), Crop(Box(2, 0, 6, 5))),
+        ),
+        ((Pixelate(5), Crop(Box(35, 25, 5, 5))), (Crop(Box(35, 25, 5, 5)), Pixelate(5))),
         ((Canvas(60, 50, 10, 10, BLACK), Crop(Box(15, 20, 9, 9))), (Crop(Box(5, 10, 9, 9)),)),
         (
             (Canvas(60, 50, 10, 10, BLACK), Crop(Box(0, 0, 20, 30))),
@@ -69,6 +89,8 @@ def test_what_crops_move_past(nodes: tuple[Node, ...], pulled: tuple[Node, ...])
         (Resample(30, 30), SMALL),
         (Rotate(5, 43, 34), SMALL),
         (Blur(9, 32), SMALL),  # needs all of it
+        (Pixelate(40), SMALL),  # its block is all there is
+        (Enlarge(80, 60, Box(0, 0, 30, 30)), SMALL),
         (Canvas(90, 80, 40, 40, BLACK), SMALL),  # nothing but canvas
     ],
 )

@@ -9,12 +9,16 @@ from engine.ir import (
     Convolve,
     Crop,
     Enhance,
+    Enlarge,
     Luma,
     Node,
     Orient,
     Overlay,
+    Pixelate,
     Resample,
     Rotate,
+    RoundCorners,
+    Sharpen,
     TextLayer,
     Tint,
 )
@@ -43,6 +47,7 @@ ROTATED_BACK = (0, 0, -3, 0, 0, 0, 3, 0, 0)  # a quarter turn to the right makes
         ((RIGHT, Crop(Box(1, 2, 10, 5))), (Crop(Box(2, 19, 5, 10)), RIGHT)),
         ((RIGHT, Convolve(DIAGONAL)), (Convolve(ROTATED_BACK), RIGHT)),
         ((MIRROR, Enhance()), (Enhance(), MIRROR)),
+        ((RIGHT, RoundCorners(9, 30, 40)), (RoundCorners(9, 40, 30), RIGHT)),
     ],
 )
 def test_what_turns_move_past(nodes: tuple[Node, ...], sunk: tuple[Node, ...]) -> None:
@@ -62,6 +67,10 @@ def test_what_turns_move_past(nodes: tuple[Node, ...], sunk: tuple[Node, ...]) -
         (MIRROR, Canvas(50, 50, 1, 1, (0, 0, 0, 255))),
         (RIGHT, Blur(2, 7)),
         (Resample(20, 15), MIRROR),
+        (MIRROR, RoundCorners(9, 40, 30, -1, 0)),  # whose corners are not alike
+        (MIRROR, Sharpen(1, 4, 1)),  # sums round by their order
+        (MIRROR, Pixelate(7)),
+        (RIGHT, Enlarge(60, 80, Box(0, 0, 9, 9))),
     ],
 )
 def test_what_they_do_not(nodes: tuple[Node, ...]) -> None:
