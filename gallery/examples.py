@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.schema import Direction, FilterName, FitType, Gravity, Mode
+from engine.schema import Damaged, Direction, FilterName, FitType, Gravity, Mode
 from engine.sources import TRAITS
 
 Json = dict[str, Any]
@@ -304,6 +304,9 @@ SAVING = (
     Panel("background", "badge",
           (saved("badge.jpg"), saved("badge.jpg", background="#2a9d8f")),
           note="Behind everything transparent, where the format has no alpha."),
+    Panel("damaged", "coffee",
+          tuple(saved("coffee.webp", damaged=each.value) for each in Damaged),
+          note="Of a damaged source, accept uses what can be read; others come out alike."),
     Panel("keep", "coffee", (saved("coffee.jpg", keep="copyright"),),
           note="Artist and copyright of the source, which are not visible."),
     Panel("mode", "cat",
