@@ -16,6 +16,7 @@ from engine.sources.source import Buffer, Content
 EXTENSION, IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 _SCREEN, _DESCRIPTOR = 13, 10  # bytes of the header and of an image's description
 _BACKGROUND, _PREVIOUS = 2, 3  # what a frame is disposed to
+_MOST_KEPT = 200  # places of frames that are compared with every later one
 _RUN = 32  # blocks that are skipped at once
 _NOWHERE = 255  # a colour that codes of less than 8 bits cannot name
 _MORE = b"\x01\0"  # a block of data: the last code is read to its end
@@ -140,8 +141,8 @@ def _frames(data: Content) -> Iterator[Frame]:
     control = flags = 0
     while at < len(data) and data[at] in {EXTENSION, IMAGE}:
         if data[at] == IMAGE:
+            body = before_blocks(data, at) - 1  # IndexError if the description is cut off
             start, left, top, width, height = at, *unpack("<4H", data[at + 1 : at + 9])
-            body = before_blocks(data, at) - 1
             at = after_blocks(data, body + 1)
             place = Rectangle(left, top, left + width, top + height)
             yield Frame(control, flags, start, body, at, place)
@@ -185,7 +186,7 @@ def _disposals(data: Content, frames: Sequence[Frame]) -> Iterator[tuple[int, by
             old = bytes(data[frame.control : frame.control + 4])
             if data[frame.data] < 8:
                 yield frame.control, bytes([old[0] | 1]) + old[1:3] + bytes([_NOWHERE])
-            elif not any(place.meets(frame.place) for place in kept):
+            elif len(kept) <= _MOST_KEPT and not any(place.meets(frame.place) for place in kept):
                 flags = old[0] & ~(7 << 2) | _PREVIOUS << 2
                 yield frame.control, bytes([flags]) + old[1:]
 

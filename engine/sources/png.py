@@ -20,6 +20,7 @@ MOST_CHUNKS = 1000  # before the pixels
 LONGEST_TEXT = 1 << 20  # bytes of text, unpacked
 _EXIF = re.compile(rb"eXIf")
 MOST_FOUND = 16  # places where EXIF may begin
+_EXIF = re.compile(rb"eXIf")
 _TEXTS = {b"Raw profile type exif", b"Raw profile type APP1"}
 _GREY = {0, 4}  # colour types
 

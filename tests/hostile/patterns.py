@@ -54,10 +54,10 @@ def _within(value: object, depth: int = 0) -> Iterator[re.Pattern[Any]]:
     match value:
         case re.Pattern():
             yield value
-        case list() | tuple() | set() | frozenset() if depth < 3:
+        case list() | tuple() | set() | frozenset() if depth < 4:
             for item in value:
                 yield from _within(item, depth + 1)
-        case dict() if depth < 3:
+        case dict() if depth < 4:
             yield from _within([*value, *value.values()], depth + 1)
 
 

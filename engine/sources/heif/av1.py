@@ -1,6 +1,7 @@
 """AV1's sequence header: whether levels are full, which HEIF does not always repeat."""
 
 _SEQUENCE_HEADER = 1  # the type of its OBU
+_MOST_BYTES = 1024  # that are looked at; a sequence header has some twenty
 _SELECTED = 2  # of screen content tools
 _SRGB = (1, 13, 0)  # code points for which levels are full without a word
 
@@ -28,7 +29,7 @@ class _Bits:
 def has_full_range(data: bytes) -> bool | None:
     """Read the first sequence header among OBUs; None if there is none that can be read."""
     try:
-        body = _sequence_header(data)
+        body = _sequence_header(data[:_MOST_BYTES])
         return None if body is None else _full_range(_Bits(body))
     except (IndexError, ValueError):
         return None

@@ -7,6 +7,7 @@ from engine.sources.heif import av1
 from engine.sources.heif.boxes import Box, Tables, boxes, colour_code_points, read_tables, within
 from engine.sources.source import Buffer, Content
 
+_KINDS = {b"pict", b"vide", b"auxv"}  # of tracks
 _TURNS = {b"irot", b"imir"}
 _HEADER = 256  # bytes of an item that hold its sequence header
 # EXIF's orientation for quarter turns clockwise, without and with a mirror image before them.
@@ -124,18 +125,23 @@ def _still(data: Buffer) -> Buffer:
         return data
     tracks: dict[bytes, Track] = {}
     for box in boxes(data, movie.start, movie.end):
-        if box.kind == b"trak" and (found := _first_sample(data, box)):
-            tracks.setdefault(*found)
+        if box.kind == b"trak" and (kind := _kind_of(data, box)) in _KINDS - tracks.keys():
+            track = _first_sample(data, box)
+            tracks |= {kind: track} if track else {}
     colours = tracks.get(b"pict") or tracks.get(b"vide")
     if colours is None:
         return data
     return _written([colours, *filter(None, [tracks.get(b"auxv")])])
 
 
-def _first_sample(data: Buffer, track: Box) -> tuple[bytes, Track] | None:
+def _kind_of(data: Buffer, track: Box) -> bytes:
     handler = within(data, track, b"mdia", b"hdlr")
+    return bytes(data[handler.start + 8 : handler.start + 12]) if handler else b""
+
+
+def _first_sample(data: Buffer, track: Box) -> Track | None:
     table = within(data, track, b"mdia", b"minf", b"stbl")
-    if handler is None or table is None:
+    if table is None:
         return None
     parts = {box.kind: box for box in boxes(data, table.start, table.end)}
     places, wide = (parts.get(b"stco"), 4) if b"stco" in parts else (parts.get(b"co64"), 8)
@@ -143,7 +149,6 @@ def _first_sample(data: Buffer, track: Box) -> tuple[bytes, Track] | None:
     sizes = parts.get(b"stsz")
     if entry is None or places is None or sizes is None:
         return None
-    kind = bytes(data[handler.start + 8 : handler.start + 12])
     place = int.from_bytes(data[places.start + 8 : places.start + 8 + wide], "big")
     same, several = (
         int.from_bytes(data[sizes.start + at : sizes.start + at + 4], "big") for at in (4, 12)
@@ -154,7 +159,7 @@ def _first_sample(data: Buffer, track: Box) -> tuple[bytes, Track] | None:
         for box in boxes(data, entry.start + _ENTRY, entry.end)
     }
     width, height = (int.from_bytes(head[at : at + 2], "big") for at in (24, 26))
-    return kind, Track(width, height, settings, bytes(data[place : place + (same or several)]))
+    return Track(width, height, settings, bytes(data[place : place + (same or several)]))
 
 
 def _box(kind: bytes, *parts: bytes) -> bytes:

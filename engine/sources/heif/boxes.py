@@ -3,7 +3,7 @@
 Names are those of ISO/IEC 14496-12 and 23008-12.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from struct import error as unpackable
 from struct import unpack
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from engine.sources.source import Content
 
-MOST_BOXES = 10_000
+MOST_BOXES = 1_000  # of one parent
+MOST_NUMBERS = 20_000  # of all tables; a thousand items, as libheif takes at most, have fewer
 LONGEST = 1 << 20  # bytes of one box of tables
 _ALPHA = {
     b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0",
@@ -104,6 +105,7 @@ def read_tables(data: Content) -> Tables | None:
 class _Reader:
     def __init__(self, data: Content, meta: Box) -> None:
         self._data = data
+        self._left = MOST_NUMBERS
         self._boxes = {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
 
     def _body(self, kind: bytes) -> tuple[int, int, int, "_Cursor"]:
@@ -111,7 +113,16 @@ class _Reader:
         box = self._boxes.get(kind, Box(kind, 0, 0))
         body = bytes(self._data[box.start : min(box.end, box.start + LONGEST)])
         head = body[:4].ljust(4, b"\0")
-        return head[0], int.from_bytes(head[1:], "big"), box.start, _Cursor(body[4:])
+        return head[0], int.from_bytes(head[1:], "big"), box.start, self._cursor(body[4:])
+
+    def _cursor(self, body: bytes) -> "_Cursor":
+        return _Cursor(body, self._count)
+
+    def _count(self) -> None:
+        """Count a number that is read; ValueError if there are more than anybody needs."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"more than {MOST_NUMBERS} numbers")
 
     def primary(self) -> int:
         version, _, _, cursor = self._body(b"pitm")
@@ -137,7 +148,7 @@ class _Reader:
         self, box: Box, known: list[tuple[bytes, bytes]], found: dict[int, list[Association]]
     ) -> None:
         body = bytes(self._data[box.start : min(box.end, box.start + LONGEST)])
-        cursor = _Cursor(body[4:])
+        cursor = self._cursor(body[4:])
         wide, size = body[0] > 0, 2 if body[3] & 1 else 1
         for _ in range(cursor.number(4)):
             item = cursor.number(4 if wide else 2)
@@ -177,7 +188,8 @@ class _Reader:
             return
         size = 2 if version == 0 else 4
         for reference in boxes(self._data, place + 4, box.end):
-            cursor = _Cursor(bytes(self._data[reference.start : reference.end][:LONGEST]))
+            end = min(reference.end, reference.start + LONGEST)
+            cursor = self._cursor(bytes(self._data[reference.start : end]))
             item = cursor.number(size)
             for _ in range(cursor.number(2)):
                 whole = cursor.number(size)
@@ -188,8 +200,9 @@ class _Reader:
 class _Cursor:
     """Reads numbers of any width, one behind the other."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, on_number: Callable[[], None]) -> None:
         self._body = body
+        self._on_number = on_number
         self.at = 0
 
     @property
@@ -198,6 +211,7 @@ class _Cursor:
 
     def number(self, size: int) -> int:
         """Read a number of so many bytes; ValueError if they are not there."""
+        self._on_number()
         if size > self.left:
             raise ValueError(f"{size} bytes at {self.at}")
         self.at += size

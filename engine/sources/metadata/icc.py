@@ -24,6 +24,7 @@ _BRADFORD: Matrix = (
 )
 _WHITE, _PEAK = 203.0, 1000.0  # candelas of diffuse white, BT.2408; and of the brightest light
 _ENTRIES = 1024  # of a curve that has no formula in ICC
+_LONGEST_TAG = 160_000  # bytes; a curve has no more
 _STRAIGHT = 1.1  # a gamma up to which a curve counts as linear light
 
 
@@ -142,7 +143,7 @@ def _tags(profile: bytes) -> Iterable[tuple[bytes, bytes]]:
         (count,) = unpack_from(">I", profile, 128)
         for entry in range(min(count, 100)):
             name, at, size = unpack_from(">4sII", profile, 132 + 12 * entry)
-            yield name, profile[at : at + size]
+            yield name, profile[at : at + min(size, _LONGEST_TAG)]
     except unpackable:
         return
 
