@@ -196,6 +196,11 @@ def remove_field(image: Image, name: bytes) -> None:
     pyvips.vips_lib.vips_image_remove(image.pointer, name)
 
 
+def unraised_errors() -> str:
+    """Give what libvips calls errors and passed over, one in each line."""
+    return str(pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()), "utf-8", "replace")
+
+
 def clear_errors() -> None:
     """Empty libvips' error buffer, which it fills with warnings too."""
     pyvips.vips_lib.vips_error_clear()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from engine.vips.binding import clear_errors
+from engine.vips.binding import clear_errors, unraised_errors
 
 
 class _Listener(logging.Handler):
@@ -46,7 +46,8 @@ def listening() -> Iterator[list[str]]:
     """Collect what is warned of meanwhile; what an inner one collects is its own.
 
     A JPEG's warnings are told when its pipeline is let go: leave no reference to it behind.
-    libvips gives the whole of its error buffer with them, which is emptied here.
+    libvips gives the whole of its error buffer with them, which is emptied here. What is in the
+    buffer at the end it passed over: libtiff's errors, if it is to give what it can.
     """
     clear_errors()
     warnings: list[str] = []
@@ -54,6 +55,7 @@ def listening() -> Iterator[list[str]]:
         LISTENER.listening.append(warnings)
     try:
         yield warnings
+        warnings += filter(None, [unraised_errors()])
     finally:
         with LISTENER.turn:
             LISTENER.listening = [each for each in LISTENER.listening if each is not warnings]

@@ -12,6 +12,7 @@ from engine.sources.tiff import chunks_of, first_page
 from engine.vips.tiff import open_tiff
 from tests.engine.images import decoded, encoded, make, noise, smooth
 from tests.engine.tiff_files import BYTE, LONG, SHORT, Tiff
+from tests.engine.uploads import written
 
 RGB = Tiff(smooth(64, 48), rows=16, compression=8)
 KINDS: dict[str, bytes] = {
@@ -116,3 +117,23 @@ def test_old_style_jpeg_that_is_a_whole_file(bands: int, told: list[int]) -> Non
     other = tiff.but(samples=np.empty((47, 64, bands)))
     with pytest.raises(UnsupportedFormat, match="old-style JPEG"):
         make(bytes(other))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_taken_of_a_damaged_image_is_called_damaged(name: str) -> None:
+    data = bytearray(KINDS[name])
+    at, length = places(bytes(data))
+    data[at + length // 2 : at + length] = random.Random(1).randbytes(length - length // 2)
+    assert make(bytes(data), damaged="accept").damaged
+    assert not make(KINDS[name], damaged="accept").damaged
+
+
+def test_damage_in_tiles_of_jpeg_is_seen() -> None:
+    """libvips unpacks these itself, and only notes what libjpeg warns of."""
+    options: dict[str, Any] = {"compression": "jpeg", "tile": True}
+    data = bytearray(written(noise(64, 48), ".tif", "srgb", **options))
+    at, length = places(bytes(data))
+    data[at + length // 2 : at + length] = b"\xff" * (length - length // 2)
+    with pytest.raises(SourceCorrupt, match="premature end"):
+        make(bytes(data))
+    assert make(bytes(data), damaged="accept").damaged
