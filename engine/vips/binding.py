@@ -229,4 +229,4 @@ def load_font(path: str) -> None:
 def drain(image: Image) -> None:
     """Decode a whole picture and keep nothing; SourceCorrupt if it cannot be."""
     with source_errors():
-        image.avg()
+        image.cast("uchar").avg()  # the mean of what is no number is an error

@@ -9,9 +9,10 @@ import pytest
 from engine import Source
 from engine.errors import SourceCorrupt, UnsupportedFormat
 from engine.sources.tiff import chunks_of, first_page
+from engine.vips.binding import drain
 from engine.vips.tiff import open_tiff
 from tests.engine.images import decoded, encoded, make, noise, smooth
-from tests.engine.tiff_files import BYTE, LONG, SHORT, Tiff
+from tests.engine.tiff_files import BYTE, LONG, SHORT, Tiff, raw
 from tests.engine.uploads import written
 
 RGB = Tiff(smooth(64, 48), rows=16, compression=8)
@@ -137,3 +138,8 @@ def test_damage_in_tiles_of_jpeg_is_seen() -> None:
     with pytest.raises(SourceCorrupt, match="premature end"):
         make(bytes(data))
     assert make(bytes(data), damaged="accept").damaged
+
+
+def test_what_is_no_number_is_no_damage() -> None:
+    values = np.full((8, 8, 1), np.nan, np.float32)
+    drain(open_tiff(Source.from_bytes(bytes(Tiff(raw(values), 32, 1, numbers=3)))))
