@@ -92,6 +92,9 @@ class Metrics:
 
     def _work(self) -> None:
         self.in_flight = self._gauge("jobs_in_flight", "Processes that this worker is working on")
+        self.task_restarts = self._counter(
+            "task_restarts_total", "Background tasks that failed and were started again", "task"
+        )
         self.slots = self._gauge("worker_slots", "Rendering children of this worker")
         self.heartbeat = self._gauge(
             "worker_heartbeat_timestamp_seconds",
@@ -171,6 +174,10 @@ class Metrics:
 
         for name in known:
             watch(name)
+
+    def task_restarted(self, task: str) -> None:
+        """Count a background task that failed and is started again."""
+        self.task_restarts.labels(task).inc()
 
     def watch_pool(self, in_use: Callable[[], int]) -> None:
         """Read how many connections to Postgres are in use whenever metrics are scraped."""

@@ -23,6 +23,7 @@ from service.sandbox.protocol import Answer, Gathered, Output, Question, Told, W
 from service.sandbox.setup import engine_limits, make_sandbox
 from service.settings import Settings, setting_of
 from service.storage import Storages
+from service.supervisor import Supervisor
 
 MAX_ANSWER_BYTES = 64 * 1024**2  # ten times what the largest batch needs
 
@@ -123,8 +124,9 @@ class Explainer:
         async with self._opening:
             if self._sandbox is None:
                 sandbox = make_sandbox(
-                    self._settings, self._metrics, self._settings.explain_slots, commands.EXPLAIN
-                )
+                    self._settings, self._metrics, self._settings.explain_slots, commands.EXPLAIN,
+                    Supervisor(self._metrics.task_restarted),
+                )  # fmt: skip
                 self._sandbox = await self._resources.enter_async_context(sandbox)
         return self._sandbox
 

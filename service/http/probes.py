@@ -19,6 +19,8 @@ routes = web.RouteTableDef()
 class Readiness:
     """Whether this API or worker is ready: Postgres is available, migrated, and it is not draining.
 
+    Nor may one of its background tasks be down.
+
     Redis is not checked: without it requests are still accepted, and dispatched later.
     """
 
@@ -27,6 +29,9 @@ class Readiness:
         self.draining = False
         self.missing_protections: Callable[[], Sequence[str]] = tuple
         """What is not in force in the children though it should be; the operator allows that."""
+
+        self.tasks_down: Callable[[], Sequence[str]] = tuple
+        """The background tasks that have failed and are not steady again."""
 
     async def reason(self) -> str | None:
         """Give the reason why it is not ready, or None."""
@@ -38,7 +43,10 @@ class Readiness:
                 missing = await pending(self._store.pool)
         except Exception as error:
             return f"database: {type(error).__name__}"
-        return f"migrations missing: {', '.join(missing)}" if missing else None
+        if missing:
+            return f"migrations missing: {', '.join(missing)}"
+        down = self.tasks_down()
+        return f"tasks down: {', '.join(down)}" if down else None
 
 
 @routes.get("/livez")

@@ -10,6 +10,7 @@ from service.metrics import Metrics
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import ChildExit, Reason, SandboxLimits
 from service.settings import Settings
+from service.supervisor import Supervisor
 
 EXPECTED = {Reason.RECYCLED, Reason.SHUTDOWN, Reason.CANCELLED}
 
@@ -21,6 +22,7 @@ def make_sandbox(
     metrics: Metrics,
     slots: int,
     command: Sequence[str],
+    supervisor: Supervisor,
 ) -> Sandbox:
     """Make a sandbox of so many children, one for each core if 0; it is still to be entered."""
 
@@ -37,6 +39,7 @@ def make_sandbox(
         environ=os.environ,
         on_exit=note,
         command=command,
+        supervisor=supervisor,
     )
 
 

@@ -23,6 +23,7 @@ from service.sandbox.setup import make_sandbox
 from service.settings import Settings
 from service.storage import Storages, storage_limits
 from service.store import UNAVAILABLE, open_store, time_limits
+from service.supervisor import Supervisor
 from service.tasks import stop
 from service.version import libvips_version, version
 from service.worker.appetite import Appetite
@@ -54,7 +55,7 @@ async def run_worker(settings: Settings) -> None:
 
 @dataclass(frozen=True)
 class Running:
-    """A worker at work; its loops end only when it is closed, or by an error."""
+    """A worker at work; its loops end only when it is closed."""
 
     renderer: Worker[Lease]
     callbacks: CallbackThread
@@ -70,7 +71,7 @@ class Running:
 async def open_worker(settings: Settings) -> AsyncIterator[Running]:
     """Open all that a worker needs and start it; closing it stops everything.
 
-    A loop that has ended by an error raises it when the worker is closed.
+    A loop that ends by an error is started again, and meanwhile the worker is not ready.
     """
     metrics = Metrics(version=version(), libvips=libvips_version())
     name = f"{socket.gethostname()}:{os.getpid()}:{new_process_id()[:6]}"
@@ -88,7 +89,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         readiness = probes.Readiness(store)
         storages = Storages(store.services.get, storage_limits(settings), metrics.storage_request)
         stack.push_async_callback(storages.close)
-        sandbox = await stack.enter_async_context(_sandbox(settings, metrics))
+        supervisor = Supervisor(metrics.task_restarted)
+        readiness.tasks_down = lambda: supervisor.down
+        sandbox = await stack.enter_async_context(_sandbox(settings, metrics, supervisor))
         readiness.missing_protections = lambda: sandbox.missing_protections
         renders, callbacks = Queue(redis, RENDER), Queue(redis, CALLBACK)
         heartbeat = Heartbeat(store.leases, settings.lease_seconds, metrics)
@@ -118,9 +121,12 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         )  # fmt: skip
         reconciler = Reconciler(store, renders, callbacks, settings, metrics)
         await stack.enter_async_context(_serve_probes(settings, metrics, readiness))
-        loops = [renderer.main(), sending.run(), heartbeat.run()]
-        loops += [reconciler.keep_records(), reconciler.keep_queues()]
-        tasks = [asyncio.create_task(loop) for loop in loops]
+        loops = {
+            "renderer": renderer.main, "callbacks": sending.run, "heartbeat": heartbeat.run,
+            "records": reconciler.keep_records, "queues": reconciler.keep_queues,
+        }  # fmt: skip
+        kept = [supervisor.keep(name, run) for name, run in loops.items()]
+        tasks = [asyncio.create_task(task) for task in kept]
         for task in tasks:
             stack.push_async_callback(stop, task)
         log.info("working", name=name, slots=sandbox.slots, protections=sorted(sandbox.protections))
@@ -128,8 +134,11 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
 
 
 @asynccontextmanager
-async def _sandbox(settings: Settings, metrics: Metrics) -> AsyncIterator[Sandbox]:
-    async with make_sandbox(settings, metrics, settings.slots, commands.RENDER) as sandbox:
+async def _sandbox(
+    settings: Settings, metrics: Metrics, supervisor: Supervisor
+) -> AsyncIterator[Sandbox]:
+    made = make_sandbox(settings, metrics, settings.slots, commands.RENDER, supervisor)
+    async with made as sandbox:
         metrics.slots.set(sandbox.slots)
         metrics.watch_protections(PROTECTIONS, lambda: sandbox.protections)
         yield sandbox

@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Self
 
@@ -22,6 +23,7 @@ from service.sandbox.protocol import (
     SandboxLimits,
     Work,
 )
+from service.supervisor import Supervisor
 
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -31,6 +33,7 @@ ENVIRONMENT = {
 }
 INHERITED = ("LD_LIBRARY_PATH", "LD_PRELOAD")  # where libraries are, and which allocator
 
+TASK = "sandbox_slot"  # its name for the supervisor
 PROVEN_SECONDS = 1.0  # a child that lived so long, or was given work, was no failed start
 
 
@@ -45,7 +48,7 @@ class Sandbox:
     A child that crashes, hangs, breaks the protocol or is left by its caller is killed
     and replaced; the other slots do not notice. `environ` is where the child's few
     variables are taken from (INHERITED); everything else stays out. `on_exit` is told of
-    every child that ended.
+    every child that ended. `supervisor` keeps each slot going, whatever its keeper meets.
     """
 
     def __init__(
@@ -56,12 +59,14 @@ class Sandbox:
         environ: Mapping[str, str] = MappingProxyType({}),
         on_exit: Callable[[ChildExit], None] = lambda _: None,
         command: Sequence[str] = commands.RENDER,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.slots = slots or len(os.sched_getaffinity(0))
         self._limits = limits
         self._environ = child_environment(environ)
         self._on_exit = on_exit
         self._command = command
+        self._supervisor = supervisor or Supervisor()
         self._children: dict[int, Child | StartFailed] = {}
         self._idle: deque[Child] = deque()
         self._turns: deque[asyncio.Future[Child]] = deque()
@@ -75,7 +80,9 @@ class Sandbox:
             if self._troubles:
                 raise self._unavailable()
             undo.pop_all()
-        self._keepers = [asyncio.create_task(self._keep(slot)) for slot in range(self.slots)]
+        keepers = [partial(self._keep, slot) for slot in range(self.slots)]
+        kept = (self._supervisor.keep(TASK, keep) for keep in keepers)
+        self._keepers = [asyncio.create_task(task) for task in kept]
         return self
 
     async def __aexit__(
@@ -172,12 +179,24 @@ class Sandbox:
     async def _keep(self, slot: int) -> None:
         """Hold a slot for ever: offer its child, bury it, start the next."""
         pause = 0.0
-        while True:
-            child = self._children[slot]
-            proven = isinstance(child, Child) and await self._employ(child)
-            pause = 0.0 if proven else self._limits.next_pause(pause)
-            await asyncio.sleep(pause)
-            await self._start(slot)
+        try:
+            while True:
+                child = self._children[slot]
+                proven = isinstance(child, Child) and await self._employ(child)
+                pause = 0.0 if proven else self._limits.next_pause(pause)
+                await asyncio.sleep(pause)
+                await self._start(slot)
+        except Exception as error:
+            self._clear(slot, error)
+            raise
+
+    def _clear(self, slot: int, error: Exception) -> None:
+        """Leave nothing half done in a slot, so that its keeper can begin again."""
+        child = self._children[slot]
+        words = f"could not be kept ({type(error).__name__}: {error})"
+        self._mark_failed(slot, StartFailed(ChildExit(reason=Reason.START_FAILED, words=words)))
+        if isinstance(child, Child):
+            child.close()
 
     async def _employ(self, child: Child) -> bool:
         """Offer a child until it ends, and bury it; tells whether it was any good."""
@@ -199,10 +218,13 @@ class Sandbox:
                 self._command, self._environ, self._limits, self._offer
             )
         except StartFailed as error:
-            self._children[slot] = error
+            self._mark_failed(slot, error)
             self._on_exit(error.exit)
-            if len(self._troubles) == self.slots:
-                self._turn_away()
+
+    def _mark_failed(self, slot: int, error: StartFailed) -> None:
+        self._children[slot] = error
+        if len(self._troubles) == self.slots:
+            self._turn_away()
 
     def _turn_away(self) -> None:
         while self._turns:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -16,8 +17,9 @@ import uvloop
 from engine.errors import DarkroomError
 from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable, SourceChanged
 from service.sandbox.parent import pool
-from service.sandbox.protocol import Reason, SandboxLimits, Work
+from service.sandbox.protocol import ChildExit, Reason, SandboxLimits, Work
 from service.sandbox.protocol.limits import MIB
+from service.supervisor import Supervisor
 from tests.service.sandbox.sandboxes import NAUGHTY, SOURCE, Act, Playground, lives, told, until
 
 MADE: Act = {
@@ -355,3 +357,28 @@ async def test_no_child_outlives_a_killed_worker() -> None:
     worker.kill()
     await worker.wait()
     await until(lambda: not any(lives(pid) for pid in pids))
+
+
+async def test_a_slot_outlives_whatever_its_keeper_meets() -> None:
+    """No file descriptor is left for the next child; the end of one cannot be told of."""
+    restarts: list[str] = []
+    ends: list[ChildExit] = []
+
+    def tell(end: ChildExit) -> None:
+        ends.append(end)
+        if len(ends) == 1:
+            raise ZeroDivisionError
+
+    async with Playground(supervisor=Supervisor(restarts.append), on_exit=tell) as sandbox:
+        os.kill(sandbox.pids[0], signal.SIGKILL)
+        await until(lambda: len(restarts) == 1 and bool(sandbox.pids))
+        assert await sandbox.ask({"do": "tell"})
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            os.kill(sandbox.pids[0], signal.SIGKILL)
+            await until(lambda: len(restarts) >= 2)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        await until(lambda: bool(sandbox.pids))
+        assert await sandbox.ask({"do": "tell"})

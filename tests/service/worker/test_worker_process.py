@@ -5,9 +5,10 @@ import signal
 import msgspec
 import pytest
 
+from service.dev.stack import free_port
 from service.settings import Settings
 from service.store import Store
-from service.worker import run_worker
+from service.worker.heartbeat import Heartbeat
 from tests.service.harness.api_client import Api
 from tests.service.harness.records import field, set_row
 from tests.service.harness.tenants import Tenant
@@ -15,6 +16,8 @@ from tests.service.harness.workers import (
     ended,
     outcomes,
     reached,
+    scraped,
+    until,
     worker_process,
     working,
 )
@@ -88,12 +91,26 @@ async def test_all_done_but_the_end_is_ended_by_the_next(
     assert (status["status"], outcomes(status)) == ("FINISHED", ["DONE"])
 
 
-async def test_a_worker_whose_loop_breaks_ends(
+async def test_a_loop_that_fails_is_told_by_readiness_until_it_is_steady(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def break_off(_: object) -> None:
-        raise ZeroDivisionError("a bug")
+    monkeypatch.setattr("service.supervisor.STEADY_SECONDS", 0.5)
+    beat = Heartbeat.beat
 
-    monkeypatch.setattr("service.worker.heartbeat.Heartbeat.beat", break_off)
-    with pytest.raises(ZeroDivisionError):
-        await run_worker(settings)
+    async def fail(_: Heartbeat) -> None:
+        monkeypatch.setattr(Heartbeat, "beat", beat)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Heartbeat, "beat", fail)
+    settings = msgspec.structs.replace(settings, metrics_port=free_port())
+    async with working(settings) as running:
+
+        async def told() -> bool:
+            return await running.readiness.reason() == "tasks down: heartbeat"
+
+        async def ready() -> bool:
+            return await running.readiness.reason() is None
+
+        await until(told)
+        await until(ready)
+        assert await scraped(settings, 'darkroom_task_restarts_total{task="heartbeat"}') == 1
