@@ -4,9 +4,16 @@ import asyncio
 import math
 from collections.abc import Callable
 
+TICK_SECONDS = 0.5
+LATE_SECONDS = 1.0  # a tick later than this: the worker stood still
+
 
 class Clock:
-    """Calls `on_overrun` when a job, or all of them, took so many seconds, pauses not counted."""
+    """Calls `on_overrun` when a job, or all of them, took so many seconds, pauses not counted.
+
+    It counts in ticks: of a time in which the worker itself did not run, frozen or starved
+    as it was, a tick counts and no more.
+    """
 
     def __init__(self, on_overrun: Callable[[], None]) -> None:
         self._on_overrun = on_overrun
@@ -56,8 +63,8 @@ class Clock:
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._since = loop.time()
-            left = max(0.0, min(self._left, self._left_in_all))
-            self._timer = loop.call_later(left, self._overrun)
+            left = max(0.0, min(TICK_SECONDS, self._left, self._left_in_all))
+            self._timer = loop.call_later(left, self._tick)
 
     def pause(self) -> None:
         """Stop counting."""
@@ -65,10 +72,15 @@ class Clock:
             self._timer.cancel()
             self._timer = None
             passed = asyncio.get_running_loop().time() - self._since
+            if passed > TICK_SECONDS + LATE_SECONDS:
+                passed = TICK_SECONDS
             self._left -= passed
             self._left_in_all -= passed
             self.spent += passed
 
-    def _overrun(self) -> None:
+    def _tick(self) -> None:
         self.pause()
-        self._on_overrun()
+        if self.expired:
+            self._on_overrun()
+        else:
+            self.resume()
