@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from re import _parser as sre  # type: ignore[attr-defined]  # there is no public one
+from re import _parser as sre  # there is no public one
 from typing import Any, NamedTuple
 
 import engine
