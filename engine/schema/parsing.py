@@ -93,12 +93,13 @@ def _invalid_request(error: msgspec.ValidationError, body: bytes, kind: type) ->
     path = place.removesuffix("`").removeprefix(".")
     if isinstance(cause := error.__cause__, InvalidField):
         return _invalid(_join(path, cause.place), message, cause.code)
-    raw = _value_at(_raw_json(body), path)
+    whole, parent = _raw_json(body), path.rpartition(".")[0]
+    raw, owner = _value_at(whole, path), _struct_at(parent, _value_at(whole, parent), kind)
     if _is_repeated(body, path):
         return _invalid(path, "expected the key once, got it more than once")
     for pattern, explain in _EXPLANATIONS.items():
         if found := pattern.fullmatch(message):
-            return explain(found, path, raw, kind)
+            return explain(found, path, raw, owner)
     return _invalid(path, message)
 
 
@@ -152,7 +153,7 @@ def _unknown_value(found: re.Match[str], path: str, raw: Any, kind: type) -> Inv
         hint = _nearest(str(raw), list(TYPES))
         what = f"unknown transformation {shown(raw)}{hint}"
         return _invalid(path, what, "unknown_transformation")
-    known = _enum_values(path, kind)
+    known = _enum_values(path.rpartition(".")[2], kind)
     what = f"expected one of {', '.join(known)}, got {shown(raw)}{_nearest(str(raw), known)}"
     return _invalid(path, what)
 
@@ -211,11 +212,7 @@ def _field_names(kind: type) -> list[str]:
     return [item.encode_name for item in msgspec.structs.fields(kind)]
 
 
-def _enum_values(path: str, kind: type) -> list[str]:
-    field = path.rsplit(".", 1)[-1]
-    for struct in (kind, Job, *TYPES.values()):
-        hint = get_type_hints(struct).get(field)
-        for part in (hint, *get_args(hint)):
-            if isinstance(part, type) and issubclass(part, Enum):
-                return [str(member.value) for member in part]
-    return []
+def _enum_values(field: str, struct: type) -> list[str]:
+    hint = get_type_hints(struct).get(field)
+    parts = [part for part in (hint, *get_args(hint)) if isinstance(part, type)]
+    return [str(member.value) for part in parts if issubclass(part, Enum) for member in part]

@@ -242,6 +242,16 @@ def test_trim_keeps_what_differs(name: str, threshold: int) -> None:
         assert np.array_equal(made, models.trimmed(bordered, threshold, colour))
 
 
+def test_each_type_names_the_gravities_that_it_has() -> None:
+    for step, named in (
+        ({"type": "crop", "width": 9, "gravity": "nort"}, True),
+        ({"type": "watermark", "source": "m", "gravity": "smart"}, False),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            job(step)
+        assert ("one of smart," in caught.value.message) == named
+
+
 def test_an_image_of_one_colour_stays() -> None:
     source = np.full((9, 7, 3), 200, np.uint8)
     assert np.array_equal(pixels_of(encoded(source), {"type": "trim"}), source)
