@@ -68,5 +68,6 @@ def overhearing() -> Iterator[list[str]]:
     LISTENER.overheard = warnings
     try:
         yield warnings
+        warnings += filter(None, [unraised_errors()])
     finally:
         LISTENER.overheard = None
