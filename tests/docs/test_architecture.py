@@ -52,7 +52,12 @@ def test_every_package_says_what_it_does_not_know() -> None:
 
 
 def test_no_file_is_long() -> None:
-    paths = [path for top in CODE for path in (ROOT / top).rglob("*.py")]
+    paths = [
+        path
+        for top in CODE
+        for path in (ROOT / top).rglob("*.py")
+        if "rivals" not in path.parts  # what others wrote
+    ]
     paths += ROOT.glob("service/**/*.sql")
     length = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
     assert len(length) > 100
