@@ -2,7 +2,7 @@
 
 Nobody is asked before each write to a storage: Postgres gives a process to another only when
 its lease has run out, and counts the lease from when it got our statement. We count from
-before we sent it, and stop a margin earlier (docs/decisions/1002). The clock goes on while
+before we sent it, and stop a margin earlier (docs/decisions/1005). The clock goes on while
 the machine sleeps.
 """
 
