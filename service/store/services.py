@@ -109,8 +109,8 @@ class Services:
 
     async def set_storage(self, service_id: int, url: str, options: dict[str, str]) -> bool:
         """Point a service at another storage. False: no such service."""
-        spelt = msgspec.json.encode(options).decode()
-        return bool(await self._pool.fetchval(sql("set_storage"), service_id, url, spelt))
+        raw_json = msgspec.json.encode(options).decode()
+        return bool(await self._pool.fetchval(sql("set_storage"), service_id, url, raw_json))
 
     async def set_disabled(self, service_id: int, disabled: bool) -> bool:
         """Shut a service out, or let it in again. False: no such service."""

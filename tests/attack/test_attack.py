@@ -6,7 +6,7 @@ import random
 from tests.attack.api import fuzz_api, malformed, send_malformed, valid_request
 from tests.service.harness.api_client import Api
 from tests.service.harness.receiver import talking
-from tests.service.harness.tenants import Tenant, spelt
+from tests.service.harness.tenants import Tenant, raw_json
 
 
 async def test_no_request_of_the_document_is_answered_5xx(api: Api, tenant: Tenant) -> None:
@@ -19,7 +19,7 @@ async def test_no_request_of_the_document_is_answered_5xx(api: Api, tenant: Tena
 
 
 async def test_no_spoilt_request_is_answered_5xx_or_left_open(api: Api, tenant: Tenant) -> None:
-    request = valid_request(tenant.token, spelt(tenant.body()))
+    request = valid_request(tenant.token, raw_json(tenant.body()))
     found = await send_malformed(api.port, request, 300, 1)
     assert found.breaches == []
     assert found.tried == 300

@@ -12,7 +12,7 @@ from service.settings import Settings
 from service.store import Store
 from tests.engine.images import VECTORS
 from tests.service.harness.api_client import Answer, Api, serving
-from tests.service.harness.tenants import Tenant, Words, job, spelt
+from tests.service.harness.tenants import Tenant, Words, job, raw_json
 
 VALIDATION = json.loads((VECTORS / "validation.json").read_text())
 AT = "jobs[0].transformations[0]"
@@ -118,7 +118,7 @@ async def test_text_that_is_no_text(api: Api, tenant: Tenant, raw: bytes, field:
     body = tenant.body() | {"jobs": [job("out.png", words)]}
     place = {"source": body, "destination": body["jobs"][0], "text": words, "unknown": body}
     place[field][field] = "HERE"
-    answer = await api.post(tenant, spelt(body).replace(b'"HERE"', raw))
+    answer = await api.post(tenant, raw_json(body).replace(b'"HERE"', raw))
     told(answer)
 
 
@@ -308,7 +308,7 @@ async def test_a_body_at_the_limit_is_read(api: Api, tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, identity"])
 async def test_a_compressed_body_is_refused_unread(api: Api, tenant: Tenant, encoding: str) -> None:
-    body = gzip.compress(spelt(tenant.body()))
+    body = gzip.compress(raw_json(tenant.body()))
     answer = await api.post(tenant, body, {"Content-Encoding": encoding})
     assert (answer.status, answer.words["code"]) == (415, "unsupported_media")
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from service.settings import Settings
 from tests.service.harness.api_client import Api, serving
-from tests.service.harness.tenants import Tenant, Words, spelt
+from tests.service.harness.tenants import Tenant, Words, raw_json
 from tests.service.harness.workers import until
 
 
@@ -49,7 +49,7 @@ async def test_a_body_that_does_not_arrive_is_not_waited_for(
 
 
 async def test_a_body_that_arrives_in_pieces_is_taken(api: Api, tenant: Tenant) -> None:
-    body = spelt(tenant.body())
+    body = raw_json(tenant.body())
     async with connected(api) as (reader, writer):
         writer.write(head(tenant, len(body)))
         for start in range(0, len(body), 40):
@@ -254,7 +254,7 @@ async def test_headers_that_come_drop_by_drop_are_not_waited_for(settings: Setti
 
 
 async def test_a_connection_is_kept_after_an_error(api: Api, tenant: Tenant) -> None:
-    good = spelt(tenant.body())
+    good = raw_json(tenant.body())
     async with connected(api) as (reader, writer):
         for body, status in ((b"{}", b"400"), (good, b"200"), (b"[", b"400"), (good, b"200")):
             writer.write(head(tenant, len(body)) + body)
@@ -263,7 +263,7 @@ async def test_a_connection_is_kept_after_an_error(api: Api, tenant: Tenant) -> 
 
 
 async def test_two_lengths_are_refused(api: Api, tenant: Tenant) -> None:
-    body = spelt(tenant.body())
+    body = raw_json(tenant.body())
     async with connected(api) as (reader, writer):
         writer.write(head(tenant, len(body), "Transfer-Encoding: chunked") + body)
         answer = await asyncio.wait_for(reader.read(), 5)

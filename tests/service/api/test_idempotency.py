@@ -9,7 +9,7 @@ from service.settings import Settings
 from service.store import Store
 from tests.service.harness.api_client import Answer, Api, serving
 from tests.service.harness.records import waits_for_a_lock
-from tests.service.harness.tenants import Tenant, Words, spelt
+from tests.service.harness.tenants import Tenant, Words, raw_json
 from tests.service.harness.workers import until
 
 REPLAYS = "darkroom_idempotent_replays_total"
@@ -162,7 +162,7 @@ async def test_a_bad_neighbour_in_a_batch_spoils_nothing(
         *good,
         ask(tenant.body("other.png"), **keyed("used")),
         *kept,
-        api.post(tenant, spelt(tenant.body("x.png")).replace(b"x.png", b"x\\u0000.png")),
+        api.post(tenant, raw_json(tenant.body("x.png")).replace(b"x.png", b"x\\u0000.png")),
     )
     assert [answer.status for answer in answers] == [200] * 5 + [422] + [200] * 5 + [400]
     assert await processes_of(shared_store, tenant) == 11

@@ -15,7 +15,7 @@ from yarl import URL
 from service.api.app import build_app
 from service.http import Runner
 from service.settings import Settings
-from tests.service.harness.tenants import Tenant, Words, spelt
+from tests.service.harness.tenants import Tenant, Words, raw_json
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         told = {**(tenant.headers if tenant else {}), **(headers or {})}
-        data = None if body is None else io.BytesIO(spelt(body))
+        data = None if body is None else io.BytesIO(raw_json(body))
         async with self.client.request(method, path, data=data, headers=told) as response:
             return Answer(response.status, response.headers, await response.read())
 

@@ -17,7 +17,7 @@ from service.store import (
     ProcessRow,
     Store,
 )
-from tests.service.harness.tenants import Tenant, spelt
+from tests.service.harness.tenants import Tenant, raw_json
 
 SOON = timedelta(seconds=5)
 DAY = timedelta(hours=24)
@@ -32,7 +32,7 @@ def new_process(tenant: Tenant, *destinations: str, **fields: Any) -> NewProcess
             "id": new_process_id(),
             "service_id": tenant.service_id,
             "priority": 0,
-            "request": spelt(tenant.body(*destinations)).decode(),
+            "request": raw_json(tenant.body(*destinations)).decode(),
             "destinations": destinations,
             **fields,
         }

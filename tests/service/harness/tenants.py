@@ -71,7 +71,7 @@ async def add_tenant(
     return tenant
 
 
-def spelt(words: object) -> bytes:
+def raw_json(words: object) -> bytes:
     return words if isinstance(words, bytes) else json.dumps(words).encode()
 
 

@@ -11,7 +11,7 @@ from engine.errors import SourceCorrupt
 from service.errors import DarkroomError, Quarantined, RenderTimeout
 from service.sandbox.protocol import Output, Summary, Work
 from service.worker.isolation import Isolation
-from tests.service.harness.tenants import PICTURE, job, spelt
+from tests.service.harness.tenants import PICTURE, job, raw_json
 from tests.service.sandbox.sandboxes import until
 from tests.service.worker.moods import MoodySandbox
 
@@ -33,7 +33,7 @@ class Request:
     """A request with jobs of these moods, and what it cost."""
 
     def __init__(self, source: BinaryIO, moods: Sequence[str], seconds: float = 30) -> None:
-        self.jobs = [spelt(job(f"{mood}-{i}.png")) for i, mood in enumerate(moods)]
+        self.jobs = [raw_json(job(f"{mood}-{i}.png")) for i, mood in enumerate(moods)]
         self.source = source
         self.seconds = seconds
         self.groups: list[list[int]] = []

@@ -16,7 +16,7 @@ from service.worker.worker import Running
 from tests.engine.images import encoded, noise, smooth
 from tests.service.harness.api_client import Api, serving
 from tests.service.harness.records import field, recorded
-from tests.service.harness.tenants import PICTURE, Tenant, Words, add_tenant, job, spelt
+from tests.service.harness.tenants import PICTURE, Tenant, Words, add_tenant, job, raw_json
 from tests.service.harness.workers import done_by, ended, outcomes, scraped, until, working
 
 LARGE = encoded(smooth(400, 300))  # more pixels than the settings here allow
@@ -155,7 +155,7 @@ async def test_a_missing_watermark_fails_its_jobs_alone(
     jobs = [job("a.png"), job("b.png", {"type": "watermark", "source": "/none.png"}), job("c.png")]
     body = tenant.body() | {"jobs": jobs}
     process_id = await recorded(
-        shared_store, tenant, "a.png", "b.png", "c.png", request=spelt(body).decode()
+        shared_store, tenant, "a.png", "b.png", "c.png", request=raw_json(body).decode()
     )
     await shared_store.pool.execute("UPDATE processes SET due_at = now() WHERE id = $1", process_id)
     status = await ended(api, tenant, process_id)
