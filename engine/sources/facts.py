@@ -1,4 +1,4 @@
-"""What a picture's header alone tells."""
+"""What an image's header alone tells."""
 
 from enum import Enum
 
@@ -21,7 +21,7 @@ class SourceFormat(Enum):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """A picture as it lies in its file.
+    """An image as it lies in its file.
 
     `width` and `height` are those of one frame before its orientation is applied.
     `bands` counts colours (1 grey, 3 RGB, 4 CMYK), `depth` the bits of each (8, 16 or 32).

@@ -1,4 +1,4 @@
-"""A picture of which only some bytes are at hand: whoever asks for others is told which.
+"""An image of which only some bytes are at hand: whoever asks for others is told which.
 
 The header of a large file in a far place is read so: bytes are fetched as they are asked for.
 """
@@ -20,7 +20,7 @@ class Piece(Struct, frozen=True):
 class MissingBytes(Exception):
     """A header goes on in bytes that are not at hand; `piece` is what was asked for first.
 
-    No DarkroomError: nothing is wrong with the picture.
+    No DarkroomError: nothing is wrong with the image.
     """
 
     def __init__(self, piece: Piece) -> None:
@@ -80,10 +80,10 @@ class Pieces:
 
 
 class PartialSource:
-    """A picture's bytes as far as they are at hand: `engine.source.Source`, for a header only.
+    """An image's bytes as far as they are at hand: `engine.source.Source`, for a header only.
 
     `fd`, which stays the caller's, is a file with the `known` pieces in their places; `size`
-    is that of the whole picture.
+    is that of the whole image.
     """
 
     def __init__(self, fd: int, size: int, known: Sequence[Piece]) -> None:

@@ -1,4 +1,4 @@
-"""A picture's bytes: kept whole, read as often as needed."""
+"""An image's bytes: kept whole, read as often as needed."""
 
 import mmap
 import os
@@ -21,10 +21,10 @@ class Content(Protocol):
 
 
 class Source:
-    """The bytes of one picture, from memory, a file or an open descriptor.
+    """The bytes of one image, from memory, a file or an open descriptor.
 
     A file is mapped rather than read, so a child process can be handed the descriptor of
-    a shared memory file. Every pass over the picture reads the same bytes from the start.
+    a shared memory file. Every pass over the image reads the same bytes from the start.
     The bytes must not change while the source is in use.
     """
 

@@ -1,4 +1,4 @@
-"""How glibc's allocator treats the memory of large pictures; other allocators are left alone."""
+"""How glibc's allocator treats the memory of large images; other allocators are left alone."""
 
 import ctypes
 
@@ -11,7 +11,7 @@ WISHES = ((M_MMAP_THRESHOLD, LARGEST_KEPT_BUFFER), (M_TRIM_THRESHOLD, KEPT), (M_
 
 
 def keep_large_buffers() -> bool:
-    """Let the next picture have the memory of the last; False on another allocator.
+    """Let the next image have the memory of the last; False on another allocator.
 
     By default fresh pages are mapped for each, and the kernel clears every one of them; and
     each thread of libvips has a heap of its own, none of which gives way to another.

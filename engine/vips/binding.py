@@ -79,15 +79,15 @@ COUNTER = Counter()
 COUNTER.watch()
 
 
-def open_image(source: Source | Parts, picture_format: SourceFormat, **options: Any) -> Image:
-    """Open a picture with the loader of its format, to be read once from top to bottom.
+def open_image(source: Source | Parts, source_format: SourceFormat, **options: Any) -> Image:
+    """Open an image with the loader of its format, to be read once from top to bottom.
 
     `options` are the loader's own. Raises SourceCorrupt if the header cannot be read; a
     fault further on comes to light when pixels are pulled. Of a partial source only the
     header is there, or MissingBytes is raised.
     """
-    with _stream(source, picture_format) as stream, _header_errors(), _let_through(picture_format):
-        image: Image = LOADERS[picture_format](
+    with _stream(source, source_format) as stream, _header_errors(), _let_through(source_format):
+        image: Image = LOADERS[source_format](
             stream, access="sequential", **{"fail_on": "truncated", **options}
         )
     image._references.append(stream)  # as pyvips' own openers do: it is read from later on
@@ -95,10 +95,10 @@ def open_image(source: Source | Parts, picture_format: SourceFormat, **options: 
 
 
 @contextmanager
-def _stream(source: Source | Parts, picture_format: SourceFormat) -> Iterator[pyvips.Source]:
+def _stream(source: Source | Parts, source_format: SourceFormat) -> Iterator[pyvips.Source]:
     """Give a source as libvips reads it; a hole that it meets is told when it is done."""
     if isinstance(source, Source):
-        mend = MENDED.get(picture_format)
+        mend = MENDED.get(source_format)
         yield pyvips.Source.new_from_memory(source.through(mend) if mend else source.data)
         return
     reader, stream = Reader(source), pyvips.SourceCustom()
@@ -122,12 +122,12 @@ def decodes_hevc() -> bool:
 
 
 @contextmanager
-def _let_through(picture_format: SourceFormat) -> Iterator[None]:
-    """Lift libvips' own block on SVG while a picture is opened that is known to be one.
+def _let_through(source_format: SourceFormat) -> Iterator[None]:
+    """Lift libvips' own block on SVG while an image is opened that is known to be one.
 
     Its text may ask for any font, so all are there, whatever was drawn before.
     """
-    if picture_format is not SourceFormat.SVG:
+    if source_format is not SourceFormat.SVG:
         yield
         return
     for face in TYPEFACES.faces:
@@ -148,7 +148,7 @@ def _header_errors() -> Iterator[None]:
     try:
         yield
     except pyvips.Error as error:
-        raise SourceCorrupt(f"the picture cannot be decoded: {reason(error)}") from error
+        raise SourceCorrupt(f"the image cannot be decoded: {reason(error)}") from error
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def source_errors() -> Iterator[None]:
         yield
     except pyvips.Error as error:
         _check_memory(error)
-        raise SourceCorrupt(f"the picture cannot be decoded: {reason(error)}") from error
+        raise SourceCorrupt(f"the image cannot be decoded: {reason(error)}") from error
 
 
 @contextmanager
@@ -168,11 +168,11 @@ def render_errors() -> Iterator[None]:
         yield
     except pyvips.Error as error:
         _check_memory(error)
-        raise DarkroomError(f"the picture could not be made: {reason(error)}") from error
+        raise DarkroomError(f"the image could not be made: {reason(error)}") from error
 
 
 def _check_memory(error: pyvips.Error) -> None:
-    """Raise MemoryError if the process has no more of it, for which no picture is to blame."""
+    """Raise MemoryError if the process has no more of it, for which no image is to blame."""
     words = str(error.detail or "").lower()
     if any(known in words for known in NO_MEMORY):
         raise MemoryError(reason(error)) from error
@@ -227,6 +227,6 @@ def load_font(path: str) -> None:
 
 
 def drain(image: Image) -> None:
-    """Decode a whole picture and keep nothing; SourceCorrupt if it cannot be."""
+    """Decode a whole image and keep nothing; SourceCorrupt if it cannot be."""
     with source_errors():
         image.cast("uchar").avg()  # the mean of what is no number is an error

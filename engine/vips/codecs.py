@@ -34,7 +34,7 @@ LOSSLESS_EFFORT = 75  # what lossless WebP takes quality for
 
 def load(
     source: Source | PartialSource,
-    picture_format: SourceFormat,
+    source_format: SourceFormat,
     shrink: int = 1,
     pages: int = 1,
     tolerant: bool = False,
@@ -44,19 +44,19 @@ def load(
     Frames of an animation are given below each other. If `tolerant`, what cannot be read is
     left out.
     """
-    if picture_format is SourceFormat.TIFF:
+    if source_format is SourceFormat.TIFF:
         return open_tiff(source, tolerant=tolerant)
-    if isinstance(source, PartialSource) and _is_made_anew(source, picture_format):
+    if isinstance(source, PartialSource) and _is_made_anew(source, source_format):
         source.content.require_all()
         source = Source(source.content[:])
     options: dict[str, Any] = {"fail_on": "none"} if tolerant else {}
     options |= {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
-    return corrected(open_image(source, picture_format, **options), source.content, picture_format)
+    return corrected(open_image(source, source_format, **options), source.content, source_format)
 
 
-def _is_made_anew(source: PartialSource, picture_format: SourceFormat) -> bool:
+def _is_made_anew(source: PartialSource, source_format: SourceFormat) -> bool:
     """Tell whether libvips is given another header than the file's, which takes all of it."""
-    is_heif = picture_format in {SourceFormat.AVIF, SourceFormat.HEIC}
+    is_heif = source_format in {SourceFormat.AVIF, SourceFormat.HEIC}
     return is_heif and heif.needs_mending(source.content)
 
 

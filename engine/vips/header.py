@@ -1,4 +1,4 @@
-"""Reading a picture's header: its facts, and every limit on it, before any pixel."""
+"""Reading an image's header: its facts, and every limit on it, before any pixel."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,9 +34,9 @@ DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}
 
 
 def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LIMITS) -> Facts:
-    """Read a picture's header.
+    """Read an image's header.
 
-    Raises SourceEmpty, UnsupportedFormat for what is no picture of a format that is read,
+    Raises SourceEmpty, UnsupportedFormat for what is no image of a format that is read,
     SourceCorrupt for a header that its decoder cannot make out, and SourceTooLarge. Damage
     that the header tells of is in the facts. Of a partial source also MissingBytes, which
     tells what more to fetch.
@@ -56,16 +56,16 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     return facts
 
 
-def _opened(source: Source | PartialSource, picture_format: SourceFormat) -> tuple[Image, str]:
+def _opened(source: Source | PartialSource, source_format: SourceFormat) -> tuple[Image, str]:
     """Open an image for its header; what is wrong with it is told beside it if it can be read."""
-    ends = picture_format is SourceFormat.GIF and gif.is_cut_short(source.content)
+    ends = source_format is SourceFormat.GIF and gif.is_cut_short(source.content)
     damaged = ENDS if ends else ""
     try:
-        return codecs.load(source, picture_format, tolerant=ends), damaged
+        return codecs.load(source, source_format, tolerant=ends), damaged
     except SourceCorrupt as error:
         damaged = damaged or error.message
     try:
-        return codecs.load(source, picture_format, tolerant=True), damaged
+        return codecs.load(source, source_format, tolerant=True), damaged
     except SourceCorrupt:
         raise SourceCorrupt(damaged) from None
 
@@ -90,7 +90,7 @@ def _format_of(source: Source | PartialSource, limits: EngineLimits) -> SourceFo
     }
     came = reasons[found] if found else describe(source.head(HEAD))
     known = ", ".join(name.value.upper() for name in formats_read(limits))
-    raise UnsupportedFormat(f"expected a picture in {known}, got {came}")
+    raise UnsupportedFormat(f"expected an image in {known}, got {came}")
 
 
 def _check_bytes(source: Source | PartialSource, limits: EngineLimits) -> None:
@@ -119,7 +119,7 @@ def _check_pixels(size: Size, frames: int, limits: EngineLimits) -> None:
         )
 
 
-def _facts_of(image: Image, damaged: str, picture_format: SourceFormat) -> Facts:
+def _facts_of(image: Image, damaged: str, source_format: SourceFormat) -> Facts:
     """Ask for each field once, and only for those that are there: most images have few."""
     count, interpretation = image.bands, image.interpretation
     bands = COLOUR_BANDS.get(interpretation, 3 if count >= 3 else 1)
@@ -129,11 +129,11 @@ def _facts_of(image: Image, damaged: str, picture_format: SourceFormat) -> Facts
         return value if isinstance(value, int) else default
 
     orientation = number("orientation", 1)
-    frames = number("n-pages", 1) if picture_format in ANIMATED else 1
+    frames = number("n-pages", 1) if source_format in ANIMATED else 1
     moves = frames > 1
     delays: list[int] = image.get("delay") if moves and image.get_typeof("delay") else []
     return Facts(
-        format=picture_format,
+        format=source_format,
         width=image.width,
         height=number("page-height", 0) or image.height,
         bands=bands,

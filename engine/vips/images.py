@@ -65,7 +65,7 @@ def three_colours(image: Image) -> Image:
 
 
 def bare_srgb(image: Image) -> Image:
-    """Call the pixels sRGB, and drop everything else that the picture says of itself.
+    """Call the pixels sRGB, and drop everything else that the image says of itself.
 
     Savers write some of it whatever they are told: orientation, pages, bits a sample.
     """
@@ -76,13 +76,13 @@ def bare_srgb(image: Image) -> Image:
 
 
 def labels_of(image: Image) -> dict[str, bytes]:
-    """Give a picture's metadata: EXIF, XMP and IPTC as they lie in its file."""
+    """Give an image's metadata: EXIF, XMP and IPTC as they lie in its file."""
     found = field_names(image)
     return {name: bytes(image.get(name)) for name in (EXIF, XMP, IPTC) if name.encode() in found}
 
 
 def labelled(image: Image, labels: Mapping[str, bytes]) -> Image:
-    """Give a picture metadata; the same picture if there is none to give."""
+    """Give an image metadata; the same image if there is none to give."""
     if labels:
         image = image.copy()
     for name, label in labels.items():
@@ -124,7 +124,7 @@ def cache_rows(image: Image) -> Image:
     return image.linecache(tile_height=16, access="sequential")
 
 
-TILE = 128  # pixels a side, as libvips asks of operations that turn a picture
+TILE = 128  # pixels a side, as libvips asks of operations that turn an image
 
 
 def cache_tiles(image: Image) -> Image:
@@ -138,7 +138,7 @@ def cache_tiles(image: Image) -> Image:
 
 
 def in_bytes(image: Image, addend: float = 0.5) -> Image:
-    """Give a picture of floats in 8 bits: `addend` is added, fractions are dropped.
+    """Give an image of floats in 8 bits: `addend` is added, fractions are dropped.
 
     `linear` with `uchar` gives the same pixels, and takes three times as long.
     """

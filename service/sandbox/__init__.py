@@ -1,4 +1,4 @@
-"""The bridge from asyncio to the engine: pictures are rendered in child processes.
+"""The bridge from asyncio to the engine: images are rendered in child processes.
 
     Sandbox  ──has slots of──▶  Child  ──is asked for a──▶  Rendering
     pool.py                     handle.py                   rendering.py

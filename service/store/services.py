@@ -1,4 +1,4 @@
-"""Services: who may ask, where their pictures are, what signs their callbacks."""
+"""Services: who may ask, where their images are, what signs their callbacks."""
 
 import msgspec
 from msgspec import Struct

@@ -1,4 +1,4 @@
-"""Spoiled pictures: one of every kind, changed by chance, the same for the same seed."""
+"""Spoiled images: one of every kind, changed by chance, the same for the same seed."""
 
 import random
 from collections.abc import Callable

@@ -25,7 +25,7 @@ def test_a_seed_gives_the_same_case_again() -> None:
 
 def test_what_was_not_foreseen_is_found() -> None:
     findings = Findings()
-    findings.note(case(3), DarkroomError("the picture could not be made"), 1.0)
+    findings.note(case(3), DarkroomError("the image could not be made"), 1.0)
     [found] = findings.unexpected
-    assert found == f"seed 3 ({case(3).kind}): internal: the picture could not be made"
+    assert found == f"seed 3 ({case(3).kind}): internal: the image could not be made"
     assert "UNEXPECTED" in "\n".join(findings.summary())

@@ -3,7 +3,7 @@
 import time
 
 from engine import InvalidRequest, Job, Output, Source, Stats, parse, render
-from service.sandbox.child.order import Answers, Order, Picture
+from service.sandbox.child.order import Answers, EncodedImage, Order
 from service.sandbox.protocol import Summary
 
 
@@ -45,8 +45,8 @@ def _summary(stats: Stats) -> Summary:
     )
 
 
-def _picture(output: Output) -> Picture:
-    return Picture(
+def _picture(output: Output) -> EncodedImage:
+    return EncodedImage(
         data=output.data,
         format=output.format.value,
         width=output.width,

@@ -23,7 +23,7 @@ from engine.errors import DarkroomError, OutputTooLarge
 from engine.fonts import add_fonts
 from service.sandbox.child.confine import confine, die_with_parent
 from service.sandbox.child.memory import Memory
-from service.sandbox.child.order import Order, Picture, Renderer
+from service.sandbox.child.order import EncodedImage, Order, Renderer
 from service.sandbox.child.rlimits import allow_cpu_seconds, limit_resources
 from service.sandbox.protocol import SandboxLimits, Summary, to_fault, wire
 
@@ -119,7 +119,9 @@ class Desk:
             if unanswered:
                 self._await_room()
 
-    def _answer(self, index: int, answer: Picture | DarkroomError, milliseconds: float) -> None:
+    def _answer(
+        self, index: int, answer: EncodedImage | DarkroomError, milliseconds: float
+    ) -> None:
         if isinstance(answer, DarkroomError):
             self._refuse(index, answer)
         elif len(answer.data) > self._limits.max_output_bytes:
@@ -127,22 +129,22 @@ class Desk:
         else:
             self._hand_over(index, answer, milliseconds)
 
-    def _hand_over(self, index: int, picture: Picture, milliseconds: float) -> None:
+    def _hand_over(self, index: int, image: EncodedImage, milliseconds: float) -> None:
         made = wire.Made(
             index=index,
-            size=len(picture.data),
-            format=picture.format,
-            width=picture.width,
-            height=picture.height,
-            frames=picture.frames,
-            content_type=picture.content_type,
-            damaged=picture.damaged,
-            sha256=hashlib.sha256(picture.data).hexdigest(),
+            size=len(image.data),
+            format=image.format,
+            width=image.width,
+            height=image.height,
+            frames=image.frames,
+            content_type=image.content_type,
+            damaged=image.damaged,
+            sha256=hashlib.sha256(image.data).hexdigest(),
             milliseconds=milliseconds,
         )
         file = self._files.pop(0)
         try:
-            wire.write_all(file, picture.data)
+            wire.write_all(file, image.data)
         finally:
             os.close(file)
         wire.send(self._channel, made)

@@ -1,4 +1,4 @@
-"""A child that explains batches: it reads headers and plans, and makes no picture.
+"""A child that explains batches: it reads headers and plans, and makes no image.
 
 It is asked and answers as a rendering child does: each work has one job, which is a
 `Question`, and the output is an `Answer`, both in JSON. Of the files only pieces are at hand;
@@ -19,7 +19,7 @@ from engine.schema import Job, parse
 from engine.sources import Facts, MissingBytes, PartialSource, Piece
 from engine.vips import read_facts
 from service.sandbox.child.child import main
-from service.sandbox.child.order import Answers, Order, Picture
+from service.sandbox.child.order import Answers, EncodedImage, Order
 from service.sandbox.protocol import Answer, Gathered, Question, Summary, Told, Wanting
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def explain_order(order: Order) -> Answers:
     answer = _answer(_question.decode(words), order)
     yield (
         0,
-        Picture(
+        EncodedImage(
             data=msgspec.json.encode(answer),
             format="json",
             width=0,

@@ -20,7 +20,7 @@ class Order(Struct, frozen=True, kw_only=True):
     threads: int = 1
 
 
-class Picture(Struct, frozen=True, kw_only=True):
+class EncodedImage(Struct, frozen=True, kw_only=True):
     """One encoded output, still in the child's own memory."""
 
     data: bytes
@@ -32,7 +32,7 @@ class Picture(Struct, frozen=True, kw_only=True):
     damaged: bool = False
 
 
-Answers = Generator[tuple[int, Picture | DarkroomError], None, Summary]
+Answers = Generator[tuple[int, EncodedImage | DarkroomError], None, Summary]
 
 Renderer = Callable[[Order], Answers]
 """Gives each job's index and answer as soon as it is ready, then the work's figures.

@@ -36,7 +36,7 @@ class Work(Struct, frozen=True, kw_only=True):
 
 
 class Output(Struct, frozen=True, kw_only=True):
-    """One finished picture, in an open file at position 0 that nobody can change.
+    """One finished image, in an open file at position 0 that nobody can change.
 
     Whoever takes the result closes the file.
     """

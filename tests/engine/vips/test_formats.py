@@ -232,7 +232,7 @@ def test_an_svg_sees_no_files(tmp_path: Path) -> None:
 def test_what_is_no_image_is_named(source: bytes, message: str) -> None:
     found = failure(source)
     assert type(found) is UnsupportedFormat
-    assert found.message.startswith("expected a picture in JPEG, PNG, WEBP, GIF, AVIF, TIFF")
+    assert found.message.startswith("expected an image in JPEG, PNG, WEBP, GIF, AVIF, TIFF")
     assert message in found.message
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from engine.sources import Piece
 from service.sandbox.child.child import main
 from service.sandbox.child.explainer import explain_order
-from service.sandbox.child.order import Answers, Order, Picture
+from service.sandbox.child.order import Answers, EncodedImage, Order
 from service.sandbox.protocol import Summary
 from service.sandbox.protocol.explanation import Answer, Question, Wanting
 
@@ -32,7 +32,7 @@ def explain(order: Order) -> Answers:
     asked = msgspec.json.decode(order.jobs[0], type=Question)
     name = msgspec.json.decode(asked.jobs[0])["destination"]
     for index, answer in explain_order(order):
-        assert isinstance(answer, Picture)
+        assert isinstance(answer, EncodedImage)
         mood = next((MOODS[word] for word in MOODS if word in name), None)
         yield index, replace(answer, data=msgspec.json.encode(mood())) if mood else answer
     return Summary()

@@ -24,7 +24,7 @@ import msgspec
 from engine.errors import DarkroomError, SourceTooLarge
 from service.sandbox import linux
 from service.sandbox.child.child import main
-from service.sandbox.child.order import Answers, Order, Picture
+from service.sandbox.child.order import Answers, EncodedImage, Order
 from service.sandbox.protocol import Summary
 
 kept: list[bytes | mmap.mmap] = []
@@ -41,9 +41,9 @@ def render(order: Order) -> Answers:
     return Summary(source_format="tale", decode_passes=1, pixels_decoded=len(order.jobs))
 
 
-def _picture(answer: Any) -> Picture:
+def _picture(answer: Any) -> EncodedImage:
     data = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
-    return Picture(
+    return EncodedImage(
         data=data, format="json", width=1, height=2, frames=3, content_type="application/json"
     )
 

@@ -1,7 +1,7 @@
 """Dying at every point where something could be lost or done twice.
 
 A victim, told to kill itself at one place, works alone until it is dead; then a healthy
-worker takes over. Whatever was answered 200 ends, with the right pictures, each callback
+worker takes over. Whatever was answered 200 ends, with the right images, each callback
 has one id, and nothing is left behind.
 """
 

@@ -65,7 +65,7 @@ async def take_over(store: Store, process_id: str) -> None:
 
 
 def published(tenant: Tenant, name: str) -> Callable[[], Any]:
-    """Whether a picture is there, which shows that its successor is being worked on."""
+    """Whether an image is there, which shows that its successor is being worked on."""
 
     async def there() -> bool:
         return name in tenant.files()
@@ -74,7 +74,7 @@ def published(tenant: Tenant, name: str) -> Callable[[], Any]:
 
 
 def recorded(api: Api, tenant: Tenant, process_id: str) -> Callable[[], Any]:
-    """Whether the first job is recorded as done, which comes after its picture."""
+    """Whether the first job is recorded as done, which comes after its image."""
 
     async def there() -> bool:
         return outcomes(await api.status(tenant, process_id))[0] == "DONE"

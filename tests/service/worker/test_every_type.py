@@ -53,7 +53,7 @@ async def test_every_type_is_done(api: Api, settings: Settings, tenant: Tenant) 
 async def test_a_mark_that_is_no_picture_fails_its_own_job(
     api: Api, settings: Settings, tenant: Tenant
 ) -> None:
-    tenant.put("mark.png", b"not a picture")
+    tenant.put("mark.png", b"not an image")
     jobs = [job("a.png", {"type": "watermark", "source": "mark.png"}), job("b.png")]
     async with working(settings):
         status = await done_by(api, tenant, {**tenant.body(), "jobs": jobs})

@@ -1,4 +1,4 @@
-"""Processes whose pictures are in S3: it works, it refuses, it is away, it comes back."""
+"""Processes whose images are in S3: it works, it refuses, it is away, it comes back."""
 
 import hashlib
 from collections.abc import AsyncIterator

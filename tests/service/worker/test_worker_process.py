@@ -77,7 +77,7 @@ async def test_work_that_has_lost_ten_workers_is_not_tried_again(
 async def test_all_done_but_the_end_is_ended_by_the_next(
     api: Api, settings: Settings, shared_store: Store, tenant: Tenant
 ) -> None:
-    """A worker that dies between its last picture and the final commit, again and again."""
+    """A worker that dies between its last image and the final commit, again and again."""
     process_id = await api.create(tenant, tenant.body("a.png"))
     async with working(settings):
         await ended(api, tenant, process_id)
