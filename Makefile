@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz chaos attack matrix memory gallery plans architecture format clean bench bench-rivals bench-growth bench-guard bench-service
+.PHONY: help setup run test lint fuzz corpus chaos attack matrix memory gallery plans architecture format clean bench bench-rivals bench-growth bench-guard bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ chaos: setup ## break a whole installation and check every promise (CHAOS="--hel
 
 attack: setup ## attack a running installation in every way that is known (ATTACK="--help")
 	@$(RUN)/python -m tests.attack $(ATTACK)
+
+corpus: setup ## run a folder of images through a matrix of jobs, beside Pillow (DIR=…)
+	@$(RUN)/python -m tests.corpus "$(DIR)"
 
 matrix: setup ## test every transformation on every kind of image in every format
 	@$(RUN)/pytest -m long tests/engine/matrix
