@@ -1,7 +1,7 @@
 """What libvips and libtiff keep while a TIFF is read, beside the rows that stream through."""
 
 from engine.sources.source import Content
-from engine.sources.tiff.chunks import chunks_a_plane, chunks_of
+from engine.sources.tiff.chunks import chunks_a_plane, chunks_of, clipped
 from engine.sources.tiff.layout import Chunks, Layout
 from engine.sources.tiff.old_jpeg import first_page
 from engine.sources.tiff.shown import is_subsampled, shown
@@ -15,10 +15,10 @@ CONVERTED, CACHED = 200, 512  # rows that are kept on the way and behind it, whe
 def decoder_bytes(data: Content) -> int:
     """Predict the bytes of strips or tiles that are kept: packed, unpacked and in the cache.
 
-    For files that can be decoded.
+    For files that can be decoded, as far as they go.
     """
     layout = first_page(data)
-    chunks = chunks_of(layout, len(data))
+    chunks = clipped(chunks_of(layout, len(data)), layout, len(data))
     bands = layout.colours + (layout.alpha is not None)
     kept = _of_tiles(layout, chunks) if chunks.tiled else _of_strips(layout, chunks)
     if layout.planar:
