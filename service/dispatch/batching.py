@@ -6,6 +6,7 @@ load a commit or a round trip serves many of them, and a lone request waits for 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -29,7 +30,7 @@ class Batcher(Generic[Item, Answer]):
         self._work = work
         self._most = most
         self._pace = pace
-        self._began = 0.0
+        self._began = -inf  # the loop's clock may have begun a moment ago
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._runner: asyncio.Task[None] | None = None
 

@@ -17,6 +17,7 @@ from service.tasks import stop
 
 Taken = TypeVar("Taken")
 
+CANCEL_SECONDS = 5.0  # for what is cancelled to end
 PAUSE_SECONDS = 0.5  # after Redis, or what dispatches are claimed from, could not be reached
 
 log = structlog.get_logger(__name__)
@@ -92,10 +93,10 @@ class Worker(ArqWorker, Generic[Taken]):
             pass
         if self._in_hand:
             await asyncio.wait(self._in_hand, timeout=seconds)
-        for task in self._in_hand:
-            task.cancel()
-        if self._in_hand:
-            await asyncio.wait(self._in_hand, timeout=5)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CANCEL_SECONDS):
+                ends = (stop(task) for task in self._in_hand)
+                await asyncio.gather(*ends, return_exceptions=True)
 
     async def _take(self) -> None:
         """Take what waits longest, as much as there is room for, and begin to work on it."""
