@@ -26,7 +26,9 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── RenderTimeout
 │   ├── RenderCrashed
 │   ├── RenderUnavailable       retryable
+│   ├── Stalled                 retryable
 │   └── Quarantined
+├── Cancelled                           the client has cancelled the process
 ├── LeaseLost                           another worker has this process now
 └── EmbeddedError                       a server of `darkroom dev` did not start
 """
@@ -203,10 +205,29 @@ class RenderUnavailable(RenderError):
     retryable = True
 
 
+class Stalled(RenderError):
+    """Nothing has happened with a process for longer than it may take altogether."""
+
+    code = "stalled"
+    retryable = True
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"nothing has happened for {seconds:g} s: it was given up by its worker")
+
+
 class Quarantined(RenderError):
     """This work has crashed too many children or workers and is not tried again."""
 
     code = "quarantined"
+
+
+class Cancelled(DarkroomError):
+    """The process was cancelled before this job was done."""
+
+    code = "cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("the process was cancelled before this was done")
 
 
 class LeaseLost(DarkroomError):
@@ -240,6 +261,7 @@ def http_status(error: DarkroomError) -> int:
 
 __all__ = [
     "BodyTooLarge",
+    "Cancelled",
     "ClientGone",
     "DarkroomError",
     "EmbeddedError",
@@ -261,6 +283,7 @@ __all__ = [
     "RequestTimeout",
     "SourceChanged",
     "SourceNotFound",
+    "Stalled",
     "StorageDenied",
     "StorageError",
     "StorageMisconfigured",

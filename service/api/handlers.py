@@ -14,6 +14,7 @@ from service.api.intake import Intake, check_key
 from service.api.quota import Quota
 from service.errors import (
     BodyTooLarge,
+    Cancelled,
     ClientGone,
     NotFound,
     RequestTimeout,
@@ -25,6 +26,7 @@ from service.http import (
     METRICS,
     Created,
     json_response,
+    make_callback,
     show_process,
     traceparent,
 )
@@ -83,6 +85,23 @@ async def get_process(request: web.Request) -> web.Response:
     if found is None:
         raise NotFound("Process not found")
     return json_response(show_process(found))
+
+
+@routes.post("/request/{process_id}/cancel")
+async def cancel_process(request: web.Request) -> web.Response:
+    """End a process that waits, have a running one stopped; answer with its status."""
+    holder = await _authenticate(request)
+    process_id = request.match_info["process_id"]
+    cancelled = None
+    if is_process_id(process_id):
+        cancelled = await request.app[STORE].processes.cancel_process(
+            process_id, holder.service_id, make_callback
+        )
+    if cancelled is None:
+        raise NotFound("Process not found")
+    if cancelled.ended:
+        request.app[METRICS].completed.labels("FAILED", Cancelled.code).inc()
+    return json_response(show_process(cancelled.process))
 
 
 @routes.post("/retry")

@@ -4,6 +4,7 @@ Knows nothing of how requests are handled.
 """
 
 from service.http.connections import Runner
+from service.http.ending import make_callback
 from service.http.middleware import (
     ANSWER_HEADERS,
     JSON,
@@ -42,6 +43,7 @@ __all__ = [
     "Runner",
     "inputs_of",
     "json_response",
+    "make_callback",
     "observe",
     "show_process",
     "traceparent",

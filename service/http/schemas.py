@@ -172,6 +172,7 @@ class ProcessStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     updated_at: str
     jobs: list[JobStatus]
     callbacks: list[CallbackStatus] = []
+    cancelling: bool = False
 
 
 def show_process(row: ProcessRow) -> ProcessStatus:
@@ -184,6 +185,7 @@ def show_process(row: ProcessRow) -> ProcessStatus:
         updated_at=_time(row.updated_at),
         jobs=[_show_job(job) for job in row.jobs],
         callbacks=[_show_callback(delivery) for delivery in row.deliveries],
+        cancelling=row.cancelling,
     )
 
 

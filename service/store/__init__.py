@@ -7,13 +7,22 @@ from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
 from service.store.leases import Claim, End, Entry, JobResult, Leases
 from service.store.migrator import migrate, pending
 from service.store.postgres import UNAVAILABLE, is_unavailable
-from service.store.processes import DeliveryRow, JobRow, NewProcess, ProcessRow, Status
+from service.store.processes import (
+    Cancellation,
+    DeliveryRow,
+    JobRow,
+    MakeCallback,
+    NewProcess,
+    ProcessRow,
+    Status,
+)
 from service.store.services import Holder, Services
 from service.store.store import Store, open_store
 from service.store.time_limits import time_limits
 
 __all__ = [
     "UNAVAILABLE",
+    "Cancellation",
     "Claim",
     "Delivery",
     "DeliveryRow",
@@ -24,6 +33,7 @@ __all__ = [
     "JobResult",
     "JobRow",
     "Leases",
+    "MakeCallback",
     "NewDelivery",
     "NewProcess",
     "Outcome",

@@ -35,7 +35,8 @@ class Claim(Struct, frozen=True, kw_only=True):
     """A process that this worker holds; `run` is the fencing token.
 
     `destinations` are those of all jobs, `pending` the positions of those still to be done,
-    `ended` what became of the others, `waited` the seconds since it was queued.
+    `ended` what became of the others, `waited` the seconds since it was queued, `in_place` what
+    the run before has kept about inputs that are overwritten.
     """
 
     id: str
@@ -49,6 +50,8 @@ class Claim(Struct, frozen=True, kw_only=True):
     traceparent: str | None
     created_at: datetime
     claimed_at: datetime
+    cancel_requested: bool
+    in_place: str | None
     waited: float
     destinations: Sequence[str]
     pending: Sequence[int]
@@ -90,11 +93,11 @@ class Leases:
             for row in rows
         ]
 
-    async def renew(self, held: Sequence[Claim], lease: timedelta) -> set[str]:
-        """Keep leases alive; gives the ids that are still ours."""
+    async def renew(self, held: Sequence[Claim], lease: timedelta) -> dict[str, bool]:
+        """Keep leases alive; gives the ids that are still ours, and whether to cancel them."""
         ids, runs = [claim.id for claim in held], [claim.run for claim in held]
         rows = await self._pool.fetch(sql("renew_leases"), ids, runs, lease)
-        return {row["id"] for row in rows}
+        return {row["id"]: row["cancel_requested"] for row in rows}
 
     async def record(self, entries: Sequence[Entry], grace: timedelta) -> dict[str, float]:
         """Record results and ends, each process at most once, in one statement.

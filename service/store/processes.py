@@ -1,12 +1,15 @@
 """Processes and their jobs: recorded, shown, retried."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
-from service.store.postgres import Connection, Pool, Record
+from service.errors import Cancelled
+from service.store.deliveries import NewDelivery
+from service.store.postgres import Connection, Pool
 from service.store.queries import sql
 
 Status = Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
@@ -56,7 +59,10 @@ class DeliveryRow(Struct, frozen=True, kw_only=True):
 
 
 class ProcessRow(Struct, frozen=True, kw_only=True):
-    """One process as it is recorded, with its jobs and its callbacks."""
+    """One process as it is recorded, with its jobs and its callbacks.
+
+    `cancelling` is True while a running process is still to be stopped.
+    """
 
     id: str
     status: Status
@@ -65,6 +71,7 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     jobs: list[JobRow]
     deliveries: list[DeliveryRow]
+    cancelling: bool = False
 
 
 class Requeued(Struct, frozen=True, kw_only=True):
@@ -83,6 +90,17 @@ class Retried(Requeued, frozen=True, kw_only=True):
     jobs: int
 
 
+MakeCallback = Callable[[ProcessRow, str, str | None], NewDelivery | None]
+"""Makes the callback of a process that has ended, of its request and its traceparent."""
+
+
+class Cancellation(Struct, frozen=True, kw_only=True):
+    """A process after it was to be cancelled; `ended` is True if that has ended it."""
+
+    process: ProcessRow
+    ended: bool
+
+
 class Depth(Struct, frozen=True, kw_only=True):
     """How many processes are in a state, and for how many seconds the oldest has waited."""
 
@@ -91,7 +109,12 @@ class Depth(Struct, frozen=True, kw_only=True):
     oldest: float
 
 
-async def _with_jobs(connection: Connection, row: Record) -> ProcessRow:
+async def _shown(
+    connection: Connection, process_id: str, service_id: int | None
+) -> ProcessRow | None:
+    row = await connection.fetchrow(sql("get_process"), process_id, service_id)
+    if row is None:
+        return None
     jobs = await connection.fetch(sql("get_jobs"), row["id"])
     deliveries = await connection.fetch(sql("get_deliveries"), row["id"])
     return ProcessRow(
@@ -138,8 +161,7 @@ class Processes:
     async def get(self, process_id: str, service_id: int) -> ProcessRow | None:
         """Give one service's process, or None: another service's does not exist for it."""
         async with self._pool.acquire() as connection:
-            row = await connection.fetchrow(sql("get_process"), process_id, service_id)
-            return None if row is None else await _with_jobs(connection, row)
+            return await _shown(connection, process_id, service_id)
 
     async def retry(
         self, process_ids: Sequence[str], service_id: int, *, everything: bool, grace: timedelta
@@ -156,6 +178,28 @@ class Processes:
             await connection.execute(sql("reset_jobs"), again, everything)
             retried = await connection.fetch(sql("retry_processes"), again, grace)
         return found, [Retried(**row) for row in retried]
+
+    async def cancel_process(
+        self, process_id: str, service_id: int | None, make_callback: MakeCallback
+    ) -> Cancellation | None:
+        """End a process that waits, or have its worker stop it; one that has ended stays as it is.
+
+        None if there is none: another service's does not exist. Without a service it is any
+        process.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            found = await connection.fetchrow(sql("request_cancel"), process_id, service_id)
+            ended = found is not None and found["ended"]
+            if found is not None and ended:
+                error = Cancelled()
+                await connection.execute(sql("cancel_jobs"), process_id, error.code, error.message)
+                row = await _shown(connection, process_id, service_id)
+                callback = row and make_callback(row, found["request"], found["traceparent"])
+                if callback:
+                    added = msgspec.structs.astuple(callback)
+                    await connection.execute(sql("add_delivery"), *added)
+            process = await _shown(connection, process_id, service_id)
+            return None if process is None else Cancellation(process=process, ended=ended)
 
     async def take_due(self, most: int, again_after: timedelta) -> list[Requeued]:
         """Take queued processes that nobody has claimed in time, to dispatch them."""

@@ -1,6 +1,6 @@
 """Opens what a process needs: its source, and the watermarks that its jobs name."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import BinaryIO
 
@@ -32,19 +32,28 @@ class Fetcher:
 
     @asynccontextmanager
     async def fetch(
-        self, request: Request, pending: Sequence[int], storage: Storage
+        self,
+        request: Request,
+        pending: Sequence[int],
+        storage: Storage,
+        on_progress: Callable[[], None],
     ) -> AsyncIterator[Files]:
-        """Open the source and every watermark; a missing watermark fails its jobs alone."""
+        """Open the source and every watermark; a missing watermark fails its jobs alone.
+
+        `on_progress` is called after each.
+        """
         async with AsyncExitStack() as stack:
             with self._metrics.stage("fetch"):
                 source = stack.enter_context(await self._open(storage, request.source))
                 inputs: dict[str, BinaryIO] = {}
                 missing: dict[Key, DarkroomError] = {}
+                on_progress()
                 for key in {key for job in request.jobs for key in inputs_of(job)}:
                     try:
                         inputs[str(key)] = stack.enter_context(await self._open(storage, key))
                     except DarkroomError as error:
                         missing[key] = error
+                    on_progress()
             failed = {
                 position: missing[key]
                 for position in pending

@@ -1,14 +1,15 @@
-"""Keeps this worker's leases alive, and stops work whose lease is lost."""
+"""Keeps this worker's leases alive, and stops work that is lost, cancelled or stuck."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from time import time
 
 import structlog
 
-from service.errors import LeaseLost
+from service.errors import Cancelled, DarkroomError, LeaseLost, Stalled
 from service.metrics import Metrics
 from service.store import UNAVAILABLE, Leases
 from service.worker.lease import Lease, clock
@@ -16,40 +17,71 @@ from service.worker.lease import Lease, clock
 log = structlog.get_logger(__name__)
 
 
-class Heartbeat:
-    """Renews every held lease three times before it would run out."""
+class _Held:
+    """The work on a process: its task, and why it is to be interrupted, if it is."""
 
-    def __init__(self, leases: Leases, lease_seconds: float, metrics: Metrics) -> None:
+    def __init__(self, task: "asyncio.Task[object]") -> None:
+        self.task = task
+        self.reason: DarkroomError | None = None
+        self.interrupted = False
+        self.finishing = False
+
+
+class Heartbeat:
+    """Renews every held lease three times before it would run out.
+
+    A process with which nothing happens for `stall_seconds` is not renewed but given up.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        lease_seconds: float,
+        metrics: Metrics,
+        stall_seconds: float = math.inf,
+    ) -> None:
         self._leases = leases
         self._seconds = timedelta(seconds=lease_seconds)
+        self._stall_seconds = stall_seconds
         self._metrics = metrics
-        self._held: dict[Lease, asyncio.Task[object]] = {}
-        self._lost: set[Lease] = set()
+        self._held: dict[Lease, _Held] = {}
 
     @asynccontextmanager
     async def hold(self, lease: Lease) -> AsyncIterator[None]:
-        """Keep a lease alive while the body runs; LeaseLost interrupts the body."""
+        """Keep a lease alive while the body runs.
+
+        LeaseLost, Cancelled or Stalled interrupts the body.
+        """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
-        self._held[lease] = task
+        held = self._held[lease] = _Held(task)
         self._metrics.in_flight.set(len(self._held))
         try:
             yield
         except asyncio.CancelledError:
-            if lease in self._lost:
+            if held.interrupted and held.reason is not None:
                 task.uncancel()
-                raise LeaseLost("the lease ran out") from None
+                raise held.reason from None
             raise
         finally:
             del self._held[lease]
-            self._lost.discard(lease)
             self._metrics.in_flight.set(len(self._held))
+
+    @contextmanager
+    def finishing(self, lease: Lease) -> Iterator[None]:
+        """Let the body end before Cancelled is raised, so that what it stores is recorded too."""
+        held = self._held[lease]
+        held.finishing = True
+        try:
+            yield
+        finally:
+            held.finishing = False
+        if held.reason is not None:
+            raise held.reason
 
     def lose(self, lease: Lease) -> None:
         """Interrupt the work on a process that is no longer ours."""
-        if lease in self._held and lease not in self._lost:
-            self._lost.add(lease)
-            self._held[lease].cancel()
+        self._interrupt(lease, LeaseLost("the lease ran out"))
 
     async def run(self) -> None:
         """Beat for ever; an unavailable Postgres is waited out."""
@@ -63,13 +95,32 @@ class Heartbeat:
             await asyncio.sleep(pause)
 
     async def beat(self) -> None:
-        """Renew all leases once, and interrupt the work on those that are gone."""
+        """Renew all leases once, and interrupt the work on those that are gone or cancelled."""
+        self._give_up_stalled()
         held, asked = list(self._held), clock()
         if held:
             ours = await self._leases.renew([lease.claim for lease in held], self._seconds)
             for lease in held:
-                if lease.claim.id in ours:
-                    lease.renew(asked)
-                else:
+                if lease.claim.id not in ours:
                     self.lose(lease)
+                    continue
+                lease.renew(asked)
+                if ours[lease.claim.id]:
+                    self._interrupt(lease, Cancelled())
         self._metrics.heartbeat.set(time())
+
+    def _give_up_stalled(self) -> None:
+        for lease in self._held:
+            if lease.idle_seconds > self._stall_seconds:
+                log.error("stalled", process_id=lease.claim.id, seconds=round(lease.idle_seconds))
+                self._interrupt(lease, Stalled(self._stall_seconds))
+
+    def _interrupt(self, lease: Lease, reason: DarkroomError) -> None:
+        held = self._held.get(lease)
+        if held is None or held.interrupted:
+            return
+        held.reason = reason
+        if isinstance(reason, Cancelled) and held.finishing:
+            return
+        held.interrupted = True
+        held.task.cancel()

@@ -31,11 +31,13 @@ class Isolation:
         max_crashes: int,
         on_summary: Callable[[Summary], None],
         budget: float = math.inf,
+        on_waiting: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._sandbox = sandbox
         self._work_for = work_for
         self._max_crashes = max_crashes
         self._on_summary = on_summary
+        self._on_waiting = on_waiting
         self._budget = self._seconds_left = budget
         self._crashes: Counter[int] = Counter()
         self._groups: deque[Sequence[int]] = deque()
@@ -52,8 +54,10 @@ class Isolation:
                 continue
             left = list(group)
             work = replace(self._work_for(group), budget=self._seconds_left)
+            self._on_waiting(True)
             try:
                 async with self._sandbox.render(work) as rendering:
+                    self._on_waiting(False)
                     try:
                         while results := await rendering.take():
                             for result in results:

@@ -28,11 +28,27 @@ class Lease:
         self._seconds = seconds * (1 - MARGIN)
         self._claimed = clock()
         self._until = 0.0
+        self._moved = self._claimed
+        self.waits_for_child = False
         self.renew(asked)
 
     def renew(self, asked: float) -> None:
         """Note that the lease was renewed by a statement sent after `asked`."""
         self._until = asked + self._seconds
+
+    def progress(self) -> None:
+        """Note that something has happened with the process."""
+        self._moved = clock()
+
+    def wait_for_child(self, waits: bool) -> None:
+        """Note that it waits for a child, or that it has got one."""
+        self.waits_for_child = waits
+        self.progress()
+
+    @property
+    def idle_seconds(self) -> float:
+        """For how long nothing has happened with it."""
+        return clock() - self._moved
 
     def check(self) -> None:
         """Raise LeaseLost if another may have the process by now; any thread may ask."""

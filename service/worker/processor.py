@@ -13,14 +13,14 @@ import structlog
 from engine.errors import LimitExceeded
 from service import failpoints
 from service.dispatch import Dispatch, Dispatcher
-from service.errors import DarkroomError, LeaseLost, Quarantined
+from service.errors import Cancelled, DarkroomError, LeaseLost, Quarantined, Stalled
 from service.metrics import Metrics
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import Output, Summary, Work
 from service.sandbox.setup import engine_limits
 from service.settings import Settings, setting_of
 from service.storage import Storage, Storages
-from service.store import UNAVAILABLE, End, JobResult
+from service.store import UNAVAILABLE, Claim, End, JobResult
 from service.worker.appetite import Appetite
 from service.worker.fetcher import Fetcher, Files
 from service.worker.heartbeat import Heartbeat
@@ -28,7 +28,7 @@ from service.worker.isolation import Isolation, Outcome
 from service.worker.lease import Lease
 from service.worker.publisher import Publisher
 from service.worker.recorder import Progress, Recorder
-from service.worker.request import Request, make_callback, read_request
+from service.worker.request import Request, callback_of, read_request
 
 LONGEST_BACK_OFF = 60.0
 
@@ -69,8 +69,7 @@ class Processor:
             lease, self._recorder, self._settings.record_seconds, self._heartbeat.lose
         ) as progress:
             try:
-                async with self._heartbeat.hold(lease):
-                    later = await self._process(progress)
+                later = await self._hold(progress)
                 await self._end(progress, later)
             except LeaseLost:
                 log.warning("lease_lost", process_id=claim.id, run=claim.run)
@@ -82,6 +81,18 @@ class Processor:
                 log.exception("process_broke", process_id=claim.id, run=claim.run)
                 await self._hand_on(progress, counted=True)
 
+    async def _hold(self, progress: Progress) -> list[DarkroomError]:
+        """Process under a lease that is kept alive; gives the transient errors."""
+        try:
+            async with self._heartbeat.hold(progress.lease):
+                return await self._process(progress)
+        except Stalled as error:
+            if progress.lease.waits_for_child:  # nobody's fault
+                return [error]
+            return await self._fail(progress, progress.left, error)
+        except Cancelled as error:
+            return await self._fail(progress, progress.left, error)
+
     async def _process(self, progress: Progress) -> list[DarkroomError]:
         """Do what is left of a process; gives the transient errors."""
         claim = progress.claim
@@ -89,34 +100,39 @@ class Processor:
             return []
         later: list[DarkroomError] = []
         try:
+            self._refuse(claim)
             request = read_request(claim)
-            self._refuse_killers(progress)
             async with (
                 self._storages.of(claim.service_id) as storage,
-                self._fetcher.fetch(request, claim.pending, storage) as files,
-                aclosing(self._render(request, claim.pending, files)) as rendered,
+                self._fetcher.fetch(
+                    request, claim.pending, storage, progress.lease.progress
+                ) as files,
+                aclosing(self._render(progress.lease, request, files)) as rendered,
             ):
                 async for outcomes in rendered:
-                    later += await self._conclude(progress, request, storage, outcomes)
-        except LeaseLost:
+                    progress.lease.progress()
+                    with self._heartbeat.finishing(progress.lease):
+                        later += await self._conclude(progress, request, storage, outcomes)
+        except (LeaseLost, Cancelled, Stalled):
             raise
         except DarkroomError as error:
-            left = [position for position in claim.pending if position not in progress.results]
-            later += await self._fail(progress, left, error)
+            later += await self._fail(progress, progress.left, error)
         return later
 
-    def _refuse_killers(self, progress: Progress) -> None:
-        crashes = progress.claim.crashes
-        if crashes >= self._settings.max_lost_runs:
-            raise Quarantined(f"{crashes} workers were lost while they worked on this")
+    def _refuse(self, claim: Claim) -> None:
+        """Raise what forbids to work on a process at all."""
+        if claim.cancel_requested:
+            raise Cancelled
+        if claim.crashes >= self._settings.max_lost_runs:
+            raise Quarantined(f"{claim.crashes} workers were lost while they worked on this")
 
     async def _render(
-        self, request: Request, pending: Sequence[int], files: Files
+        self, lease: Lease, request: Request, files: Files
     ) -> AsyncGenerator[Sequence[tuple[int, Outcome]], None]:
         """Give each pending job's output or error, those that are there together in one go."""
         if files.failed:
             yield list(files.failed.items())
-        wanted = [position for position in pending if position not in files.failed]
+        wanted = [position for position in lease.claim.pending if position not in files.failed]
         if not wanted:
             return
 
@@ -135,6 +151,7 @@ class Processor:
             work_for,
             max_crashes=self._settings.max_crashes,
             budget=self._settings.process_seconds,
+            on_waiting=lease.wait_for_child,
             on_summary=lambda summary: self._observe(summary, files.source, len(wanted)),
         )
         async with aclosing(isolation.render(wanted)) as rendered:
@@ -190,7 +207,8 @@ class Processor:
             log.warning(
                 "postponed", process_id=progress.claim.id, error=later[0].message, seconds=wait
             )
-            await self._give_back(progress, wait, counted=True)
+            counted = not (progress.lease.waits_for_child and isinstance(later[0], Stalled))
+            await self._give_back(progress, wait, counted=counted)
         else:
             await self._settle(progress)
 
@@ -199,7 +217,7 @@ class Processor:
         claim, now = progress.claim, progress.lease.now()
         failures = [r for _, r in sorted(progress.results.items()) if r.status == "FAILED"]
         outcome: Literal["FINISHED", "FAILED"] = "FAILED" if failures else "FINISHED"
-        callback = make_callback(claim, outcome, progress.results, now)
+        callback = callback_of(claim, outcome, progress.results, now)
         failpoints.reach("worker.before_settle")
         took = await progress.end(End(status=outcome, updated_at=now, callback=callback))
         failpoints.reach("worker.after_settle")
@@ -221,8 +239,7 @@ class Processor:
         claim = progress.claim
         with suppress(LeaseLost, *UNAVAILABLE):
             if counted and claim.errors >= self._settings.max_errors:
-                left = [p for p in claim.pending if p not in progress.results]
-                await progress.add(_failures(left, _Unexpected()))
+                await progress.add(_failures(progress.left, _Unexpected()))
                 await self._settle(progress)
             else:
                 wait = back_off(claim.errors) if counted else timedelta(0)

@@ -67,6 +67,11 @@ class Progress:
         """The claim."""
         return self.lease.claim
 
+    @property
+    def left(self) -> list[int]:
+        """The positions of the jobs of which nothing is known yet."""
+        return [position for position in self.claim.pending if position not in self.results]
+
     def __enter__(self) -> Self:
         return self
 

@@ -8,8 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from engine.schema import Job, Key, Limits, parse
-from service.http import CreateProcess, show_process
-from service.ids import new_delivery_id
+from service.http import CreateProcess, make_callback
 from service.store import Claim, JobResult, JobRow, NewDelivery, ProcessRow
 
 ACCEPTED = Limits(max_jobs=2**31, max_transformations=2**31, max_depth=2**31)
@@ -27,7 +26,6 @@ class _RawRequest(Struct):
     """A request's JSON, as far as it needs no understanding."""
 
     jobs: list[Raw]
-    callback: str | None = None
 
 
 _raw = msgspec.json.Decoder(_RawRequest)
@@ -43,16 +41,13 @@ def read_request(claim: Claim) -> Request:
     return Request(source=request.source, jobs=request.jobs, raw_jobs=raw_jobs)
 
 
-def make_callback(
+def callback_of(
     claim: Claim,
     status: Literal["FINISHED", "FAILED"],
     results: Mapping[int, JobResult],
     updated_at: datetime,
 ) -> NewDelivery | None:
-    """Make the callback of a process that ends: its status, as a client would see it."""
-    url = _raw.decode(claim.request).callback
-    if url is None:
-        return None
+    """Make the callback of a process that ends."""
     row = ProcessRow(
         id=claim.id,
         status=status,
@@ -62,14 +57,7 @@ def make_callback(
         jobs=[_row(name, results[index]) for index, name in enumerate(claim.destinations)],
         deliveries=[],
     )
-    return NewDelivery(
-        id=new_delivery_id(),
-        process_id=claim.id,
-        attempt=claim.attempt,
-        url=url,
-        body=msgspec.json.encode(show_process(row)),
-        traceparent=claim.traceparent,
-    )
+    return make_callback(row, claim.request, claim.traceparent)
 
 
 def _row(destination: str, result: JobResult) -> JobRow:

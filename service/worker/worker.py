@@ -94,7 +94,12 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         sandbox = await stack.enter_async_context(_sandbox(settings, metrics, supervisor))
         readiness.missing_protections = lambda: sandbox.missing_protections
         renders, callbacks = Queue(redis, RENDER), Queue(redis, CALLBACK)
-        heartbeat = Heartbeat(store.leases, settings.lease_seconds, metrics)
+        heartbeat = Heartbeat(
+            store.leases,
+            settings.lease_seconds,
+            metrics,
+            stall_seconds=settings.process_seconds + settings.storage_total_seconds,
+        )
         dispatcher = Dispatcher(callbacks)
         stack.push_async_callback(dispatcher.close)
         appetite = Appetite(sandbox.slots)

@@ -228,6 +228,7 @@ FIELDS = {
     "ProcessStatus.jobs": "The jobs, in the order of the request.",
     "ProcessStatus.callbacks": "One for each attempt that has ended, if the request has a "
     "`callback`. Absent in the body of a callback.",
+    "ProcessStatus.cancelling": "True while a process that was cancelled is still running.",
     "JobStatus.destination": "The destination, as the request has it.",
     "JobStatus.status": "`QUEUED`, then `DONE` or `FAILED`.",
     "JobStatus.format": "The format of the result. Like the next five fields, present once the job "

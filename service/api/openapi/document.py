@@ -50,7 +50,10 @@ strings.
 """
 
 TAGS = [
-    {"name": "Processes", "description": "Create processes, get their status, retry them."},
+    {
+        "name": "Processes",
+        "description": "Create processes, get their status, cancel and retry them.",
+    },
     {"name": "Reference", "description": "This document. Needs no token."},
     {"name": "Operations", "description": "Probes and metrics. Need no token."},
 ]
@@ -73,6 +76,7 @@ def build_document(settings: Settings) -> Schema:
         "paths": {
             "/request": {"post": _create(settings)},
             "/request/{process_id}": {"get": _status()},
+            "/request/{process_id}/cancel": {"post": _cancel()},
             "/retry": {"post": _retry(settings)},
             "/explain": {"post": _explain(settings)},
             "/openapi.json": {"get": _openapi()},
@@ -135,21 +139,38 @@ def _status() -> Schema:
         "tags": ["Processes"],
         "summary": "Get the status of a process",
         "description": "Returns the status of a process and of each of its jobs.",
-        "parameters": [
-            {
-                "name": "process_id",
-                "in": "path",
-                "required": True,
-                "description": "The id that `POST /request` returned.",
-                "schema": {"type": "string"},
-                "example": examples.CREATED.process_id,
-            },
-            parameter("X-Request-Id"),
-        ],
+        "parameters": [_process_id(), parameter("X-Request-Id")],
         "responses": {
             "200": answer("The status of the process.", ref("ProcessStatus"), examples.STATUSES),
             **error_responses([], *_access(), NotFound("Process not found")),
         },
+    }
+
+
+def _cancel() -> Schema:
+    return {
+        "operationId": "cancelProcess",
+        "tags": ["Processes"],
+        "summary": "Cancel a process",
+        "description": "Ends a queued process at once: its jobs fail with `cancelled`. A running "
+        "process is stopped within seconds; until then its status has `cancelling`. What is stored "
+        "stays. A process that has ended is left as it is, so the call may be repeated.",
+        "parameters": [_process_id(), parameter("X-Request-Id")],
+        "responses": {
+            "200": answer("The status of the process.", ref("ProcessStatus"), examples.CANCELLED),
+            **error_responses([], *_access(), NotFound("Process not found")),
+        },
+    }
+
+
+def _process_id() -> Schema:
+    return {
+        "name": "process_id",
+        "in": "path",
+        "required": True,
+        "description": "The id that `POST /request` returned.",
+        "schema": {"type": "string"},
+        "example": examples.CREATED.process_id,
     }
 
 

@@ -11,6 +11,7 @@ from engine.errors import DarkroomError, InvalidRequest
 from engine.explain import Explanation, explain_facts
 from engine.schema import DEFAULT_LIMITS, parse
 from engine.sources import Facts, SourceFormat
+from service.errors import Cancelled
 from service.http import (
     CallbackStatus,
     Created,
@@ -170,6 +171,21 @@ _FINISHED = msgspec.structs.replace(
 _FAILED = msgspec.structs.replace(
     _QUEUED, status="FAILED", updated_at="2024-01-01 08:01:00", jobs=[_DONE_JOB, _FAILED_JOB]
 )
+CANCELLED = {
+    "it was queued": msgspec.structs.replace(
+        _QUEUED,
+        status="FAILED",
+        jobs=[
+            msgspec.structs.replace(
+                job,
+                status="FAILED",
+                error=JobError(code=Cancelled.code, message=Cancelled().message),
+            )
+            for job in _QUEUED.jobs
+        ],
+    ),
+    "it is running": msgspec.structs.replace(_QUEUED, status="PROCESSING", cancelling=True),
+}
 STATUSES = {"queued": _QUEUED, "finished": _FINISHED, "failed": _FAILED}
 
 

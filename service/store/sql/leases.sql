@@ -23,7 +23,7 @@ FROM free, LATERAL (
 ) AS theirs
 WHERE processes.id = free.id
 RETURNING processes.id, service_id, run, attempt, errors, crashes, priority, request, traceparent,
-    created_at, now() AS claimed_at, extract(epoch FROM now() - queued_at)::float8 AS waited,
+    created_at, cancel_requested, in_place, now() AS claimed_at, extract(epoch FROM now() - queued_at)::float8 AS waited,
     theirs.destinations, theirs.pending, theirs.ended::text AS ended;
 
 -- name: renew_leases
@@ -34,7 +34,7 @@ WITH held AS (
 )
 UPDATE processes SET lease_until = now() + $3::interval
 FROM held WHERE processes.id = held.id
-RETURNING processes.id;
+RETURNING processes.id, cancel_requested;
 
 -- name: record
 -- What became of jobs, and of the processes that end or go back to the queue, with their
@@ -65,7 +65,8 @@ WITH held AS (
 ), ended AS (
     UPDATE processes
     SET status = held.status, worker = NULL, lease_until = NULL,
-        errors = processes.errors + held.errors, due_at = now() + held.due_after,
+        errors = processes.errors + held.errors,
+        due_at = CASE WHEN cancel_requested THEN now() ELSE now() + held.due_after END,
         updated_at = held.updated_at
     FROM held WHERE processes.id = held.id AND held.status <> 'PROCESSING'
 ), called AS (

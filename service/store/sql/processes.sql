@@ -32,8 +32,9 @@ SELECT body_hash, process_id FROM idempotency_keys WHERE service_id = $1 AND key
 DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval;
 
 -- name: get_process
-SELECT id, status, attempt, created_at, updated_at
-FROM processes WHERE id = $1 AND service_id = $2;
+SELECT id, status, attempt, created_at, updated_at,
+       cancel_requested AND status IN ('QUEUED', 'PROCESSING') AS cancelling
+FROM processes WHERE id = $1 AND ($2::bigint IS NULL OR service_id = $2);
 
 -- name: get_jobs
 SELECT destination, status, format, width, height, bytes, sha256, milliseconds, damaged,
@@ -52,12 +53,25 @@ WHERE id = ANY($1::text[]) AND service_id = $2 ORDER BY id FOR UPDATE;
 -- Queued a microsecond apart, in the order of the ids.
 UPDATE processes
 SET status = 'QUEUED', attempt = attempt + 1, run = run + 1, errors = 0, crashes = 0,
+    cancel_requested = false,
     queued_at = now() + (ordinal - 1) * interval '1 microsecond',
     due_at = now() + $2::interval, updated_at = now()
 FROM unnest($1::text[]) WITH ORDINALITY AS ended (id, ordinal)
 WHERE processes.id = ended.id
 RETURNING processes.id, run, attempt, priority, extract(epoch FROM queued_at)::float8 AS queued,
     (SELECT count(*) FROM jobs WHERE process_id = processes.id AND jobs.status = 'QUEUED') AS jobs;
+
+-- name: request_cancel
+-- One that waits ends at once, a running one when its worker has heard of it.
+UPDATE processes
+SET cancel_requested = true, updated_at = now(),
+    status = CASE status WHEN 'QUEUED' THEN 'FAILED' ELSE status END
+WHERE id = $1 AND ($2::bigint IS NULL OR service_id = $2) AND status IN ('QUEUED', 'PROCESSING')
+RETURNING status = 'FAILED' AS ended, request, traceparent;
+
+-- name: cancel_jobs
+UPDATE jobs SET status = 'FAILED', error_code = $2, error_message = $3
+WHERE process_id = $1 AND status = 'QUEUED';
 
 -- name: reset_jobs
 UPDATE jobs

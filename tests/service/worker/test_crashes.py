@@ -148,6 +148,21 @@ async def test_whoever_lost_its_lease_stops_and_writes_nothing_more(
     assert (await done_by(api, tenant))["status"] == "FINISHED"  # the slot is free again
 
 
+async def test_what_is_cancelled_is_stopped(
+    api: Api, settings: Settings, sandbox: MoodySandbox, tenant: Tenant
+) -> None:
+    before = await scraped(settings, FENCED)
+    process_id = await api.create(tenant, tenant.body("a.png", "b-stall-hang.png", "c.png"))
+    await until(recorded(api, tenant, process_id))
+    answer = await api.ask("POST", f"/request/{process_id}/cancel", tenant)
+    assert (answer.words["status"], answer.words["cancelling"]) == ("PROCESSING", True)
+    status = await ended(api, tenant, process_id)
+    assert (status["status"], outcomes(status)) == ("FAILED", ["DONE", "cancelled", "cancelled"])
+    await until_now(lambda: bool(sandbox.exits))
+    assert sandbox.reasons() == ["cancelled"]
+    assert await scraped(settings, FENCED) == before
+
+
 async def test_an_end_that_takes_long_is_no_lost_lease(
     api: Api, settings: Settings, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,4 +148,4 @@ async def test_renewing_and_retrying_the_same_processes_do_not_lock_each_other_o
         renewing = asyncio.ensure_future(store.leases.renew(claims[::-1], LEASE))
         await until(lambda: waits_for_a_lock(store))
         await other.execute(lock + " NOWAIT", claims[1].id)
-    assert await renewing == {claim.id for claim in claims}
+    assert await renewing == {claim.id: False for claim in claims}

@@ -1,8 +1,10 @@
 """A worker that may have lost its lease makes nothing visible, whoever it asks or does not ask."""
 
+import asyncio
 import io
 import os
 import signal
+from typing import BinaryIO
 
 import msgspec
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from engine.schema import Key
 from service.errors import LeaseLost
 from service.metrics import Metrics
+from service.sandbox.parent import Sandbox
+from service.sandbox.parent.child_handle import Child
 from service.sandbox.protocol import Output
 from service.settings import Settings
 from service.storage.folder import FolderStorage
@@ -119,3 +123,47 @@ async def test_a_worker_that_was_stopped_for_longer_than_its_lease_changes_nothi
     assert tenant.read("a.png") == b"ours now"
     assert await api.status(tenant, process_id) == status
     assert await field(shared_store, process_id, "(run, crashes)") == (2, 1)
+
+
+async def test_what_makes_no_progress_is_given_up_and_tried_again(
+    api: Api, settings: Settings, shared_store: Store, tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    short = msgspec.structs.replace(
+        settings, lease_seconds=0.6, process_seconds=0.2, storage_total_seconds=0.2
+    )
+    fetch = FolderStorage.fetch
+
+    async def hang_once(self: FolderStorage, key: str, *, limit: int) -> BinaryIO:
+        monkeypatch.setattr(FolderStorage, "fetch", fetch)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(FolderStorage, "fetch", hang_once)
+    async with working(short):
+        process_id = await api.create(tenant)
+        status = await ended(api, tenant, process_id)
+    assert status["status"] == "FINISHED"
+    assert await field(shared_store, process_id, "(run, errors, crashes)") == (2, 1, 0)
+
+
+async def test_who_only_waits_for_a_child_is_given_back_uncounted(
+    api: Api, settings: Settings, shared_store: Store, tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    short = msgspec.structs.replace(
+        settings, lease_seconds=0.6, process_seconds=0.2, storage_total_seconds=0.2, max_errors=0
+    )
+    acquire = Sandbox._acquire
+
+    async def wait_once(self: Sandbox) -> Child:
+        monkeypatch.setattr(Sandbox, "_acquire", acquire)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(Sandbox, "_acquire", wait_once)
+    async with working(short):
+        process_id = await api.create(tenant)
+        status = await ended(api, tenant, process_id)
+    assert status["status"] == "FINISHED"
+    assert await field(shared_store, process_id, "(run, errors, crashes)") == (2, 0, 0)
