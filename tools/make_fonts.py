@@ -24,29 +24,34 @@ HAN = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0x30000))
 CJK_SIGNS = ((0x3000, 0x3040), (0x3041, 0x3130), (0x31F0, 0x3200), (0xFF01, 0xFFE7))
 BIG5 = (b"\xa4\x40", b"\xc9")  # its first level
 JIS_X_0208 = b"\x88\x9f"  # where Han begins in Shift JIS
-HANGUL = ((0x3131, 0x318F), (0xAC00, 0xD7A4))
+SYLLABLES = (0xAC00, 0xD7A4)
+HANGUL = ((0x3131, 0x318F), SYLLABLES)
 NAMED = (1, 3, 4, 6, 16, 17)
 
 
 def main(cjk: str, dejavu: str) -> None:
-    """Write the three subsets and the strut."""
-    common, more = cjk_characters()
+    """Write the four subsets and the strut."""
+    common, more, hangul = cjk_characters()
     _write(cjk, SIMPLIFIED_CHINESE, common, "Noto Sans CJK Common", "NotoSansCJKCommon-Regular.otf")
     _write(cjk, SIMPLIFIED_CHINESE, more, "Noto Sans CJK More", "NotoSansCJKMore-Regular.otf")
+    _write(cjk, SIMPLIFIED_CHINESE, hangul, "Noto Sans CJK Hangul", "NotoSansCJKHangul-Regular.otf")
     elsewhere = _covered(["LiberationSans-Regular", "NotoSansArabic-Regular", "NotoEmoji-Regular"])
     rest = {c for c in _characters(TTFont(dejavu)) - elsewhere if 0x250 <= c < EMOJI}
     _write(dejavu, 0, rest, "DejaVu Sans Symbols", "DejaVuSansSymbols-Regular.ttf")
     _write_strut(STRUT)
 
 
-def cjk_characters() -> tuple[set[int], set[int]]:
-    """Give what GB 2312 holds with kana and signs; then more: traditional, Japanese, Korean."""
+def cjk_characters() -> tuple[set[int], set[int], set[int]]:
+    """Give what GB 2312 holds with kana and signs, then more, and the rarer hangul.
+
+    More is traditional, Japanese and, of Korean, what KS X 1001 holds.
+    """
     han = set(_within(HAN))
     common = {c for c in han if _encoded(c, "gb2312")} | set(_within(CJK_SIGNS))
     traditional = {c for c in han if BIG5[0] <= _encoded(c, "big5") < BIG5[1]}
     japanese = {c for c in han if _encoded(c, "shift_jis") >= JIS_X_0208}
     korean = {c for c in _within(HANGUL) if len(_encoded(c, "euc_kr")) == 2}
-    return common, (traditional | japanese | korean) - common
+    return common, (traditional | japanese | korean) - common, set(_within((SYLLABLES,))) - korean
 
 
 def _encoded(character: int, codec: str) -> bytes:

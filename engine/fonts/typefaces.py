@@ -30,9 +30,12 @@ FALLBACK = (
     "DejaVu Sans Symbols",
     "Noto Sans Arabic",
     "Noto Sans Devanagari",
+    "Noto Sans Bengali",
+    "Noto Sans Tamil",
     "Noto Sans Thai",
     "Noto Sans CJK Common",
     "Noto Sans CJK More",
+    "Noto Sans CJK Hangul",
     EMOJI,
 )
 
