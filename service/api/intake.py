@@ -14,7 +14,7 @@ from service import failpoints
 from service.callbacks import AddressGuard, AddressRefused
 from service.dispatch import Batcher, Dispatch, Dispatcher
 from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, InvalidRequest
-from service.http import CreateProcess, RetryProcesses, RetryResult
+from service.http import CreateProcess, RetryProcesses, RetryResult, SourceVersion
 from service.ids import is_process_id, new_process_id
 from service.metrics import Metrics
 from service.settings import Settings
@@ -95,7 +95,11 @@ class Intake:
         ids = list(dict.fromkeys(request.process_ids))
         known = [id_ for id_ in ids if is_process_id(id_)]
         found, retried = await self._store.processes.retry(
-            known, holder.service_id, everything=bool(request.all), grace=self._grace
+            known,
+            holder.service_id,
+            everything=bool(request.all),
+            new_source=request.source is SourceVersion.NEW,
+            grace=self._grace,
         )
         for process in retried:
             self._dispatcher.dispatch(

@@ -23,6 +23,7 @@ from service.http.schemas import (
     ProcessStatus,
     RetryProcesses,
     RetryResult,
+    SourceVersion,
     inputs_of,
     show_process,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "RetryProcesses",
     "RetryResult",
     "Runner",
+    "SourceVersion",
     "inputs_of",
     "json_response",
     "make_callback",

@@ -1,6 +1,7 @@
 """The schemas of requests and answers, around those of the engine."""
 
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -104,12 +105,20 @@ class Created(Struct, frozen=True, kw_only=True):
     process_id: str
 
 
+class SourceVersion(Enum):
+    """Which version of its inputs a retry uses, of a process that overwrites one of them."""
+
+    RECORDED = "recorded"
+    NEW = "new"
+
+
 class RetryProcesses(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /retry``; `all` runs jobs again that are done, too."""
 
     service_id: ServiceId
     process_ids: Annotated[tuple[str, ...], Meta(min_length=1)]
     all: Flag = Flag(False)
+    source: SourceVersion = SourceVersion.RECORDED
 
 
 class RetryResult(Struct, frozen=True, kw_only=True):

@@ -124,6 +124,10 @@ class Leases:
         )
         return {row["id"]: row["took"] for row in rows}
 
+    async def keep_in_place(self, claim: Claim, text: str) -> bool:
+        """Leave a text to later runs of a process; False if it is not ours any more."""
+        return bool(await self._pool.fetchval(sql("keep_in_place"), claim.id, claim.run, text))
+
     async def reap(self, most: int) -> list[str]:
         """Queue again what dead or stalled workers held; gives the ids."""
         return [row["id"] for row in await self._pool.fetch(sql("reap"), most)]

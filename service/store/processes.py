@@ -164,11 +164,18 @@ class Processes:
             return await _shown(connection, process_id, service_id)
 
     async def retry(
-        self, process_ids: Sequence[str], service_id: int, *, everything: bool, grace: timedelta
+        self,
+        process_ids: Sequence[str],
+        service_id: int,
+        *,
+        everything: bool,
+        grace: timedelta,
+        new_source: bool = False,
     ) -> tuple[dict[str, Status], list[Retried]]:
         """Queue again what has ended and has jobs to run, in the order of the ids.
 
-        Gives the statuses found, and the processes now queued.
+        `new_source` forgets which versions of their inputs they were made of. Gives the statuses
+        found, and the processes now queued.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(sql("lock_for_retry"), process_ids, service_id)
@@ -176,7 +183,7 @@ class Processes:
             wanted = ENDED if everything else {"FAILED"}
             again = [id_ for id_ in process_ids if found.get(id_) in wanted]
             await connection.execute(sql("reset_jobs"), again, everything)
-            retried = await connection.fetch(sql("retry_processes"), again, grace)
+            retried = await connection.fetch(sql("retry_processes"), again, grace, new_source)
         return found, [Retried(**row) for row in retried]
 
     async def cancel_process(

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import BinaryIO, Literal
@@ -20,7 +20,7 @@ from service.sandbox.protocol import Output, Summary, Work
 from service.sandbox.setup import engine_limits
 from service.settings import Settings, setting_of
 from service.storage import Storage, Storages
-from service.store import UNAVAILABLE, Claim, End, JobResult
+from service.store import UNAVAILABLE, Claim, End, JobResult, Leases
 from service.worker.appetite import Appetite
 from service.worker.fetcher import Fetcher, Files
 from service.worker.heartbeat import Heartbeat
@@ -29,6 +29,7 @@ from service.worker.lease import Lease
 from service.worker.publisher import Publisher
 from service.worker.recorder import Progress, Recorder
 from service.worker.request import Request, callback_of, read_request
+from service.worker.safeguards import InPlace
 
 LONGEST_BACK_OFF = 60.0
 
@@ -41,6 +42,7 @@ class Processor:
     def __init__(
         self,
         *,
+        leases: Leases,
         storages: Storages,
         sandbox: Sandbox,
         heartbeat: Heartbeat,
@@ -50,6 +52,7 @@ class Processor:
         settings: Settings,
         metrics: Metrics,
     ) -> None:
+        self._leases = leases
         self._storages = storages
         self._sandbox = sandbox
         self._heartbeat = heartbeat
@@ -98,7 +101,6 @@ class Processor:
         claim = progress.claim
         if not claim.pending:  # all its jobs had ended, only its own end was not recorded
             return []
-        later: list[DarkroomError] = []
         try:
             self._refuse(claim)
             request = read_request(claim)
@@ -107,16 +109,32 @@ class Processor:
                 self._fetcher.fetch(
                     request, claim.pending, storage, progress.lease.progress
                 ) as files,
-                aclosing(self._render(progress.lease, request, files)) as rendered,
             ):
-                async for outcomes in rendered:
-                    progress.lease.progress()
-                    with self._heartbeat.finishing(progress.lease):
-                        later += await self._conclude(progress, request, storage, outcomes)
+                return await self._make(progress, request, storage, files)
         except (LeaseLost, Cancelled, Stalled):
             raise
         except DarkroomError as error:
-            later += await self._fail(progress, progress.left, error)
+            return await self._fail(progress, progress.left, error)
+
+    async def _make(
+        self, progress: Progress, request: Request, storage: Storage, files: Files
+    ) -> list[DarkroomError]:
+        """Render and publish, last what overwrites an input; gives the transient errors."""
+        lease, later = progress.lease, list[DarkroomError]()
+        with InPlace(self._leases, progress, request) as in_place:
+            await in_place.compare({str(request.source): files.source, **files.inputs})
+            failed = {**files.failed, **in_place.changed(progress.left)}
+            async with aclosing(self._render(progress, request, files, failed)) as rendered:
+                async for outcomes in rendered:
+                    lease.progress()
+                    others = in_place.hold_back(outcomes)
+                    with self._heartbeat.finishing(lease):
+                        later += await self._conclude(progress, request, storage, others)
+            if in_place.held and not later:  # else another run begins from the input
+                with self._heartbeat.finishing(lease):
+                    held = await in_place.announce()
+                    later += await self._conclude(progress, request, storage, held)
+                failpoints.reach("worker.after_overwrite")
         return later
 
     def _refuse(self, claim: Claim) -> None:
@@ -127,12 +145,16 @@ class Processor:
             raise Quarantined(f"{claim.crashes} workers were lost while they worked on this")
 
     async def _render(
-        self, lease: Lease, request: Request, files: Files
+        self,
+        progress: Progress,
+        request: Request,
+        files: Files,
+        failed: Mapping[int, DarkroomError],
     ) -> AsyncGenerator[Sequence[tuple[int, Outcome]], None]:
-        """Give each pending job's output or error, those that are there together in one go."""
-        if files.failed:
-            yield list(files.failed.items())
-        wanted = [position for position in lease.claim.pending if position not in files.failed]
+        """Give each job's output or error, those that are there together in one go."""
+        wanted = [position for position in progress.left if position not in failed]
+        if failures := [(p, failed[p]) for p in progress.left if p in failed]:
+            yield failures
         if not wanted:
             return
 
@@ -151,7 +173,7 @@ class Processor:
             work_for,
             max_crashes=self._settings.max_crashes,
             budget=self._settings.process_seconds,
-            on_waiting=lease.wait_for_child,
+            on_waiting=progress.lease.wait_for_child,
             on_summary=lambda summary: self._observe(summary, files.source, len(wanted)),
         )
         async with aclosing(isolation.render(wanted)) as rendered:

@@ -36,20 +36,25 @@ class Publisher:
                 upload.body.close()
         failpoints.reach("worker.after_put")
         return [
-            error or self._result(position, output)
+            error or self._count(result_of(position, output))
             for (position, _, output), error in zip(outputs, errors, strict=True)
         ]
 
-    def _result(self, position: int, output: Output) -> JobResult:
-        self._metrics.output_bytes.labels(output.format).inc(output.size)
-        return JobResult(
-            position=position,
-            status="DONE",
-            format=output.format,
-            width=output.width,
-            height=output.height,
-            bytes=output.size,
-            sha256=output.sha256,
-            milliseconds=round(output.milliseconds),
-            damaged=output.damaged or None,
-        )
+    def _count(self, result: JobResult) -> JobResult:
+        self._metrics.output_bytes.labels(result.format).inc(result.bytes or 0)
+        return result
+
+
+def result_of(position: int, output: Output) -> JobResult:
+    """Give what is to be recorded of an output that is stored."""
+    return JobResult(
+        position=position,
+        status="DONE",
+        format=output.format,
+        width=output.width,
+        height=output.height,
+        bytes=output.size,
+        sha256=output.sha256,
+        milliseconds=round(output.milliseconds),
+        damaged=output.damaged or None,
+    )

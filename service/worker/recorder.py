@@ -89,6 +89,15 @@ class Progress:
         elif self._unrecorded:
             await self._write()
 
+    async def flush(self) -> None:
+        """Record now what is not recorded; raises LeaseLost."""
+        self._stop_waiting()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+            self._stop_waiting()
+        if self._unrecorded:
+            await self._write()
+
     async def end(self, end: End) -> float:
         """Record how the process ends, with all that is not recorded; raises LeaseLost."""
         self._ended = True

@@ -109,6 +109,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
             pace=lambda: PACE_SECONDS if renderer.in_hand > appetite.base else 0,
         )
         processor = Processor(
+            leases=store.leases,
             storages=storages,
             sandbox=sandbox,
             heartbeat=heartbeat,

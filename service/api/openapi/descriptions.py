@@ -9,6 +9,9 @@ TYPES = {
     "Job": "One result: where it is stored, how it is made, how it is encoded.",
     "Transformation": "One step of a job. `type` says which.",
     "Priority": "Processes of a higher priority are started first.",
+    "SourceVersion": "Of processes that overwrite their source or a watermark. `recorded`: a job "
+    "fails if the file is not the one that the process read first. `new`: what is there now is "
+    "used.",
     "Mode": "How closely results follow the unoptimised pipeline: `exact` is identical bit for "
     "bit, `balanced` is faster and stays within stated tolerances.",
     "Damaged": "What becomes of a job whose images are damaged.",
@@ -115,6 +118,7 @@ FIELDS = {
     "RetryProcesses.service_id": "The id of your service; it must be the one of the token.",
     "RetryProcesses.process_ids": "The ids of the processes to retry.",
     "RetryProcesses.all": "Whether to run jobs again that are done. Failed jobs always do.",
+    "RetryProcesses.source": "Which version of an input that a job overwrites is used.",
     # transformations
     "Annotation.text": "The text. Lines are not wrapped, markup is drawn literally, and control "
     "characters are rejected.",

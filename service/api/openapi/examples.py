@@ -104,7 +104,7 @@ RETRY: dict[str, Any] = {
     "service_id": 1,
     "process_ids": ["1mQhK6J7azYy9LKo7Rbxp", "eeTP9A-jMrljQiDS1_K2S", "krLSWSF0gp6tpWPk3Okrl"],
 }
-RETRIES = {"failed jobs": RETRY, "all jobs": {**RETRY, "all": True}}
+RETRIES = {"failed jobs": RETRY, "all jobs": {**RETRY, "all": True, "source": "new"}}
 
 CREATED = Created(process_id="Fcl_b6psriLi7lBYAshhp")
 RETRIED = [

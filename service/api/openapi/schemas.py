@@ -60,6 +60,7 @@ from service.http import (
     ProcessStatus,
     RetryProcesses,
     RetryResult,
+    SourceVersion,
 )
 from service.settings import Settings
 
@@ -77,7 +78,7 @@ ANSWERS: tuple[type[Struct], ...] = (
 )  # fmt: skip
 ENUMS: tuple[type[Enum], ...] = (
     CropGravity, Direction, FilterName, FitType, Format, Gravity, Priority, SourceFormat, Locality,
-    Access,
+    Access, SourceVersion,
 )  # fmt: skip
 ALIASES: dict[type[Enum], list[str]] = {
     CropGravity: ["middle"],

@@ -78,6 +78,11 @@ WITH held AS (
 )
 SELECT id, took FROM held;
 
+-- name: keep_in_place
+UPDATE processes SET in_place = $3
+WHERE id = $1 AND run = $2 AND status = 'PROCESSING'
+RETURNING true;
+
 -- name: reap
 -- Leases that ran out: their workers are gone or stalled, so the work is queued again.
 UPDATE processes

@@ -53,7 +53,7 @@ WHERE id = ANY($1::text[]) AND service_id = $2 ORDER BY id FOR UPDATE;
 -- Queued a microsecond apart, in the order of the ids.
 UPDATE processes
 SET status = 'QUEUED', attempt = attempt + 1, run = run + 1, errors = 0, crashes = 0,
-    cancel_requested = false,
+    cancel_requested = false, in_place = CASE WHEN $3 THEN NULL ELSE in_place END,
     queued_at = now() + (ordinal - 1) * interval '1 microsecond',
     due_at = now() + $2::interval, updated_at = now()
 FROM unnest($1::text[]) WITH ORDINALITY AS ended (id, ordinal)

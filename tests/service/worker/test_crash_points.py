@@ -35,6 +35,7 @@ from tests.service.harness.workers import (
     working,
 )
 
+BRIGHTER: Words = {"type": "brightness", "bright_level": 30}
 IN_WORKER = [point for point in ALL if point.startswith(("worker.", "callback."))]
 
 
@@ -87,7 +88,8 @@ async def test_a_worker_that_dies_there_loses_and_repeats_nothing(
 ) -> None:
     doomed = msgspec.structs.replace(settings, failpoint=point, record_seconds=record_seconds)
     async with worker_process(doomed) as victim:
-        body = tenant.body("a.png", "b.png", callback=receiver.url)
+        jobs = [job("in.png", BRIGHTER), job("a.png"), job("twin.png", BRIGHTER)]
+        body = tenant.body(callback=receiver.url) | {"jobs": jobs}
         process_id = await api.create(tenant, body)
         await dead(victim)
     async with working(settings):
@@ -95,7 +97,8 @@ async def test_a_worker_that_dies_there_loses_and_repeats_nothing(
         await until(lambda: _arrived(receiver))
         await until(lambda: _delivered(shared_store, process_id))
     assert status["status"] == "FINISHED"
-    assert tenant.files() == {"in.png", "a.png", "b.png"}
+    assert tenant.files() == {"in.png", "a.png", "twin.png"}
+    assert tenant.read("in.png") == tenant.read("twin.png")  # applied once, and last
     for each in status["jobs"]:
         assert hashlib.sha256(tenant.read(each["destination"])).hexdigest() == each["sha256"]
     assert len({name for name, _ in receiver.came}) == 1

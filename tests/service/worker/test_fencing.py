@@ -57,7 +57,12 @@ async def renew(store: Store, claim: Claim) -> None:
         raise LeaseLost("not renewed")
 
 
-WRITES: list[Write] = [finish, fail, record_nothing, give_back, settle, renew]
+async def keep_in_place(store: Store, claim: Claim) -> None:
+    if not await store.leases.keep_in_place(claim, "{}"):
+        raise LeaseLost("not kept")
+
+
+WRITES: list[Write] = [keep_in_place, finish, fail, record_nothing, give_back, settle, renew]
 
 
 async def all_of(store: Store, process_id: str) -> list[object]:

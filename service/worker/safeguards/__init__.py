@@ -1,0 +1,9 @@
+"""What keeps work from doing harm: inputs that jobs overwrite, and sources that kill children.
+
+Knows nothing of how jobs are rendered.
+"""
+
+from service.worker.safeguards.identity import sha256_of
+from service.worker.safeguards.in_place import InPlace
+
+__all__ = ["InPlace", "sha256_of"]
