@@ -3,22 +3,49 @@
 batch = parse_batch(body)                   the client's JSON, checked
 explain(source, batch.jobs)                 what would be done, from the header alone
 for index, result in render(source, batch.jobs): …
+
+What is named here is loaded when it is first used: to read settings or requests needs no libvips.
 """
 
-from engine.errors import DarkroomError, ImageError, InvalidRequest
-from engine.execute import Output, Result, Stats, input_keys, plan, render
-from engine.explain import Explanation, explain
-from engine.fonts import add_fonts
-from engine.limits import EngineLimits
-from engine.schema import Batch, Format, Job, Limits, parse, parse_batch
-from engine.sources import Facts, Source
-from engine.vips import read_facts
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.errors import DarkroomError, ImageError, InvalidRequest
+    from engine.execute import Output, Result, Stats, input_keys, plan, render
+    from engine.fonts import add_fonts
+    from engine.limits import EngineLimits
+    from engine.schema import Batch, Format, Job, Limits, parse, parse_batch
+    from engine.sources import Facts, Source
+    from engine.vips import read_facts
+
+_FROM = {
+    "Batch": "schema",
+    "DarkroomError": "errors",
+    "EngineLimits": "limits",
+    "Facts": "sources",
+    "Format": "schema",
+    "ImageError": "errors",
+    "InvalidRequest": "errors",
+    "Job": "schema",
+    "Limits": "schema",
+    "Output": "execute",
+    "Result": "execute",
+    "Source": "sources",
+    "Stats": "execute",
+    "add_fonts": "fonts",
+    "input_keys": "execute",
+    "parse": "schema",
+    "parse_batch": "schema",
+    "plan": "execute",
+    "read_facts": "vips",
+    "render": "execute",
+}
 
 __all__ = [
     "Batch",
     "DarkroomError",
     "EngineLimits",
-    "Explanation",
     "Facts",
     "Format",
     "ImageError",
@@ -30,7 +57,6 @@ __all__ = [
     "Source",
     "Stats",
     "add_fonts",
-    "explain",
     "input_keys",
     "parse",
     "parse_batch",
@@ -38,3 +64,11 @@ __all__ = [
     "read_facts",
     "render",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"engine.{_FROM[name]}"), name)
+    globals()[name] = value
+    return value

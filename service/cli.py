@@ -4,23 +4,45 @@ import asyncio
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import click
-import uvloop
 
-from engine.errors import UnusableFonts
-from engine.fonts import read_folder
 from service import failpoints
-from service.commands import dev, explain, fonts, process, services
 from service.logs import configure_logs
 from service.settings import Settings, SettingsError, describe_settings, read_settings, variable
 from service.version import version
 
+ELSEWHERE = {
+    "dev": "service.commands.dev",
+    "explain": "service.commands.engine",
+    "fonts": "service.commands.fonts",
+    "process": "service.commands.engine",
+    "services": "service.commands.services",
+}
+"""The modules of the other commands: each is loaded when it is named, so that all start fast."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(click.Group):
+    """A group that loads the modules of its commands when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name them all, in alphabetical order."""
+        return sorted({*super().list_commands(ctx), *ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; None if there is none of that name."""
+        if cmd_name in ELSEWHERE:
+            command: click.Command = getattr(import_module(ELSEWHERE[cmd_name]), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(version(), prog_name="darkroom")
 def main() -> None:
     """Batch image processing.
@@ -65,13 +87,6 @@ def settings() -> None:
     click.echo(describe_settings())
 
 
-main.add_command(dev)
-main.add_command(services)
-main.add_command(process)
-main.add_command(explain)
-main.add_command(fonts)
-
-
 def _settings() -> Settings:
     try:
         settings = read_settings()
@@ -85,6 +100,9 @@ def _settings() -> Settings:
 
 def _check_fonts(settings: Settings) -> None:
     """Exit if the operator's fonts cannot be loaded; only workers need them."""
+    from engine.errors import UnusableFonts  # noqa: PLC0415 - load what the command needs
+    from engine.fonts import read_folder  # noqa: PLC0415 - load what the command needs
+
     try:
         if settings.fonts:
             read_folder(Path(settings.fonts))
@@ -96,6 +114,8 @@ def _check_fonts(settings: Settings) -> None:
 @contextmanager
 def readable_errors() -> Iterator[None]:
     """Exit with a message instead of a traceback when something cannot be started."""
+    import asyncpg  # noqa: PLC0415 - load what the command needs
+
     try:
         yield
     except ConnectionError as error:  # of Postgres: Redis may be unavailable at the start
@@ -109,6 +129,8 @@ def readable_errors() -> Iterator[None]:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
+    import uvloop  # noqa: PLC0415 - load what the command needs
+
     with readable_errors(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)
 

@@ -21,7 +21,7 @@ from service.http import JobError, JobStatus, inputs_of
 READABLE = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-FORMATS: dict[str, Callable[[engine.Explanation], str]] = {
+FORMATS: dict[str, Callable[[engine.explain.Explanation], str]] = {
     "text": str,
     "json": lambda each: msgspec.json.format(msgspec.json.encode(each)).decode(),
     "svg": draw,
@@ -81,7 +81,7 @@ def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
     """
     batch = _read_batch(source, jobs.read())
     try:
-        explanation = engine.explain(
+        explanation = engine.explain.explain(
             _open(root, batch.source), batch.jobs, inputs=_inputs(root, batch)
         )
     except engine.DarkroomError as error:

@@ -10,8 +10,9 @@ import numpy as np
 from msgspec import Struct
 from PIL import Image
 
-from engine import Job, Output, Source, explain, parse_batch, render
+from engine import Job, Output, Source, parse_batch, render
 from engine.errors import DarkroomError
+from engine.explain import explain
 from service.sandbox.child.memory import Memory
 from tests.corpus.reference import reference
 from tests.engine.images import Json, Pixels, distance

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import click
 import kubernetes_validate
 import pytest
 import yaml
@@ -82,7 +83,7 @@ def test_api_worker_and_migration_run_our_commands() -> None:
         "darkroom-worker": ["worker"],
         "darkroom-migrate": ["migrate"],
     }
-    assert {args[0] for args in commands.values()} <= set(main.commands)
+    assert {args[0] for args in commands.values()} <= set(main.list_commands(click.Context(main)))
 
 
 @pytest.mark.parametrize("workload", DEPLOYMENTS, ids=by_name)

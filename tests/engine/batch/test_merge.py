@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine import EngineLimits, Output, Source, Stats, explain, read_facts, render
+from engine import EngineLimits, Output, Source, Stats, read_facts, render
 from engine.batch import MergedPlan, merge_plans
 from engine.errors import SourceCorrupt
 from engine.execute import Result, plan
 from engine.execute.executor import Executor
 from engine.expand import expand
+from engine.explain import explain
 from engine.explain.tree import tree_lines, tree_of
 from engine.ir import Frame
 from engine.lower import LoweringContext

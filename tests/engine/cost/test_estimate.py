@@ -7,12 +7,13 @@ from itertools import product
 
 import pytest
 
-from engine import EngineLimits, Facts, Output, Source, Stats, explain, read_facts, render
+from engine import EngineLimits, Facts, Output, Source, Stats, read_facts, render
 from engine.batch import merge_plans
 from engine.cost import Cost, cost_of, cost_of_batch, materialisation_budget
 from engine.cost.estimate import may_need, minimum_bytes
 from engine.errors import NeedsTooMuchMemory
 from engine.execute import plan
+from engine.explain import explain
 from engine.sources import SourceFormat
 from tests.engine.images import Json, encoded, job, jobs, noise
 from tests.engine.memory.spread import FORMATS

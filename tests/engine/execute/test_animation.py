@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from engine import EngineLimits, Output, Source, Stats, explain, read_facts, render
+from engine import EngineLimits, Output, Source, Stats, read_facts, render
 from engine.errors import DarkroomError, IllegalPlan, OutputTooLarge, SourceCorrupt
 from engine.execute import plan
 from engine.expand import Resolved, measures
+from engine.explain import explain
 from engine.ir import verify
 from engine.lower import LoweringContext, lower
 from engine.schema import Format

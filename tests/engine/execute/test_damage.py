@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import Job, Output, Source, Stats, explain, render
+from engine import Job, Output, Source, Stats, render
 from engine.errors import SourceCorrupt
+from engine.explain import explain
 from tests.engine.images import (
     Json,
     decoded,

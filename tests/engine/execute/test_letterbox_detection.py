@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from engine import Source, Stats, explain, render
+from engine import Source, Stats, render
+from engine.explain import explain
 from tests.engine.images import Json, Pixels, encoded, job, make, noise, pixels_of
 
 IMAGE = (noise(50, 40) // 2 + 100).astype(np.uint8)

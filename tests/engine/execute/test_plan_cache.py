@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from engine import EngineLimits, Output, Source, Stats, explain, read_facts, render
+from engine import EngineLimits, Output, Source, Stats, read_facts, render
 from engine.execute import plan_cache
 from engine.execute.plan_cache import PlanCache, Reused
 from engine.execute.planning import plan_batch
 from engine.expand import Resolved
+from engine.explain import explain
 from engine.fonts import TYPEFACES
 from engine.geometry import Box
 from engine.schema import Job, Mode

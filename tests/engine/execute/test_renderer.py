@@ -10,8 +10,9 @@ import pytest
 import pyvips
 
 import engine
-from engine import EngineLimits, Source, Stats, explain, render
+from engine import EngineLimits, Source, Stats, render
 from engine.errors import OutputTooLarge, TransformationFailed
+from engine.explain import explain
 from engine.vips.binding import _require
 from tests.engine.images import Json, encoded, job, jobs, make, noise, smooth
 

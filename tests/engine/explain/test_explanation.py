@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from engine import EngineLimits, Explanation, Source, Stats, explain, render
+from engine import EngineLimits, Source, Stats, render
 from engine.errors import DarkroomError
+from engine.explain import Explanation, explain
 from tests.engine.images import Json, encoded, jobs, noise
 from tests.engine.uploads import DELAYS, animation
 

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine import Source, explain
+from engine import Source
 from engine.expand import Resolved
-from engine.explain import Explanation, draw, explain_facts
+from engine.explain import Explanation, draw, explain, explain_facts
 from engine.schema import parse_batch
 from engine.sources import Facts, SourceFormat
 from service.dev.demo import JOBS, PHOTO

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from engine import Explanation, Source, explain
-from engine.explain import JobExplanation, Refusal, TreeBranch, draw
+from engine import Source
+from engine.explain import Explanation, JobExplanation, Refusal, TreeBranch, draw, explain
 from engine.explain.svg import COLUMN, MARGIN
 from engine.schema import parse_batch
 from tests.engine.explain.test_plans import BATCHES, explained

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from engine import Source, explain, read_facts
+from engine import Source, read_facts
 from engine.cost.estimate import minimum_bytes
 from engine.execute import plan
 from engine.expand import Resolved
+from engine.explain import explain
 from engine.limits import EngineLimits
 from engine.schema import TYPES as KNOWN_TYPES
 from tests.engine.memory.measure import Case, measure

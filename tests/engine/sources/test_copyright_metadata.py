@@ -10,7 +10,8 @@ import pytest
 import pyvips
 from PIL import Image, IptcImagePlugin, TiffImagePlugin
 
-from engine import InvalidRequest, Source, explain, parse_batch
+from engine import InvalidRequest, Source, parse_batch
+from engine.explain import explain
 from engine.sources import EXIF, IPTC, XMP, SourceFormat, rights_only
 from engine.sources import Source as Bytes
 from engine.sources.metadata.copyright_metadata import LONGEST, Rights

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import fields
 from PIL import Image
 
-from engine import InvalidRequest, Source, explain, parse_batch, read_facts
+from engine import InvalidRequest, Source, parse_batch, read_facts
+from engine.explain import explain
 from engine.schema import KINDS, Choice, Flag, Format, Number
 from tests.engine.images import PHOTOS, Pixels, decoded, encoded, job, make, noise, smooth
 from tests.engine.uploads import animation
