@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz corpus chaos attack matrix memory gallery plans architecture format clean bench bench-rivals bench-growth bench-guard bench-service
+.PHONY: help setup run test lint fuzz corpus chaos attack matrix memory gallery plans metrics architecture format clean bench bench-rivals bench-growth bench-guard bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ gallery: setup ## regenerate docs/gallery: every transformation and option, befo
 
 plans: setup ## regenerate the plans in tests/engine/explain/plans and the diagram of the README
 	@$(RUN)/python -m tests.engine.explain.test_plans
+
+metrics: setup ## regenerate docs/metrics.md from the metrics of the code
+	@$(RUN)/python -m tools.metrics_page
 
 architecture: setup ## regenerate ARCHITECTURE.md's diagram and table from the imports
 	@$(RUN)/python -m tools.architecture

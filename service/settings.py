@@ -53,6 +53,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(ge=0, le=65535),
         _doc("Port of a worker's probes and metrics; 0 picks a free port"),
     ] = 9100
+    watch_seconds: Annotated[
+        Seconds,
+        _doc("How often an API or worker counts what waits and asks Redis, for the metrics"),
+    ] = 5.0
+    metrics_services: Annotated[
+        int,
+        Meta(ge=0, le=1000),
+        _doc("How many services have metrics of their own; 0 means none"),
+    ] = 0
     log_format: Annotated[
         str, Meta(pattern="^(json|console)$"), _doc("Format of log lines: json or console")
     ] = "json"

@@ -9,6 +9,7 @@ from engine.cost.estimate import (
     cost_of,
     cost_of_batch,
     materialisation_budget,
+    predicted_bytes,
     threads_within,
     total_cost,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "is_raster",
     "is_read_as_raster",
     "materialisation_budget",
+    "predicted_bytes",
     "threads_within",
     "total_cost",
 ]

@@ -35,6 +35,7 @@ MAX_MINIMUM_PER_PIXEL = 70  # bytes: two images, a decoder, an encoder
 MAX_FRAGMENTATION = 192 * 1024 * 1024  # bytes that earlier jobs leave unusable in the heap
 ATTENTION = 4_000_000  # bytes to find what draws attention, whatever the image is
 WORTH_THREADS = 3_000_000  # pixels of a batch, below which waking threads costs more
+WORTH_PREDICTING = 3_000_000  # pixels of a batch, below which the heap's own growth hides it
 NOT_MERGED = -1
 
 
@@ -177,6 +178,15 @@ def threads_within(
     while threads > 1 and kept + sum(peaks[:threads]) > limits.max_memory_bytes:
         threads -= 1
     return threads
+
+
+def predicted_bytes(
+    plans: Mapping[int, Plan], merged: Iterable[MergedPlan], measuring: Iterable[Plan]
+) -> int:
+    """Give the predicted peak of a batch in bytes, or 0 if it is too small to be worth telling."""
+    if not plans or _pixels(plans.values()) < WORTH_PREDICTING:
+        return 0
+    return cost_of_batch(plans, merged, measuring).peak_bytes
 
 
 def _pixels(plans: Collection[Plan]) -> int:

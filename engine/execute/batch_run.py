@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from engine.cost import threads_within
+from engine.cost import predicted_bytes, threads_within
 from engine.errors import DarkroomError
 from engine.execute.executor import Executor
 from engine.execute.plan_cache import PLANS
@@ -82,6 +82,16 @@ class BatchRun:
             stats.vips_operations = before + binding.COUNTER.operations - built
             yield index, result
             self.executor.finish(index)
+        if self.threads == 1:
+            stats.predicted_bytes += self._predicted_bytes()
+
+    def _predicted_bytes(self) -> int:
+        plans = {index: self.planned[index] for index in self.wanted}
+        known = {index: each for index, each in plans.items() if isinstance(each, Plan)}
+        measuring = [
+            plan for plan in self.batch.jobs if isinstance(plan, Plan) and _needs_pixels(plan)
+        ]
+        return predicted_bytes(known, self.executor.merged, measuring)
 
     def _threads(self, most: int) -> int:
         """Give how many threads there are room and work for."""

@@ -51,7 +51,8 @@ class Stats:
     pixels that these readings decode in all, `vips_operations` the libvips operations built.
     `source` is what the header says. `plan_seconds` is the time that planning took by the
     caller's `clock`; the engine has none of its own, so it is 0 without. `plans` counts those that
-    were made before.
+    were made before. `predicted_bytes` is the predicted peak of memory once all jobs are rendered
+    on one thread, 0 for a batch of few pixels.
     """
 
     decode_passes: int = 0
@@ -59,6 +60,7 @@ class Stats:
     vips_operations: int = 0
     source: Facts | None = None
     plan_seconds: float = 0.0
+    predicted_bytes: int = 0
     plans: Reused = field(default_factory=Reused)
     clock: Callable[[], float] = float
 

@@ -11,8 +11,8 @@ from service.api.intake import Intake
 from service.api.quota import Quota
 from service.api.reference import add_reference
 from service.dispatch import RENDER, Dispatcher, Queue, connect
-from service.http import METRICS, observe, probes
-from service.metrics import Metrics
+from service.http import METRICS, observe, probes, watching
+from service.metrics import Metrics, Role
 from service.settings import Settings
 from service.storage import Storages, storage_limits
 from service.store import open_store, time_limits
@@ -23,7 +23,12 @@ def build_app(settings: Settings) -> web.Application:
     """Build the application; it opens Postgres and Redis when it starts."""
     app = web.Application(middlewares=[observe], client_max_size=settings.max_body_bytes)
     app[handlers.SETTINGS] = settings
-    app[METRICS] = Metrics(version=version(), libvips=libvips_version())
+    app[METRICS] = Metrics(
+        version=version(),
+        libvips=libvips_version(),
+        role=Role.API,
+        services=settings.metrics_services,
+    )
     app.add_routes(handlers.routes)
     app.add_routes(probes.routes)
     add_reference(app, settings)
@@ -34,26 +39,28 @@ def build_app(settings: Settings) -> web.Application:
 
 def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]]:
     async def opened(app: web.Application) -> AsyncIterator[None]:
-        redis = connect(settings.redis_url)
+        redis, metrics = connect(settings.redis_url), app[METRICS]
         async with open_store(
             settings.database_url,
             size=settings.database_pool,
             limits=time_limits(settings),
+            observer=metrics.observe_pool("main"),
         ) as store:
             dispatcher = Dispatcher(Queue(redis, RENDER))
             app[handlers.STORE] = store
-            app[METRICS].watch_pool(lambda: store.in_use)
+            metrics.watch_pool("main", store.pool)
             app[handlers.AUTHENTICATOR] = Authenticator(
-                store.services, settings.token_cache_seconds
+                store.services, settings.token_cache_seconds, metrics
             )
             app[handlers.QUOTA] = Quota(redis, settings)
-            app[handlers.INTAKE] = Intake(store, dispatcher, settings, app[METRICS])
+            app[handlers.INTAKE] = Intake(store, dispatcher, settings, metrics)
             storages = Storages(
-                store.services.get, storage_limits(settings), app[METRICS].storage_request
+                store.services.get, storage_limits(settings), metrics.storage_request
             )
-            app[handlers.EXPLAINER] = Explainer(storages, settings, app[METRICS])
+            app[handlers.EXPLAINER] = Explainer(storages, settings, metrics)
             app[probes.READINESS] = probes.Readiness(store)
-            yield
+            async with watching(store, settings, metrics):
+                yield
             await app[handlers.EXPLAINER].close()
             await storages.close()
             await dispatcher.close()

@@ -5,6 +5,7 @@ from time import monotonic
 
 from service.errors import Forbidden, Unauthorized
 from service.ids import token_hash
+from service.metrics import Metrics
 from service.store import Holder, Services
 
 MAX_CACHED_TOKENS = 10_000
@@ -14,10 +15,15 @@ class Authenticator:
     """Finds the service of a token; caches it for `seconds`."""
 
     def __init__(
-        self, services: Services, seconds: float, clock: Callable[[], float] = monotonic
+        self,
+        services: Services,
+        seconds: float,
+        metrics: Metrics,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._services = services
         self._seconds = seconds
+        self._metrics = metrics
         self._clock = clock
         self._cache: dict[bytes, tuple[float, Holder]] = {}
 
@@ -35,7 +41,9 @@ class Authenticator:
         # looked up by the hash of 256 random bits: its timing reveals nothing about the token
         until, holder = self._cache.get(digest, (0.0, None))
         if holder is not None and self._clock() < until:
+            self._metrics.looked_up("tokens", hits=1)
             return holder
+        self._metrics.looked_up("tokens", misses=1)
         holder = await self._services.holder(digest)
         if holder is None:
             raise Unauthorized

@@ -83,6 +83,7 @@ class Intake:
         if queued is None:
             return Accepted(await self._first_process(process), replayed=True)
         self._metrics.accepted.labels(request.priority.value).inc()
+        self._metrics.service_accepted(holder.service_id)
         # the answer does not wait for Redis: the row is the outbox
         self._dispatcher.dispatch(Dispatch(process.id, 0, process.priority, queued))
         return Accepted(process.id, jobs=len(request.jobs))

@@ -32,6 +32,12 @@ class CircuitBreaker:
         self._clock = clock
         self._failing: dict[Lane, _Failing] = {}
 
+    @property
+    def open(self) -> int:
+        """How many lanes are left alone now; may be asked from another thread."""
+        now = self._clock()
+        return sum(each.open_until > now for each in list(self._failing.values()))
+
     def pause(self, lane: Lane) -> float:
         """Give the seconds for which the lane is to be left alone, 0 for a try now."""
         failing = self._failing.get(lane)

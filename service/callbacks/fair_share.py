@@ -29,12 +29,17 @@ class FairShare:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._free = settings.callback_concurrency
+        self._free = self._most = settings.callback_concurrency
         self._per_service = settings.callback_service_concurrency
         self._per_lane = settings.callback_receiver_concurrency
         self._max_waiting = settings.callback_waiting
         self._busy: Counter[int | Lane] = Counter()
         self._waiting: dict[int, deque[tuple[Lane, asyncio.Future[None]]]] = {}
+
+    @property
+    def busy(self) -> int:
+        """How many slots are lent out."""
+        return self._most - self._free
 
     @asynccontextmanager
     async def slot(self, lane: Lane) -> AsyncIterator[None]:

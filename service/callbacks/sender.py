@@ -50,6 +50,8 @@ class Sender:
         self._share = FairShare(settings)
         self._breaker = CircuitBreaker(settings)
         self._exchange = Exchange(settings)
+        metrics.callbacks_sending.set(lambda: self._share.busy)
+        metrics.callback_circuits.set(lambda: self._breaker.open)
 
     def close(self) -> None:
         """Close what is open."""

@@ -65,8 +65,10 @@ class CallbackThread:
                     settings.database_url,
                     size=settings.callback_database_pool,
                     limits=time_limits(settings),
+                    observer=self._metrics.observe_pool("callbacks"),
                 )
             )
+            self._metrics.watch_pool("callbacks", store.pool)
             redis = connect(settings.redis_url)
             stack.push_async_callback(redis.aclose)
             sender = Sender(store, settings, self._metrics)

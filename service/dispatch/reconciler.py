@@ -42,7 +42,7 @@ class Reconciler:
         self._again = timedelta(seconds=settings.redispatch_seconds)
 
     async def keep_records(self) -> None:
-        """Take back, count and sweep for ever; needs Postgres alone, and waits for it."""
+        """Take back and sweep for ever; needs Postgres alone, and waits for it."""
         until_sweep = 0.0
         while True:
             try:
@@ -70,14 +70,13 @@ class Reconciler:
         self._reap_from = monotonic() + self._settings.lease_seconds
 
     async def reconcile(self) -> None:
-        """Take back, count, and dispatch again, once."""
+        """Take back and dispatch again, once."""
         await self.tend_records()
         await self.tend_queues()
 
     async def tend_records(self) -> None:
-        """Take back what dead workers held, and count, once."""
+        """Take back what dead workers held, once."""
         await self._reap()
-        await self._count()
 
     async def tend_queues(self) -> None:
         """Dispatch what waits for too long, once."""
@@ -110,11 +109,3 @@ class Reconciler:
         if due:
             await self._callbacks.dispatch([Dispatch(d.id, d.tries, queued=d.queued) for d in due])
             self._metrics.reconciled.labels("callback").inc(len(due))
-
-    async def _count(self) -> None:
-        depth = {row.status: row for row in await self._store.processes.depth()}
-        for state in ("QUEUED", "PROCESSING"):
-            row = depth.get(state)
-            self._metrics.queue_depth.labels(state).set(row.depth if row else 0)
-            self._metrics.queue_oldest.labels(state).set(row.oldest if row else 0)
-        self._metrics.callback_pending.set(await self._store.deliveries.pending())

@@ -27,6 +27,7 @@ from service.http.schemas import (
     inputs_of,
     show_process,
 )
+from service.http.watch import watching
 
 __all__ = [
     "ANSWER_HEADERS",
@@ -49,4 +50,5 @@ __all__ = [
     "observe",
     "show_process",
     "traceparent",
+    "watching",
 ]

@@ -25,6 +25,7 @@ def make_sandbox(
     supervisor: Supervisor,
 ) -> Sandbox:
     """Make a sandbox of so many children, one for each core if 0; it is still to be entered."""
+    metrics.know_child_exits(Reason)
 
     def note(ended: ChildExit) -> None:
         metrics.child_exits.labels(ended.reason.value).inc()
@@ -38,6 +39,7 @@ def make_sandbox(
         limits=sandbox_limits(settings),
         environ=os.environ,
         on_exit=note,
+        on_wait=metrics.slot_wait.observe,
         command=command,
         supervisor=supervisor,
     )

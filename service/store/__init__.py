@@ -3,6 +3,7 @@
 Knows nothing of HTTP, arq, storage or images.
 """
 
+from service.store.backlog import Backlog
 from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
 from service.store.leases import Claim, End, Entry, JobResult, Leases
 from service.store.migrator import migrate, pending
@@ -22,6 +23,7 @@ from service.store.time_limits import time_limits
 
 __all__ = [
     "UNAVAILABLE",
+    "Backlog",
     "Cancellation",
     "Claim",
     "Delivery",

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from service.store.postgres import Pool
+from service.store.pool import Pool
 from service.store.queries import sql
 
 Outcome = Literal["PENDING", "DELIVERED", "FAILED"]
@@ -99,8 +99,3 @@ class Deliveries:
         """Take callbacks that are due, to dispatch them."""
         rows = await self._pool.fetch(sql("take_due_deliveries"), most, again_after)
         return [Due(**row) for row in rows]
-
-    async def pending(self) -> int:
-        """Count the callbacks that are still to be sent."""
-        count: int = await self._pool.fetchval(sql("count_pending_deliveries"))
-        return count

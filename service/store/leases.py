@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from service.store.deliveries import NewDelivery
-from service.store.postgres import Pool
+from service.store.pool import Pool
 from service.store.queries import sql
 
 

@@ -8,7 +8,6 @@ from typing import TypeAlias
 import asyncpg
 
 Record: TypeAlias = asyncpg.Record
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from service.errors import Cancelled
 from service.store.deliveries import NewDelivery
-from service.store.postgres import Connection, Pool
+from service.store.pool import Pool
+from service.store.postgres import Connection
 from service.store.queries import sql
 
 Status = Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
@@ -99,14 +100,6 @@ class Cancellation(Struct, frozen=True, kw_only=True):
 
     process: ProcessRow
     ended: bool
-
-
-class Depth(Struct, frozen=True, kw_only=True):
-    """How many processes are in a state, and for how many seconds the oldest has waited."""
-
-    status: Status
-    depth: int
-    oldest: float
 
 
 async def _shown(
@@ -216,10 +209,6 @@ class Processes:
     async def purge(self, older_than: timedelta, most: int) -> int:
         """Forget processes that ended so long ago, at most so many; gives how many."""
         return len(await self._pool.fetch(sql("purge"), older_than, most))
-
-    async def depth(self) -> list[Depth]:
-        """Count what waits and what runs."""
-        return [Depth(**row) for row in await self._pool.fetch(sql("queue_depth"))]
 
 
 async def _keep_keys(

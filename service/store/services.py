@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from service.store.postgres import Pool
+from service.store.pool import Pool
 from service.store.queries import sql
 
 ACTIVE_TOKENS = 2

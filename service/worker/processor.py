@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal
 import structlog
 
 from engine.errors import LimitExceeded
+from engine.sources import SourceFormat
 from service import failpoints
 from service.dispatch import Dispatch, Dispatcher
 from service.errors import Cancelled, DarkroomError, LeaseLost, Quarantined, Stalled
@@ -32,6 +33,7 @@ from service.worker.request import Request, callback_of, read_request
 from service.worker.safeguards import InPlace
 
 LONGEST_BACK_OFF = 60.0
+FORMATS = frozenset(each.value for each in SourceFormat)
 
 log = structlog.get_logger(__name__)
 
@@ -174,7 +176,9 @@ class Processor:
             max_crashes=self._settings.max_crashes,
             budget=self._settings.process_seconds,
             on_waiting=progress.lease.wait_for_child,
-            on_summary=lambda summary: self._observe(summary, files.source, len(wanted)),
+            on_summary=lambda summary: self._observe(
+                summary, progress.claim.service_id, files.source, len(wanted)
+            ),
         )
         async with aclosing(isolation.render(wanted)) as rendered:
             async for outcomes in rendered:
@@ -202,7 +206,7 @@ class Processor:
                 for (position, _, _), error in zip(outputs, published, strict=True)
                 if isinstance(error, DarkroomError)
             ]
-            await progress.add(done)
+            await self._note(progress, done)
             failpoints.reach("worker.between_jobs")
         later: list[DarkroomError] = []
         for position, error in failed:
@@ -215,12 +219,18 @@ class Processor:
         """Note jobs as failed, unless the error is transient and there are tries left."""
         if error.retryable and progress.claim.errors < self._settings.max_errors:
             return [error]
-        await progress.add(_failures(positions, error))
+        await self._note(progress, _failures(positions, error))
         if isinstance(error, Quarantined):
             self._metrics.quarantined.inc(len(positions))
         if isinstance(error, LimitExceeded):
             self._metrics.limits_rejected.labels(setting_of(error.limit)).inc(len(positions))
         return []
+
+    async def _note(self, progress: Progress, results: Sequence[JobResult]) -> None:
+        """Have results recorded, and count them."""
+        await progress.add(results)
+        for result in results:
+            self._metrics.jobs.labels(result.status, result.error_code or "").inc()
 
     async def _end(self, progress: Progress, later: Sequence[DarkroomError]) -> None:
         """Settle, or postpone what is not done; no heartbeat mistakes this for a lost lease."""
@@ -261,23 +271,25 @@ class Processor:
         claim = progress.claim
         with suppress(LeaseLost, *UNAVAILABLE):
             if counted and claim.errors >= self._settings.max_errors:
-                await progress.add(_failures(progress.left, _Unexpected()))
+                await self._note(progress, _failures(progress.left, _Unexpected()))
                 await self._settle(progress)
             else:
                 wait = back_off(claim.errors) if counted else timedelta(0)
                 await self._give_back(progress, wait, counted=counted)
 
-    def _observe(self, summary: Summary, source: BinaryIO, outputs: int) -> None:
-        kind = summary.source_format
+    def _observe(self, summary: Summary, service_id: int, source: BinaryIO, outputs: int) -> None:
+        # a child may say anything: only what we know becomes a label
+        kind = summary.source_format if summary.source_format in FORMATS else "unknown"
         self._appetite.note(summary.render_seconds)
         self._metrics.source_bytes.labels(kind).inc(os.fstat(source.fileno()).st_size)
         self._metrics.stage_seconds.labels("plan").observe(summary.plan_seconds)
-        self._metrics.plan_cache.labels("hit").inc(summary.plans_reused)
-        self._metrics.plan_cache.labels("miss").inc(summary.plans_made)
+        self._metrics.looked_up("plans", hits=summary.plans_reused, misses=summary.plans_made)
         self._metrics.stage_seconds.labels("render").observe(summary.render_seconds)
         self._metrics.source_pixels.labels(kind).inc(summary.pixels_decoded)
         self._metrics.decode_passes.labels(kind).inc(summary.decode_passes)
         self._metrics.child_memory.observe(summary.peak_memory_bytes)
+        self._metrics.memory(summary.used_memory_bytes, summary.predicted_memory_bytes)
+        self._metrics.service_rendered(service_id, summary.render_seconds)
         if summary.decode_passes:
             self._metrics.outputs_per_decode.observe(outputs / summary.decode_passes)
 

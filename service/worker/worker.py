@@ -14,9 +14,9 @@ from aiohttp import web
 
 from service.callbacks import CallbackThread
 from service.dispatch import CALLBACK, RENDER, Dispatcher, Queue, Reconciler, Worker, connect
-from service.http import METRICS, Runner, observe, probes
+from service.http import METRICS, Runner, observe, probes, watching
 from service.ids import new_process_id
-from service.metrics import Metrics
+from service.metrics import Metrics, Role
 from service.sandbox.parent import Sandbox, commands
 from service.sandbox.protocol import PROTECTIONS
 from service.sandbox.setup import make_sandbox
@@ -73,7 +73,12 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
 
     A loop that ends by an error is started again, and meanwhile the worker is not ready.
     """
-    metrics = Metrics(version=version(), libvips=libvips_version())
+    metrics = Metrics(
+        version=version(),
+        libvips=libvips_version(),
+        role=Role.WORKER,
+        services=settings.metrics_services,
+    )
     name = f"{socket.gethostname()}:{os.getpid()}:{new_process_id()[:6]}"
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
@@ -81,9 +86,11 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
                 settings.database_url,
                 size=settings.database_pool,
                 limits=time_limits(settings),
+                observer=metrics.observe_pool("main"),
             )
         )
-        metrics.watch_pool(lambda: store.in_use)
+        metrics.watch_pool("main", store.pool)
+        await stack.enter_async_context(watching(store, settings, metrics))
         redis = connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         readiness = probes.Readiness(store)
@@ -145,7 +152,7 @@ async def _sandbox(
 ) -> AsyncIterator[Sandbox]:
     made = make_sandbox(settings, metrics, settings.slots, commands.RENDER, supervisor)
     async with made as sandbox:
-        metrics.slots.set(sandbox.slots)
+        metrics.watch_slots(sandbox)
         metrics.watch_protections(PROTECTIONS, lambda: sandbox.protections)
         yield sandbox
 

@@ -42,6 +42,7 @@ def _summary(stats: Stats) -> Summary:
         plan_seconds=stats.plan_seconds,
         plans_reused=stats.plans.hits,
         plans_made=stats.plans.misses,
+        predicted_memory_bytes=stats.predicted_bytes,
     )
 
 

@@ -66,6 +66,7 @@ class Desk:
         self._limits = limits
         self._memory = memory
         self._untaken = 0
+        self._resident = 0
         self._files: list[int] = []
 
     def work(self) -> None:
@@ -96,8 +97,12 @@ class Desk:
             wire.close_all(self._files)
         peak, resident = self._memory.measure()
         summary = msgspec.structs.replace(
-            summary, render_seconds=time.perf_counter() - started, peak_memory_bytes=peak
+            summary,
+            render_seconds=time.perf_counter() - started,
+            peak_memory_bytes=peak,
+            used_memory_bytes=max(0, peak - self._resident) if self._resident else 0,
         )
+        self._resident = resident
         wire.send(self._channel, wire.Finished(summary, resident))
 
     def _answer_all(self, order: Order, deadline: float) -> Summary:

@@ -89,6 +89,11 @@ class Child:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def busy(self) -> bool:
+        """Whether it has work."""
+        return self._rendering is not None
+
     def begin(self, parcel: Parcel) -> Rendering:
         """Give it work; ConnectionError if it is gone."""
         if self.ended.done():

@@ -48,7 +48,8 @@ class Sandbox:
     A child that crashes, hangs, breaks the protocol or is left by its caller is killed
     and replaced; the other slots do not notice. `environ` is where the child's few
     variables are taken from (INHERITED); everything else stays out. `on_exit` is told of
-    every child that ended. `supervisor` keeps each slot going, whatever its keeper meets.
+    every child that ended, `on_wait` for how many seconds each work waited for a child.
+    `supervisor` keeps each slot going, whatever its keeper meets.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Sandbox:
         limits: SandboxLimits = DEFAULT_LIMITS,
         environ: Mapping[str, str] = MappingProxyType({}),
         on_exit: Callable[[ChildExit], None] = lambda _: None,
+        on_wait: Callable[[float], None] = lambda _: None,
         command: Sequence[str] = commands.RENDER,
         supervisor: Supervisor | None = None,
     ) -> None:
@@ -65,6 +67,7 @@ class Sandbox:
         self._limits = limits
         self._environ = child_environment(environ)
         self._on_exit = on_exit
+        self._on_wait = on_wait
         self._command = command
         self._supervisor = supervisor or Supervisor()
         self._children: dict[int, Child | StartFailed] = {}
@@ -104,7 +107,9 @@ class Sandbox:
         wrote to one of its files.
         """
         with Parcel(work, self._limits) as parcel:
+            began = time.monotonic()
             child, rendering = await self._begin(parcel)
+            self._on_wait(time.monotonic() - began)
         before = _states(work)
         try:
             yield rendering
@@ -121,6 +126,21 @@ class Sandbox:
     def pids(self) -> tuple[int, ...]:
         """The process ids of the children that live now."""
         return tuple(child.pid for child in self._living)
+
+    @property
+    def busy(self) -> int:
+        """How many children are rendering."""
+        return sum(child.busy for child in self._living)
+
+    @property
+    def free(self) -> int:
+        """How many children wait for work."""
+        return len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """How many works wait for a child."""
+        return sum(not turn.done() for turn in self._turns)
 
     @property
     def protections(self) -> frozenset[str]:

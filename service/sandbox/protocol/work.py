@@ -80,6 +80,10 @@ class Summary(Struct, frozen=True, kw_only=True):
     render_seconds: float = 0.0
     peak_memory_bytes: int = 0
     """The most memory that the child had resident during this work."""
+    used_memory_bytes: int = 0
+    """By how much it grew for this work; 0 for the first of a child, which loads libraries too."""
+    predicted_memory_bytes: int = 0
+    """What was predicted as an upper bound of that; 0 for a work too small to tell."""
 
 
 class Reason(StrEnum):

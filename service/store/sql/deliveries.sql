@@ -36,9 +36,6 @@ WHERE id IN (
 )
 RETURNING id, tries, extract(epoch FROM created_at)::float8 AS queued;
 
--- name: count_pending_deliveries
-SELECT count(*) FROM deliveries WHERE status = 'PENDING';
-
 -- name: add_delivery
 INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent)
 VALUES ($1, $2, $3, $4, $5, $6);

@@ -88,16 +88,6 @@ WHERE id IN (
 )
 RETURNING id, run, priority, extract(epoch FROM queued_at)::float8 AS queued;
 
--- name: queue_depth
--- One count for each partial index, so that what has ended is never read.
-SELECT 'QUEUED' AS status, count(*) AS depth,
-       coalesce(extract(epoch FROM now() - min(queued_at)), 0)::float8 AS oldest
-FROM processes WHERE status = 'QUEUED'
-UNION ALL
-SELECT 'PROCESSING', count(*),
-       coalesce(extract(epoch FROM now() - min(queued_at)), 0)::float8
-FROM processes WHERE status = 'PROCESSING';
-
 -- name: purge
 -- Ended long ago: jobs and callbacks go with their process.
 DELETE FROM processes WHERE id IN (

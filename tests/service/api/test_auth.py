@@ -7,8 +7,11 @@ import pytest
 from service.api.auth import Authenticator
 from service.errors import Forbidden, Unauthorized
 from service.ids import new_token, token_hash
+from service.metrics import Metrics
 from service.store import Store, migrate, open_store
 from tests.service.harness.clock import Clock
+
+METRICS = Metrics(version="x", libvips="x")
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ async def store(database: str) -> AsyncIterator[Store]:
 
 async def test_a_token_is_cached_for_a_while_and_no_longer(store: Store, clock: Clock) -> None:
     token = new_token()
-    authenticator = Authenticator(store.services, 5.0, clock)
+    authenticator = Authenticator(store.services, 5.0, METRICS, clock)
     with pytest.raises(Unauthorized):
         await authenticator.holder(f"Bearer {token}")
     service_id = await record_service(store, token, quota=7)
@@ -50,7 +53,7 @@ async def test_the_cache_of_tokens_is_bounded(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.api.auth.MAX_CACHED_TOKENS", 2)
-    authenticator = Authenticator(store.services, 60.0, clock)
+    authenticator = Authenticator(store.services, 60.0, METRICS, clock)
     for token in [new_token() for _ in range(5)]:
         await record_service(store, token)
         await authenticator.holder(f"Bearer {token}")

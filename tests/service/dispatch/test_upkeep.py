@@ -35,10 +35,11 @@ async def test_ended_processes_are_forgotten_after_their_time(
 async def test_the_depth_is_counted_without_reading_what_has_ended(shared_store: Store) -> None:
     async with shared_store.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")
-        plan = await connection.fetch("EXPLAIN " + sql("queue_depth"))
+        plan = await connection.fetch("EXPLAIN " + sql("count_backlog"))
     text = "\n".join(row[0] for row in plan)
     assert "processes_due" in text
     assert "processes_leased" in text
+    assert "deliveries_due" in text
     assert "Seq Scan" not in text
 
 

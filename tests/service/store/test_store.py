@@ -9,6 +9,7 @@ import pytest
 from service.errors import SourceNotFound
 from service.ids import new_token, token_hash
 from service.store import Store
+from tests.service.harness.receiver import due
 from tests.service.harness.records import (
     DAY,
     NO_TIME,
@@ -141,16 +142,22 @@ async def test_two_retries_at_once_raise_the_attempt_once(store: Store, tenant: 
     assert {await field(store, name, "attempt") for name in ids} == {1}
 
 
-async def test_the_depth_of_the_queue(store: Store, tenant: Tenant) -> None:
+async def test_the_backlog_is_counted(store: Store, tenant: Tenant) -> None:
     await recorded(store, tenant)
     old = await recorded(store, tenant)
     await set_row(store, old, queued_at="now() - interval '1 hour'")
     await claimed_new(store, tenant)
     await end(store, await claimed_new(store, tenant))
+    await due(store, tenant, "http://receiver.example")
+    await store.pool.execute("UPDATE deliveries SET created_at = now() - interval '2 hours'")
+    backlog = await store.backlog.count()
     depth = {
-        row.status: (row.depth, round(row.oldest, -2)) for row in await store.processes.depth()
+        state: (waiting.count, round(waiting.oldest, -2))
+        for state, waiting in (*backlog.processes.items(), ("callbacks", backlog.callbacks))
     }
-    assert depth == {"QUEUED": (2, 3600), "PROCESSING": (1, 0)}
+    assert depth == {"QUEUED": (2, 3600), "PROCESSING": (1, 0), "callbacks": (1, 7200)}
+    assert await store.backlog.of_services(5) == [(tenant.service_id, 2)]
+    assert await store.backlog.of_services(0) == []
 
 
 async def test_a_key_is_kept_for_its_first_process(store: Store, tenant: Tenant) -> None:

@@ -71,7 +71,10 @@ async def test_work_is_counted(api: Api, settings: Settings, tenant: Tenant) -> 
         'darkroom_source_bytes_total{format="png"}': len(PICTURE),
         'darkroom_source_pixels_total{format="png"}': 64 * 48,
         'darkroom_decode_passes_total{format="png"}': 1,
-        'darkroom_plan_cache_total{result="miss"}': 1,
+        'darkroom_cache_lookups_total{cache="plans",result="miss"}': 1,
+        'darkroom_jobs_total{error_code="",outcome="DONE"}': 1,
+        'darkroom_jobs_total{error_code="source_too_large",outcome="FAILED"}': 2,
+        "darkroom_slot_wait_seconds_count": 2,
         'darkroom_queue_wait_seconds_count{priority="high"}': 3,
         'darkroom_process_duration_seconds_count{outcome="FINISHED"}': 1,
         'darkroom_stage_duration_seconds_count{stage="store"}': 1,
@@ -88,6 +91,8 @@ async def test_work_is_counted(api: Api, settings: Settings, tenant: Tenant) -> 
     made = 'darkroom_output_bytes_total{format="png"}'
     assert await scraped(settings, made) >= status["jobs"][0]["bytes"]
     assert await scraped(settings, "darkroom_worker_slots") == 1
+    assert await scraped(settings, "darkroom_worker_slots_busy") == 0
+    assert await scraped(settings, "darkroom_worker_slots_free") == 1
     assert await scraped(settings, "darkroom_jobs_in_flight") == 0
 
 

@@ -1,0 +1,41 @@
+"""What waits and what runs, in numbers."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from service.store.pool import Pool
+from service.store.queries import sql
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """How many there are, and the age of the oldest in seconds, 0 if there is none."""
+
+    count: int
+    oldest: float
+
+
+class Backlog(Struct, frozen=True, kw_only=True):
+    """Processes by state, QUEUED or PROCESSING, and callbacks that are not yet delivered."""
+
+    processes: Mapping[str, Waiting]
+    callbacks: Waiting
+
+
+class Backlogs:
+    """Counts over the tables of processes and deliveries."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def count(self) -> Backlog:
+        """Count all of it, in one statement."""
+        rows = await self._pool.fetch(sql("count_backlog"))
+        found = {row["state"]: Waiting(count=row["count"], oldest=row["oldest"]) for row in rows}
+        callbacks = found.pop("CALLBACK")
+        return Backlog(processes=found, callbacks=callbacks)
+
+    async def of_services(self, most: int) -> list[tuple[int, int]]:
+        """Give the services with the most queued processes, and how many each has."""
+        rows = await self._pool.fetch(sql("count_backlog_of_services"), most)
+        return [(row["service_id"], row["count"]) for row in rows]
