@@ -9,6 +9,7 @@
         ├── SourceEmpty           no bytes at all
         ├── SourceCorrupt         bytes that their own decoder rejects
         ├── LimitExceeded         a limit, by name, with both numbers
+        ├── BytesExceeded         no quality makes a file that is short enough
         ├── TransformationFailed  a transformation that is impossible with this image
         ├── UnknownFont           text in a font that is not installed
         └── MissingGlyph          text with a character that no font can draw
@@ -112,6 +113,17 @@ class NeedsTooMuchMemory(LimitExceeded):
     """A plan whose guaranteed minimum memory exceeds the setting."""
 
     code = "too_much_memory"
+
+
+class BytesExceeded(ImageError):
+    """A result that is longer than its job allows, at the lowest quality."""
+
+    code = "bytes_exceeded"
+
+    def __init__(self, found: int, allowed: int) -> None:
+        super().__init__(
+            f"the result has {found:,} bytes at the lowest quality, max_bytes is {allowed:,}"
+        )
 
 
 class TransformationFailed(ImageError):

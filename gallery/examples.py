@@ -313,4 +313,12 @@ SAVING = (
           tuple({**saved("cat.webp", mode=each.value),
                  "transformations": [{"type": "blur", "sigma": 25}]} for each in Mode),
           note="Exact: every pixel as specified. Balanced: within an invisible tolerance."),
+    Panel("quality: auto", "coffee",
+          tuple(saved(name, quality="auto", min_ssim=least)
+                for name in ("coffee.jpg", "coffee.avif") for least in (0.9, 0.95, 0.98, 0.99)),
+          note="The lowest quality that keeps an SSIM; without min_ssim, 0.98."),
+    Panel("max_bytes", "coffee",
+          tuple(saved(name, quality="auto", max_bytes=6000)
+                for name in ("coffee.jpg", "coffee.webp", "coffee.avif")),
+          note="The highest quality whose file is short enough."),
 )  # fmt: skip

@@ -9,6 +9,8 @@ and on noise; see `docs/decisions/0113`.
 from functools import singledispatch
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from engine.ir import Frame, Save
 from engine.limits import LARGEST_KEPT_BUFFER
 from engine.schema import (
@@ -27,6 +29,7 @@ AV1_STARTS = 4_500_000  # bytes that libaom and dav1d take for any image
 SEARCHED = 2_500_000  # bytes of libwebp's choice between ways, from effort 4 on
 REPEATS = 11_000_000  # bytes of libwebp's search for repeated pixels in alpha, at effort 6
 COLOURS_COUNTED = 100_000_000  # bytes at most in which a palette's colours are counted
+COMPARED = 12_000_000  # bytes at most in which two images are compared
 COPIES = 2  # of a file: libvips' own, and the one that is handed on
 
 
@@ -87,9 +90,25 @@ def _interlaced(facts: Facts) -> _PerPixel:
 
 def encoder(save: Save, frame: Frame) -> CodecMemory:
     """Predict the memory of an encoder: for the image, frame by frame, and for its file."""
+    if save.search is not None:
+        return _searched(save, frame)
     options = save.options or KINDS[save.format.value]()
     least, most = _encoder_memory(options, save.quality, frame).of(frame.size.pixels)
     return CodecMemory(least, most + COPIES * file_bytes(save, frame))
+
+
+def _searched(save: Save, frame: Frame) -> CodecMemory:
+    """Predict the memory of a search: the image is kept, and so are the best files so far.
+
+    Where an SSIM is to be kept, each file is decoded and compared.
+    """
+    once = encoder(replace(save, search=None), frame)
+    kept, files = frame.bytes * frame.pages, COPIES * file_bytes(save, frame)
+    most = once.most
+    if save.search and save.search.least_ssim is not None:
+        decoded = _WHOLE[SourceFormat(save.format.value)].of(frame.size.pixels).most
+        most = max(most, decoded + frame.bytes + COMPARED)
+    return CodecMemory(kept + once.least, kept + files + most)
 
 
 def file_bytes(save: Save, frame: Frame) -> int:

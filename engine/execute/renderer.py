@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from engine.errors import DarkroomError
 from engine.execute.damage import DamageFinder
+from engine.execute.encoding import encode
 from engine.execute.executor import Executor
 from engine.execute.measuring import measure
 from engine.execute.plan_cache import Reused
@@ -18,7 +19,7 @@ from engine.execute.planning import is_animated
 from engine.expand import Resolved
 from engine.ir import Frame, Measured, Measurement, Node, Plan
 from engine.limits import EngineLimits
-from engine.lower import LoweringContext, encode_result, lower, prepare_layers
+from engine.lower import LoweringContext, lower, prepare_layers
 from engine.schema import Format, Job, Watermark
 from engine.sources import TRAITS, Facts, PartialSource, Source, rights_only
 from engine.vips import Image, codecs, images, read_facts
@@ -137,7 +138,7 @@ class Rendering:
 
     def _encoded(self, pixels: images.Pixels, plan: Plan) -> Output:
         labels = self.rights if plan.save.rights else {}
-        data = encode_result(pixels, plan.frame, plan.save, labels, plan.exact)
+        data = encode(pixels, plan, labels)
         pages = plan.frame.pages
         return Output(data, plan.save.format, pixels.width, pixels.height // pages, pages)
 

@@ -18,7 +18,7 @@ from engine.expand.builder import (
     measurement_of,
     to_working_image,
 )
-from engine.ir import Flatten, Plan, Save
+from engine.ir import Flatten, Plan, QualitySearch, Save
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.schema import Damaged, Format, Job
 from engine.sources import TRAITS, Facts
@@ -67,8 +67,16 @@ def mode_of(job: Job, limits: EngineLimits) -> schema.Mode:
 
 def _save(job: Job) -> Save:
     options = job.save_options
-    quality = max(1, int(job.quality)) if options.lossy else 100
-    return Save(job.output_format, quality, options, "copyright" in job.keep)
+    number = 100 if job.quality.number is None else max(1, job.quality.number)
+    quality = number if options.lossy else 100
+    return Save(job.output_format, quality, options, "copyright" in job.keep, _search(job))
+
+
+def _search(job: Job) -> QualitySearch | None:
+    if not job.searches_quality:
+        return None
+    most = None if job.max_bytes is UNSET else int(job.max_bytes)
+    return QualitySearch(job.least_similarity, most)
 
 
 def _check_format(builder: PlanBuilder, wanted: Format) -> None:

@@ -46,7 +46,18 @@ from engine.ir.nodes import (
     ToSrgb,
     Unpremultiply,
 )
-from engine.ir.plan import Access, Frame, Locality, Node, Plan, Save, frames_of, lines, source_frame
+from engine.ir.plan import (
+    Access,
+    Frame,
+    Locality,
+    Node,
+    Plan,
+    QualitySearch,
+    Save,
+    frames_of,
+    lines,
+    source_frame,
+)
 from engine.ir.schedule import (
     BLOCK_AVERAGED,
     Buffering,
@@ -96,6 +107,7 @@ __all__ = [
     "Pixelate",
     "Plan",
     "Premultiply",
+    "QualitySearch",
     "Ranges",
     "Resample",
     "Rotate",

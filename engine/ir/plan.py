@@ -105,23 +105,49 @@ class Node(Struct, frozen=True, tag_field="node", tag=str.lower):
         return ""
 
 
+class QualitySearch(Struct, frozen=True):
+    """What a quality is searched for: the least that keeps an SSIM, the most that fits.
+
+    `most_bytes` goes before `least_ssim`. With bytes alone, the quality of the `Save` is the
+    first that is tried.
+    """
+
+    least_ssim: float | None = None
+    most_bytes: int | None = None
+
+    def __str__(self) -> str:
+        aims = []
+        if self.least_ssim is not None:
+            aims.append(f"SSIM at least {self.least_ssim:g}")
+        if self.most_bytes is not None:
+            aims.append(f"at most {self.most_bytes:,} bytes")
+        return f"searched: {', '.join(aims)}"
+
+
 class Save(Struct, frozen=True):
     """How the result is written.
 
-    `quality` is 1 to 100 and matters only where something is lost. `options` are those of
-    the format; None stands for its defaults. `rights` says whether the source's artist and
-    copyright are kept.
+    `quality` is 1 to 100 and matters only where something is lost; it is the highest of those
+    that are tried in a `search`. `options` are those of the format; None stands for its defaults.
+    `rights` says whether the source's artist and copyright are kept.
     """
 
     format: Format
     quality: int
     options: SaveOptions | None = None
     rights: bool = False
+    search: QualitySearch | None = None
 
     def __str__(self) -> str:
+        quality = f"{self.quality}" if self.search is None else self._searched
         changed = f", {self.options}" if self.options and str(self.options) else ""
         kept = ", artist and copyright kept" if self.rights else ""
-        return f"{self.format.value} quality {self.quality}{changed}{kept}"
+        return f"{self.format.value} quality {quality}{changed}{kept}"
+
+    @property
+    def _searched(self) -> str:
+        most = "" if self.quality == 100 else f"up to {self.quality}, "
+        return f"{most}{self.search}"
 
 
 class Plan(Struct, frozen=True, dict=True):

@@ -1,4 +1,4 @@
-"""Images of 8 bits in memory: decoded and encoded by libjpeg-turbo, scaled by fast_image_resize.
+"""Images of 8 bits in memory: decoded, encoded and scaled by libraries of their own, and compared.
 
 Knows nothing of plans, and nothing of libvips.
 """
@@ -6,5 +6,15 @@ Knows nothing of plans, and nothing of libvips.
 from engine.raster.jpeg import Subsampling, decode, encode
 from engine.raster.raster import GAUGE, KINDS, Raster
 from engine.raster.scaling import resample
+from engine.raster.similarity import structural_similarity
 
-__all__ = ["GAUGE", "KINDS", "Raster", "Subsampling", "decode", "encode", "resample"]
+__all__ = [
+    "GAUGE",
+    "KINDS",
+    "Raster",
+    "Subsampling",
+    "decode",
+    "encode",
+    "resample",
+    "structural_similarity",
+]

@@ -18,6 +18,7 @@ from engine.schema.encoder_options import (
 from engine.schema.job import ENDINGS, Batch, Damaged, Format, Job, Mode, Priority
 from engine.schema.keys import Key
 from engine.schema.parsing import DEFAULT_LIMITS, Limits, parse, parse_batch
+from engine.schema.quality import Quality
 from engine.schema.scalars import (
     Choice,
     Colour,
@@ -115,6 +116,7 @@ __all__ = [
     "Pixelate",
     "PngOptions",
     "Priority",
+    "Quality",
     "Resize",
     "Rotate",
     "Round",

@@ -68,6 +68,11 @@ class SaveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return False
 
     @property
+    def searchable(self) -> bool:
+        """Whether the best quality for a purpose can be searched: more is larger and nearer."""
+        return False
+
+    @property
     def alpha(self) -> bool:
         """Whether transparency is kept, where the format has any."""
         return True
@@ -111,6 +116,11 @@ class JpegOptions(SaveOptions, frozen=True):
         """Always."""
         return True
 
+    @property
+    def searchable(self) -> bool:
+        """Always."""
+        return True
+
 
 class PngOptions(SaveOptions, frozen=True):
     """Level 2 with the `sub` filter is both smaller and faster than libvips' default."""
@@ -146,6 +156,11 @@ class WebpOptions(SaveOptions, frozen=True):
         """Unless it is lossless; quality also tells how near near_lossless is."""
         return not self.lossless
 
+    @property
+    def searchable(self) -> bool:
+        """Unless it is lossless, or nearly."""
+        return not (self.lossless or self.near_lossless)
+
     def __post_init__(self) -> None:
         if self.lossless or self.near_lossless:
             exact = "lossless" if self.lossless else "near_lossless"
@@ -164,6 +179,11 @@ class AvifOptions(SaveOptions, frozen=True):
 
     @property
     def lossy(self) -> bool:
+        """Unless it is lossless."""
+        return not self.lossless
+
+    @property
+    def searchable(self) -> bool:
         """Unless it is lossless."""
         return not self.lossless
 

@@ -12,7 +12,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from engine.errors import UnsupportedFormat
 from engine.schema.encoder_options import Keep, Options, SaveOptions
 from engine.schema.keys import Key
-from engine.schema.scalars import Colour, InvalidField, Number, shown
+from engine.schema.quality import LEAST_SIMILARITY, ByteCount, Quality, Similarity
+from engine.schema.scalars import Colour, InvalidField, shown
 from engine.schema.transforms import Transformation
 
 
@@ -61,16 +62,14 @@ class Priority(Enum):
     HIGH = "high"
 
 
-class Quality(Number, low=0, high=100, whole=True):
-    """Of lossy formats."""
-
-
 class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One output: where it goes, how it is made, how it is saved."""
 
     destination: Key
     transformations: tuple[Transformation, ...]
     quality: Quality = Quality(70)
+    min_ssim: Similarity | UnsetType = UNSET
+    max_bytes: ByteCount | UnsetType = UNSET
     format: Format | UnsetType = UNSET
     options: Options = Options({})
     background: Colour = Colour((255, 255, 255, 255))
@@ -92,9 +91,32 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             options = self.save_options
         except InvalidField as error:
             raise InvalidField(f"options.{error.place}", str(error), error.code) from None
+        self._check_quality(options)
         if "copyright" in self.keep and not options.rights:
             found = self.output_format.value
             raise InvalidField("keep", f"expected a format that has a place for it, got {found}")
+
+    def _check_quality(self, options: SaveOptions) -> None:
+        """Refuse a search where there is nothing to search, or what it would not heed."""
+        place = "quality" if self.quality.number is None else "max_bytes"
+        if self.searches_quality and not options.searchable:
+            exact = "" if not hasattr(options, "lossless") else "lossless "
+            found = f"{exact}{self.output_format.value}"
+            raise InvalidField(place, f"expected lossy jpeg, webp or avif beside it, got {found}")
+        if self.min_ssim is not UNSET and self.quality.number is not None:
+            raise InvalidField("min_ssim", "expected 'quality': \"auto\" beside it")
+
+    @property
+    def searches_quality(self) -> bool:
+        """Whether the quality is found by trying."""
+        return self.quality.number is None or self.max_bytes is not UNSET
+
+    @property
+    def least_similarity(self) -> float | None:
+        """The SSIM that a searched quality has to keep; None if only bytes count."""
+        if self.min_ssim is not UNSET:
+            return float(self.min_ssim)
+        return None if self.max_bytes is not UNSET else LEAST_SIMILARITY
 
     @property
     def save_options(self) -> SaveOptions:

@@ -4,7 +4,7 @@ Knows nothing of passes, batches or why a plan looks as it does.
 """
 
 from engine.vips.binding import Image
-from engine.vips.codecs import load
+from engine.vips.codecs import load, reread
 from engine.vips.gif_frames import lacks_pixels
 from engine.vips.glyphs import LONGEST_INK, Font, Ink, TooLargeToDraw, ink_of
 from engine.vips.header import read_facts
@@ -52,6 +52,7 @@ __all__ = [
     "mask_image",
     "overhearing",
     "read_facts",
+    "reread",
     "three_colours",
     "through_profile",
 ]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.ir import Save
+from engine.raster import Raster
 from engine.schema import (
     KINDS,
     AvifOptions,
@@ -21,9 +22,9 @@ from engine.schema import (
     WebpOptions,
 )
 from engine.sources import EXIF, IPTC, XMP, PartialSource, Source, SourceFormat, heif
-from engine.vips.binding import Image, open_image
+from engine.vips.binding import Image, field_names, open_image
 from engine.vips.corrections import corrected
-from engine.vips.images import labelled
+from engine.vips.images import as_raster, labelled
 from engine.vips.tiff import open_tiff
 
 SUBSAMPLING = {"auto": "auto", "4:2:0": "on", "4:4:4": "off"}
@@ -52,6 +53,17 @@ def load(
     options: dict[str, Any] = {"fail_on": "none"} if tolerant else {}
     options |= {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
     return corrected(open_image(source, source_format, **options), source.content, source_format)
+
+
+def reread(data: bytes, written: Format, *, last: bool = False) -> Raster:
+    """Decode a result in 8 bits: its first frame, or its last one."""
+    source, kind = Source(data), SourceFormat(written.value)
+    image = load(source, kind)
+    pages = image.get("n-pages") if last and b"n-pages" in field_names(image) else 1
+    if pages > 1:
+        strip = load(source, kind, pages=pages)
+        image = strip.crop(0, strip.height - image.height, image.width, image.height)
+    return as_raster(image.cast("uchar", shift=image.format == "ushort"))
 
 
 def _is_made_anew(source: PartialSource, source_format: SourceFormat) -> bool:

@@ -103,7 +103,12 @@ FIELDS = {
     "the format, unless `format` does.",
     "Job.transformations": "The steps, in this order; each works on the result of the one before. "
     "An empty list only converts the format.",
-    "Job.quality": "Quality of lossy formats. Fractions are dropped; 0 means 1.",
+    "Job.quality": "Quality of lossy formats. Fractions are dropped; 0 means 1. `auto` searches "
+    "the lowest one that keeps `min_ssim`, or the highest one that keeps to `max_bytes`.",
+    "Job.min_ssim": "The SSIM of luma that a searched quality keeps, against the result before "
+    "encoding; 0.98 if neither this nor `max_bytes` is given. Needs `quality` `auto`.",
+    "Job.max_bytes": "The most bytes that a JPEG, WebP or AVIF may have. The quality is lowered as "
+    "far as necessary; the job fails with `bytes_exceeded` if no quality is low enough.",
     "Job.format": "The format to write, whatever the extension of the destination is.",
     "Job.background": "The opaque colour that transparent images are flattened onto, where the "
     "format of the result has no alpha channel.",

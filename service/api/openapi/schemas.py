@@ -44,6 +44,7 @@ from engine.schema import (
     Number,
     Options,
     Priority,
+    Quality,
     Transform,
     option_schema,
 )
@@ -126,6 +127,7 @@ WRITERS: dict[type, Callable[[Any], Any]] = {
     Colour: lambda colour: "#" + bytes(colour[: 3 if colour[3] == 255 else 4]).hex(),
     Flag: bool,
     Choice: str,
+    Quality: lambda quality: quality.json,
     Options: lambda options: dict(options.given),
     Keep: lambda keep: list(keep.names),
 }

@@ -171,12 +171,15 @@ LONG_CHAINS: dict[str, list[Json]] = {
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "jpeg": ("jpg", {}),
     "fine jpeg": ("jpg", {"quality": 95}),
+    "searched jpeg": ("jpg", {"quality": "auto"}),
+    "limited jpeg": ("jpg", {"max_bytes": 50_000_000}),
     "progressive jpeg": ("jpg", {"options": {"progressive": True}}),
     "trellis jpeg": ("jpg", {"options": {"trellis": True}}),
     "png": ("png", {}),
     "interlaced png": ("png", {"options": {"progressive": True}}),
     "palette png": ("png", {"options": {"palette": True}}),
     "webp": ("webp", {}),
+    "searched webp": ("webp", {"quality": "auto"}),
     "lossless webp": ("webp", {"options": {"lossless": True}}),
     "small webp": ("webp", {"options": {"effort": 4}}),
     "smallest webp": ("webp", {"options": {"effort": 6}}),
@@ -185,6 +188,7 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "good gif": ("gif", {"options": {"effort": 7}}),
     "avif": ("avif", {}),
     "fine avif": ("avif", {"quality": 95}),
+    "searched avif": ("avif", {"quality": "auto"}),
     "lossless avif": ("avif", {"options": {"lossless": True}}),
     "deep avif": ("avif", {"options": {"bits": 10}}),
     "tiff": ("tiff", {}),
@@ -219,7 +223,7 @@ class Spread:
         """Give a handful that takes a few seconds."""
         for name in ("annotation", "enhance", "great blur", "rotate", "half", "upside down"):
             yield Plan(name, self.case("photo-middle.jpg", TYPES[name]))
-        for name in ("jpeg", "png", "webp", "gif", "avif"):
+        for name in ("jpeg", "searched jpeg", "png", "webp", "gif", "avif"):
             ending, options = FORMATS[name]
             step = TYPES["half"]
             yield Plan(name, self.case("translucent-middle.png", step, ending=ending, **options))
