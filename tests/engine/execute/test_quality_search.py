@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Format, Source, explain
+from engine import Format, Source
 from engine.errors import BytesExceeded, InvalidRequest
 from engine.execute.quality_search import MOST_ENCODINGS, search_quality
+from engine.explain import explain
 from engine.ir import QualitySearch
 from engine.lower import encode_result
 from engine.raster import structural_similarity
