@@ -15,6 +15,7 @@ EXTREMES = [
     b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\1", b"\1\0\0\0",
 ]  # fmt: skip
 ENDINGS = ("png", "jpg", "webp", "gif", "avif", "tif")
+SEARCHED = {"jpg", "webp", "avif"}
 CHANGES_OF_A_FILE = (1, 1, 1, 2, 4)
 
 
@@ -54,7 +55,10 @@ def _job(chance: random.Random, as_watermark: bool) -> Json:
     steps = [step.transformations for step in STEPS if not _lays_over(step.transformations)]
     words = [{"type": "watermark", "source": "mark"}] if as_watermark else chance.choice(steps)
     keep = ["copyright"] if ending != "gif" and chance.random() < 0.3 else []
-    return {"destination": f"o.{ending}", "transformations": words, "keep": keep}
+    job: Json = {"destination": f"o.{ending}", "transformations": words, "keep": keep}
+    if ending in SEARCHED and chance.random() < 0.2:
+        job |= chance.choice([{"quality": "auto"}, {"max_bytes": 2000}])
+    return job
 
 
 def _lays_over(words: list[Json]) -> bool:

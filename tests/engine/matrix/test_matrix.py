@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from engine import Format, Job, Output, Source, render
+from engine.raster import structural_similarity
 from engine.schema import KINDS as KINDS_OF_SAVING
 from engine.schema import TYPES
 from engine.sources import TRAITS
-from tests.engine.images import Pixels, encoded, job
+from tests.engine.images import Pixels, encoded, job, raster_of
 from tests.engine.matrix.kinds import Kind, image, kinds
 from tests.engine.matrix.steps import STEPS, Step
 
@@ -26,6 +27,7 @@ MARKS = {
     name: Source.from_bytes(encoded(image(9, 6, bands)))
     for name, bands in (("mark", 3), ("translucent", 4))
 }
+SEARCHED = (Format.JPEG, Format.WEBP, Format.AVIF)
 QUALITY = 90
 NEAR = 1.5  # mean levels that profiles may differ by, after what sharpens most
 
@@ -82,6 +84,18 @@ def test_each_kind_comes_out_as_if_made_ready_by_hand(name: str) -> None:
             for at, steps in enumerate(ways.values())
         ],
     )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_of_each_kind_a_quality_is_searched(name: str) -> None:
+    kind = KINDS[name]
+    format_ = SEARCHED[list(KINDS).index(name) % len(SEARCHED)]
+    wanted = job(format=format_.value, quality="auto", min_ssim=0.9)
+    ((_, made),) = render(Source.from_bytes(kind.data), [wanted])
+    assert isinstance(made, Output), made
+    upright = kind.upright if TRAITS[format_].alpha else on_white(kind.upright)
+    least = 0.9 if kind.exact else 0.88
+    assert structural_similarity(raster_of(seen(made)), raster_of(upright)) >= least
 
 
 @pytest.mark.long
