@@ -28,6 +28,7 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── RenderUnavailable       retryable
 │   ├── Stalled                 retryable
 │   └── Quarantined
+│       └── SourceQuarantined
 ├── Cancelled                           the client has cancelled the process
 ├── LeaseLost                           another worker has this process now
 └── EmbeddedError                       a server of `darkroom dev` did not start
@@ -221,6 +222,12 @@ class Quarantined(RenderError):
     code = "quarantined"
 
 
+class SourceQuarantined(Quarantined):
+    """This source has crashed too many children in other processes and is not tried for a while."""
+
+    code = "source_quarantined"
+
+
 class Cancelled(DarkroomError):
     """The process was cancelled before this job was done."""
 
@@ -283,6 +290,7 @@ __all__ = [
     "RequestTimeout",
     "SourceChanged",
     "SourceNotFound",
+    "SourceQuarantined",
     "Stalled",
     "StorageDenied",
     "StorageError",

@@ -199,6 +199,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_crashes: Annotated[
         Count, _doc("Crashes of rendering children after which a job is quarantined")
     ] = 3
+    source_crashes: Annotated[
+        Count, _doc("Crashes of rendering children after which a source is quarantined")
+    ] = 3
+    source_quarantine_hours: Annotated[
+        Count, _doc("How long such crashes count, and a source is quarantined, after the last one")
+    ] = 24
     max_lost_runs: Annotated[
         Count, _doc("Workers lost, by death or stall, after which a process is quarantined")
     ] = 10

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -15,7 +16,7 @@ from service.errors import DarkroomError
 from service.ids import new_token, new_webhook_secret, token_hash
 from service.settings import SettingsError, read_settings
 from service.storage import StorageOptions, open_storage
-from service.store import Store, open_store
+from service.store import QuarantinedSource, Store, open_store
 
 T = TypeVar("T")
 
@@ -145,6 +146,29 @@ def enable(service_id: int) -> None:
     _check_found(
         _with_store(lambda store: store.services.set_disabled(service_id, False)), service_id
     )
+
+
+@services.command("list-quarantined")
+def list_quarantined() -> None:
+    """List the sources that are not tried because they kill rendering processes, as JSON lines."""
+
+    async def work(store: Store) -> list[QuarantinedSource]:
+        settings = read_settings()
+        window = timedelta(hours=settings.source_quarantine_hours)
+        return await store.quarantine.list(settings.source_crashes, window)
+
+    for row in _with_store(work):
+        _print(row)
+
+
+@services.command("lift-quarantine")
+@click.argument("service_id", type=int)
+@click.argument("sha256")
+def lift_quarantine(service_id: int, sha256: str) -> None:
+    """Let a service's source be tried again; its SHA-256 is in the error of its jobs."""
+    found = _with_store(lambda store: store.quarantine.lift(service_id, sha256.lower()))
+    if not found:
+        _fail(f"Service {service_id} has no such source in quarantine.")
 
 
 async def _checked_options(storage: StorageArguments) -> dict[str, str]:

@@ -18,6 +18,8 @@ from service.store import UNAVAILABLE, Store
 
 MOST = 1000  # rows taken at once
 SWEEP_SECONDS = 3600.0
+MOST_PURGED = 200  # processes in one statement, each with all its jobs
+BATCH_PAUSE_SECONDS = 0.1  # between two batches
 
 log = structlog.get_logger(__name__)
 
@@ -42,19 +44,14 @@ class Reconciler:
         self._again = timedelta(seconds=settings.redispatch_seconds)
 
     async def keep_records(self) -> None:
-        """Take back and sweep for ever; needs Postgres alone, and waits for it."""
-        until_sweep = 0.0
+        """Take back for ever; needs Postgres alone, and waits for it."""
         while True:
             try:
                 await self.tend_records()
-                if until_sweep <= 0:
-                    await self.sweep()
-                    until_sweep = SWEEP_SECONDS
             except UNAVAILABLE as error:
                 log.warning("reconcile_failed", part="records", error=repr(error))
                 self._spare_leases()
             await asyncio.sleep(self._settings.reconcile_seconds)
-            until_sweep -= self._settings.reconcile_seconds
 
     async def keep_queues(self) -> None:
         """Dispatch again for ever; a Redis that is unavailable or hangs delays nothing else."""
@@ -64,6 +61,18 @@ class Reconciler:
             except (RedisError, *UNAVAILABLE) as error:
                 log.warning("reconcile_failed", part="queues", error=repr(error))
             await asyncio.sleep(self._settings.reconcile_seconds)
+
+    async def keep_swept(self) -> None:
+        """Forget what is old for ever, a batch at a time; nothing else waits for it."""
+        while True:
+            pause = BATCH_PAUSE_SECONDS
+            try:
+                if not await self.sweep():
+                    pause = SWEEP_SECONDS
+            except UNAVAILABLE as error:
+                log.warning("sweep_failed", error=repr(error))
+                pause = self._settings.reconcile_seconds
+            await asyncio.sleep(pause)
 
     def _spare_leases(self) -> None:
         """Reap nothing until every worker had a chance to renew: Postgres was away for all."""
@@ -83,13 +92,19 @@ class Reconciler:
         await self._dispatch_processes()
         await self._dispatch_callbacks()
 
-    async def sweep(self) -> None:
-        """Forget the idempotency keys and the ended processes whose time is over."""
-        await self._store.processes.forget_keys(timedelta(hours=self._settings.idempotency_hours))
+    async def sweep(self) -> bool:
+        """Forget a batch of what is too old: idempotency keys, ended processes, crashes of sources.
+
+        Tells whether there may be more.
+        """
+        keys = timedelta(hours=self._settings.idempotency_hours)
+        more = await self._store.processes.forget_keys(keys, MOST) == MOST
+        crashes = timedelta(hours=self._settings.source_quarantine_hours)
+        await self._store.quarantine.forget(crashes)
         if self._settings.retention_days:
             kept = timedelta(days=self._settings.retention_days)
-            while await self._store.processes.purge(kept, MOST) == MOST:
-                pass
+            more |= await self._store.processes.purge(kept, MOST_PURGED) == MOST_PURGED
+        return more
 
     async def _reap(self) -> None:
         if monotonic() < self._reap_from:

@@ -17,6 +17,7 @@ from service.store.processes import (
     ProcessRow,
     Status,
 )
+from service.store.quarantine import Quarantine, QuarantinedSource
 from service.store.services import Holder, Services
 from service.store.store import Store, open_store
 from service.store.time_limits import time_limits
@@ -40,6 +41,8 @@ __all__ = [
     "NewProcess",
     "Outcome",
     "ProcessRow",
+    "Quarantine",
+    "QuarantinedSource",
     "Services",
     "Status",
     "Store",

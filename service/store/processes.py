@@ -147,9 +147,9 @@ class Processes:
         row = await self._pool.fetchrow(sql("get_idempotency_key"), service_id, key)
         return None if row is None else (row["body_hash"], row["process_id"])
 
-    async def forget_keys(self, older_than: timedelta) -> None:
-        """Drop idempotency keys that no longer count."""
-        await self._pool.execute(sql("forget_idempotency_keys"), older_than)
+    async def forget_keys(self, older_than: timedelta, most: int) -> int:
+        """Drop idempotency keys that no longer count, at most so many; gives how many."""
+        return len(await self._pool.fetch(sql("forget_idempotency_keys"), older_than, most))
 
     async def get(self, process_id: str, service_id: int) -> ProcessRow | None:
         """Give one service's process, or None: another service's does not exist for it."""

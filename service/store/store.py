@@ -12,6 +12,7 @@ from service.store.leases import Leases
 from service.store.pool import Observer, Pool, Unobserved, observe
 from service.store.postgres import Connection
 from service.store.processes import Processes
+from service.store.quarantine import Quarantine
 from service.store.services import Services
 from service.store.time_limits import DEFAULT_TIME_LIMITS, TimeLimits
 
@@ -30,6 +31,7 @@ class Store:
         self.leases = Leases(pool)
         self.deliveries = Deliveries(pool)
         self.backlog = Backlogs(pool)
+        self.quarantine = Quarantine(pool)
 
     async def ping(self) -> None:
         """Ask Postgres for one number; raises what asyncpg raises when it is away."""

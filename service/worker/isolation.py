@@ -73,6 +73,11 @@ class Isolation:
             except DarkroomError as error:
                 yield [(job, error) for job in left]
 
+    @property
+    def crashes(self) -> int:
+        """How many children have died of it."""
+        return self._crashes.total()
+
     def _not_begun(self) -> RenderTimeout:
         return RenderTimeout(
             f"the {self._budget:g} s that a process may take to render (process_seconds) "
@@ -92,8 +97,8 @@ class Isolation:
             return [(suspect, error)]
         self._crashes[suspect] += 1
         # what has killed so many children gets no three chances for each of its jobs
-        if self._crashes.total() >= self._max_crashes:
-            words = f"rendering this killed its process {self._crashes.total()} times: {error}"
+        if self.crashes >= self._max_crashes:
+            words = f"rendering this killed its process {self.crashes} times: {error}"
             return [(suspect, Quarantined(words))]
         self._groups.appendleft([suspect])
         return []

@@ -30,7 +30,7 @@ from service.worker.lease import Lease
 from service.worker.publisher import Publisher
 from service.worker.recorder import Progress, Recorder
 from service.worker.request import Request, callback_of, read_request
-from service.worker.safeguards import InPlace
+from service.worker.safeguards import InPlace, SourceQuarantine
 
 LONGEST_BACK_OFF = 60.0
 FORMATS = frozenset(each.value for each in SourceFormat)
@@ -45,6 +45,7 @@ class Processor:
         self,
         *,
         leases: Leases,
+        quarantine: SourceQuarantine,
         storages: Storages,
         sandbox: Sandbox,
         heartbeat: Heartbeat,
@@ -55,6 +56,7 @@ class Processor:
         metrics: Metrics,
     ) -> None:
         self._leases = leases
+        self._quarantine = quarantine
         self._storages = storages
         self._sandbox = sandbox
         self._heartbeat = heartbeat
@@ -123,6 +125,7 @@ class Processor:
     ) -> list[DarkroomError]:
         """Render and publish, last what overwrites an input; gives the transient errors."""
         lease, later = progress.lease, list[DarkroomError]()
+        await self._quarantine.check(progress.claim.service_id, files.source)
         with InPlace(self._leases, progress, request) as in_place:
             await in_place.compare({str(request.source): files.source, **files.inputs})
             failed = {**files.failed, **in_place.changed(progress.left)}
@@ -180,9 +183,13 @@ class Processor:
                 summary, progress.claim.service_id, files.source, len(wanted)
             ),
         )
+        made = False
         async with aclosing(isolation.render(wanted)) as rendered:
             async for outcomes in rendered:
+                made = made or any(isinstance(outcome, Output) for _, outcome in outcomes)
                 yield outcomes
+        if isolation.crashes and not made:
+            await self._quarantine.note(progress.claim.service_id, files.source, isolation.crashes)
 
     async def _conclude(
         self,

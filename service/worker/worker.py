@@ -32,6 +32,7 @@ from service.worker.heartbeat import Heartbeat
 from service.worker.lease import Lease
 from service.worker.processor import Processor
 from service.worker.recorder import Recorder
+from service.worker.safeguards import SourceQuarantine
 
 PACE_SECONDS = 0.025  # between two statements, while more is in hand than can be rendered
 
@@ -115,8 +116,10 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
             timedelta(seconds=settings.dispatch_grace_seconds),
             pace=lambda: PACE_SECONDS if renderer.in_hand > appetite.base else 0,
         )
+        quarantine = SourceQuarantine(store.quarantine, settings)
         processor = Processor(
             leases=store.leases,
+            quarantine=quarantine,
             storages=storages,
             sandbox=sandbox,
             heartbeat=heartbeat,
@@ -137,6 +140,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         loops = {
             "renderer": renderer.main, "callbacks": sending.run, "heartbeat": heartbeat.run,
             "records": reconciler.keep_records, "queues": reconciler.keep_queues,
+            "sweeps": reconciler.keep_swept, "quarantine": quarantine.run,
         }  # fmt: skip
         kept = [supervisor.keep(name, run) for name, run in loops.items()]
         tasks = [asyncio.create_task(task) for task in kept]

@@ -29,7 +29,11 @@ RETURNING process_id;
 SELECT body_hash, process_id FROM idempotency_keys WHERE service_id = $1 AND key = $2;
 
 -- name: forget_idempotency_keys
-DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval;
+DELETE FROM idempotency_keys WHERE (service_id, key) IN (
+    SELECT service_id, key FROM idempotency_keys WHERE created_at < now() - $1::interval
+    ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING true;
 
 -- name: get_process
 SELECT id, status, attempt, created_at, updated_at,

@@ -5,5 +5,6 @@ Knows nothing of how jobs are rendered.
 
 from service.worker.safeguards.identity import sha256_of
 from service.worker.safeguards.in_place import InPlace
+from service.worker.safeguards.quarantine import SourceQuarantine
 
-__all__ = ["InPlace", "sha256_of"]
+__all__ = ["InPlace", "SourceQuarantine", "sha256_of"]

@@ -10,10 +10,19 @@ from service.embedded import Valkey
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import NewProcess, Store
+from service.store.processes import Processes
 from service.store.queries import sql
 from service.tasks import stop
 from tests.service.harness.api_client import Api
-from tests.service.harness.records import field, set_row
+from tests.service.harness.records import (
+    claimed,
+    field,
+    let_lease_expire,
+    new_process,
+    record,
+    recorded,
+    set_row,
+)
 from tests.service.harness.tenants import Tenant, quick
 
 DAY = timedelta(days=1)
@@ -30,6 +39,58 @@ async def test_ended_processes_are_forgotten_after_their_time(
     assert await shared_store.processes.purge(30 * DAY, 10) == 1
     statuses = [(await api.get(tenant, process_id)).status for process_id in ids]
     assert statuses == [404, 200, 200]
+
+
+async def test_a_backlog_is_forgotten_in_batches_beside_other_work(
+    settings: Settings, shared_store: Store, tenant: Tenant, valkey: Valkey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("service.dispatch.reconciler.MOST", 10)
+    monkeypatch.setattr("service.dispatch.reconciler.MOST_PURGED", 10)
+    monkeypatch.setattr("service.dispatch.reconciler.BATCH_PAUSE_SECONDS", 0.001)
+    processes, purge, sizes = shared_store.processes, Processes.purge, list[int]()
+    old = [new_process(tenant, idempotency_key=f"old {i}") for i in range(45)]
+    await record(shared_store, *old)
+    await shared_store.pool.execute(
+        "UPDATE processes SET status = 'FINISHED', updated_at = now() - interval '31 days' "
+        "WHERE service_id = $1",
+        tenant.service_id,
+    )
+    await shared_store.pool.execute(
+        "UPDATE idempotency_keys SET created_at = now() - interval '2 days' WHERE service_id = $1",
+        tenant.service_id,
+    )
+
+    async def purge_after_an_outage(self: Processes, older_than: timedelta, most: int) -> int:
+        sizes.append(-1 if not sizes else await purge(self, older_than, most))
+        if sizes == [-1]:
+            raise TimeoutError
+        return sizes[-1]
+
+    monkeypatch.setattr(Processes, "purge", purge_after_an_outage)
+    redis = connect(valkey.url)
+    queues = Queue(redis, RENDER), Queue(redis, CALLBACK)
+    reconciler = Reconciler(shared_store, *queues, settings, Metrics(version="1", libvips="8"))
+    sweeping = asyncio.create_task(reconciler.keep_swept())
+    claims = [
+        await claimed(shared_store, await recorded(shared_store, tenant, idempotency_key=f"{i}"))
+        for i in range(5)
+    ]
+    await let_lease_expire(shared_store, claims[0].id)
+    await reconciler.tend_records()  # a sweep that failed does not spare leases
+    assert await field(shared_store, claims[0].id, "status") == "QUEUED"
+    async with asyncio.timeout(10):
+        while sizes[-1:] != [5]:
+            await asyncio.sleep(0.01)
+    assert sizes == [-1, 10, 10, 10, 10, 5]
+    await stop(sweeping)
+    await redis.aclose()
+    assert await processes.first_answer(tenant.service_id, "old 0") is None
+    assert await processes.first_answer(tenant.service_id, "4") is not None
+    left = await shared_store.pool.fetchval(
+        "SELECT count(*) FROM processes WHERE service_id = $1", tenant.service_id
+    )
+    assert left == 5
 
 
 async def test_the_depth_is_counted_without_reading_what_has_ended(shared_store: Store) -> None:

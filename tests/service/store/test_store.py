@@ -193,14 +193,14 @@ async def test_a_key_counts_until_it_expires(store: Store, tenant: Tenant) -> No
     await store.pool.execute(
         "UPDATE idempotency_keys SET created_at = now() - interval '23 hours 59 minutes'"
     )
-    await store.processes.forget_keys(DAY)
+    await store.processes.forget_keys(DAY, 10)
     assert await record(store, second) == set()
     await store.pool.execute(
         "UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 minute'"
     )
     assert await record(store, second) == {second.id}
     assert await store.processes.first_answer(tenant.service_id, "k") == (b"2", second.id)
-    await store.processes.forget_keys(NO_TIME)
+    await store.processes.forget_keys(NO_TIME, 10)
     assert await store.processes.first_answer(tenant.service_id, "k") is None
 
 

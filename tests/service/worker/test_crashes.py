@@ -105,6 +105,24 @@ async def test_work_that_always_kills_its_child_is_quarantined(
     assert (await done_by(api, tenant))["status"] == "FINISHED"
 
 
+async def test_a_source_that_kills_is_not_tried_from_another_process(
+    api: Api, shared_store: Store, sandbox: MoodySandbox, tenant: Tenant, stranger: Tenant
+) -> None:
+    assert outcomes(await done_by(api, tenant, tenant.body("kill.png"))) == ["quarantined"]
+    assert sandbox.reasons() == ["crashed"] * 3
+    status = await done_by(api, tenant, tenant.body("a.png", "b-kill.png"))
+    assert outcomes(status) == ["source_quarantined"] * 2
+    assert sandbox.reasons() == []
+    assert (await done_by(api, stranger))["status"] == "FINISHED"
+    tenant.put("in.png", tenant.read("in.png") + b" ")
+    assert (await done_by(api, tenant))["status"] == "FINISHED"
+    tenant.put("in.png", tenant.read("in.png")[:-1])
+    words = status["jobs"][0]["error"]["message"].split()
+    assert words[-3:-1] == ["lift-quarantine", str(tenant.service_id)]
+    assert await shared_store.quarantine.lift(tenant.service_id, words[-1])
+    assert (await done_by(api, tenant))["status"] == "FINISHED"
+
+
 async def test_work_that_never_ends_is_stopped(
     api: Api, settings: Settings, sandbox: MoodySandbox, tenant: Tenant
 ) -> None:
