@@ -19,6 +19,7 @@ ELSEWHERE = {
     "dev": "service.commands.dev",
     "explain": "service.commands.engine",
     "fonts": "service.commands.fonts",
+    "presets": "service.commands.presets",
     "process": "service.commands.engine",
     "services": "service.commands.services",
 }

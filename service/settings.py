@@ -75,6 +75,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_json_depth: Annotated[Count, _doc("Maximum nesting depth of a request body")] = 32
     max_jobs: Annotated[int, Meta(ge=1, le=10_000), _doc("Maximum jobs of a request")] = 64
     max_transformations: Annotated[Count, _doc("Maximum transformations of a job")] = 64
+    max_presets: Annotated[Count, _doc("Maximum presets of a service")] = 100
+    max_preset_bytes: Annotated[Size, _doc("Maximum size of a preset's definition")] = 16 * 1024
     max_retry_ids: Annotated[Count, _doc("Maximum process ids of one POST /retry")] = 1000
     body_seconds: Annotated[Seconds, _doc("Time limit for receiving a request body")] = 30.0
     idle_seconds: Annotated[

@@ -15,7 +15,7 @@ from engine.schema.encoder_options import (
     TiffOptions,
     WebpOptions,
 )
-from engine.schema.job import ENDINGS, Batch, Damaged, Format, Job, Mode, Priority
+from engine.schema.job import ENDINGS, Batch, Damaged, Format, Job, Mode, Priority, Quality
 from engine.schema.keys import Key
 from engine.schema.parsing import DEFAULT_LIMITS, Limits, parse, parse_batch
 from engine.schema.quality import Quality
@@ -24,10 +24,12 @@ from engine.schema.scalars import (
     Colour,
     Flag,
     Height,
+    InvalidField,
     Length,
     Number,
     Offset,
     Width,
+    clipped,
     option_schema,
     shown,
 )
@@ -99,6 +101,7 @@ __all__ = [
     "GifOptions",
     "Gravity",
     "Height",
+    "InvalidField",
     "Job",
     "JpegOptions",
     "Keep",
@@ -130,6 +133,7 @@ __all__ = [
     "WebpOptions",
     "Width",
     "Zoom",
+    "clipped",
     "option_schema",
     "parse",
     "parse_batch",

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from service.api import handlers
+from service.api import handlers, presets
 from service.api.auth import Authenticator
 from service.api.explain import Explainer
 from service.api.intake import Intake
@@ -30,6 +30,7 @@ def build_app(settings: Settings) -> web.Application:
         services=settings.metrics_services,
     )
     app.add_routes(handlers.routes)
+    app.add_routes(presets.routes)
     app.add_routes(probes.routes)
     add_reference(app, settings)
     app.cleanup_ctx.append(_open(settings))

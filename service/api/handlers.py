@@ -61,9 +61,9 @@ routes = web.RouteTableDef()
 @routes.post("/request")
 async def create_process(request: web.Request) -> web.Response:
     """Create a process and answer with its id."""
-    holder = await _authenticate(request)
+    holder = await authenticate(request)
     key = check_key(request.headers.get("Idempotency-Key"))
-    body = await _body(request)
+    body = await read_body(request)
     accepted = await request.app[INTAKE].accept(
         body, holder, key=key, traceparent=traceparent(request)
     )
@@ -77,7 +77,7 @@ async def create_process(request: web.Request) -> web.Response:
 @routes.get("/request/{process_id}")
 async def get_process(request: web.Request) -> web.Response:
     """Answer with the status of a process."""
-    holder = await _authenticate(request)
+    holder = await authenticate(request)
     process_id = request.match_info["process_id"]
     found = None
     if is_process_id(process_id):
@@ -90,7 +90,7 @@ async def get_process(request: web.Request) -> web.Response:
 @routes.post("/request/{process_id}/cancel")
 async def cancel_process(request: web.Request) -> web.Response:
     """End a process that waits, have a running one stopped; answer with its status."""
-    holder = await _authenticate(request)
+    holder = await authenticate(request)
     process_id = request.match_info["process_id"]
     cancelled = None
     if is_process_id(process_id):
@@ -107,8 +107,8 @@ async def cancel_process(request: web.Request) -> web.Response:
 @routes.post("/retry")
 async def retry_processes(request: web.Request) -> web.Response:
     """Queue ended processes again."""
-    holder = await _authenticate(request)
-    body = await _body(request)
+    holder = await authenticate(request)
+    body = await read_body(request)
     retried = await request.app[INTAKE].retry(body, holder)
     _charge(request, holder, retried.jobs)
     return json_response(retried.results)
@@ -117,18 +117,19 @@ async def retry_processes(request: web.Request) -> web.Response:
 @routes.post("/explain")
 async def explain_batch(request: web.Request) -> web.Response:
     """Explain a batch as JSON, text or a diagram."""
-    holder = await _authenticate(request)
-    body = await _body(request)
-    batch = request.app[INTAKE].read(body, holder)
-    _charge(request, holder, len(batch.jobs))
-    explanation = await request.app[EXPLAINER].explain(batch, body)
+    holder = await authenticate(request)
+    body = await read_body(request)
+    reading = await request.app[INTAKE].read(body, holder)
+    _charge(request, holder, len(reading.request.jobs))
+    explanation = await request.app[EXPLAINER].explain(reading.request, reading.body)
     kind = preferred(request.headers.get("Accept", ""), list(FORMATS))
     text = await asyncio.to_thread(FORMATS[kind], explanation)  # 0.1 s for a large batch
     charset = None if kind == JSON else "utf-8"
     return web.Response(body=text, content_type=kind, charset=charset, headers=INERT)
 
 
-async def _authenticate(request: web.Request) -> Holder:
+async def authenticate(request: web.Request) -> Holder:
+    """Give the service of a request, which counts as one job of its quota."""
     holder = await request.app[AUTHENTICATOR].holder(request.headers.get("Authorization"))
     budget = await request.app[QUOTA].admit(holder)
     if budget is not None:
@@ -142,7 +143,8 @@ def _charge(request: web.Request, holder: Holder, jobs: int) -> None:
     request.app[QUOTA].charge(holder, jobs - 1)
 
 
-async def _body(request: web.Request) -> bytes:
+async def read_body(request: web.Request) -> bytes:
+    """Receive a body, within the limits."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMedia("Compressed bodies are not accepted")
     settings = request.app[SETTINGS]

@@ -17,6 +17,7 @@ from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, 
 from service.http import CreateProcess, RetryProcesses, RetryResult, SourceVersion
 from service.ids import is_process_id, new_process_id
 from service.metrics import Metrics
+from service.presets import Definition, read_draft
 from service.settings import Settings
 from service.store import Holder, NewProcess, Status, Store
 
@@ -37,6 +38,13 @@ class Accepted(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """A request that was validated, and its JSON with all presets in their place."""
+
+    request: CreateProcess
+    body: bytes
+
+
 class Retry(msgspec.Struct, frozen=True):
     """What became of each process of a retry, and what work that was: a process is one at least."""
 
@@ -54,11 +62,7 @@ class Intake:
         self._dispatcher = dispatcher
         self._settings = settings
         self._metrics = metrics
-        self._limits = Limits(
-            max_jobs=settings.max_jobs,
-            max_transformations=settings.max_transformations,
-            max_depth=settings.max_json_depth,
-        )
+        self._limits = request_limits(settings)
         self._grace = timedelta(seconds=settings.dispatch_grace_seconds)
         self._callback_guard = AddressGuard(settings)
         self._recorder = Batcher(self._record)
@@ -68,12 +72,13 @@ class Intake:
         self, body: bytes, holder: Holder, *, key: str | None, traceparent: str | None
     ) -> Accepted:
         """Take one batch: decode, validate, record, dispatch."""
-        request = self.read(body, holder)
+        reading = await self.read(body, holder)
+        request = reading.request
         process = NewProcess(
             id=new_process_id(),
             service_id=holder.service_id,
             priority=PRIORITIES[request.priority],
-            request=body.decode(),
+            request=reading.body.decode(),
             destinations=[job.destination.written for job in request.jobs],
             traceparent=traceparent,
             idempotency_key=key,
@@ -110,13 +115,27 @@ class Intake:
         results = [_retry_result(id_, found.get(id_), attempts) for id_ in ids]
         return Retry(results, len(ids) + sum(process.jobs - 1 for process in retried))
 
-    def read(self, body: bytes, holder: Holder) -> CreateProcess:
+    async def read(self, body: bytes, holder: Holder) -> Reading:
         """Decode and validate a batch; raises InvalidRequest and Forbidden."""
-        request = parse(body, CreateProcess, self._limits)
-        _own(request.service_id, holder)
-        self._check_inputs(request)
-        self._check_callback(request.callback)
-        return request
+        reading = await self._parse(body, holder)
+        _own(reading.request.service_id, holder)
+        self._check_inputs(reading.request)
+        self._check_callback(reading.request.callback)
+        return reading
+
+    async def _parse(self, body: bytes, holder: Holder) -> Reading:
+        """Decode a batch; only one that names presets costs a statement."""
+        draft = read_draft(body)
+        if draft is None:
+            return Reading(parse(body, CreateProcess, self._limits), body)
+        presets = self._store.presets
+        found = await presets.find(holder.service_id, draft.names)
+        if draft.names - found.keys():
+            known = await presets.list(holder.service_id)
+            raise draft.refuse(found, [preset.name for preset in known])
+        definitions = {name: Definition.of(text) for name, text in found.items()}
+        expanded = draft.expand(definitions, self._limits, self._settings.max_body_bytes)
+        return Reading(expanded.parse(CreateProcess, self._limits), expanded.body)
 
     async def _record_once(self, process: NewProcess) -> float | None:
         """Record a process; gives when it was queued, or None if its key was used before."""
@@ -174,6 +193,15 @@ class Intake:
                 "process_ids",
                 code=LimitExceeded.code,
             )
+
+
+def request_limits(settings: Settings) -> Limits:
+    """Give the settings that limit what a request asks for."""
+    return Limits(
+        max_jobs=settings.max_jobs,
+        max_transformations=settings.max_transformations,
+        max_depth=settings.max_json_depth,
+    )
 
 
 def check_key(key: str | None) -> str | None:

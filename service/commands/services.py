@@ -1,24 +1,18 @@
 """`darkroom services`: add and manage the services (tenants) of an installation."""
 
-import asyncio
-import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
-import asyncpg
 import click
 import msgspec
 from msgspec import Struct
 
-from service.errors import DarkroomError
+from service.commands.records import check_found, fail, print_json, settings, with_store
 from service.ids import new_token, new_webhook_secret, token_hash
-from service.settings import SettingsError, read_settings
 from service.storage import StorageOptions, open_storage
-from service.store import QuarantinedSource, Store, open_store
-
-T = TypeVar("T")
+from service.store import QuarantinedSource, Store
 
 STORAGE_OPTIONS = [
     click.option("--endpoint", default="", help="S3 endpoint, if it is not that of Amazon."),
@@ -85,15 +79,15 @@ def add(name: str, jobs_a_minute: int | None, storage: StorageArguments) -> None
             jobs_a_minute=jobs_a_minute,
         )
 
-    service_id = _with_store(work)
-    _print({"service_id": service_id, "token": token, "webhook_secret": secret})
+    service_id = with_store(work)
+    print_json({"service_id": service_id, "token": token, "webhook_secret": secret})
 
 
 @services.command("list")
 def list_services() -> None:
     """List the services as JSON lines."""
-    for row in _with_store(lambda store: store.services.list()):
-        _print(row)
+    for row in with_store(lambda store: store.services.list()):
+        print_json(row)
 
 
 @services.command("rotate-token")
@@ -101,9 +95,9 @@ def list_services() -> None:
 def rotate_token(service_id: int) -> None:
     """Add a token to a service; the one before stays valid, older ones are revoked."""
     token = new_token()
-    found = _with_store(lambda store: store.services.add_token(service_id, token_hash(token)))
-    _check_found(found, service_id)
-    _print({"service_id": service_id, "token": token})
+    found = with_store(lambda store: store.services.add_token(service_id, token_hash(token)))
+    check_found(found, service_id)
+    print_json({"service_id": service_id, "token": token})
 
 
 @services.command("rotate-webhook-secret")
@@ -111,9 +105,9 @@ def rotate_token(service_id: int) -> None:
 def rotate_webhook_secret(service_id: int) -> None:
     """Sign callbacks with a new secret and with the one before."""
     secret = new_webhook_secret()
-    found = _with_store(lambda store: store.services.rotate_webhook_secret(service_id, secret))
-    _check_found(found, service_id)
-    _print({"service_id": service_id, "webhook_secret": secret})
+    found = with_store(lambda store: store.services.rotate_webhook_secret(service_id, secret))
+    check_found(found, service_id)
+    print_json({"service_id": service_id, "webhook_secret": secret})
 
 
 @services.command("set-storage")
@@ -127,24 +121,22 @@ def set_storage(service_id: int, storage: StorageArguments) -> None:
         options = await _checked_options(storage)
         return await store.services.set_storage(service_id, storage.url, options)
 
-    _check_found(_with_store(work), service_id)
+    check_found(with_store(work), service_id)
 
 
 @services.command()
 @click.argument("service_id", type=int)
 def disable(service_id: int) -> None:
     """Reject the requests of a service; accepted processes are finished."""
-    _check_found(
-        _with_store(lambda store: store.services.set_disabled(service_id, True)), service_id
-    )
+    check_found(with_store(lambda store: store.services.set_disabled(service_id, True)), service_id)
 
 
 @services.command()
 @click.argument("service_id", type=int)
 def enable(service_id: int) -> None:
     """Accept the requests of a disabled service again."""
-    _check_found(
-        _with_store(lambda store: store.services.set_disabled(service_id, False)), service_id
+    check_found(
+        with_store(lambda store: store.services.set_disabled(service_id, False)), service_id
     )
 
 
@@ -153,12 +145,13 @@ def list_quarantined() -> None:
     """List the sources that are not tried because they kill rendering processes, as JSON lines."""
 
     async def work(store: Store) -> list[QuarantinedSource]:
-        settings = read_settings()
-        window = timedelta(hours=settings.source_quarantine_hours)
-        return await store.quarantine.list(settings.source_crashes, window)
+        window = timedelta(hours=limits.source_quarantine_hours)
+        return await store.quarantine.list(limits.source_crashes, window)
 
-    for row in _with_store(work):
-        _print(row)
+    limits = settings()
+
+    for row in with_store(work):
+        print_json(row)
 
 
 @services.command("lift-quarantine")
@@ -166,9 +159,9 @@ def list_quarantined() -> None:
 @click.argument("sha256")
 def lift_quarantine(service_id: int, sha256: str) -> None:
     """Let a service's source be tried again; its SHA-256 is in the error of its jobs."""
-    found = _with_store(lambda store: store.quarantine.lift(service_id, sha256.lower()))
+    found = with_store(lambda store: store.quarantine.lift(service_id, sha256.lower()))
     if not found:
-        _fail(f"Service {service_id} has no such source in quarantine.")
+        fail(f"Service {service_id} has no such source in quarantine.")
 
 
 async def _checked_options(storage: StorageArguments) -> dict[str, str]:
@@ -184,42 +177,7 @@ async def _checked_options(storage: StorageArguments) -> dict[str, str]:
         await opened.close()
 
 
-def _with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    """Do something with the records; exit with a message if that fails."""
-
-    async def run() -> T:
-        async with open_store(read_settings().database_url, size=1) as store:
-            return await work(store)
-
-    try:
-        return asyncio.run(run())
-    except SettingsError as error:
-        _fail(f"Invalid settings:\n{error}", 2)
-    except asyncpg.UniqueViolationError:
-        _fail("A service of that name exists already.")
-    except asyncpg.UndefinedTableError:
-        _fail("The database has no tables: run `darkroom migrate` first.")
-    except DarkroomError as error:
-        _fail(f"The storage cannot be used ({error.code}): {error.message}")
-    except OSError as error:
-        _fail(f"The database cannot be reached: {error}")
-
-
 def _named(name: str) -> str:
     if not name.strip():
         raise click.BadParameter("expected a name, got nothing")
     return name.strip()
-
-
-def _check_found(found: bool, service_id: int) -> None:
-    if not found:
-        _fail(f"There is no service {service_id}.")
-
-
-def _print(value: object) -> None:
-    click.echo(msgspec.json.encode(value).decode())
-
-
-def _fail(message: str, status: int = 1) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(status)

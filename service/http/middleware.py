@@ -29,6 +29,7 @@ TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
 JSON = "application/json"
+METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE"}
 
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 # What every answer to a request says, an error too.
@@ -132,5 +133,5 @@ def _route(request: web.Request) -> str:
 
 def _count(request: web.Request, status: int, seconds: float) -> None:
     metrics = request.app[METRICS]
-    method = request.method if request.method in {"GET", "HEAD", "POST"} else "other"
+    method = request.method if request.method in METHODS else "other"
     metrics.http_answered(method, _route(request), status, seconds)

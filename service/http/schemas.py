@@ -1,15 +1,16 @@
 """The schemas of requests and answers, around those of the engine."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from engine.schema import Batch, Flag, Job, Key, Priority, Watermark, shown
-from service.store import DeliveryRow, JobRow, ProcessRow
+from service.store import DeliveryRow, JobRow, PresetEntry, PresetRow, ProcessRow
 
 LONGEST_URL = 2048  # characters
 TIME = "%Y-%m-%d %H:%M:%S"
@@ -98,6 +99,26 @@ def inputs_of(job: Job) -> set[Key]:
     return {each.key for each in job.transformations if isinstance(each, Watermark)}
 
 
+class PresetSummary(Struct, frozen=True, kw_only=True):
+    """A preset without its definition. Times are UTC."""
+
+    name: str
+    created_at: str
+    updated_at: str
+
+
+class PresetList(Struct, frozen=True, kw_only=True):
+    """The answer of ``GET /presets``, by name."""
+
+    presets: list[PresetSummary]
+
+
+class Preset(PresetSummary, frozen=True, kw_only=True):
+    """A preset; its definition is what was put."""
+
+    definition: Raw
+
+
 class Created(Struct, frozen=True, kw_only=True):
     """The answer to ``POST /request``: the process is durably recorded."""
 
@@ -182,6 +203,24 @@ class ProcessStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     jobs: list[JobStatus]
     callbacks: list[CallbackStatus] = []
     cancelling: bool = False
+
+
+def list_presets(entries: Sequence[PresetEntry]) -> PresetList:
+    """Convert recorded presets to their list."""
+    return PresetList(presets=[PresetSummary(**_preset(entry)) for entry in entries])
+
+
+def show_preset(row: PresetRow) -> Preset:
+    """Convert a recorded preset to its answer."""
+    return Preset(**_preset(row), definition=Raw(row.definition))
+
+
+def _preset(entry: PresetEntry) -> dict[str, str]:
+    return {
+        "name": entry.name,
+        "created_at": _time(entry.created_at),
+        "updated_at": _time(entry.updated_at),
+    }
 
 
 def show_process(row: ProcessRow) -> ProcessStatus:

@@ -8,6 +8,7 @@ from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
 from service.store.leases import Claim, End, Entry, JobResult, Leases
 from service.store.migrator import migrate, pending
 from service.store.postgres import UNAVAILABLE, is_unavailable
+from service.store.presets import PresetEntry, PresetRow
 from service.store.processes import (
     Cancellation,
     DeliveryRow,
@@ -40,6 +41,8 @@ __all__ = [
     "NewDelivery",
     "NewProcess",
     "Outcome",
+    "PresetEntry",
+    "PresetRow",
     "ProcessRow",
     "Quarantine",
     "QuarantinedSource",

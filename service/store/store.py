@@ -11,6 +11,7 @@ from service.store.deliveries import Deliveries
 from service.store.leases import Leases
 from service.store.pool import Observer, Pool, Unobserved, observe
 from service.store.postgres import Connection
+from service.store.presets import Presets
 from service.store.processes import Processes
 from service.store.quarantine import Quarantine
 from service.store.services import Services
@@ -18,7 +19,7 @@ from service.store.time_limits import DEFAULT_TIME_LIMITS, TimeLimits
 
 PING_SECONDS = 2.0
 
-__all__ = ["Deliveries", "Leases", "Processes", "Services", "Store", "open_store"]
+__all__ = ["Deliveries", "Leases", "Presets", "Processes", "Services", "Store", "open_store"]
 
 
 class Store:
@@ -32,6 +33,7 @@ class Store:
         self.deliveries = Deliveries(pool)
         self.backlog = Backlogs(pool)
         self.quarantine = Quarantine(pool)
+        self.presets = Presets(pool)
 
     async def ping(self) -> None:
         """Ask Postgres for one number; raises what asyncpg raises when it is away."""

@@ -16,6 +16,7 @@ from engine.explain import Explanation, JobExplanation, TreeBranch
 from engine.fonts import TYPEFACES
 from engine.fonts.typefaces import ALIASES
 from engine.schema import (
+    DEFAULT_LIMITS,
     ENDINGS,
     KINDS,
     TYPES,
@@ -34,14 +35,29 @@ from service.api.handlers import FORMATS
 from service.api.openapi.schemas import as_json
 from service.callbacks.back_off import SCHEDULE
 from service.callbacks.signature import sign
-from service.http import Created, CreateProcess, Problem, ProcessStatus, RetryProcesses, RetryResult
+from service.http import (
+    Created,
+    CreateProcess,
+    Preset,
+    Problem,
+    ProcessStatus,
+    RetryProcesses,
+    RetryResult,
+)
 from service.ids import new_webhook_secret
+from service.presets import Definition, PresetDefinition, read_draft
 from tests.docs.pages import API, Row, blocks, rows, section, tables
 
+DEFINITIONS = {
+    "thumbnail": Definition.of(
+        '{"transformations": [{"type": "sharpen"}], "quality": 80, "background": "#fff"}'
+    )
+}
 READERS: dict[frozenset[str], Any] = {
     frozenset({"service_id", "source", "jobs"}): CreateProcess,
     frozenset({"service_id", "process_ids"}): RetryProcesses,
     frozenset({"type"}): Transform,
+    frozenset({"transformations"}): PresetDefinition,
     frozenset({"process_id", "jobs", "attempt"}): ProcessStatus,
     frozenset({"message", "code"}): Problem,
     frozenset({"status", "process_id"}): Created,
@@ -60,9 +76,11 @@ def read(shown: Any) -> Any:
     kind = next(kind for keys, kind in READERS.items() if keys <= shown.keys())
     if kind is Transform:
         job = {"destination": "b.png", "transformations": [shown]}
-        return parse(json.dumps(job).encode(), Job)
+        return read({"service_id": 1, "source": "a.png", "jobs": [job]})
     body = json.dumps(shown).encode()
-    if kind in {CreateProcess, RetryProcesses}:
+    if draft := read_draft(body):
+        body = draft.expand(DEFINITIONS, DEFAULT_LIMITS, len(body) + 1000).body
+    if kind in {CreateProcess, RetryProcesses, PresetDefinition}:
         return parse(body, kind)
     assert shown.keys() <= {field.name for field in msgspec.structs.fields(kind)}
     return msgspec.json.decode(body, type=kind)
@@ -110,6 +128,7 @@ def test_the_fields_of_a_request_are_told() -> None:
         if "field" in table[0]
     )
     compare(CreateProcess, batch)
+    assert "preset" in job.pop("preset")["takes"]
     compare(Job, job)
     assert set(words(job["format"]["takes"])) == set(ENDINGS)
     assert words(batch["priority"]["takes"]) == [each.value for each in Priority]
@@ -124,6 +143,12 @@ def test_the_options_of_each_format_are_told(name: str) -> None:
         if issubclass(field.type, Choice):
             told = re.findall(r"`([^`]+)`", table[field.name]["takes"])
             assert tuple(told) == field.type.choices
+
+
+def test_the_fields_of_a_preset_are_told() -> None:
+    told = rows(section("Presets"), "field")
+    assert tuple(told) == PresetDefinition.__struct_fields__
+    assert set(words(section("Presets"))) >= set(Preset.__struct_fields__)
 
 
 def test_the_fields_of_a_retry_are_told() -> None:
@@ -212,15 +237,18 @@ def test_what_is_read_for_an_explanation_is_told_of_every_format() -> None:
 def test_the_calls_are_calls_of_this_api() -> None:
     seen = []
     for block in blocks("bash"):
-        curl, url, *options = shlex.split(block)
+        curl, *options = shlex.split(block)
         assert curl == "curl"
+        method = options.pop(0) if options[0] == "-X" and options.pop(0) else ""
+        url = options.pop(0)
         told = dict(zip(options[::2], options[1::2], strict=True))
         if body := told.get("-d"):
             assert read(json.loads(body)) is not None
-        seen.append((url.removeprefix("$URL"), "Authorization: Bearer $TOKEN" in options))
+        call = f"{method} {url.removeprefix('$URL')}".strip()
+        seen.append((call, "Authorization: Bearer $TOKEN" in options))
     assert seen == [
         ("/request", True), ("/request/$ID", True), ("/retry", True), ("/request", True),
-        ("/openapi.json", False), ("/explain", True),
+        ("/openapi.json", False), ("PUT /presets/thumbnail", True), ("/explain", True),
     ]  # fmt: skip
 
 

@@ -6,6 +6,8 @@ TYPES = {
     # requests
     "CreateProcess": "A source and the jobs to do with it.",
     "RetryProcesses": "The processes to retry.",
+    "PresetDefinition": "The part of a job that a preset stands for. At least one field is "
+    "required.",
     "Job": "One result: where it is stored, how it is made, how it is encoded.",
     "Transformation": "One step of a job. `type` says which.",
     "Priority": "Processes of a higher priority are started first.",
@@ -17,6 +19,7 @@ TYPES = {
     "Damaged": "What becomes of a job whose images are damaged.",
     # transformations
     "Annotation": "Draws text over the image. A line feed starts a new line.",
+    "PresetStep": "Stands for the transformations of a preset.",
     "Blur": "A Gaussian blur. At least one of `sigma` and `radius` is required.",
     "Brightness": "Adds a constant to every channel.",
     "Colorize": "Adds a constant to each channel.",
@@ -56,6 +59,9 @@ TYPES = {
     "TiffOptions": "Options of the TIFF encoder.",
     # answers
     "Created": "The process is recorded.",
+    "Preset": "A preset. Times are UTC.",
+    "PresetSummary": "A preset without its definition. Times are UTC.",
+    "PresetList": "The presets of a service.",
     "RetryResult": "What happened to one process of a retry.",
     "Problem": "The body of every error.",
     "ProcessStatus": "The status of a process; also the body of a callback. Times are UTC.",
@@ -120,6 +126,12 @@ FIELDS = {
     "of the server.",
     "Job.damaged": "Whether the job fails if its source or a watermark is damaged (`refuse`), or "
     "uses what can be read of it (`accept`).",
+    "Job.preset": "A preset of your service. What the job itself says goes before it.",
+    "PresetStep.name": "The preset whose transformations stand here.",
+    "PresetDefinition.transformations": "The steps, in this order. None of them may be a preset.",
+    "PresetDefinition.quality": "See `Job`.",
+    "PresetDefinition.options": "See `Job`. They must suit the format of each job that uses them.",
+    "PresetDefinition.background": "See `Job`.",
     "RetryProcesses.service_id": "The id of your service; it must be the one of the token.",
     "RetryProcesses.process_ids": "The ids of the processes to retry.",
     "RetryProcesses.all": "Whether to run jobs again that are done. Failed jobs always do.",
@@ -220,6 +232,14 @@ FIELDS = {
     # answers
     "Created.status": "Always `SUCCESS`.",
     "Created.process_id": "The id of the process: 21 characters.",
+    "PresetSummary.name": "The name of the preset.",
+    "PresetSummary.created_at": "When it was first saved, in UTC: `YYYY-MM-DD HH:MM:SS`.",
+    "PresetSummary.updated_at": "When it was last saved, in UTC: `YYYY-MM-DD HH:MM:SS`.",
+    "Preset.name": "The name of the preset.",
+    "Preset.created_at": "When it was first saved, in UTC: `YYYY-MM-DD HH:MM:SS`.",
+    "Preset.updated_at": "When it was last saved, in UTC: `YYYY-MM-DD HH:MM:SS`.",
+    "Preset.definition": "What was put.",
+    "PresetList.presets": "The presets, by name.",
     "RetryResult.status": "200: queued again. 404: there is no such process. 409: it is still "
     "queued or running.",
     "RetryResult.process_id": "The id from the request.",

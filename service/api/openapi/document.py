@@ -9,28 +9,24 @@ from service.api.openapi.parts import (
     PARAMETERS,
     REQUEST_HEADERS,
     SIGNATURE_HEADERS,
+    access_errors,
     answer,
     body,
+    body_errors,
     error_responses,
     parameter,
     ref,
     text,
 )
+from service.api.openapi.preset_operations import preset_operations
 from service.api.openapi.schemas import Schema, build_schemas
 from service.errors import (
-    BodyTooLarge,
     Forbidden,
-    HttpError,
     IdempotencyInFlight,
     IdempotencyMismatch,
     NotFound,
-    RateLimited,
-    RequestTimeout,
     SourceNotFound,
     StorageUnavailable,
-    Unauthorized,
-    Unavailable,
-    UnsupportedMedia,
 )
 from service.settings import Settings
 from service.version import version
@@ -42,7 +38,8 @@ Transforms images in your storage, in batches.
 list of transformations and a destination. The answer contains a `process_id`: from then on the
 process is durably recorded. `GET /request/{{process_id}}` returns its status, and a `callback` URL
 receives the status when the process has ended. `POST /retry` retries failed jobs. `POST /explain`
-shows what a batch would do, without doing it.
+shows what a batch would do, without doing it. `PUT /presets/{{name}}` saves a part of jobs under a
+name.
 
 Requests are authenticated with a bearer token. Every error has a `message` for people and a stable
 `code` for programs; an error about one field also has its `path`. Numbers may be written as
@@ -54,6 +51,7 @@ TAGS = [
         "name": "Processes",
         "description": "Create processes, get their status, cancel and retry them.",
     },
+    {"name": "Presets", "description": "Name parts of jobs, and use them by their names."},
     {"name": "Reference", "description": "This document. Needs no token."},
     {"name": "Operations", "description": "Probes and metrics. Need no token."},
 ]
@@ -79,6 +77,7 @@ def build_document(settings: Settings) -> Schema:
             "/request/{process_id}/cancel": {"post": _cancel()},
             "/retry": {"post": _retry(settings)},
             "/explain": {"post": _explain(settings)},
+            **preset_operations(settings),
             "/openapi.json": {"get": _openapi()},
             "/docs": {"get": _docs()},
             "/docs/{asset}": {"get": _asset()},
@@ -122,10 +121,10 @@ def _create(settings: Settings) -> Schema:
             ),
             **error_responses(
                 examples.create_errors(),
-                *_access(),
+                *access_errors(),
                 Forbidden("This token has no access to this service"),
                 IdempotencyInFlight("The first request with this key is not answered yet"),
-                *_bodies(settings),
+                *body_errors(settings),
                 IdempotencyMismatch("This Idempotency-Key was used with another body"),
             ),
         },
@@ -142,7 +141,7 @@ def _status() -> Schema:
         "parameters": [_process_id(), parameter("X-Request-Id")],
         "responses": {
             "200": answer("The status of the process.", ref("ProcessStatus"), examples.STATUSES),
-            **error_responses([], *_access(), NotFound("Process not found")),
+            **error_responses([], *access_errors(), NotFound("Process not found")),
         },
     }
 
@@ -158,7 +157,7 @@ def _cancel() -> Schema:
         "parameters": [_process_id(), parameter("X-Request-Id")],
         "responses": {
             "200": answer("The status of the process.", ref("ProcessStatus"), examples.CANCELLED),
-            **error_responses([], *_access(), NotFound("Process not found")),
+            **error_responses([], *access_errors(), NotFound("Process not found")),
         },
     }
 
@@ -193,9 +192,9 @@ def _retry(settings: Settings) -> Schema:
             ),
             **error_responses(
                 examples.retry_errors(),
-                *_access(),
+                *access_errors(),
                 Forbidden("This token has no access to this service"),
-                *_bodies(settings),
+                *body_errors(settings),
             ),
         },
     }
@@ -226,10 +225,10 @@ def _explain(settings: Settings) -> Schema:
             "200": explanation,
             **error_responses(
                 examples.create_errors(),
-                *_access(),
+                *access_errors(),
                 Forbidden("This token has no access to this service"),
                 SourceNotFound("there is no object 'photos/shoe.jpg'"),
-                *_bodies(settings),
+                *body_errors(settings),
                 SourceCorrupt("the image cannot be decoded: damaged or incomplete data"),
                 StorageUnavailable("the storage answered 503 SlowDown for 'photos/shoe.jpg'"),
             ),
@@ -260,25 +259,6 @@ def _callback() -> Schema:
             "default": {"description": "Not received. It is sent again later."},
         },
     }
-
-
-def _access() -> list[HttpError]:
-    """Give the errors of every route that needs a token."""
-    return [
-        Unauthorized(),
-        Forbidden("This service is disabled"),
-        RateLimited(retry_after=2),
-        Unavailable("The service's database is unavailable; try again"),
-    ]
-
-
-def _bodies(settings: Settings) -> list[HttpError]:
-    """Give the errors of every route that takes a body."""
-    return [
-        RequestTimeout(f"The body did not arrive within {settings.body_seconds:g} s"),
-        BodyTooLarge(f"Request body is over the limit of {settings.max_body_bytes} bytes"),
-        UnsupportedMedia("Compressed bodies are not accepted"),
-    ]
 
 
 def _openapi() -> Schema:

@@ -18,11 +18,15 @@ from service.http import (
     CreateProcess,
     JobError,
     JobStatus,
+    Preset,
+    PresetList,
+    PresetSummary,
     Problem,
     ProcessStatus,
     RetryProcesses,
     RetryResult,
 )
+from service.presets import PresetDefinition, read_draft
 
 TRANSFORMATIONS: dict[str, dict[str, Any]] = {
     "annotation": {
@@ -49,6 +53,7 @@ TRANSFORMATIONS: dict[str, dict[str, Any]] = {
     "normalize": {"type": "normalize"},
     "pad": {"type": "pad", "top": 20, "bottom": "10%", "color": "#ffffff"},
     "pixelate": {"type": "pixelate", "size": 12},
+    "preset": {"type": "preset", "name": "thumbnail"},
     "resize": {"type": "resize", "width": 500, "height": 300},
     "rotate": {"type": "rotate", "degrees": 20},
     "round": {"type": "round", "radius": 24},
@@ -98,6 +103,27 @@ CREATE_SEVERAL: dict[str, Any] = {
         },
     ],
 }
+PRESET: dict[str, Any] = {
+    "transformations": [
+        {"type": "fitmethod", "fit_type": "cropbox", "width": 400, "height": 400},
+        {"type": "sharpen"},
+    ],
+    "quality": 80,
+}
+PRESET_SHOWN = Preset(
+    name="thumbnail",
+    created_at="2024-01-01 08:00:00",
+    updated_at="2024-01-02 09:30:00",
+    definition=msgspec.Raw(msgspec.json.encode(PRESET)),
+)
+PRESETS = PresetList(
+    presets=[
+        PresetSummary(
+            name="thumbnail", created_at="2024-01-01 08:00:00", updated_at="2024-01-02 09:30:00"
+        )
+    ]
+)
+
 CREATES = {"one job": CREATE_DOCUMENTED, "several jobs": CREATE_SEVERAL}
 
 RETRY: dict[str, Any] = {
@@ -207,7 +233,25 @@ def create_errors() -> list[Problem]:
         b"[" * (DEFAULT_LIMITS.max_depth + 1),
         b'{"service_id": 1,',
     ]
-    return [_error(body, CreateProcess) for body in bodies]
+    return [*(_error(body, CreateProcess) for body in bodies), _unknown_preset()]
+
+
+def _unknown_preset() -> Problem:
+    draft = read_draft(_creating({"type": "preset", "name": "thumbnial"}))
+    assert draft is not None  # noqa: S101 - it names one
+    return problem(draft.refuse((), ["thumbnail"]))
+
+
+def preset_errors() -> list[Problem]:
+    """Give what `PUT /presets/{name}` answers to invalid bodies, one for each code."""
+    bodies = [
+        b"{}",
+        b'{"transformations": [{"type": "rotate"}]}',
+        b'{"transformation": []}',
+        b'{"transformations": [{"type": "resise", "width": 500}]}',
+        b'{"quality": 80,',
+    ]
+    return [_error(body, PresetDefinition) for body in bodies]
 
 
 def retry_errors() -> list[Problem]:

@@ -8,8 +8,20 @@ import msgspec
 
 from service.api.openapi.examples import problem
 from service.api.openapi.schemas import REF, Schema
-from service.errors import DarkroomError, http_status
+from service.errors import (
+    BodyTooLarge,
+    DarkroomError,
+    Forbidden,
+    HttpError,
+    RateLimited,
+    RequestTimeout,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMedia,
+    http_status,
+)
 from service.http import Problem
+from service.settings import Settings
 
 JSON = "application/json"
 
@@ -133,6 +145,25 @@ def error_responses(
     }
 
 
+def access_errors() -> list[HttpError]:
+    """Give the errors of every route that needs a token."""
+    return [
+        Unauthorized(),
+        Forbidden("This service is disabled"),
+        RateLimited(retry_after=2),
+        Unavailable("The service's database is unavailable; try again"),
+    ]
+
+
+def body_errors(settings: Settings) -> list[HttpError]:
+    """Give the errors of every route that takes a body."""
+    return [
+        RequestTimeout(f"The body did not arrive within {settings.body_seconds:g} s"),
+        BodyTooLarge(f"Request body is over the limit of {settings.max_body_bytes} bytes"),
+        UnsupportedMedia("Compressed bodies are not accepted"),
+    ]
+
+
 def _error_response(status: int, problems: Iterable[Problem]) -> Schema:
     wait = ["Retry-After"]
     quota = [*wait, "RateLimit", "RateLimit-Policy"]
@@ -151,5 +182,6 @@ def _headers(*names: str) -> Schema:
 
 
 def _content(schema: Schema, examples: Mapping[str, Any]) -> Schema:
-    shown = {name: {"value": msgspec.to_builtins(value)} for name, value in examples.items()}
+    written = {name: msgspec.json.encode(value) for name, value in examples.items()}
+    shown = {name: {"value": msgspec.json.decode(value)} for name, value in written.items()}
     return {"schema": schema, "examples": shown} if shown else {"schema": schema}

@@ -57,12 +57,16 @@ from service.http import (
     CreateProcess,
     JobError,
     JobStatus,
+    Preset,
+    PresetList,
+    PresetSummary,
     Problem,
     ProcessStatus,
     RetryProcesses,
     RetryResult,
     SourceVersion,
 )
+from service.presets import PresetDefinition, PresetName, PresetStep
 from service.settings import Settings
 
 Schema = dict[str, Any]
@@ -70,10 +74,12 @@ Schema = dict[str, Any]
 REF = "#/components/schemas/{name}"
 ENCODER_OPTIONS = tuple(KINDS.values())
 REQUESTS: tuple[type[Struct], ...] = (
-    CreateProcess, RetryProcesses, Focus, Job, *TYPES.values(), *ENCODER_OPTIONS,
+    CreateProcess, RetryProcesses, PresetDefinition, Focus, Job, *TYPES.values(), PresetStep,
+    *ENCODER_OPTIONS,
 )  # fmt: skip
 ANSWERS: tuple[type[Struct], ...] = (
     Created, RetryResult, Problem, ProcessStatus, JobStatus, JobError, CallbackStatus,
+    Preset, PresetList, PresetSummary,
     Explanation, JobExplanation, Refusal, Stage, Step, TreeBranch, TreeStep, TreeSave, Facts, Frame,
     Cost,
 )  # fmt: skip
@@ -90,6 +96,8 @@ REQUIRED_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Blur": {"anyOf": ("sigma", "radius")},
     "Crop": {"anyOf": ("width", "height")},
     "FitMethod": {"anyOf": ("width", "height")},
+    "Job": {"anyOf": ("transformations", "preset")},
+    "PresetDefinition": {"anyOf": PresetDefinition.__struct_fields__},
     "Pad": {"anyOf": ("width", "top", "right", "bottom", "left")},
     "Resize": {"anyOf": ("width", "height")},
     "Zoom": {"anyOf": ("width", "height")},
@@ -104,6 +112,7 @@ def build_schemas(settings: Settings) -> dict[str, Schema]:
     )
     for kind in (*REQUESTS, *ANSWERS):
         _complete_struct(schemas[kind.__name__], kind)
+    _add_presets(schemas)
     for kind in ANSWERS:
         _complete_answer(schemas[kind.__name__], kind)
     for enum in ENUMS:
@@ -139,8 +148,12 @@ def _requests(settings: Settings) -> tuple[Any, ...]:
     steps = _list_of(transformation, most=settings.max_transformations)
     jobs = _list_of(_presentable(Job, transformations=steps), least=1, most=settings.max_jobs)
     ids = _list_of(str, least=1, most=settings.max_retry_ids)
-    bodies = _presentable(CreateProcess, jobs=jobs), _presentable(RetryProcesses, process_ids=ids)
-    return *bodies, *map(_presentable, ENCODER_OPTIONS)
+    bodies = (
+        _presentable(CreateProcess, jobs=jobs),
+        _presentable(RetryProcesses, process_ids=ids),
+        _presentable(PresetDefinition, transformations=steps),
+    )
+    return *bodies, _presentable(PresetStep), *map(_presentable, ENCODER_OPTIONS)
 
 
 def _list_of(kind: Any, *, most: int, least: int | None = None) -> Any:
@@ -173,7 +186,7 @@ def _complete_struct(schema: Schema, kind: type[Struct]) -> None:
         field: _describe(properties[field], field_description(name, field)) for field in order
     }
     if issubclass(kind, Transform):
-        tag = name.lower()
+        tag = str(kind.__struct_config__.tag)
         constant = {"type": "string", "const": tag, "description": "Selects the transformation."}
         described = {"type": constant, **described}
         schema["examples"] = [TRANSFORMATIONS[tag]]
@@ -207,12 +220,26 @@ def _complete_enum(schema: Schema, enum: type[Enum]) -> None:
 
 
 def _name_the_union(schemas: dict[str, Schema]) -> None:
-    items = schemas["Job"]["properties"]["transformations"]
-    schemas["Transformation"] = {
-        "title": "Transformation",
-        **items["items"],
-    }
-    items["items"] = {"$ref": REF.format(name="Transformation")}
+    of_job, of_preset = (
+        schemas[name]["properties"]["transformations"] for name in ("Job", "PresetDefinition")
+    )
+    schemas["Transformation"] = {"title": "Transformation", **of_job["items"]}
+    plain, step = _ref("Transformation"), _ref("PresetStep")
+    of_preset["items"] = plain
+    of_job["items"] = {"anyOf": [plain, step]}
+
+
+def _add_presets(schemas: dict[str, Schema]) -> None:
+    """Add what is put in its place before a job is read, and what a preset's answer holds."""
+    job, definition = schemas["Job"], schemas["Preset"]["properties"]["definition"]
+    job["properties"]["preset"] = _describe(PresetName.schema(), field_description("Job", "preset"))
+    job["required"].remove("transformations")
+    schemas["PresetDefinition"].pop("required", None)
+    definition["$ref"] = _ref("PresetDefinition")["$ref"]
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": REF.format(name=name)}
 
 
 def _name_the_options(schemas: dict[str, Schema]) -> None:

@@ -1,5 +1,6 @@
 """The command line as operators and scripts use it."""
 
+import asyncio
 import json
 import os
 import re
@@ -10,9 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from service.cli import main
 from service.settings import as_environment
+from service.store import migrate, open_store
 from tests.fonts import font_named
 
 PHOTOS = Path(__file__).parent.parent.parent / "data" / "photos"
@@ -240,3 +244,33 @@ def test_commands_take_an_operator_s_fonts(tmp_path: Path) -> None:
     wrong = darkroom("fonts", "--fonts", str(tmp_path / "jobs.json"))
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "expected a folder of fonts" in wrong.stderr
+
+
+def test_presets_are_put_shown_and_deleted(database: str) -> None:
+    asyncio.run(migrate(database))
+    env = as_environment({"database_url": database, "redis_url": "unix:///nowhere"})
+
+    def presets(*arguments: str, stdin: str = "") -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["presets", *arguments], input=stdin, env=env)
+        return result.exit_code, result.output
+
+    assert presets("put", "1", "small", stdin="{}")[0] == 2
+    assert "no service 1" in presets("put", "1", "small", stdin='{"quality": 7}')[1]
+    asyncio.run(_add_service(database))
+    assert presets("put", "1", "small", stdin='{"quality": 7}') == (0, "")
+    status, shown = presets("show", "1", "small")
+    assert (status, json.loads(shown)) == (0, {"quality": 7})
+    assert presets("put", "1", "copy", stdin=shown) == (0, "")
+    lines = presets("list", "1")[1].splitlines()
+    assert [json.loads(line)["name"] for line in lines] == ["copy", "small"]
+    assert presets("delete", "1", "small") == (0, "")
+    for command in ("show", "delete"):
+        assert presets(command, "1", "small") == (1, "Service 1 has no preset 'small'.\n")
+
+
+async def _add_service(database: str) -> None:
+    async with open_store(database, size=1) as store:
+        await store.services.add(
+            name="shop", storage_url="file:///x", storage_options={}, webhook_secret="s",
+            token_hash=bytes(32),
+        )  # fmt: skip

@@ -20,6 +20,7 @@ from service.api.openapi.descriptions import TYPES as DESCRIBED_TYPES
 from service.api.reference import ASSETS, POLICY, STATIC
 from service.errors import ClientGone, HttpError, MalformedRequest
 from service.http import CreateProcess, RetryProcesses
+from service.presets import PresetDefinition
 from service.settings import Settings
 from tests.engine.images import VECTORS
 
@@ -82,7 +83,8 @@ def test_every_route_is_in_it_and_nothing_else() -> None:
 def test_only_the_reference_and_the_probes_need_no_token() -> None:
     without = {path for _, path, operation in operations() if operation.get("security") == []}
     with_token = {
-        "/request", "/request/{process_id}", "/request/{process_id}/cancel", "/retry", "/explain"
+        "/request", "/request/{process_id}", "/request/{process_id}/cancel", "/retry", "/explain",
+        "/presets", "/presets/{name}",
     }  # fmt: skip
     assert without == set(DOCUMENT["paths"]) - with_token
     assert DOCUMENT["security"] == [{"bearer": []}]
@@ -117,6 +119,30 @@ def test_the_documents_own_transformations_are_accepted(name: str) -> None:
     assert parses(example)
     assert accepts("Transformation", example)
     assert SCHEMAS[TYPES[name].__name__]["examples"] == [example]
+
+
+@pytest.mark.parametrize("field", SCHEMAS["PresetDefinition"]["properties"])
+def test_the_schema_and_the_parser_agree_on_a_preset(field: str) -> None:
+    for value in [
+        *VALUES,
+        [examples.TRANSFORMATIONS["flip"]],
+        [examples.TRANSFORMATIONS["preset"]],
+    ]:
+        body = {field: value}
+        found = accepts("PresetDefinition", body)
+        beyond_schemas = found and isinstance(value, str)
+        assert found == reads(json.dumps(body).encode(), PresetDefinition) or beyond_schemas, body
+    assert not accepts("PresetDefinition", {})
+
+
+def test_a_job_may_name_presets() -> None:
+    job = {"destination": "b.png", "preset": "thumbnail"}
+    assert accepts("Job", job)
+    assert not accepts("Job", {**job, "preset": "../etc"})
+    assert not accepts("Job", {"destination": "b.png"})
+    step = examples.TRANSFORMATIONS["preset"]
+    assert accepts("Job", {"destination": "b.png", "transformations": [step]})
+    assert not accepts("Transformation", step)
 
 
 def test_the_request_examples_are_read_by_the_api() -> None:

@@ -1,0 +1,84 @@
+"""`darkroom presets`: save, show and delete the presets of a service."""
+
+from typing import BinaryIO
+
+import click
+import msgspec
+
+from engine.errors import InvalidRequest
+from engine.schema import Limits
+from service.commands.records import check_found, fail, print_json, settings, with_store
+from service.http import list_presets
+from service.presets import read_definition, read_name
+from service.store import PresetRow, Store
+
+
+@click.group()
+def presets() -> None:
+    """Save, show and delete the presets of a service."""
+
+
+@presets.command("list")
+@click.argument("service_id", type=int)
+def list_names(service_id: int) -> None:
+    """List the presets of a service as JSON lines."""
+
+    async def work(store: Store) -> bool:
+        for each in list_presets(await store.presets.list(service_id)).presets:
+            print_json(each)
+        return await store.services.get(service_id) is not None
+
+    check_found(with_store(work), service_id)
+
+
+@presets.command()
+@click.argument("service_id", type=int)
+@click.argument("name")
+def show(service_id: int, name: str) -> None:
+    """Print what a preset stands for, as JSON that `put` takes."""
+
+    async def work(store: Store) -> PresetRow | None:
+        return await store.presets.get(service_id, name)
+
+    found = with_store(work)
+    if found is None:
+        fail(f"Service {service_id} has no preset {name!r}.")
+    click.echo(msgspec.json.format(found.definition))
+
+
+@presets.command()
+@click.argument("service_id", type=int)
+@click.argument("name")
+@click.argument("definition", type=click.File("rb"), default="-")
+def put(service_id: int, name: str, definition: BinaryIO) -> None:
+    """Save a preset, or replace it, from a file with JSON or from standard input.
+
+    DEFINITION is an object with transformations, quality, options or background, such as
+    {"transformations": [{"type": "resize", "width": 800}], "quality": 80}.
+    """
+    chosen = settings()
+    limits = Limits(max_transformations=chosen.max_transformations, max_depth=chosen.max_json_depth)
+    try:
+        valid_name = read_name(name, "NAME")
+        text = read_definition(definition.read(), limits, chosen.max_preset_bytes)
+    except InvalidRequest as error:
+        fail(error.message, 2)
+
+    async def work(store: Store) -> PresetRow | bool | None:
+        if await store.services.get(service_id) is None:
+            return False
+        return await store.presets.put(service_id, valid_name, text, chosen.max_presets)
+
+    saved = with_store(work)
+    check_found(saved is not False, service_id)
+    if saved is None:
+        fail(f"Service {service_id} has {chosen.max_presets} presets already; delete one first.")
+
+
+@presets.command()
+@click.argument("service_id", type=int)
+@click.argument("name")
+def delete(service_id: int, name: str) -> None:
+    """Delete a preset; what was accepted with it is done as it was."""
+    if not with_store(lambda store: store.presets.delete(service_id, name)):
+        fail(f"Service {service_id} has no preset {name!r}.")
