@@ -15,7 +15,7 @@ from engine.schema.encoder_options import (
     TiffOptions,
     WebpOptions,
 )
-from engine.schema.job import ENDINGS, Batch, Damaged, Format, Job, Mode, Priority, Quality
+from engine.schema.job import ENDINGS, Batch, Damaged, Format, Job, Mode, Priority
 from engine.schema.keys import Key
 from engine.schema.parsing import DEFAULT_LIMITS, Limits, parse, parse_batch
 from engine.schema.quality import Quality

@@ -4,10 +4,10 @@ Knows nothing of HTTP, arq, storage or images.
 """
 
 from service.store.backlog import Backlog
+from service.store.database import UNAVAILABLE, is_unavailable, time_limits
 from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
 from service.store.leases import Claim, End, Entry, JobResult, Leases
 from service.store.migrator import migrate, pending
-from service.store.postgres import UNAVAILABLE, is_unavailable
 from service.store.presets import PresetEntry, PresetRow
 from service.store.processes import (
     Cancellation,
@@ -21,7 +21,6 @@ from service.store.processes import (
 from service.store.quarantine import Quarantine, QuarantinedSource
 from service.store.services import Holder, Services
 from service.store.store import Store, open_store
-from service.store.time_limits import time_limits
 
 __all__ = [
     "UNAVAILABLE",

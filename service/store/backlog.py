@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from service.store.pool import Pool
-from service.store.queries import sql
+from service.store.database import Pool, sql
 
 
 class Waiting(Struct, frozen=True, kw_only=True):

@@ -5,8 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from service.store.pool import Pool
-from service.store.queries import sql
+from service.store.database import Pool, sql
 
 Outcome = Literal["PENDING", "DELIVERED", "FAILED"]
 

@@ -7,9 +7,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from service.store.database import Pool, sql
 from service.store.deliveries import NewDelivery
-from service.store.pool import Pool
-from service.store.queries import sql
 
 
 class JobResult(Struct, frozen=True, kw_only=True):

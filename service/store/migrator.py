@@ -8,8 +8,7 @@ from importlib.resources import files
 
 import asyncpg
 
-from service.store.pool import Pool
-from service.store.postgres import Connection
+from service.store.database import Connection, Pool
 
 LOCK = 0x6461726B726F6F6D  # "darkroom": one migration at a time, whoever starts it
 

@@ -5,8 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from service.store.pool import Pool
-from service.store.queries import sql
+from service.store.database import Pool, sql
 
 
 class PresetEntry(Struct, frozen=True, kw_only=True):

@@ -8,10 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from service.errors import Cancelled
+from service.store.database import Connection, Pool, sql
 from service.store.deliveries import NewDelivery
-from service.store.pool import Pool
-from service.store.postgres import Connection
-from service.store.queries import sql
 
 Status = Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
 JobStatus = Literal["QUEUED", "DONE", "FAILED"]

@@ -3,8 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from service.store.pool import Pool
-from service.store.queries import sql
+from service.store.database import Pool, sql
 
 ACTIVE_TOKENS = 2
 

@@ -7,15 +7,21 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from service.store.backlog import Backlogs
+from service.store.database import (
+    DEFAULT_TIME_LIMITS,
+    Connection,
+    Observer,
+    Pool,
+    TimeLimits,
+    Unobserved,
+    observe,
+)
 from service.store.deliveries import Deliveries
 from service.store.leases import Leases
-from service.store.pool import Observer, Pool, Unobserved, observe
-from service.store.postgres import Connection
 from service.store.presets import Presets
 from service.store.processes import Processes
 from service.store.quarantine import Quarantine
 from service.store.services import Services
-from service.store.time_limits import DEFAULT_TIME_LIMITS, TimeLimits
 
 PING_SECONDS = 2.0
 

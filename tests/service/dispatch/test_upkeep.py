@@ -10,8 +10,8 @@ from service.embedded import Valkey
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import NewProcess, Store
+from service.store.database import sql
 from service.store.processes import Processes
-from service.store.queries import sql
 from service.tasks import stop
 from tests.service.harness.api_client import Api
 from tests.service.harness.records import (

@@ -10,8 +10,8 @@ import asyncpg
 from asyncpg.connection import LoggedQuery
 from asyncpg.pool import PoolConnectionProxy
 
-from service.store.postgres import Connection, Record
-from service.store.queries import queries
+from service.store.database.postgres import Connection, Record
+from service.store.database.queries import queries
 
 OTHER = "other"  # the name of a statement that has none
 

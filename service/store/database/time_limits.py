@@ -7,7 +7,7 @@ still is broken off, and its locks are free for others.
 from msgspec import Struct
 
 from service.settings import Settings
-from service.store.postgres import Connection
+from service.store.database.postgres import Connection
 
 FIRST_WITH_TRANSACTION_TIMEOUT = 17
 

@@ -1,0 +1,25 @@
+"""Connections to Postgres: a pool that is watched, time limits, errors, and statements by name.
+
+Knows nothing of what is recorded.
+"""
+
+from service.store.database.pool import Observer, Pool, Unobserved, observe
+from service.store.database.postgres import UNAVAILABLE, Connection, Record, is_unavailable
+from service.store.database.queries import queries, sql
+from service.store.database.time_limits import DEFAULT_TIME_LIMITS, TimeLimits, time_limits
+
+__all__ = [
+    "DEFAULT_TIME_LIMITS",
+    "UNAVAILABLE",
+    "Connection",
+    "Observer",
+    "Pool",
+    "Record",
+    "TimeLimits",
+    "Unobserved",
+    "is_unavailable",
+    "observe",
+    "queries",
+    "sql",
+    "time_limits",
+]
