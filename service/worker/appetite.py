@@ -1,5 +1,9 @@
 """How many processes a worker has in hand: enough that no child waits, few enough to share."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 BASE = 2  # for each child: one renders while another is fetched or published
 MOST = 16  # for each child
 AHEAD_SECONDS = 0.05  # of rendering for each child, claimed in advance
@@ -9,9 +13,11 @@ WEIGHT = 0.1  # of the newest work in the average
 class Appetite:
     """Grows with the speed of the children, so that quick work is claimed many at a time."""
 
-    def __init__(self, children: int) -> None:
+    def __init__(self, children: int, cores: int | None = None) -> None:
         self._children = children
+        self._cores = cores or len(os.sched_getaffinity(0))
         self._seconds = AHEAD_SECONDS  # that a work takes, on average
+        self._rendering = 0
 
     def note(self, seconds: float) -> None:
         """Note how long a child worked on something."""
@@ -27,3 +33,20 @@ class Appetite:
         ahead = int(AHEAD_SECONDS / max(self._seconds, 1e-6))
         most = self._children * min(MOST, BASE + max(0, ahead - 1))
         return most, max(1, (most - self.base) // 2)
+
+    @contextmanager
+    def rendering(self) -> Iterator[None]:
+        """Count a process that needs a child, from its fetch to its last result."""
+        self._rendering += 1
+        try:
+            yield
+        finally:
+            self._rendering -= 1
+
+    @property
+    def threads(self) -> int:
+        """How many cores a process may use now: its share of the slots, so one under load.
+
+        What waits in the queue is claimed as long as there is room, and so is counted here.
+        """
+        return max(1, min(self._children, self._cores) // max(1, self._rendering))

@@ -108,13 +108,14 @@ class Processor:
         try:
             self._refuse(claim)
             request = read_request(claim)
-            async with (
-                self._storages.of(claim.service_id) as storage,
-                self._fetcher.fetch(
-                    request, claim.pending, storage, progress.lease.progress
-                ) as files,
-            ):
-                return await self._make(progress, request, storage, files)
+            with self._appetite.rendering():
+                async with (
+                    self._storages.of(claim.service_id) as storage,
+                    self._fetcher.fetch(
+                        request, claim.pending, storage, progress.lease.progress
+                    ) as files,
+                ):
+                    return await self._make(progress, request, storage, files)
         except (LeaseLost, Cancelled, Stalled):
             raise
         except DarkroomError as error:
@@ -171,6 +172,7 @@ class Processor:
                 wanted=tuple(positions),
                 deadline=self._settings.render_seconds,
                 limits=self._limits,
+                threads=self._appetite.threads,
             )
 
         isolation = Isolation(
