@@ -178,6 +178,29 @@ class Settings(Struct, frozen=True, kw_only=True):
         Size, _doc("Maximum bytes that one POST /explain reads from a storage, all files together")
     ] = 16 * 1024**2
 
+    preview_slots: Annotated[Count, _doc("Child processes of the API for POST /preview")] = 2
+    preview_requests: Annotated[
+        Count, _doc("Maximum concurrent POST /preview of one API; further ones get 503")
+    ] = 16
+    preview_service_requests: Annotated[
+        Count, _doc("Maximum concurrent POST /preview of a service in one API; others get 429")
+    ] = 4
+    preview_seconds: Annotated[
+        Seconds, _doc("Time limit for a POST /preview to be rendered, and to wait for that")
+    ] = 10.0
+    max_preview_bytes: Annotated[
+        Size, _doc("Maximum bytes of the source and the watermarks of one POST /preview")
+    ] = 32 * 1024**2
+    max_preview_source_pixels: Annotated[
+        Size, _doc("Maximum pixels of a source or watermark of a POST /preview")
+    ] = 50_000_000
+    max_preview_output_pixels: Annotated[
+        Size, _doc("Maximum pixels of a result or intermediate image of a POST /preview")
+    ] = 25_000_000
+    max_preview_output_bytes: Annotated[
+        Size, _doc("Maximum size of the result of a POST /preview")
+    ] = 16 * 1024**2
+
     slots: Annotated[
         int, Meta(ge=0), _doc("Rendering children of a worker; 0 means one per core")
     ] = 0

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from service.api import handlers, presets
 from service.api.auth import Authenticator
-from service.api.explain import Explainer
+from service.api.direct import Explainer, Previewer
 from service.api.intake import Intake
 from service.api.quota import Quota
 from service.api.reference import add_reference
@@ -59,9 +59,11 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
                 store.services.get, storage_limits(settings), metrics.storage_request
             )
             app[handlers.EXPLAINER] = Explainer(storages, settings, metrics)
+            app[handlers.PREVIEWER] = Previewer(storages, settings, metrics)
             app[probes.READINESS] = probes.Readiness(store)
             async with watching(store, settings, metrics):
                 yield
+            await app[handlers.PREVIEWER].close()
             await app[handlers.EXPLAINER].close()
             await storages.close()
             await dispatcher.close()

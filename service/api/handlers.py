@@ -9,7 +9,7 @@ from aiohttp import web
 from engine.explain import Explanation, draw
 from service.api.auth import Authenticator
 from service.api.content_negotiation import preferred
-from service.api.explain import Explainer
+from service.api.direct import Explainer, Previewer, with_destination
 from service.api.intake import Intake, check_key
 from service.api.quota import Quota
 from service.errors import (
@@ -27,6 +27,7 @@ from service.http import (
     Created,
     json_response,
     make_callback,
+    send,
     show_process,
     traceparent,
 )
@@ -39,6 +40,7 @@ SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 STORE: web.AppKey[Store] = web.AppKey("store", Store)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 EXPLAINER: web.AppKey[Explainer] = web.AppKey("explainer", Explainer)
+PREVIEWER: web.AppKey[Previewer] = web.AppKey("previewer", Previewer)
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator", Authenticator)
 QUOTA: web.AppKey[Quota] = web.AppKey("quota", Quota)
 
@@ -48,9 +50,8 @@ FORMATS: dict[str, Callable[[Explanation], bytes]] = {
     "text/plain": lambda explanation: f"{explanation}\n".encode(),
     "image/svg+xml": lambda explanation: draw(explanation).encode(),
 }
-# Headers of answers that contain text of clients, so that browsers execute nothing in them.
+# Headers of answers that contain what clients wrote, so that browsers execute nothing in them.
 INERT = {
-    "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
@@ -125,7 +126,21 @@ async def explain_batch(request: web.Request) -> web.Response:
     kind = preferred(request.headers.get("Accept", ""), list(FORMATS))
     text = await asyncio.to_thread(FORMATS[kind], explanation)  # 0.1 s for a large batch
     charset = None if kind == JSON else "utf-8"
-    return web.Response(body=text, content_type=kind, charset=charset, headers=INERT)
+    return web.Response(
+        body=text, content_type=kind, charset=charset, headers={"Vary": "Accept", **INERT}
+    )
+
+
+@routes.post("/preview")
+async def preview_job(request: web.Request) -> web.StreamResponse:
+    """Render a job and answer with its image; its turn lasts until the client has it."""
+    holder = await authenticate(request)
+    body = with_destination(await read_body(request))
+    reading = await request.app[INTAKE].read(body, holder)
+    async with request.app[PREVIEWER].preview(reading.request, reading.body) as image:
+        response = web.Response(body=image.data, content_type=image.content_type, headers=INERT)
+        await send(request, response, request.app[SETTINGS].response_seconds)
+    return response
 
 
 async def authenticate(request: web.Request) -> Holder:

@@ -11,6 +11,7 @@ from service.http.middleware import (
     METRICS,
     json_response,
     observe,
+    send,
     traceparent,
 )
 from service.http.schemas import (
@@ -57,6 +58,7 @@ __all__ = [
     "list_presets",
     "make_callback",
     "observe",
+    "send",
     "show_preset",
     "show_process",
     "traceparent",

@@ -1,5 +1,6 @@
 """Around every request: its id, its trace, its metrics, and errors turned into answers."""
 
+import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,7 @@ JSON = "application/json"
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE"}
 
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
+NAME: web.RequestKey[str] = web.RequestKey("name")
 # What every answer to a request says, an error too.
 ANSWER_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("answer_headers")
 
@@ -56,17 +58,33 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Name, time and count a request, and answer every error as the API does."""
     began = perf_counter()
     came = request.headers.get("X-Request-Id", "")
-    name = came if REQUEST_ID.fullmatch(came) else _new_name()
+    name = request[NAME] = came if REQUEST_ID.fullmatch(came) else _new_name()
     try:
         response = await handler(request)
     except Exception as error:
         response = _answer(error, name, _route(request))
         if isinstance(error, RateLimited):
             request.app[METRICS].rate_limited.labels("quota").inc()
-    response.headers.update(request.get(ANSWER_HEADERS, {}))
-    _complete(response, name)
+    _finish(request, response)
     _count(request, response.status, perf_counter() - began)
     return response
+
+
+async def send(request: web.Request, response: web.Response, seconds: float) -> None:
+    """Send an answer while its handler still holds what the answer takes up.
+
+    A client that has not read it after so many seconds, or that is gone, does not get the rest.
+    """
+    _finish(request, response)
+    try:
+        async with asyncio.timeout(seconds):
+            await response.prepare(request)
+            await response.write_eof()
+    except ConnectionError:
+        return
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
 
 
 def answer_outside(error: BaseException) -> web.Response:
@@ -79,6 +97,11 @@ def answer_outside(error: BaseException) -> web.Response:
 
 def _new_name() -> str:
     return f"{random.getrandbits(96):024x}"
+
+
+def _finish(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(request.get(ANSWER_HEADERS, {}))
+    _complete(response, request[NAME])
 
 
 def _complete(response: web.StreamResponse, name: str) -> None:

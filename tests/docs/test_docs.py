@@ -31,6 +31,7 @@ from engine.schema import (
     parse,
 )
 from engine.sources import BLOCK, TRAITS, SourceFormat
+from service.api.direct import with_destination
 from service.api.handlers import FORMATS
 from service.api.openapi.schemas import as_json
 from service.callbacks.back_off import SCHEDULE
@@ -78,6 +79,8 @@ def read(shown: Any) -> Any:
         job = {"destination": "b.png", "transformations": [shown]}
         return read({"service_id": 1, "source": "a.png", "jobs": [job]})
     body = json.dumps(shown).encode()
+    if kind is CreateProcess:
+        body = with_destination(body)
     if draft := read_draft(body):
         body = draft.expand(DEFINITIONS, DEFAULT_LIMITS, len(body) + 1000).body
     if kind in {CreateProcess, RetryProcesses, PresetDefinition}:
@@ -249,6 +252,7 @@ def test_the_calls_are_calls_of_this_api() -> None:
     assert seen == [
         ("/request", True), ("/request/$ID", True), ("/retry", True), ("/request", True),
         ("/openapi.json", False), ("PUT /presets/thumbnail", True), ("/explain", True),
+        ("/preview", True),
     ]  # fmt: skip
 
 

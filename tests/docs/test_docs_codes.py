@@ -118,6 +118,7 @@ def test_the_limits_are_those_of_the_settings() -> None:
 def test_the_times_in_the_text_are_those_of_the_settings() -> None:
     defaults = Settings(database_url="x", redis_url="x")
     assert f"each may take {defaults.explain_seconds:g} seconds" in section("POST /explain")
+    assert f"renders for at most {defaults.preview_seconds:g} seconds" in section("POST /preview")
     assert f"any 2xx within {defaults.callback_seconds:g} seconds" in section("Callbacks")
     assert f"remembered for {defaults.idempotency_hours} hours" in section("Idempotency")
     ports = defaults.callback_ports.replace(",", " and ")

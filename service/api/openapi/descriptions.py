@@ -6,6 +6,8 @@ TYPES = {
     # requests
     "CreateProcess": "A source and the jobs to do with it.",
     "RetryProcesses": "The processes to retry.",
+    "PreviewRequest": "A source and the one job to preview.",
+    "PreviewJob": "A job whose destination may be left out if it has a `format`.",
     "PresetDefinition": "The part of a job that a preset stands for. At least one field is "
     "required.",
     "Job": "One result: where it is stored, how it is made, how it is encoded.",

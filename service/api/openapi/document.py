@@ -19,6 +19,7 @@ from service.api.openapi.parts import (
     text,
 )
 from service.api.openapi.preset_operations import preset_operations
+from service.api.openapi.preview_operation import preview_operation
 from service.api.openapi.schemas import Schema, build_schemas
 from service.errors import (
     Forbidden,
@@ -38,8 +39,8 @@ Transforms images in your storage, in batches.
 list of transformations and a destination. The answer contains a `process_id`: from then on the
 process is durably recorded. `GET /request/{{process_id}}` returns its status, and a `callback` URL
 receives the status when the process has ended. `POST /retry` retries failed jobs. `POST /explain`
-shows what a batch would do, without doing it. `PUT /presets/{{name}}` saves a part of jobs under a
-name.
+shows what a batch would do, without doing it, and `POST /preview` answers with
+the result of one job. `PUT /presets/{{name}}` saves a part of jobs under a name.
 
 Requests are authenticated with a bearer token. Every error has a `message` for people and a stable
 `code` for programs; an error about one field also has its `path`. Numbers may be written as
@@ -77,6 +78,7 @@ def build_document(settings: Settings) -> Schema:
             "/request/{process_id}/cancel": {"post": _cancel()},
             "/retry": {"post": _retry(settings)},
             "/explain": {"post": _explain(settings)},
+            "/preview": {"post": preview_operation(settings)},
             **preset_operations(settings),
             "/openapi.json": {"get": _openapi()},
             "/docs": {"get": _docs()},

@@ -124,6 +124,13 @@ PRESETS = PresetList(
     ]
 )
 
+PREVIEW: dict[str, Any] = {
+    "service_id": 1,
+    "source": "/photos/shoe.jpg",
+    "jobs": [
+        {"format": "webp", "transformations": [{"type": "resize", "width": 800}]},
+    ],
+}
 CREATES = {"one job": CREATE_DOCUMENTED, "several jobs": CREATE_SEVERAL}
 
 RETRY: dict[str, Any] = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from engine.schema import KINDS
 from service.api.openapi.examples import problem
 from service.api.openapi.schemas import REF, Schema
 from service.errors import (
@@ -126,6 +127,15 @@ def text(description: str, kind: str) -> Schema:
         "description": description,
         "headers": _headers("X-Request-Id"),
         "content": {kind: {"schema": {"type": "string"}}},
+    }
+
+
+def image(description: str) -> Schema:
+    """Describe an answer that is an image, in any format that is written."""
+    return {
+        "description": description,
+        "headers": _headers("X-Request-Id"),
+        "content": {f"image/{kind}": {"schema": {"type": "string"}} for kind in KINDS},
     }
 
 

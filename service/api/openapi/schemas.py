@@ -5,6 +5,7 @@ enum's values, options of which at least one is required, and descriptions.
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from enum import Enum
 from types import GenericAlias
 from typing import Annotated, Any, Union
@@ -119,6 +120,7 @@ def build_schemas(settings: Settings) -> dict[str, Schema]:
         _complete_enum(schemas[enum.__name__], enum)
     _name_the_union(schemas)
     _name_the_options(schemas)
+    _add_preview(schemas)
     for name, schema in schemas.items():
         schema["description"] = type_description(name)
     return dict(sorted(schemas.items()))
@@ -236,6 +238,18 @@ def _add_presets(schemas: dict[str, Schema]) -> None:
     job["required"].remove("transformations")
     schemas["PresetDefinition"].pop("required", None)
     definition["$ref"] = _ref("PresetDefinition")["$ref"]
+
+
+def _add_preview(schemas: dict[str, Schema]) -> None:
+    """Add a request of one job that needs no destination."""
+    job, request = deepcopy(schemas["Job"]), deepcopy(schemas["CreateProcess"])
+    job["required"].remove("destination")
+    job["allOf"] = [
+        {"anyOf": job.pop("anyOf")},
+        {"anyOf": [{"required": ["destination"]}, {"required": ["format"]}]},
+    ]
+    request["properties"]["jobs"] |= {"items": _ref("PreviewJob"), "maxItems": 1}
+    schemas |= {"PreviewJob": job, "PreviewRequest": request}
 
 
 def _ref(name: str) -> Schema:

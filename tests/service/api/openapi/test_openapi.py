@@ -14,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from engine.errors import InvalidRequest
 from engine.schema import TYPES, Batch, parse
 from service.api.app import build_app
+from service.api.direct import with_destination
 from service.api.openapi import build_document, examples
 from service.api.openapi.descriptions import FIELDS
 from service.api.openapi.descriptions import TYPES as DESCRIBED_TYPES
@@ -84,7 +85,7 @@ def test_only_the_reference_and_the_probes_need_no_token() -> None:
     without = {path for _, path, operation in operations() if operation.get("security") == []}
     with_token = {
         "/request", "/request/{process_id}", "/request/{process_id}/cancel", "/retry", "/explain",
-        "/presets", "/presets/{name}",
+        "/presets", "/presets/{name}", "/preview",
     }  # fmt: skip
     assert without == set(DOCUMENT["paths"]) - with_token
     assert DOCUMENT["security"] == [{"bearer": []}]
@@ -143,6 +144,17 @@ def test_a_job_may_name_presets() -> None:
     step = examples.TRANSFORMATIONS["preset"]
     assert accepts("Job", {"destination": "b.png", "transformations": [step]})
     assert not accepts("Transformation", step)
+
+
+def test_a_preview_needs_no_destination_but_a_format() -> None:
+    job: dict[str, Any] = {"transformations": [], "format": "png"}
+    body = {"service_id": 1, "source": "a.png", "jobs": [job]}
+    assert accepts("PreviewRequest", body)
+    assert parse(with_destination(json.dumps(body).encode()), CreateProcess)
+    assert not accepts("CreateProcess", body)
+    wrong: list[Any] = [[], [job, job], [{"transformations": []}], [{"format": "png"}]]
+    for jobs in wrong:
+        assert not accepts("PreviewRequest", {**body, "jobs": jobs})
 
 
 def test_the_request_examples_are_read_by_the_api() -> None:

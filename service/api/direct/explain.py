@@ -6,7 +6,7 @@ every file is.
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 
 import msgspec
 import structlog
@@ -14,16 +14,16 @@ from msgspec import Raw, Struct
 
 from engine.errors import DarkroomError, LimitExceeded, UnsupportedFormat
 from engine.explain import Explanation, Refusal
-from service.api.ranged_reads import PartialFile, RangeReader
+from service.api.direct.children import Children
+from service.api.direct.ranged_reads import PartialFile, RangeReader
 from service.errors import HeaderTooLong, RenderCrashed, RenderUnavailable, Unavailable
 from service.http import CreateProcess
 from service.metrics import Metrics
-from service.sandbox.parent import Sandbox, commands
+from service.sandbox.parent import commands
 from service.sandbox.protocol import Answer, Gathered, Output, Question, Told, Work
-from service.sandbox.setup import engine_limits, make_sandbox
+from service.sandbox.setup import engine_limits
 from service.settings import Settings, setting_of
 from service.storage import Storages
-from service.supervisor import Supervisor
 
 MAX_ANSWER_BYTES = 64 * 1024**2  # ten times what the largest batch needs
 
@@ -52,9 +52,7 @@ class Explainer:
         self._settings = settings
         self._metrics = metrics
         self._running = 0
-        self._resources = AsyncExitStack()
-        self._opening = asyncio.Lock()
-        self._sandbox: Sandbox | None = None
+        self._children = Children(settings, metrics, settings.explain_slots, commands.EXPLAIN)
 
     async def explain(self, batch: CreateProcess, body: bytes) -> Explanation:
         """Explain a batch that was parsed from a body.
@@ -82,7 +80,7 @@ class Explainer:
 
     async def close(self) -> None:
         """Stop the children."""
-        await self._resources.aclose()
+        await self._children.close()
 
     async def _explain(self, batch: CreateProcess, jobs: tuple[Raw, ...]) -> Explanation:
         """Read ranges of the files until a child has complete headers."""
@@ -115,20 +113,10 @@ class Explainer:
             deadline=2 * self._settings.explain_seconds,  # the time limit of the request is shorter
             limits=engine_limits(self._settings),
         )
-        async with (await self._children()).render(work) as rendering:
+        async with (await self._children.sandbox()).render(work) as rendering:
             async for result in rendering:
                 return _read(result.outcome)
         raise RenderCrashed("the child that read the header gave no valid answer")
-
-    async def _children(self) -> Sandbox:
-        async with self._opening:
-            if self._sandbox is None:
-                sandbox = make_sandbox(
-                    self._settings, self._metrics, self._settings.explain_slots, commands.EXPLAIN,
-                    Supervisor(self._metrics.task_restarted),
-                )  # fmt: skip
-                self._sandbox = await self._resources.enter_async_context(sandbox)
-        return self._sandbox
 
 
 async def _begin(batch: CreateProcess, reader: RangeReader, opened: ExitStack) -> _Files:
