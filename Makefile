@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz corpus chaos attack matrix memory gallery plans metrics architecture format clean bench bench-rivals bench-growth bench-guard bench-service
+.PHONY: help setup run test lint fuzz corpus chaos attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,10 +23,15 @@ setup: .venv/.ready ## install everything into .venv
 	@UV_PYTHON=$(RUN)/python $(UV) sync --frozen --quiet
 	@touch $@
 
+prometheus: setup .venv/prometheus/.ready ## get prometheus and promtool for the tests, where there is apt-get
+
+.venv/prometheus/.ready: tools/prometheus.sh | setup
+	@tools/prometheus.sh
+
 run: setup ## start a complete installation and send a batch (STORAGE=s3, PORT=0)
 	@exec $(RUN)/darkroom dev --storage $(STORAGE) --port $(PORT)
 
-test: setup lint bench-guard ## run lint, the guard and all tests (AT_ONCE=2 processes)
+test: setup prometheus lint bench-guard ## run lint, the guard and all tests (AT_ONCE=2 processes)
 	@$(RUN)/pytest -n $(AT_ONCE) --dist loadfile
 
 lint: setup ## run ruff, mypy strict, import-linter and deptry
@@ -74,6 +79,12 @@ gallery: setup ## regenerate docs/gallery: every transformation and option, befo
 
 plans: setup ## regenerate the plans in tests/engine/explain/plans and the diagram of the README
 	@$(RUN)/python -m tests.engine.explain.test_plans
+
+dashboards: setup ## regenerate deploy/grafana from tools/dashboards
+	@$(RUN)/python -m tools.dashboards.build
+
+observe: setup prometheus ## make every alert fire and resolve in a real Prometheus (OBSERVE="--help")
+	@$(RUN)/python -m tests.observe $(OBSERVE)
 
 metrics: setup ## regenerate docs/metrics.md from the metrics of the code
 	@$(RUN)/python -m tools.metrics_page
