@@ -1,7 +1,7 @@
 """Sizes and windows in whole pixels, and how numbers are rounded to them."""
 
 from fractions import Fraction
-from math import floor
+from math import cos, floor, radians, sin
 from typing import NamedTuple
 
 
@@ -60,3 +60,12 @@ class Box(NamedTuple):
         left = min(max(0, self.left), size.width - self.width)
         top = min(max(0, self.top), size.height - self.height)
         return Box(left, top, self.width, self.height)
+
+
+def rotated_canvas(size: Size, degrees: float) -> Size:
+    """Give the canvas that an image needs when it is rotated, rounded to the nearest pixel."""
+    across, along = abs(cos(radians(degrees))), abs(sin(radians(degrees)))
+    return Size(
+        max(1, rnd(size.width * across + size.height * along)),
+        max(1, rnd(size.width * along + size.height * across)),
+    )

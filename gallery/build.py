@@ -11,17 +11,17 @@ from PIL import Image
 from engine import Format, Output
 from gallery import page
 from gallery.examples import CHAINS, GALLERY, SAVING, Json, Panel
-from gallery.images import execute, images, mark, read_job
+from gallery.images import execute, images, marks, read_job
 
 STYLE = Path(__file__).parent / "style.css"
 SHOWN = {Format.JPEG, Format.PNG, Format.WEBP, Format.GIF, Format.AVIF}  # by every browser
 
 
 class Inputs(Struct, frozen=True):
-    """The inputs of the examples: the images by name, and the watermark."""
+    """The inputs of the examples: the images and the watermarks, by name."""
 
     images: dict[str, bytes]
-    mark: bytes
+    marks: dict[str, bytes]
 
 
 def build(folder: Path) -> Path:
@@ -31,7 +31,7 @@ def build(folder: Path) -> Path:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    inputs = Inputs(images(), mark())
+    inputs = Inputs(images(), marks())
     before = {name: _show_before(folder, name, data) for name, data in inputs.images.items()}
     sections = [
         page.Section(name, [_rendered_panel(folder, f"{name}-{at}", panel, inputs, before)
@@ -60,17 +60,17 @@ def _rendered_panel(
 ) -> page.RenderedPanel:
     """Carry out a panel's jobs and write what comes out."""
     after = [
-        _show_after(folder, f"{name}-{at}", job, inputs.images[panel.image], inputs.mark)
+        _show_after(folder, f"{name}-{at}", job, inputs.images[panel.image], inputs.marks)
         for at, job in enumerate(panel.jobs, 1)
     ]
     return page.RenderedPanel(panel, before[panel.image], after)
 
 
 def _show_after(
-    folder: Path, name: str, example: Json, source: bytes, watermark: bytes
+    folder: Path, name: str, example: Json, source: bytes, marks: dict[str, bytes]
 ) -> page.ImageFile:
     job = read_job({"destination": "a.webp", "quality": 70, **example})
-    return _write(folder, name, execute(source, job, {"mark.png": watermark}))
+    return _write(folder, name, execute(source, job, marks))
 
 
 def _write(folder: Path, name: str, made: Output) -> page.ImageFile:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.schema import Damaged, Direction, FilterName, FitType, Gravity, Mode
+from engine.schema import Blend, Damaged, Direction, FilterName, FitType, Gravity, Mode
 from engine.sources import TRAITS
 
 Json = dict[str, Any]
@@ -59,7 +59,9 @@ COMPASS = [
     Gravity.SOUTHWEST, Gravity.SOUTH, Gravity.SOUTHEAST,
 ]  # fmt: skip
 PLACES = [gravity.value for gravity in COMPASS]
+STORY = "Apollo 11 lifted off from Cape Canaveral on a Wednesday morning."
 MARK = {"type": "watermark", "source": "mark.png"}
+SPECTRUM = {"type": "watermark", "source": "spectrum.png", "width": "60%", "height": "60%"}
 
 GALLERY: dict[str, tuple[Panel, ...]] = {
     "annotation": (
@@ -90,6 +92,24 @@ GALLERY: dict[str, tuple[Panel, ...]] = {
               {**text("a corner", 28), "gravity": "southeast",
                "xoffset": "10%", "yoffset": "30%"},
               note="Offsets move away from the edge that gravity names, into the image."),
+        panel("width, align", "rocket",
+              *each(["left", "center", "right"], "align", **text(STORY, 20), width=220),
+              {**text(STORY, 20), "width": "60%"},
+              {**text(STORY, 20), "width": "80h"},
+              {**text(STORY, 20), "width": "180px"},
+              note="Lines wrap at word boundaries; a longer word is broken anywhere."),
+        panel("line_spacing", "rocket",
+              *each([0.8, 1, 1.6], "line_spacing", **text("three\nlines of\ntext", 24))),
+        panel("opacity", "rocket", *each([10, 5, 2], "opacity", **text("Orbit", 64))),
+        panel("degrees", "rocket", *each([20, 90, 315], "degrees", **text("Orbit", 48))),
+        panel("background, padding", "rocket",
+              {**text("Lift-off", 32), "background": "#c1440e"},
+              {**text("Lift-off", 32), "background": "#c1440e", "padding": 12},
+              {**text("Lift-off", 32), "background": "#00000090", "padding": "4%", "width": "100%",
+               "align": "center", "gravity": "south"}),
+        panel("stroke_color, stroke_width", "rocket",
+              *each([1, 3, 8], "stroke_width", **text("Orbit", 64), stroke_color="#c1440e"),
+              note="The stroke lies around the letters, between them and the box."),
     ),
     "blur": (
         panel("sigma", "cat", *each([1, 3, 12], "sigma", type="blur")),
@@ -247,6 +267,16 @@ GALLERY: dict[str, tuple[Panel, ...]] = {
               {**MARK, "gravity": "northwest", "xoffset": "20%", "yoffset": "30%"},
               {**MARK, "gravity": "east", "xoffset": -40},
               note="Parts outside the image are cropped."),
+        panel("opacity", "coffee", *each([10, 6, 2], "opacity", **MARK, width="40%")),
+        panel("degrees", "coffee", *each([20, 90, 200], "degrees", **MARK, width="40%")),
+        panel("blend", "coffee", *each([blend.value for blend in Blend], "blend", **SPECTRUM),
+              small=True, note="As W3C Compositing and Blending defines them."),
+        panel("tile, spacing", "coffee",
+              {**MARK, "width": 60, "tile": False},
+              {**MARK, "width": 60, "tile": True},
+              {**MARK, "width": 60, "tile": True, "spacing": 20, "gravity": "northwest"},
+              {**MARK, "width": 60, "tile": True, "spacing": "6%", "opacity": 4, "degrees": 30},
+              note="Tiles begin where a single watermark would stand."),
     ),
     "zoom": (
         panel("width, height", "coffee",

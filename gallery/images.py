@@ -72,14 +72,28 @@ def images() -> dict[str, bytes]:
     }
 
 
-def mark() -> bytes:
-    """Make a watermark: a white ring around a ball, a little transparent."""
+def marks() -> dict[str, bytes]:
+    """Make the watermarks, by name."""
+    return {"mark.png": _ring(), "spectrum.png": _spectrum()}
+
+
+def _ring() -> bytes:
+    """A white ring around a ball, a little transparent."""
     side = 96
     down, across = np.mgrid[0:side, 0:side] - (side - 1) / 2
     radius = np.hypot(down, across)
     cover = np.clip(radius - 32, 0, 1) * np.clip(46 - radius, 0, 1) + np.clip(18 - radius, 0, 1)
     white = np.full((side, side, 3), 255.0)
     return _png(np.dstack([white, cover * 210]).astype(np.uint8))
+
+
+def _spectrum() -> bytes:
+    """All hues from left to right, from black above to white below."""
+    down, across = np.mgrid[0:1:48j, 0:1:64j]
+    hues = np.clip(np.abs((across[..., None] * 6 - [0, 2, 4]) % 6 - 3) - 1, 0, 1)
+    light = down[..., None]
+    colours = np.where(light < 0.5, hues * 2 * light, 1 - (1 - hues) * 2 * (1 - light))
+    return _png((colours * 255).astype(np.uint8))
 
 
 def _resized(photo: str, width: int) -> bytes:

@@ -6,8 +6,10 @@ from functools import singledispatch
 from msgspec import Struct
 
 from engine.errors import DarkroomError, OutputTooLarge, SourceCorrupt
-from engine.geometry import Box, Size
+from engine.geometry import Box, Size, rotated_canvas
 from engine.ir import (
+    CLEAR,
+    RGBA,
     Crop,
     Decode,
     Enlarge,
@@ -18,6 +20,7 @@ from engine.ir import (
     Premultiply,
     Ranges,
     Resample,
+    Rotate,
     ToSrgb,
     Unpremultiply,
     source_frame,
@@ -87,6 +90,16 @@ class PlanBuilder:
         else:
             self.resample(size)
             self.add(Crop(box))
+
+    def rotate(self, degrees: float, fill: RGBA = CLEAR) -> None:
+        """Append a rotation; by quarter turns pixels are only moved."""
+        quarters, remainder = divmod(float(degrees), 90)
+        if remainder == 0:
+            self.add(Orient(quarters=int(quarters) % 4))
+            return
+        canvas = rotated_canvas(self.size, degrees)
+        # The colour of nothing would not be kept.
+        self.add_premultiplied(Rotate(float(degrees), *canvas, fill if fill[3] else CLEAR))
 
     def measured_box(self) -> Box:
         """Give the window that was measured for the present transformation."""

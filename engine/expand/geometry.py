@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import ceil, cos, radians, sin
+from math import ceil
 from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
@@ -24,7 +24,6 @@ from engine.expand.placement import (
 )
 from engine.geometry import Box, Size, rnd
 from engine.ir import (
-    CLEAR,
     RGBA,
     Attention,
     Bars,
@@ -34,7 +33,6 @@ from engine.ir import (
     Flatten,
     Measurement,
     Orient,
-    Rotate,
     RoundCorners,
 )
 from engine.schema import CropGravity, FitType, Margin, Offset
@@ -232,31 +230,7 @@ def _trim(options: schema.Trim, builder: PlanBuilder) -> None:
 
 @add_nodes.register
 def _rotate(options: schema.Rotate, builder: PlanBuilder) -> None:
-    quarters, remainder = divmod(float(options.degrees), 90)
-    if remainder == 0:
-        builder.add(Orient(quarters=int(quarters) % 4))
-    else:
-        builder.add_premultiplied(
-            Rotate(
-                float(options.degrees),
-                *_rotated_canvas(builder.size, options.degrees),
-                _shown(_fill(options)),
-            )
-        )
-
-
-def _shown(fill: RGBA) -> RGBA:
-    """Give a fill without the colour of nothing, which resampling would not keep."""
-    return fill if fill[3] else CLEAR
-
-
-def _rotated_canvas(size: Size, degrees: float) -> Size:
-    """Give the canvas that a rotated image needs, rounded to the nearest pixel."""
-    across, along = abs(cos(radians(degrees))), abs(sin(radians(degrees)))
-    return Size(
-        max(1, rnd(size.width * across + size.height * along)),
-        max(1, rnd(size.width * along + size.height * across)),
-    )
+    builder.rotate(options.degrees, _fill(options))
 
 
 @measurement_of.register

@@ -1,9 +1,11 @@
 """Expands watermarks and annotations."""
 
+from msgspec import UNSET
+
 from engine import schema
 from engine.errors import DarkroomError, LimitExceeded, SourceCorrupt, TransformationFailed
 from engine.expand.builder import PlanBuilder, add_nodes, to_working_image
-from engine.expand.placement import place, resolve_size
+from engine.expand.placement import place, resolve_gap, resolve_size, share_of
 from engine.expand.text_layout import text_layer_of
 from engine.geometry import Size
 from engine.ir import ImageLayer, Overlay
@@ -16,8 +18,22 @@ def _watermark(options: schema.Watermark, builder: PlanBuilder) -> None:
     mark = PlanBuilder(facts, builder.limits, builder.resolved, builder.where, builder.tolerant)
     to_working_image(mark)
     mark.resample(resolve_size(options.width, options.height, mark.size, reference=builder.size))
-    box = place(mark.size, builder.size, options.gravity, options.xoffset, options.yoffset)
-    builder.add(Overlay(ImageLayer(options.key, facts, tuple(mark.nodes)), box.left, box.top))
+    if options.degrees % 360:
+        mark.rotate(options.degrees)
+    left, top = place(mark.size, builder.size, options.gravity, options.xoffset, options.yoffset)[
+        :2
+    ]
+    if not options.opacity:
+        return
+    layer = ImageLayer(options.key, facts, tuple(mark.nodes), float(share_of(options.opacity) / 10))
+    step = _step(options, mark.size, builder) if options.tile else None
+    builder.add(Overlay(layer, left, top, options.blend, step))
+
+
+def _step(options: schema.Watermark, mark: Size, builder: PlanBuilder) -> Size:
+    """Give how far it is from one tile to the next."""
+    between = 0 if options.spacing is UNSET else resolve_gap(options.spacing, builder.size)
+    return Size(mark.width + between, mark.height + between)
 
 
 def _input_facts(key: str, builder: PlanBuilder) -> Facts:
@@ -38,7 +54,8 @@ def _input_facts(key: str, builder: PlanBuilder) -> Facts:
 @add_nodes.register
 def _annotation(options: schema.Annotation, builder: PlanBuilder) -> None:
     text = text_layer_of(options, builder)
-    if any(line.strip() for line in text.lines):
-        size = Size(text.width, text.height)
-        box = place(size, builder.size, options.gravity, options.xoffset, options.yoffset)
-        builder.add(Overlay(text, box.left, box.top))
+    if options.opacity > 0 and any(line.strip() for line in text.lines):
+        left, top = place(
+            text.placed, builder.size, options.gravity, options.xoffset, options.yoffset
+        )[:2]
+        builder.add(Overlay(text, left, top))

@@ -5,7 +5,18 @@ from fractions import Fraction
 from msgspec import UNSET, UnsetType
 
 from engine.geometry import Box, Size, rnd
-from engine.schema import CropGravity, Extent, Focus, Gravity, Height, Length, Number, Offset, Width
+from engine.schema import (
+    CropGravity,
+    Extent,
+    Focus,
+    Gap,
+    Gravity,
+    Height,
+    Length,
+    Number,
+    Offset,
+    Width,
+)
 
 
 def resolve(length: Length, along: int, across: int) -> Fraction:
@@ -80,6 +91,11 @@ def share_of(number: Number) -> Fraction:
 def resolve_extent(extent: Extent, image: Size) -> Fraction:
     """Convert a distance to pixels, a share being of the shorter side."""
     return resolve(extent, min(image), min(image))
+
+
+def resolve_gap(gap: Gap, image: Size) -> int:
+    """Convert a distance that may be 0 to whole pixels."""
+    return rnd(resolve_extent(gap, image))
 
 
 def not_larger(size: Size, image: Size) -> Size:

@@ -3,6 +3,7 @@
 Knows nothing of libvips.
 """
 
+from engine.fonts.clusters import clusters
 from engine.fonts.font_files import Face, Style, read_folder
 from engine.fonts.scripts import SAMPLES, scripts_of
 from engine.fonts.typefaces import FOLDER, TYPEFACES, add_fonts
@@ -14,6 +15,7 @@ __all__ = [
     "Face",
     "Style",
     "add_fonts",
+    "clusters",
     "read_folder",
     "scripts_of",
 ]

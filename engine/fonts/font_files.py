@@ -100,6 +100,11 @@ def _characters(path: str, number: int) -> frozenset[int]:
     return frozenset(_open(Path(path), number).unicodes)
 
 
+def open_font(face: Face) -> Any:
+    """Open the file of a face for HarfBuzz."""
+    return _open(Path(face.path), face.number)
+
+
 def _open(path: Path, number: int = 0) -> Any:
     try:
         return harfbuzz.Face(harfbuzz.Blob.from_file_path(str(path)), number)

@@ -1,12 +1,10 @@
 """Decoding, and the nodes that move pixels.
 
-`resize` enlarges on a grid displaced by half a pixel and `rotate` moves by up to a pixel,
-so both go through `affine` with explicit displacements.
+`resize` enlarges on a grid displaced by half a pixel, so that goes through `affine` with
+explicit displacements.
 """
 
-from math import cos, radians, sin
-
-from engine.geometry import Box
+from engine.geometry import Box, Size
 from engine.ir import (
     Canvas,
     Crop,
@@ -19,7 +17,7 @@ from engine.ir import (
     needs_row_cache,
 )
 from engine.lower.context import NodeContext, lower_node
-from engine.vips import Image, cache_rows, in_bytes, interpolator, load
+from engine.vips import Image, cache_rows, in_bytes, interpolator, load, rotated
 
 BICUBIC = 3  # pixels around those that a window is made of
 HALF_UP = 0.5002  # a mean of halves is rounded up, whatever floats lose
@@ -115,25 +113,12 @@ def _pixelate(node: Pixelate, image: Image, context: NodeContext) -> Image:
 
 @lower_node.register
 def _rotate(node: Rotate, image: Image, context: NodeContext) -> Image:
-    """Rotate about the centres: move the input's to 0, rotate, move to the output's."""
     if context.frame.alpha and not image.hasalpha():
         image = image.addalpha()
     *colour, alpha = node.fill
     fill = [value * alpha / 255 for value in colour]  # premultiplied, as the image is
-    background = [*fill, alpha] if context.frame.alpha else fill
-    cosine, sine = cos(radians(node.degrees)), sin(radians(node.degrees))
-    return image.affine(
-        [cosine, -sine, sine, cosine],
-        interpolate=interpolator("bicubic"),
-        oarea=[0, 0, node.width, node.height],
-        idx=-(image.width - 1) / 2,
-        idy=-(image.height - 1) / 2,
-        odx=(node.width - 1) / 2,
-        ody=(node.height - 1) / 2,
-        extend="background",
-        background=background,
-        premultiplied=context.frame.alpha,
-    )
+    ground = [*fill, alpha] if context.frame.alpha else fill
+    return rotated(image, node.degrees, Size(node.width, node.height), ground)
 
 
 @lower_node.register

@@ -1,9 +1,10 @@
-"""Text as libvips draws it: the extents of lines, and the ink of a text layer.
+"""Text as libvips draws it: the extents of lines, where they are wrapped, how layers are painted.
 
 Knows nothing of plans beyond that layer.
 """
 
-from engine.text.draw import draw
-from engine.text.measure import line_height, text_extents
+from engine.text.measure import TextExtents, line_height, text_extents
+from engine.text.paint import painted
+from engine.text.wrap import wrapped
 
-__all__ = ["draw", "line_height", "text_extents"]
+__all__ = ["TextExtents", "line_height", "painted", "text_extents", "wrapped"]

@@ -16,7 +16,9 @@ def draw(text: TextLayer) -> Ink | None:
     for index, line in enumerate(text.lines):
         ink = ink_of(ISOLATED.format(line), font_of(faces), text.size, strut=True)
         if ink is not None:
-            inks.append(ink._replace(top=ink.top - offset + rnd(index * between)))
+            left = text.lefts[index] if text.lefts else 0
+            top = rnd(index * between) + text.leading - offset
+            inks.append(ink._replace(left=ink.left + left, top=ink.top + top))
     return _together(inks) if inks else None
 
 

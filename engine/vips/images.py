@@ -2,8 +2,10 @@
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from math import cos, radians, sin
 from typing import TypeAlias
 
+from engine.geometry import Size, rnd
 from engine.raster import Raster
 from engine.sources import EXIF, IPTC, XMP
 from engine.sources.metadata import icc
@@ -143,6 +145,46 @@ def in_bytes(image: Image, addend: float = 0.5) -> Image:
     `linear` with `uchar` gives the same pixels, and takes three times as long.
     """
     return (image + addend).cast("uchar")
+
+
+def laid_over(under: Image, over: Image) -> Image:
+    """Lay an image over another one of its size that has alpha, source over."""
+    return in_bytes(under.cast("float").composite2(over, "over"))
+
+
+def greatest(images: Sequence[Image]) -> Image:
+    """Give the greatest of what images have at each place."""
+    first, *others = images
+    return first.bandrank(others, index=len(others)) if others else first
+
+
+def faded(image: Image, share: float) -> Image:
+    """Give an image of three colours, with or without alpha, a share of its opacity."""
+    if not image.hasalpha():
+        image = image.addalpha()
+    shares = image_from_table((bytes(rnd(alpha * share) for alpha in range(256)),))
+    return image.extract_band(0, n=3).bandjoin(image[3].maplut(shares))
+
+
+def rotated(image: Image, degrees: float, size: Size, ground: Sequence[float]) -> Image:
+    """Rotate a premultiplied image clockwise, centre to centre of a canvas of a size.
+
+    `ground` is what the image does not cover: a number for each band. libvips' `rotate` moves
+    by up to a pixel, so the displacements are explicit here.
+    """
+    cosine, sine = cos(radians(degrees)), sin(radians(degrees))
+    return image.affine(
+        [cosine, -sine, sine, cosine],
+        interpolate=interpolator("bicubic"),
+        oarea=[0, 0, *size],
+        idx=-(image.width - 1) / 2,
+        idy=-(image.height - 1) / 2,
+        odx=(size.width - 1) / 2,
+        ody=(size.height - 1) / 2,
+        extend="background",
+        background=list(ground),
+        premultiplied=image.hasalpha(),
+    )
 
 
 def black(width: int, height: int) -> Image:

@@ -67,7 +67,7 @@ READERS: dict[frozenset[str], Any] = {
 
 def words(text: str) -> list[str]:
     """Give what stands between backticks."""
-    return re.findall(r"`(\w+)`", text)
+    return re.findall(r"`([\w-]+)`", text)
 
 
 def read(shown: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.schema import CropGravity, Direction, FilterName, FitType, Gravity
+from engine.schema import Align, Blend, CropGravity, Direction, FilterName, FitType, Gravity
 from tests.engine.images import Json, Pixels, noise
 
 GRAVITIES = st.sampled_from([*(gravity.value for gravity in Gravity), "middle"])
@@ -107,7 +107,38 @@ OVERLAYS: tuple[st.SearchStrategy[Json], ...] = (
         gravity=GRAVITIES,
         xoffset=OFFSETS,
     ),
+    _transformation(
+        "annotation",
+        text=st.text("aö -漢\nש", min_size=1, max_size=12),
+        width=st.integers(1, 60) | st.just("80%"),
+        align=st.sampled_from([align.value for align in Align]),
+        line_spacing=st.sampled_from([0.5, 1, 1.5]),
+        opacity=st.integers(0, 10),
+        degrees=st.sampled_from([0, 90, 33.5, 180]),
+        background=COLOURS,
+        padding=st.integers(0, 9) | st.just("10%"),
+        stroke_color=COLOURS,
+        stroke_width=st.sampled_from([0, 1, 2.5]),
+        gravity=GRAVITIES,
+    ),
     _transformation("watermark", source=st.just("mark"), gravity=GRAVITIES, xoffset=OFFSETS),
+    _transformation(
+        "watermark",
+        source=st.just("mark"),
+        blend=st.sampled_from([blend.value for blend in Blend]),
+        opacity=st.integers(0, 10),
+        degrees=st.sampled_from([0, 90, 33.5]),
+        tile=st.just(True),
+        spacing=st.integers(0, 20) | st.just("15%"),
+        xoffset=OFFSETS,
+    ),
+    _transformation(
+        "watermark",
+        source=st.just("mark"),
+        blend=st.sampled_from([blend.value for blend in Blend]),
+        width=SIDES,
+        gravity=GRAVITIES,
+    ),
     _transformation("watermark", source=st.just("mark"), width=SIDES, yoffset=OFFSETS),
 )
 EXACT_KINDS = (*POINTWISE, *GEOMETRIC, *LOCAL, *OVERLAYS, _transformation("ulb"))

@@ -10,6 +10,7 @@ from engine.schema.transforms.base import (
     Degrees,
     Extent,
     Focus,
+    Gap,
     Gravity,
     Margin,
     Opacity,
@@ -38,7 +39,7 @@ from engine.schema.transforms.geometry import (
     Ulb,
     Zoom,
 )
-from engine.schema.transforms.overlays import CONTROL, Annotation, Watermark
+from engine.schema.transforms.overlays import CONTROL, Align, Annotation, Blend, Watermark
 
 TYPES: dict[str, type[Transform]] = {
     kind.__name__.lower(): kind
@@ -53,7 +54,9 @@ else:
 __all__ = [
     "CONTROL",
     "TYPES",
+    "Align",
     "Annotation",
+    "Blend",
     "Blur",
     "Brightness",
     "Colorize",
@@ -71,6 +74,7 @@ __all__ = [
     "Flip",
     "Focus",
     "Gamma",
+    "Gap",
     "Gravity",
     "Margin",
     "Modulate",

@@ -68,6 +68,12 @@ class Focus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     y: Share
 
 
+def need_beside(transform: Struct, name: str, needed: str) -> None:
+    """Raise InvalidField for an option that has no effect without another."""
+    if getattr(transform, name) is not UNSET and getattr(transform, needed) is UNSET:
+        raise InvalidField(name, f"expected {needed!r} beside it")
+
+
 def check_window(
     gravity: CropGravity, focus: Focus | UnsetType, movable: bool, needed: str
 ) -> None:
@@ -98,6 +104,16 @@ class Extent(Length):
     """A distance above 0: pixels, or a share of the image's shorter side."""
 
     expected = 'a distance above 0, such as 20, "20px" or "5%" (of the shorter side)'
+
+
+class Gap(Extent):
+    """A distance that may be 0: pixels, or a share of the image's shorter side."""
+
+    expected = 'a distance of 0 or more, such as 20, "20px" or "5%" (of the shorter side)'
+
+    @classmethod
+    def _in_range(cls, amount: Fraction) -> bool:
+        return 0 <= amount < MAX_LENGTH
 
 
 class Opacity(Number, low=0, high=10):

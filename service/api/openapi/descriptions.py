@@ -46,6 +46,8 @@ TYPES = {
     "Watermark": "Draws another image over this one.",
     "Zoom": "Scales the image for dense screens. At least one of `width` and `height` is required.",
     "Direction": "`x` and `horizontal` mirror left and right, `y` and `vertical` top and bottom.",
+    "Align": "Where lines stand in their box.",
+    "Blend": "A blend mode of W3C Compositing and Blending.",
     "FilterName": "The name of a filter.",
     "FitType": "How an image is fitted into a box.",
     "CropGravity": "An edge, a corner, the centre, or where the image draws the most attention "
@@ -139,12 +141,26 @@ FIELDS = {
     "RetryProcesses.all": "Whether to run jobs again that are done. Failed jobs always do.",
     "RetryProcesses.source": "Which version of an input that a job overwrites is used.",
     # transformations
-    "Annotation.text": "The text. Lines are not wrapped, markup is drawn literally, and control "
-    "characters are rejected.",
+    "Annotation.text": "The text. Lines are wrapped at `width` if there is one, markup is drawn "
+    "literally, and control characters are rejected.",
     "Annotation.font": "Family name of the font, and perhaps a style. A job with an unknown font "
     "fails.",
     "Annotation.size": "Font size (em) in pixels.",
     "Annotation.color": "Colour of the text.",
+    "Annotation.width": "Width of the text's box; percentages are of the image. Lines wrap at word "
+    "boundaries, and anywhere in a word that is longer. Without it the box is as wide as the "
+    "longest line, and only line feeds start a line.",
+    "Annotation.align": "Where lines stand in the text's box.",
+    "Annotation.line_spacing": "Distance of lines, times the font's ascent plus descent.",
+    "Annotation.opacity": "Opacity of text, stroke and box together: 0 is transparent, 10 is their "
+    "own.",
+    "Annotation.degrees": "Rotation, clockwise, of text, stroke and box. What `gravity` places is "
+    "the smallest upright box around them.",
+    "Annotation.background": "Colour of a box behind the text. Without it there is none.",
+    "Annotation.padding": "How far `background` reaches beyond the text's box; percentages are of "
+    "the image's shorter side.",
+    "Annotation.stroke_color": "Colour of a stroke around the letters.",
+    "Annotation.stroke_width": "How many pixels the stroke reaches beyond the letters.",
     "Blur.sigma": "Standard deviation in pixels; 0 changes nothing. Defaults to half the radius.",
     "Blur.radius": "Radius of the window in pixels. When it is 0 or absent, it follows from sigma.",
     "Brightness.bright_level": "Added to every channel. Fractions are dropped.",
@@ -201,6 +217,14 @@ FIELDS = {
     "`width` and `height` the watermark keeps its size.",
     "Watermark.height": "Height of the watermark; percentages are of the image under it. Without "
     "`width` and `height` the watermark keeps its size.",
+    "Watermark.opacity": "Opacity: 0 is transparent, 10 is the watermark's own.",
+    "Watermark.degrees": "Rotation of the watermark, clockwise, after it was scaled. What "
+    "`gravity` places is the smallest upright box around it.",
+    "Watermark.blend": "How its colours are mixed with those under it, as W3C Compositing and "
+    "Blending defines the modes.",
+    "Watermark.tile": "Whether it is repeated over the whole image, from where it stands in all "
+    "directions.",
+    "Watermark.spacing": "Distance between tiles; percentages are of the image's shorter side.",
     "Zoom.level": "Device pixels per CSS pixel. Values below 1 mean 1; the level is lowered until "
     "the image has enough pixels.",
     # options of formats

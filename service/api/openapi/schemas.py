@@ -29,6 +29,8 @@ from engine.schema import (
     ENDINGS,
     KINDS,
     TYPES,
+    Align,
+    Blend,
     Choice,
     Colour,
     CropGravity,
@@ -85,8 +87,8 @@ ANSWERS: tuple[type[Struct], ...] = (
     Cost,
 )  # fmt: skip
 ENUMS: tuple[type[Enum], ...] = (
-    CropGravity, Direction, FilterName, FitType, Format, Gravity, Priority, SourceFormat, Locality,
-    Access, SourceVersion,
+    Align, Blend, CropGravity, Direction, FilterName, FitType, Format, Gravity, Priority,
+    SourceFormat, Locality, Access, SourceVersion,
 )  # fmt: skip
 ALIASES: dict[type[Enum], list[str]] = {
     CropGravity: ["middle"],
@@ -103,6 +105,15 @@ REQUIRED_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Resize": {"anyOf": ("width", "height")},
     "Zoom": {"anyOf": ("width", "height")},
     "Watermark": {"oneOf": ("source", "Source")},
+}
+
+NEEDED_BESIDE: dict[str, dict[str, list[str]]] = {
+    "Annotation": {
+        "padding": ["background"],
+        "stroke_color": ["stroke_width"],
+        "stroke_width": ["stroke_color"],
+    },
+    "Watermark": {"spacing": ["tile"]},
 }
 
 
@@ -195,6 +206,8 @@ def _complete_struct(schema: Schema, kind: type[Struct]) -> None:
     schema["properties"] = described
     for keyword, names in REQUIRED_OPTIONS.get(name, {}).items():
         schema[keyword] = [{"title": f"with {field}", "required": [field]} for field in names]
+    if name in NEEDED_BESIDE:
+        schema["dependentRequired"] = NEEDED_BESIDE[name]
 
 
 def _describe(schema: Schema, description: str) -> Schema:

@@ -9,7 +9,7 @@ from math import cos, floor, radians, sin
 
 from msgspec import Struct
 
-from engine.schema import FilterName
+from engine.schema import Blend, FilterName
 from tests.engine.images import Json
 
 Sizing = Callable[[int, int], tuple[int, int]]
@@ -93,6 +93,8 @@ BARS: Json = {"type": "fitmethod", "fit_type": "letterbox", "width": "100%", "he
 STEPS: tuple[Step, ...] = (
     Step([], _same),
     step("annotation", text="äb", size=9, color="#ff8800cc", gravity="northwest"),
+    step("annotation", text="ä b", size=9, width="30%", align="center", line_spacing=1.5,
+         background="#2a9", padding=2, stroke_color="#fff", stroke_width=1, opacity=7, degrees=9),
     step("blur", sigma=1.5),
     step("blur", sigma=0.6, radius=1),
     step("blur", sigma=218, radius=465),
@@ -139,5 +141,7 @@ STEPS: tuple[Step, ...] = (
     Step([BARS, {"type": "ulb"}], _same),
     step("watermark", source="mark", gravity="southeast", width=7),
     step("watermark", source="translucent", gravity="center", xoffset=3),
+    step("watermark", source="mark", tile=True, spacing=3, opacity=4, degrees=20),
+    *(step("watermark", source="translucent", blend=blend.value) for blend in Blend),
     step("zoom", _zoomed, width="50%", height="50%", level=1.5),
 )  # fmt: skip

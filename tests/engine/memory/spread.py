@@ -101,6 +101,36 @@ def _write(array: Pixels, path: Path, ending: str, kind: str) -> None:
 TYPES: dict[str, list[Json]] = {
     "nothing": [],
     "annotation": [{"type": "annotation", "text": "Hello world", "size": 60}],
+    "caption": [
+        {
+            "type": "annotation",
+            "text": "Hello wide world " * 20,
+            "size": 30,
+            "width": "80%",
+            "background": "#00000080",
+            "padding": 20,
+            "gravity": "south",
+        }
+    ],
+    "stroke": [
+        {
+            "type": "annotation",
+            "text": "Hello world",
+            "size": 60,
+            "stroke_color": "#fff",
+            "stroke_width": 4,
+        }
+    ],
+    "turned text": [
+        {
+            "type": "annotation",
+            "text": "Hello world",
+            "size": 90,
+            "degrees": 30,
+            "opacity": 5,
+            "background": "#fff",
+        }
+    ],
     "other scripts": [{"type": "annotation", "text": "漢字 العربية ไทย", "size": 30}],
     "fine blur": [{"type": "blur", "sigma": 2}],
     "blur": [{"type": "blur", "sigma": 8}],
@@ -144,6 +174,23 @@ TYPES: dict[str, list[Json]] = {
     "trim": [{"type": "trim"}],
     "ulb": [{"type": "ulb"}],
     "watermark": [{"type": "watermark", "source": "mark", "width": "20%"}],
+    "tiles": [{"type": "watermark", "source": "mark", "width": "20%", "tile": True}],
+    "small tiles": [
+        {
+            "type": "watermark",
+            "source": "mark",
+            "width": 9,
+            "tile": True,
+            "spacing": 5,
+            "opacity": 4,
+        }
+    ],
+    "turned watermark": [{"type": "watermark", "source": "mark", "width": "60%", "degrees": 20}],
+    "blend": [{"type": "watermark", "source": "mark", "width": "20%", "blend": "soft-light"}],
+    "great blend": [{"type": "watermark", "source": "mark", "width": "90%", "blend": "overlay"}],
+    "blended tiles": [
+        {"type": "watermark", "source": "mark", "width": "20%", "tile": True, "blend": "multiply"}
+    ],
     "great watermark": [{"type": "watermark", "source": "mark", "width": "90%"}],
     "zoom": [{"type": "zoom", "width": 300, "level": 2}],
 }

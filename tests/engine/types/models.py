@@ -1,6 +1,7 @@
 """Independent models of the newer transformations: numpy on whole arrays, from the formulas."""
 
 import io
+from collections.abc import Callable
 from math import ceil, cos, radians, sin
 from typing import Any
 
@@ -143,6 +144,64 @@ def laid_on(pixels: Pixels, fill: tuple[int, int, int, int]) -> Pixels:
     ground = Image.new("RGBA", (pixels.shape[1], pixels.shape[0]), fill)
     made = np.asarray(Image.alpha_composite(ground, Image.fromarray(pixels)))
     return made[..., :3] if fill[3] == 255 else made
+
+
+def _hard_light(under: Floats, over: Floats) -> Floats:
+    screened = under + (2 * over - 1) - under * (2 * over - 1)
+    return np.where(over <= 0.5, under * 2 * over, screened)
+
+
+def _soft_light(under: Floats, over: Floats) -> Floats:
+    light = np.where(under <= 0.25, ((16 * under - 12) * under + 4) * under, np.sqrt(under))
+    darker = under - (1 - 2 * over) * under * (1 - under)
+    return np.where(over <= 0.5, darker, under + (2 * over - 1) * (light - under))
+
+
+BLENDS: dict[str, Callable[[Floats, Floats], Floats]] = {
+    "over": lambda under, over: over,
+    "multiply": lambda under, over: under * over,
+    "screen": lambda under, over: 1 - (1 - under) * (1 - over),
+    "overlay": lambda under, over: _hard_light(over, under),
+    "darken": np.minimum,
+    "lighten": np.maximum,
+    "soft-light": _soft_light,
+    "hard-light": _hard_light,
+    "difference": lambda under, over: np.abs(under - over),
+}
+
+
+def blended(base: Pixels, layer: Pixels, blend: str = "over", opacity: float = 1) -> Floats:
+    """Compositing and Blending Level 1: RGBA of a layer over an image of its size, unrounded."""
+    under, over = base[..., :3] / 255, layer[..., :3] / 255
+    ground = base[..., 3:] / 255 if base.shape[2] == 4 else np.ones_like(base[..., :1], float)
+    opaque = np.full_like(layer[..., :1], 255)
+    own = (layer[..., 3:] if layer.shape[2] == 4 else opaque).astype(float)
+    cover = rounded(own * opacity) / 255
+    mixed = (1 - ground) * over + ground * BLENDS[blend](under, over)
+    alpha = cover + ground * (1 - cover)
+    colour = cover * mixed + (1 - cover) * ground * under
+    straight = np.divide(colour, alpha, where=alpha > 0, out=0 * colour)
+    return np.dstack([straight, alpha]) * 255
+
+
+def off_by(made: Pixels, expected: Floats) -> float:
+    """How far pixels are from RGBA, colours by how much they are seen; RGB has to be opaque."""
+    opaque = np.dstack([made, np.full(made.shape[:2], 255)]) if made.shape[2] == 3 else made
+    difference = np.abs(opaque.astype(float) - expected)
+    difference[..., :3] *= expected[..., 3:] / 255
+    return float(difference.max())
+
+
+def tiled(layer: Pixels, size: tuple[int, int], at: tuple[int, int], gap: int) -> Pixels:
+    """Repeat a layer from a place in all directions, over an image of a size: RGBA."""
+    made = np.zeros((size[1], size[0], 4), np.uint8)
+    high, wide = layer.shape[:2]
+    for y in range(size[1]):
+        for x in range(size[0]):
+            row, column = (y - at[1]) % (high + gap), (x - at[0]) % (wide + gap)
+            if row < high and column < wide:
+                made[y, x] = (*layer[row, column], 255)[:4]
+    return made
 
 
 def on_canvas(
