@@ -243,11 +243,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     reconcile_seconds: Annotated[
         Seconds, _doc("How often the reconciler looks for lost work in Postgres")
     ] = 1.0
+    dispatch_window: Annotated[
+        Count, _doc("Maximum waiting processes that Redis holds; further ones wait in Postgres")
+    ] = 10_000
+    priority_age_seconds: Annotated[
+        Seconds, _doc("Time after which a waiting process is raised by one priority")
+    ] = 900.0
     dispatch_grace_seconds: Annotated[
         Seconds, _doc("How long after its acceptance an undispatched process counts as lost")
     ] = 5.0
     redispatch_seconds: Annotated[
-        Seconds, _doc("How often a process that still waits is dispatched again")
+        Seconds, _doc("How often a callback that still waits is dispatched again")
     ] = 30.0
 
     storage_connect_seconds: Annotated[Seconds, _doc("Time limit for connecting to S3")] = 5.0

@@ -47,7 +47,7 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             limits=time_limits(settings),
             observer=metrics.observe_pool("main"),
         ) as store:
-            dispatcher = Dispatcher(Queue(redis, RENDER))
+            dispatcher = Dispatcher(Queue(redis, RENDER, settings.dispatch_window))
             app[handlers.STORE] = store
             metrics.watch_pool("main", store.pool)
             app[handlers.AUTHENTICATOR] = Authenticator(

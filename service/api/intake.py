@@ -84,13 +84,12 @@ class Intake:
             idempotency_key=key,
             body_hash=hashlib.sha256(body).digest() if key else b"",
         )
-        queued = await self._record_once(process)
-        if queued is None:
+        if not await self._record_once(process):
             return Accepted(await self._first_process(process), replayed=True)
         self._metrics.accepted.labels(request.priority.value).inc()
         self._metrics.service_accepted(holder.service_id)
         # the answer does not wait for Redis: the row is the outbox
-        self._dispatcher.dispatch(Dispatch(process.id, 0, process.priority, queued))
+        self._dispatch(holder, process.id, 0, process.priority, len(request.jobs))
         return Accepted(process.id, jobs=len(request.jobs))
 
     async def retry(self, body: bytes, holder: Holder) -> Retry:
@@ -108,9 +107,7 @@ class Intake:
             grace=self._grace,
         )
         for process in retried:
-            self._dispatcher.dispatch(
-                Dispatch(process.id, process.run, process.priority, process.queued)
-            )
+            self._dispatch(holder, process.id, process.run, process.priority, process.jobs)
         attempts = {process.id: process.attempt for process in retried}
         results = [_retry_result(id_, found.get(id_), attempts) for id_ in ids]
         return Retry(results, len(ids) + sum(process.jobs - 1 for process in retried))
@@ -137,8 +134,12 @@ class Intake:
         expanded = draft.expand(definitions, self._limits, self._settings.max_body_bytes)
         return Reading(expanded.parse(CreateProcess, self._limits), expanded.body)
 
-    async def _record_once(self, process: NewProcess) -> float | None:
-        """Record a process; gives when it was queued, or None if its key was used before."""
+    def _dispatch(self, holder: Holder, id_: str, run: int, priority: int, jobs: int) -> None:
+        cost = jobs / holder.weight
+        self._dispatcher.dispatch(Dispatch(id_, run, priority, lane=holder.service_id, cost=cost))
+
+    async def _record_once(self, process: NewProcess) -> bool:
+        """Record a process; False if its key was used before."""
         if process.idempotency_key is None:
             return await self._recorder.submit(process)
         mine = (process.service_id, process.idempotency_key)
@@ -160,14 +161,14 @@ class Intake:
         self._metrics.idempotent_replays.inc()
         return first[1]
 
-    async def _record(self, processes: Sequence[NewProcess]) -> Sequence[float | None]:
+    async def _record(self, processes: Sequence[NewProcess]) -> Sequence[bool]:
         remember = timedelta(hours=self._settings.idempotency_hours)
         failpoints.reach("intake.before_commit")
         recorded = await self._store.processes.record(
             processes, grace=self._grace, remember=remember
         )
         failpoints.reach("intake.after_commit")
-        return [recorded.get(process.id) for process in processes]
+        return [process.id in recorded for process in processes]
 
     def _check_inputs(self, request: CreateProcess) -> None:
         count, most = len(request.inputs), self._settings.max_inputs

@@ -5,16 +5,18 @@ It has its own event loop, its own connections to Postgres and Redis, and its ow
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from service.callbacks.sender import Sender, send_safely
-from service.dispatch import CALLBACK, Worker, connect, unclaimed
+from service.dispatch import CALLBACK, Dispatch, Worker, connect, dispatch_of, unclaimed
 from service.metrics import Metrics
 from service.settings import Settings
-from service.store import open_store, time_limits
+from service.store import UNAVAILABLE, open_store, time_limits
 from service.tasks import stop
 
 IN_HAND = 20  # callbacks in hand for each that is being sent; those that wait hold no connection
@@ -73,10 +75,16 @@ class CallbackThread:
             stack.push_async_callback(redis.aclose)
             sender = Sender(store, settings, self._metrics)
             stack.callback(sender.close)
+            again = timedelta(seconds=settings.redispatch_seconds)
+
+            async def overdue(most: int) -> Sequence[Dispatch]:
+                return [dispatch_of(due) for due in await store.deliveries.take_due(most, again)]
+
             worker = Worker(
                 redis, CALLBACK, unclaimed, partial(send_safely, sender),
                 room=lambda: (IN_HAND * settings.callback_concurrency, 1),
-                poll_seconds=settings.poll_seconds,
+                overdue=overdue, unavailable=UNAVAILABLE,
+                poll_seconds=settings.poll_seconds, overdue_seconds=settings.reconcile_seconds,
             )  # fmt: skip
             taking = asyncio.create_task(worker.main())
             stack.push_async_callback(stop, taking)

@@ -14,6 +14,8 @@ from service.ids import new_token, new_webhook_secret, token_hash
 from service.storage import StorageOptions, open_storage
 from service.store import QuarantinedSource, Store
 
+WEIGHT = click.FloatRange(0.01, 100)
+
 STORAGE_OPTIONS = [
     click.option("--endpoint", default="", help="S3 endpoint, if it is not that of Amazon."),
     click.option("--region", default="", help="S3 region (default: us-east-1)."),
@@ -64,8 +66,9 @@ def services() -> None:
 @click.argument("name", callback=lambda _ctx, _param, name: _named(name))
 @click.option("--storage", required=True, help="file:///path or s3://bucket/prefix")
 @click.option("--jobs-a-minute", type=click.IntRange(1), help="Quota of jobs (default: none).")
+@click.option("--weight", type=WEIGHT, default=1.0, help="Share of the work beside others.")
 @storage_arguments("storage")
-def add(name: str, jobs_a_minute: int | None, storage: StorageArguments) -> None:
+def add(name: str, jobs_a_minute: int | None, weight: float, storage: StorageArguments) -> None:
     """Add a service and print its id, token and webhook secret, once, as JSON."""
     token, secret = new_token(), new_webhook_secret()
 
@@ -77,6 +80,7 @@ def add(name: str, jobs_a_minute: int | None, storage: StorageArguments) -> None
             webhook_secret=secret,
             token_hash=token_hash(token),
             jobs_a_minute=jobs_a_minute,
+            weight=weight,
         )
 
     service_id = with_store(work)
@@ -122,6 +126,15 @@ def set_storage(service_id: int, storage: StorageArguments) -> None:
         return await store.services.set_storage(service_id, storage.url, options)
 
     check_found(with_store(work), service_id)
+
+
+@services.command("set-weight")
+@click.argument("service_id", type=int)
+@click.argument("weight", type=WEIGHT)
+def set_weight(service_id: int, weight: float) -> None:
+    """Give a service a share of the work: with 2, twice that of one with 1, when both wait."""
+    found = _with_store(lambda store: store.services.set_weight(service_id, weight))
+    _check_found(found, service_id)
 
 
 @services.command()

@@ -6,7 +6,8 @@ Knows nothing of HTTP or images.
 from service.dispatch.batching import Batcher
 from service.dispatch.dispatcher import Dispatcher
 from service.dispatch.queue import CALLBACK, RENDER, Dispatch, Queue, connect
-from service.dispatch.reconciler import Reconciler
+from service.dispatch.reconciler import Reconciler, dispatch_of
+from service.dispatch.refill import Refill
 from service.dispatch.worker import Worker, unclaimed
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "Dispatcher",
     "Queue",
     "Reconciler",
+    "Refill",
     "Worker",
     "connect",
+    "dispatch_of",
     "unclaimed",
 ]

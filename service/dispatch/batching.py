@@ -18,6 +18,7 @@ class Batcher(Generic[Item, Answer]):
 
     Two batches begin at least `pace()` seconds apart, so that more of them are full; what
     comes after a pause does not wait. An answer that is an error is raised to its submitter.
+    Whatever ends a batch, everybody in it is answered, and the next one is begun.
     """
 
     def __init__(
@@ -42,33 +43,67 @@ class Batcher(Generic[Item, Answer]):
             self._runner = asyncio.create_task(self._run())
         return answer
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait for the next batch."""
+        return len(self._waiting)
+
     async def close(self) -> None:
         """Wait until everything that was submitted is answered."""
         if self._runner is not None:
             await self._runner
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            while self._waiting:
-                await asyncio.sleep(max(0.0, self._began + self._pace() - loop.time()))
-                self._began = loop.time()
-                batch = self._waiting[: self._most]
-                del self._waiting[: self._most]
-                await self._answer(batch)
+            await self._work_off()
+        except BaseException as error:  # whoever still waits would wait for ever
+            left, self._waiting = self._waiting, []
+            _tell(left, [error if isinstance(error, Exception) else _lost()] * len(left))
+            raise
         finally:
             self._runner = None
 
+    async def _work_off(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            await asyncio.sleep(max(0.0, self._began + self._pace() - loop.time()))
+            self._began = loop.time()
+            batch = self._waiting[: self._most]
+            del self._waiting[: self._most]
+            await self._answer(batch)
+
     async def _answer(self, batch: list[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
-        answers: Sequence[Answer | Exception]
+        answers: Sequence[Answer | Exception] = [_lost()] * len(batch)
         try:
-            answers = await self._work([item for item, _ in batch])
+            answers = await self._work_on([item for item, _ in batch])
         except Exception as error:
             answers = [error] * len(batch)
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():
-                continue
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # else something that it waited for was cancelled
+        finally:
+            _tell(batch, answers)
+
+    async def _work_on(self, items: Sequence[Item]) -> Sequence[Answer | Exception]:
+        answers = await self._work(items)
+        if len(answers) != len(items):
+            raise ValueError(f"expected {len(items)} answers, got {len(answers)}")
+        return answers
+
+
+def _lost() -> Exception:
+    return ConnectionAbortedError("the batch was cancelled")
+
+
+def _tell(
+    batch: list[tuple[Item, "asyncio.Future[Answer]"]], answers: Sequence[Answer | Exception]
+) -> None:
+    for (_, future), answer in zip(batch, answers, strict=True):
+        if future.done():
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

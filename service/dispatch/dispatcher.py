@@ -10,6 +10,7 @@ from service.dispatch.batching import Batcher
 from service.dispatch.queue import Dispatch, Queue
 
 MOST = 1000  # dispatches in a round trip
+MOST_WAITING = 10_000  # for a Redis that hangs; what comes then is left to the reconciler
 PACE_SECONDS = 0.005  # under load a round trip costs more than the wait for company
 
 
@@ -22,7 +23,8 @@ class Dispatcher:
 
     def dispatch(self, dispatch: Dispatch) -> None:
         """Dispatch soon, or leave it to the reconciler when Redis is unavailable."""
-        self._batcher.submit(dispatch)
+        if self._batcher.waiting < MOST_WAITING:
+            self._batcher.submit(dispatch)
 
     async def close(self) -> None:
         """Wait for the dispatches under way."""

@@ -1,12 +1,13 @@
-"""Dispatch through arq's sorted set: names in an order, nothing else.
+"""Dispatch through a sorted set: names in a fair order, and no more of them than a window holds.
 
-Redis may be wiped at any moment. What it holds is rebuilt from Postgres, where every row
-that waits is dispatched again until somebody claims it. Therefore the name of a dispatch
-(`id:run`) may be asserted any number of times, and one that is taken twice does nothing the
-second time, since its claim finds nothing to take.
+Redis may be wiped at any moment, and may be full. What it holds is rebuilt from Postgres, where
+every row that waits is found again until somebody claims it. Therefore a dispatch may be asserted
+any number of times, and one that is taken twice does nothing the second time, since its claim
+finds nothing to take.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
 
 import msgspec
 from arq.connections import ArqRedis
@@ -15,38 +16,56 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-RENDER = "darkroom:render"
-CALLBACK = "darkroom:callback"
+RENDER = "darkroom:renders"
+CALLBACK = "darkroom:callbacks"
 
-CLASS_SPAN_MS = 30 * 86_400_000  # a class of priority lies this far before the next
+HIGHEST = 1
+CLASS_SPAN = 2**40  # of costs, in which a double still tells thousandths apart
+CREDIT = 64.0  # of costs that a lane may catch up on after it was idle
+
+SCRIPT = files("service.dispatch").joinpath("dispatch.lua").read_text(encoding="utf-8")
 
 
 class Dispatch(msgspec.Struct, frozen=True):
-    """The name of one dispatch, its class, and since when it waits, in seconds since 1970.
+    """The name of one dispatch, its priority, and whose it is.
 
-    Class 1 goes before 0, 0 before -1; in a class the oldest goes first, by the microsecond.
+    Priority 1 goes before 0, 0 before -1; in a class the lanes take turns, by what theirs `cost`,
+    and in a lane the first goes first. One that was taken before, `again`, goes before its lane.
     """
 
     id: str
     run: int
     priority: int = 0
-    queued: float = 0
+    lane: int = 0
+    cost: float = 1
+    again: bool = False
 
     @property
     def name(self) -> str:
-        """What the queue knows it by; a new run is a new name."""
+        """What it is called; a new run is a new name."""
         return f"{self.id}:{self.run}"
 
     @property
-    def score(self) -> float:
-        """What the queue is sorted by: milliseconds, of which a double holds a thousandth."""
-        return self.queued * 1000 - (self.priority + 1) * CLASS_SPAN_MS
+    def member(self) -> str:
+        """What the queue knows it by."""
+        return f"{self.lane}:{self.name}"
+
+    @property
+    def rank(self) -> int:
+        """Give its class: 0 goes first."""
+        return HIGHEST - self.priority
 
     @classmethod
-    def parse(cls, name: str) -> "Dispatch":
-        """Read a name back."""
+    def parse(cls, member: str) -> "Dispatch":
+        """Read a member of the queue."""
+        lane, _, name = member.partition(":")
         id_, _, run = name.rpartition(":")
-        return cls(id_, int(run))
+        return cls(id_, int(run), lane=int(lane))
+
+
+def lane_of(priority: int, lane: int) -> str:
+    """Name what one lane has waiting of one priority."""
+    return f"{HIGHEST - priority}:{lane}"
 
 
 def connect(url: str) -> ArqRedis:
@@ -65,17 +84,64 @@ def wake_channel(queue: str) -> str:
     return f"{queue}:wake"
 
 
-class Queue:
-    """The sending side: asserts dispatches and wakes the workers."""
+def spilled_lanes(queue: str) -> str:
+    """Name the hash of the lanes of which more waits than the queue holds."""
+    return f"{queue}:spilled"
 
-    def __init__(self, redis: ArqRedis, name: str) -> None:
+
+class Queue:
+    """The sending side: asserts dispatches and wakes the workers. It holds at most `window`."""
+
+    def __init__(self, redis: ArqRedis, name: str, window: int) -> None:
         self._redis = redis
         self._name = name
+        self._window = window
+        self._keys = [name, f"{name}:clocks", spilled_lanes(name)]
+        self._script = redis.register_script(SCRIPT)
 
     async def dispatch(self, dispatches: Sequence[Dispatch]) -> None:
-        """Assert dispatches in one round trip; those already waiting stay where they are."""
-        scores = {dispatch.name: dispatch.score for dispatch in dispatches}
+        """Assert dispatches in one round trip; those already waiting stay where they are.
+
+        Of a lane of which more waits than the queue holds, none is let in before the others.
+        """
+        await self._assert(dispatches, refill=False)
+
+    async def refill(
+        self, dispatches: Sequence[Dispatch], more: Mapping[str, bool], spilled: Mapping[str, int]
+    ) -> int:
+        """Assert what was read from Postgres, the first of each lane; gives how many were new.
+
+        `more` tells of each lane that was read whether others wait behind; `spilled` is what
+        `spilled` gave before the reading.
+        """
+        added = await self._assert(dispatches, refill=True)
+        now = await self.spilled()
+        over = [lane for lane in now if not more.get(lane) and now[lane] == spilled.get(lane)]
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zadd(self._name, scores, nx=True)
-            pipe.publish(wake_channel(self._name), b"")
+            for lane in more:
+                if more[lane]:
+                    pipe.hsetnx(spilled_lanes(self._name), lane, "0")
+            if over:
+                pipe.hdel(spilled_lanes(self._name), *over)
             await pipe.execute()
+        return added
+
+    async def spilled(self) -> dict[str, int]:
+        """Give the lanes of which more waits than the queue holds, each with a count of changes."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(spilled_lanes(self._name))
+            (found,) = await pipe.execute()
+        return {lane.decode(): int(count) for lane, count in found.items()}
+
+    async def take_turn(self, what: str, seconds: float) -> bool:
+        """Tell whether it is on us to do something that others need not do for so long."""
+        key, most = f"{self._name}:turn:{what}", max(1, round(seconds * 1000))
+        return bool(await self._redis.set(key, b"", px=most, nx=True))
+
+    async def _assert(self, dispatches: Iterable[Dispatch], *, refill: bool) -> int:
+        arguments: list[str | int | float] = [
+            self._window, CREDIT, CLASS_SPAN, int(refill), wake_channel(self._name),
+        ]  # fmt: skip
+        for each in dispatches:
+            arguments += [each.member, each.rank, each.lane, each.cost, int(each.again)]
+        return int(await self._script(keys=self._keys, args=arguments))

@@ -11,12 +11,14 @@ from time import monotonic
 import structlog
 from redis.exceptions import RedisError
 
-from service.dispatch.queue import Dispatch, Queue
+from service.dispatch.queue import Dispatch, Queue, lane_of
+from service.dispatch.refill import Refill
 from service.metrics import Metrics
 from service.settings import Settings
-from service.store import UNAVAILABLE, Store
+from service.store import UNAVAILABLE, Due, Store
 
 MOST = 1000  # rows taken at once
+TURN = 0.9  # of the time between two rounds: then it is somebody's turn again
 SWEEP_SECONDS = 3600.0
 MOST_PURGED = 200  # processes in one statement, each with all its jobs
 BATCH_PAUSE_SECONDS = 0.1  # between two batches
@@ -30,7 +32,7 @@ class Reconciler:
     def __init__(
         self,
         store: Store,
-        renders: Queue,
+        renders: Refill,
         callbacks: Queue,
         settings: Settings,
         metrics: Metrics,
@@ -54,10 +56,15 @@ class Reconciler:
             await asyncio.sleep(self._settings.reconcile_seconds)
 
     async def keep_queues(self) -> None:
-        """Dispatch again for ever; a Redis that is unavailable or hangs delays nothing else."""
+        """Dispatch again for ever, in turn with all other reconcilers.
+
+        A Redis that is unavailable, full or hangs delays nothing else.
+        """
+        turn = TURN * self._settings.reconcile_seconds
         while True:
             try:
-                await self.tend_queues()
+                if await self._callbacks.take_turn("reconcile", turn):
+                    await self.tend_queues()
             except (RedisError, *UNAVAILABLE) as error:
                 log.warning("reconcile_failed", part="queues", error=repr(error))
             await asyncio.sleep(self._settings.reconcile_seconds)
@@ -89,7 +96,7 @@ class Reconciler:
 
     async def tend_queues(self) -> None:
         """Dispatch what waits for too long, once."""
-        await self._dispatch_processes()
+        await self._renders.refill()
         await self._dispatch_callbacks()
 
     async def sweep(self) -> bool:
@@ -113,14 +120,16 @@ class Reconciler:
             log.warning("lease_expired", process_id=process_id)
             self._metrics.leases_expired.inc()
 
-    async def _dispatch_processes(self) -> None:
-        due = await self._store.processes.take_due(MOST, self._again)
-        if due:
-            await self._renders.dispatch([Dispatch(p.id, p.run, p.priority, p.queued) for p in due])
-            self._metrics.reconciled.labels("process").inc(len(due))
-
     async def _dispatch_callbacks(self) -> None:
-        due = await self._store.deliveries.take_due(MOST, self._again)
-        if due:
-            await self._callbacks.dispatch([Dispatch(d.id, d.tries, queued=d.queued) for d in due])
+        spilled = await self._callbacks.spilled()
+        due = await self._store.deliveries.due(MOST)
+        more = {lane_of(0, each.service_id): len(due) == MOST for each in due}
+        if due or spilled:
+            await self._callbacks.refill([dispatch_of(each) for each in due], more, spilled)
+            await self._store.deliveries.defer_dispatched(due, self._again)
             self._metrics.reconciled.labels("callback").inc(len(due))
+
+
+def dispatch_of(due: Due) -> Dispatch:
+    """Name the dispatch of a callback."""
+    return Dispatch(due.id, due.tries, lane=due.service_id)

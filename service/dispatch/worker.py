@@ -12,13 +12,14 @@ from arq.worker import func
 from redis.asyncio.client import Redis
 from redis.exceptions import RedisError
 
-from service.dispatch.queue import Dispatch, wake_channel
+from service.dispatch.queue import Dispatch, spilled_lanes, wake_channel
 from service.tasks import stop
 
 Taken = TypeVar("Taken")
 
 CANCEL_SECONDS = 5.0  # for what is cancelled to end
 PAUSE_SECONDS = 0.5  # after Redis, or what dispatches are claimed from, could not be reached
+POP_SECONDS = 1.0  # that a worker waits for what it takes off its queue
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,11 @@ class Worker(ArqWorker, Generic[Taken]):
     `claim` raises `unavailable` when it could not claim; then all is put back.
 
     `room` tells how many may be in hand now, and how many of them must be free before more
-    are taken. Losing Redis makes the worker wait for it; running work goes on.
+    are taken. `refill` is asked to fill a queue that runs low while more waits in Postgres.
+
+    A queue that gives nothing may be empty, full of what it cannot take in, or out of reach. So
+    from time to time `overdue` is asked for what waits all the same: at least every
+    `overdue_seconds`, and as often as the queue is polled while it gives something.
     """
 
     def __init__(
@@ -44,7 +49,10 @@ class Worker(ArqWorker, Generic[Taken]):
         work: Callable[[Taken], Awaitable[None]],
         *,
         room: Callable[[], tuple[int, int]],
+        overdue: Callable[[int], Awaitable[Sequence[Dispatch]]],
+        refill: Callable[[], Awaitable[None]] | None = None,
         poll_seconds: float,
+        overdue_seconds: float,
         unavailable: tuple[type[Exception], ...] = (),
     ) -> None:
         super().__init__(
@@ -57,6 +65,11 @@ class Worker(ArqWorker, Generic[Taken]):
         self._claim = claim
         self._work = work
         self._room = room
+        self._overdue = overdue
+        self._refill = refill
+        self._overdue_seconds = overdue_seconds
+        self._overdue_from = 0.0
+        self._queue_from = 0.0
         self._unavailable = unavailable
         self._passing: tuple[type[Exception], ...] = (RedisError, OSError, *unavailable)
         self._wake = asyncio.Event()
@@ -99,22 +112,60 @@ class Worker(ArqWorker, Generic[Taken]):
                 await asyncio.gather(*ends, return_exceptions=True)
 
     async def _take(self) -> None:
-        """Take what waits longest, as much as there is room for, and begin to work on it."""
+        """Take what waits, as much as there is room for, and begin to work on it."""
         async with self._taking:
             most, least = self._room()
             free = most - self.in_hand
             if not self.allow_pick_jobs or free < least:
                 return
-            scores: dict[bytes, float] = dict(await self.pool.zpopmin(self.queue_name, free))
-            if not scores:
-                return
-            try:
-                taken = await self._claim([Dispatch.parse(name.decode()) for name in scores])
-            except self._unavailable:
+            scores, spilled = await self._pop(free)
+            waiting = [Dispatch.parse(member.decode()) for member in scores]
+            waiting = waiting or list(await self._look_for_overdue(free))
+            if waiting:
+                await self._begin_on(waiting, scores)
+            if spilled and len(scores) < free and self._refill is not None:
+                await self._refill()
+
+    async def _begin_on(self, waiting: Sequence[Dispatch], scores: dict[bytes, float]) -> None:
+        try:
+            taken = await self._claim(waiting)
+        except self._unavailable:
+            if scores:
                 await self.pool.zadd(self.queue_name, scores, nx=True)
-                raise
-            for each in taken:
-                self._begin(each)
+            raise
+        for each in taken:
+            self._begin(each)
+
+    async def _pop(self, most: int) -> tuple[dict[bytes, float], int]:
+        """Take so much off the queue, and give how many lanes it cannot hold all of.
+
+        Nothing is given while Redis does not serve.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._queue_from:
+            return {}, 0
+        try:
+            async with asyncio.timeout(POP_SECONDS):
+                async with self.pool.pipeline(transaction=False) as pipe:
+                    pipe.zpopmin(self.queue_name, most)
+                    pipe.hlen(spilled_lanes(self.queue_name))
+                    popped, spilled = await pipe.execute()
+        except (RedisError, OSError) as error:
+            log.warning("cannot_take", queue=self.queue_name, error=repr(error))
+            self._queue_from = loop.time() + PAUSE_SECONDS
+            return {}, 0
+        return dict(popped), spilled
+
+    async def _look_for_overdue(self, most: int) -> Sequence[Dispatch]:
+        """Ask for what waits although the queue gives nothing, unless that was done just now."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._overdue_from:
+            return ()
+        self._overdue_from = loop.time() + self._overdue_seconds
+        found = await self._overdue(most)
+        if found:
+            self._overdue_from = loop.time() + self.poll_delay_s
+        return found
 
     def _begin(self, taken: Taken) -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(self._work(taken))

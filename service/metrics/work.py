@@ -93,8 +93,8 @@ class WorkMetrics:
     def _recovery(self, declare: Declarations) -> None:
         self.reconciled = declare.counter(
             "reconciled_total",
-            "Processes and callbacks that the reconciler dispatched again", "reason",
-            of=WORKER, known=["process", "callback"],
+            "Processes and callbacks found in Postgres: dispatched again, or taken without Redis",
+            "reason", of=WORKER, known=["process", "callback", "direct"],
         )  # fmt: skip
         self.leases_expired = declare.counter(
             "leases_expired_total", "Leases that expired", of=WORKER

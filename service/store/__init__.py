@@ -15,8 +15,10 @@ from service.store.processes import (
     JobRow,
     MakeCallback,
     NewProcess,
+    Processes,
     ProcessRow,
     Status,
+    WaitingProcess,
 )
 from service.store.quarantine import Quarantine, QuarantinedSource
 from service.store.services import Holder, Services
@@ -43,11 +45,13 @@ __all__ = [
     "PresetEntry",
     "PresetRow",
     "ProcessRow",
+    "Processes",
     "Quarantine",
     "QuarantinedSource",
     "Services",
     "Status",
     "Store",
+    "WaitingProcess",
     "is_unavailable",
     "migrate",
     "open_store",

@@ -6,9 +6,14 @@ from msgspec import Struct
 
 from service.store.database import Pool, sql
 
+COUNTED = 10_000
+
 
 class Waiting(Struct, frozen=True, kw_only=True):
-    """How many there are, and the age of the oldest in seconds, 0 if there is none."""
+    """How many there are, and the age of the oldest in seconds, 0 if there is none.
+
+    Of more than COUNTED both are estimates.
+    """
 
     count: int
     oldest: float
@@ -29,7 +34,7 @@ class Backlogs:
 
     async def count(self) -> Backlog:
         """Count all of it, in one statement."""
-        rows = await self._pool.fetch(sql("count_backlog"))
+        rows = await self._pool.fetch(sql("count_backlog"), COUNTED)
         found = {row["state"]: Waiting(count=row["count"], oldest=row["oldest"]) for row in rows}
         callbacks = found.pop("CALLBACK")
         return Backlog(processes=found, callbacks=callbacks)

@@ -1,5 +1,6 @@
 """Deliveries: the callbacks that are still to be sent, and how sending them went."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
@@ -41,14 +42,11 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 class Due(Struct, frozen=True, kw_only=True):
-    """A callback whose time has come; `tries` names the dispatch.
-
-    `queued` is when its process ended, in seconds since 1970.
-    """
+    """A callback whose time has come; `tries` names the dispatch."""
 
     id: str
     tries: int
-    queued: float = 0
+    service_id: int = 0
 
 
 class Deliveries:
@@ -94,7 +92,18 @@ class Deliveries:
             sql("record_try"), delivery.id, delivery.tries, status, answered, error, again_after
         )
 
+    async def due(self, most: int) -> list[Due]:
+        """Give callbacks whose time has come, the first first."""
+        return [Due(**row) for row in await self._pool.fetch(sql("due_deliveries"), most)]
+
+    async def defer_dispatched(self, due: Sequence[Due], again_after: timedelta) -> set[str]:
+        """Look at callbacks again later, now that they were dispatched; gives the ids."""
+        ids = [each.id for each in due]
+        rows = await self._pool.fetch(sql("defer_dispatched"), ids, again_after)
+        return {row["id"] for row in rows}
+
     async def take_due(self, most: int, again_after: timedelta) -> list[Due]:
-        """Take callbacks that are due, to dispatch them."""
-        rows = await self._pool.fetch(sql("take_due_deliveries"), most, again_after)
-        return [Due(**row) for row in rows]
+        """Take callbacks whose time has come, for whoever sends them at once."""
+        due = await self.due(most)
+        ours = await self.defer_dispatched(due, again_after) if due else set()
+        return [each for each in due if each.id in ours]

@@ -14,6 +14,7 @@ from service.store.deliveries import NewDelivery
 Status = Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
 JobStatus = Literal["QUEUED", "DONE", "FAILED"]
 ENDED = {"FINISHED", "FAILED"}
+NOW = timedelta(0)
 
 
 class NewProcess(Struct, frozen=True, kw_only=True):
@@ -73,19 +74,32 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
     cancelling: bool = False
 
 
-class Requeued(Struct, frozen=True, kw_only=True):
-    """A process that waits to be dispatched; `queued` is in seconds since 1970."""
+class Retried(Struct, frozen=True, kw_only=True):
+    """A process that a client has sent back, and how many of its jobs run again."""
 
     id: str
     run: int
     priority: int
-    queued: float
-
-
-class Retried(Requeued, frozen=True, kw_only=True):
-    """A process that a client has sent back, and how many of its jobs run again."""
-
     attempt: int
+    jobs: int
+
+
+class WaitingProcess(Struct, frozen=True, kw_only=True):
+    """A process that waits: its place in its service and priority, and how much there is to do.
+
+    `more` tells whether others wait behind those that were read, `again` whether it was claimed
+    since it was queued, `waited` the seconds since then.
+    """
+
+    id: str
+    run: int
+    service_id: int
+    priority: int
+    weight: float
+    place: int
+    waited: float
+    again: bool
+    more: bool
     jobs: int
 
 
@@ -123,22 +137,29 @@ class Processes:
 
     async def record(
         self, processes: Sequence[NewProcess], *, grace: timedelta, remember: timedelta
-    ) -> dict[str, float]:
-        """Record many requests in one transaction, queued one after the other.
+    ) -> set[str]:
+        """Record many requests in one statement, queued one after the other.
 
-        Gives the ids that are recorded, and when each was queued, in seconds since 1970. A
-        process whose idempotency key was used within `remember` is left out.
-        `grace` is how long the dispatch that follows may take before it counts as lost.
+        Gives the ids that are recorded. A process whose idempotency key was used within
+        `remember` is left out. `grace` is how long the dispatch that follows may take before
+        it counts as lost.
         """
-        keyed = [process for process in processes if process.idempotency_key is not None]
-        async with self._pool.acquire() as connection:
-            if not keyed:  # one statement is a transaction of its own, in one round trip
-                return await _insert(connection, processes, grace)
-            async with connection.transaction():
-                ours = await _keep_keys(connection, keyed, remember)
-                used = {process.id for process in keyed} - ours
-                recorded = [process for process in processes if process.id not in used]
-                return await _insert(connection, recorded, grace)
+        rows = await self._pool.fetch(
+            sql("record_processes"),
+            [process.id for process in processes],
+            [process.service_id for process in processes],
+            [process.priority for process in processes],
+            [process.request for process in processes],
+            [process.traceparent for process in processes],
+            [process.idempotency_key for process in processes],
+            [process.body_hash for process in processes],
+            remember,
+            grace,
+            [process.id for process in processes for _ in process.destinations],
+            [index for process in processes for index in range(len(process.destinations))],
+            [name for process in processes for name in process.destinations],
+        )
+        return {row["id"] for row in rows}
 
     async def first_answer(self, service_id: int, key: str) -> tuple[bytes, str] | None:
         """Give the body's hash and the process of an idempotency key used before."""
@@ -174,8 +195,9 @@ class Processes:
             wanted = ENDED if everything else {"FAILED"}
             again = [id_ for id_ in process_ids if found.get(id_) in wanted]
             await connection.execute(sql("reset_jobs"), again, everything)
-            retried = await connection.fetch(sql("retry_processes"), again, grace, new_source)
-        return found, [Retried(**row) for row in retried]
+            rows = await connection.fetch(sql("retry_processes"), again, grace, new_source)
+        retried = {row["id"]: Retried(**row) for row in rows}
+        return found, [retried[id_] for id_ in again if id_ in retried]
 
     async def cancel_process(
         self, process_id: str, service_id: int | None, make_callback: MakeCallback
@@ -199,44 +221,15 @@ class Processes:
             process = await _shown(connection, process_id, service_id)
             return None if process is None else Cancellation(process=process, ended=ended)
 
-    async def take_due(self, most: int, again_after: timedelta) -> list[Requeued]:
-        """Take queued processes that nobody has claimed in time, to dispatch them."""
-        rows = await self._pool.fetch(sql("take_due"), most, again_after)
-        return [Requeued(**row) for row in rows]
+    async def waiting(self, most: int, early: timedelta = NOW) -> list[WaitingProcess]:
+        """Give what nobody has claimed in time: a fair part of each service and priority.
+
+        It is read, not taken. One of each is given though they are more than `most`, and one
+        beyond the part of each. What was never claimed is given so much `early`.
+        """
+        rows = await self._pool.fetch(sql("waiting"), most, early)
+        return [WaitingProcess(**row) for row in rows]
 
     async def purge(self, older_than: timedelta, most: int) -> int:
         """Forget processes that ended so long ago, at most so many; gives how many."""
         return len(await self._pool.fetch(sql("purge"), older_than, most))
-
-
-async def _keep_keys(
-    connection: Connection, keyed: Sequence[NewProcess], remember: timedelta
-) -> set[str]:
-    """Keep the keys that were not used before; gives the ids of their processes."""
-    rows = await connection.fetch(
-        sql("keep_idempotency_keys"),
-        [process.service_id for process in keyed],
-        [process.idempotency_key for process in keyed],
-        [process.body_hash for process in keyed],
-        [process.id for process in keyed],
-        remember,
-    )
-    return {row["process_id"] for row in rows}
-
-
-async def _insert(
-    connection: Connection, processes: Sequence[NewProcess], grace: timedelta
-) -> dict[str, float]:
-    rows = await connection.fetch(
-        sql("record_processes"),
-        [process.id for process in processes],
-        [process.service_id for process in processes],
-        [process.priority for process in processes],
-        [process.request for process in processes],
-        [process.traceparent for process in processes],
-        grace,
-        [process.id for process in processes for _ in process.destinations],
-        [index for process in processes for index in range(len(process.destinations))],
-        [name for process in processes for name in process.destinations],
-    )
-    return {row["id"]: row["queued"] for row in rows}

@@ -26,6 +26,7 @@ class Holder(Struct, frozen=True, kw_only=True):
     service_id: int
     disabled: bool
     jobs_a_minute: int | None
+    weight: float = 1
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -35,6 +36,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     name: str
     storage_url: str
     jobs_a_minute: int | None
+    weight: float
     disabled: bool
     tokens: int
 
@@ -54,6 +56,7 @@ class Services:
         webhook_secret: str,
         token_hash: bytes,
         jobs_a_minute: int | None = None,
+        weight: float = 1,
     ) -> int:
         """Record a service with its first token; gives its id.
 
@@ -62,7 +65,13 @@ class Services:
         options = msgspec.json.encode(storage_options).decode()
         async with self._pool.acquire() as connection, connection.transaction():
             service_id: int = await connection.fetchval(
-                sql("add_service"), name, storage_url, options, webhook_secret, jobs_a_minute
+                sql("add_service"),
+                name,
+                storage_url,
+                options,
+                webhook_secret,
+                jobs_a_minute,
+                weight,
             )
             await connection.fetchval(sql("add_token"), service_id, token_hash)
         return service_id
@@ -93,6 +102,7 @@ class Services:
             service_id=row["id"],
             disabled=row["disabled"],
             jobs_a_minute=row["jobs_a_minute"],
+            weight=row["weight"],
         )
 
     async def add_token(self, service_id: int, token_hash: bytes) -> bool:
@@ -114,3 +124,7 @@ class Services:
     async def set_disabled(self, service_id: int, disabled: bool) -> bool:
         """Shut a service out, or let it in again. False: no such service."""
         return bool(await self._pool.fetchval(sql("set_disabled"), service_id, disabled))
+
+    async def set_weight(self, service_id: int, weight: float) -> bool:
+        """Set a service's share of the work, 0.01 to 100. False: no such service."""
+        return bool(await self._pool.fetchval(sql("set_weight"), service_id, weight))

@@ -27,6 +27,10 @@ PING_SECONDS = 2.0
 
 __all__ = ["Deliveries", "Leases", "Presets", "Processes", "Services", "Store", "open_store"]
 
+# What waits is read in the order of an index up to a limit. Where the planner knows too little of
+# a table that has just grown, it would rather collect all that waits, and sort it.
+PLANNING = {"jit": "off", "enable_bitmapscan": "off"}
+
 
 class Store:
     """Everything that is recorded, by what it is about."""
@@ -73,7 +77,7 @@ async def open_store(
         command_timeout=limits.statement,
         init=prepare,
         reset=_leave_as_it_is,
-        server_settings={"jit": "off", **limits.server_settings},
+        server_settings={**PLANNING, **limits.server_settings},
     ) as pool:
         yield Store(Pool(pool, observer or Unobserved()))
 

@@ -267,7 +267,7 @@ class Processor:
         self._metrics.process_seconds.labels(outcome).observe(took)
         log.info("settled", process_id=claim.id, outcome=outcome, seconds=round(took, 3))
         if callback is not None:
-            self._callbacks.dispatch(Dispatch(callback.id, 0, queued=now.timestamp()))
+            self._callbacks.dispatch(Dispatch(callback.id, 0, lane=claim.service_id))
 
     async def _give_back(self, progress: Progress, after: timedelta, *, counted: bool) -> None:
         now = progress.lease.now()

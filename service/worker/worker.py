@@ -13,7 +13,16 @@ import structlog
 from aiohttp import web
 
 from service.callbacks import CallbackThread
-from service.dispatch import CALLBACK, RENDER, Dispatcher, Queue, Reconciler, Worker, connect
+from service.dispatch import (
+    CALLBACK,
+    RENDER,
+    Dispatcher,
+    Queue,
+    Reconciler,
+    Refill,
+    Worker,
+    connect,
+)
 from service.http import METRICS, Runner, observe, probes, watching
 from service.ids import new_process_id
 from service.metrics import Metrics, Role
@@ -101,7 +110,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         readiness.tasks_down = lambda: supervisor.down
         sandbox = await stack.enter_async_context(_sandbox(settings, metrics, supervisor))
         readiness.missing_protections = lambda: sandbox.missing_protections
-        renders, callbacks = Queue(redis, RENDER), Queue(redis, CALLBACK)
+        window = settings.dispatch_window
+        renders, callbacks = Queue(redis, RENDER, window), Queue(redis, CALLBACK, window)
+        refill = Refill(store.processes, renders, settings, metrics)
         heartbeat = Heartbeat(
             store.leases,
             settings.lease_seconds,
@@ -133,9 +144,10 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         claims = Claims(store.leases, name, settings.lease_seconds, metrics)
         renderer = Worker(
             redis, RENDER, claims.take, processor.work, room=appetite.room,
-            poll_seconds=settings.poll_seconds, unavailable=UNAVAILABLE,
+            overdue=refill.overdue, refill=refill.refill_soon, unavailable=UNAVAILABLE,
+            poll_seconds=settings.poll_seconds, overdue_seconds=settings.reconcile_seconds,
         )  # fmt: skip
-        reconciler = Reconciler(store, renders, callbacks, settings, metrics)
+        reconciler = Reconciler(store, refill, callbacks, settings, metrics)
         await stack.enter_async_context(_serve_probes(settings, metrics, readiness))
         loops = {
             "renderer": renderer.main, "callbacks": sending.run, "heartbeat": heartbeat.run,

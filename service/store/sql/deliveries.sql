@@ -28,13 +28,20 @@ SET status = $3, last_status = $4, last_error = $5, due_at = now() + $6::interva
     updated_at = now()
 WHERE id = $1 AND tries = $2 AND status = 'PENDING';
 
--- name: take_due_deliveries
+-- name: due_deliveries
+SELECT deliveries.id, tries, service_id
+FROM deliveries JOIN processes ON processes.id = process_id
+WHERE deliveries.status = 'PENDING' AND deliveries.due_at <= now()
+ORDER BY deliveries.due_at LIMIT $1;
+
+-- name: defer_dispatched
+-- They were dispatched, and are looked at again later.
 UPDATE deliveries SET due_at = now() + $2::interval
 WHERE id IN (
-    SELECT id FROM deliveries WHERE status = 'PENDING' AND due_at <= now()
-    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT id FROM deliveries WHERE id = ANY($1::text[]) AND status = 'PENDING' AND due_at <= now()
+    ORDER BY id FOR UPDATE SKIP LOCKED
 )
-RETURNING id, tries, extract(epoch FROM created_at)::float8 AS queued;
+RETURNING id;
 
 -- name: add_delivery
 INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent)

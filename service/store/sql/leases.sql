@@ -66,7 +66,9 @@ WITH held AS (
     UPDATE processes
     SET status = held.status, worker = NULL, lease_until = NULL,
         errors = processes.errors + held.errors,
-        due_at = CASE WHEN cancel_requested THEN now() ELSE now() + held.due_after END,
+        due_at = CASE WHEN held.due_after > interval '0' AND NOT cancel_requested
+                      THEN now() + held.due_after
+                      ELSE least(processes.due_at, now()) END, -- back to its place
         updated_at = held.updated_at
     FROM held WHERE processes.id = held.id AND held.status <> 'PROCESSING'
 ), called AS (
@@ -84,10 +86,10 @@ WHERE id = $1 AND run = $2 AND status = 'PROCESSING'
 RETURNING true;
 
 -- name: reap
--- Leases that ran out: their workers are gone or stalled, so the work is queued again.
+-- Leases that ran out: their workers are gone or stalled, so the work is queued again, in its place.
 UPDATE processes
 SET status = 'QUEUED', worker = NULL, lease_until = NULL, crashes = crashes + 1,
-    due_at = now(), updated_at = now()
+    due_at = least(due_at, now()), updated_at = now()
 WHERE id IN (
     SELECT id FROM processes WHERE status = 'PROCESSING' AND lease_until < now()
     ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED

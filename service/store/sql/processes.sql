@@ -1,29 +1,34 @@
 -- name: record_processes
--- Every process of a batch of requests, and all their jobs, in one statement. They are queued
--- a microsecond apart, so that they are claimed in the order in which they were accepted.
-WITH recorded AS (
+-- Every process of a batch of requests, their jobs and their idempotency keys, in one statement. A
+-- process whose key was used before is left out. They are queued a microsecond apart, so that they
+-- are claimed in the order in which they were accepted.
+WITH kept AS (
+    INSERT INTO idempotency_keys AS kept (service_id, key, body_hash, process_id)
+    SELECT service_id, key, body_hash, id
+    FROM unnest($1::text[], $2::bigint[], $6::text[], $7::bytea[])
+         AS new (id, service_id, key, body_hash)
+    WHERE key IS NOT NULL
+    ORDER BY service_id, key -- the same for everybody, so that two of them cannot deadlock
+    ON CONFLICT (service_id, key) DO UPDATE
+        SET body_hash = excluded.body_hash, process_id = excluded.process_id, created_at = now()
+        WHERE kept.created_at < now() - $8::interval
+    RETURNING process_id
+), recorded AS (
     INSERT INTO processes (id, service_id, priority, request, traceparent, due_at, queued_at)
-    SELECT id, service_id, priority, request, traceparent, now() + $6::interval,
+    SELECT id, service_id, priority, request, traceparent, now() + $9::interval,
            now() + (ordinal - 1) * interval '1 microsecond'
-    FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::text[], $5::text[])
-         WITH ORDINALITY AS new (id, service_id, priority, request, traceparent, ordinal)
-    RETURNING id, queued_at
+    FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[])
+         WITH ORDINALITY AS new (id, service_id, priority, request, traceparent, key, ordinal)
+    WHERE key IS NULL OR id IN (SELECT process_id FROM kept)
+    RETURNING id
 ), their_jobs AS (
     INSERT INTO jobs (process_id, position, destination)
-    SELECT * FROM unnest($7::text[], $8::smallint[], $9::text[])
+    SELECT process_id, position, destination
+    FROM unnest($10::text[], $11::smallint[], $12::text[])
+         AS new (process_id, position, destination)
+    JOIN recorded ON recorded.id = process_id
 )
-SELECT id, extract(epoch FROM queued_at)::float8 AS queued FROM recorded;
-
--- name: keep_idempotency_keys
--- Gives back the keys that are ours now; the others were used before.
-INSERT INTO idempotency_keys AS kept (service_id, key, body_hash, process_id)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[])
-    AS new (service_id, key, body_hash, process_id)
-ORDER BY service_id, key -- the same for everybody, so that two of them cannot deadlock
-ON CONFLICT (service_id, key) DO UPDATE
-    SET body_hash = excluded.body_hash, process_id = excluded.process_id, created_at = now()
-    WHERE kept.created_at < now() - $5::interval
-RETURNING process_id;
+SELECT id FROM recorded;
 
 -- name: get_idempotency_key
 SELECT body_hash, process_id FROM idempotency_keys WHERE service_id = $1 AND key = $2;
@@ -62,7 +67,7 @@ SET status = 'QUEUED', attempt = attempt + 1, run = run + 1, errors = 0, crashes
     due_at = now() + $2::interval, updated_at = now()
 FROM unnest($1::text[]) WITH ORDINALITY AS ended (id, ordinal)
 WHERE processes.id = ended.id
-RETURNING processes.id, run, attempt, priority, extract(epoch FROM queued_at)::float8 AS queued,
+RETURNING processes.id, run, attempt, priority,
     (SELECT count(*) FROM jobs WHERE process_id = processes.id AND jobs.status = 'QUEUED') AS jobs;
 
 -- name: request_cancel
@@ -83,14 +88,37 @@ SET status = 'QUEUED', format = NULL, width = NULL, height = NULL, bytes = NULL,
     milliseconds = NULL, damaged = NULL, error_code = NULL, error_message = NULL
 WHERE process_id = ANY($1::text[]) AND (status = 'FAILED' OR $2);
 
--- name: take_due
--- Queued and not claimed in time: to be dispatched (again), and looked at again later.
-UPDATE processes SET due_at = now() + $2::interval
-WHERE id IN (
-    SELECT id FROM processes WHERE status = 'QUEUED' AND due_at <= now()
-    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+-- name: waiting
+-- What waits and was not claimed in time: of each service and priority an equal part of $1, those
+-- first that are due first. However much waits, no more is read than is given. `place` counts from
+-- 1 in each; `more` tells whether further ones wait behind. What is due within $2 is given too if
+-- it has not been claimed yet: only its dispatch is awaited, and no pause.
+WITH RECURSIVE lanes AS (
+    (SELECT service_id, priority FROM processes WHERE status = 'QUEUED'
+     ORDER BY service_id, priority LIMIT 1)
+    UNION ALL
+    SELECT following.service_id, following.priority FROM lanes, LATERAL (
+        SELECT service_id, priority FROM processes
+        WHERE status = 'QUEUED' AND (service_id, priority) > (lanes.service_id, lanes.priority)
+        ORDER BY service_id, priority LIMIT 1
+    ) AS following
+), share AS (
+    SELECT greatest(1, $1::bigint / greatest(1, count(*))) AS most FROM lanes
 )
-RETURNING id, run, priority, extract(epoch FROM queued_at)::float8 AS queued;
+SELECT first.id, first.run, lanes.service_id, lanes.priority, services.weight, first.place,
+    extract(epoch FROM now() - first.queued_at)::float8 AS waited,
+    first.updated_at > first.queued_at AS again,
+    count(*) OVER (PARTITION BY lanes.service_id, lanes.priority) > share.most AS more,
+    (SELECT count(*) FROM jobs WHERE process_id = first.id AND jobs.status = 'QUEUED') AS jobs
+FROM lanes CROSS JOIN share JOIN services ON services.id = lanes.service_id, LATERAL (
+    SELECT id, run, queued_at, updated_at,
+           row_number() OVER (ORDER BY due_at, queued_at) AS place
+    FROM processes
+    WHERE status = 'QUEUED' AND service_id = lanes.service_id AND priority = lanes.priority
+        AND due_at <= now() + $2::interval AND (due_at <= now() OR updated_at <= queued_at)
+    ORDER BY due_at, queued_at LIMIT (SELECT most + 1 FROM share)
+) AS first
+ORDER BY lanes.priority DESC, first.place, first.queued_at;
 
 -- name: purge
 -- Ended long ago: jobs and callbacks go with their process.

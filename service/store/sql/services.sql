@@ -1,6 +1,7 @@
 -- name: add_service
-INSERT INTO services (name, storage_url, storage_options, webhook_secrets, jobs_a_minute)
-VALUES ($1, $2, $3::jsonb, ARRAY[$4], $5)
+INSERT INTO services
+    (name, storage_url, storage_options, webhook_secrets, jobs_a_minute, weight)
+VALUES ($1, $2, $3::jsonb, ARRAY[$4], $5, $6)
 RETURNING id;
 
 -- name: get_service
@@ -12,12 +13,13 @@ FROM services WHERE id = $1;
 SELECT id FROM services WHERE name = $1;
 
 -- name: list_services
-SELECT s.id, s.name, s.storage_url, s.jobs_a_minute, s.disabled_at IS NOT NULL AS disabled,
+SELECT s.id, s.name, s.storage_url, s.jobs_a_minute, s.weight,
+       s.disabled_at IS NOT NULL AS disabled,
        (SELECT count(*) FROM tokens t WHERE t.service_id = s.id) AS tokens
 FROM services s ORDER BY s.id;
 
 -- name: service_of_token
-SELECT s.id, s.disabled_at IS NOT NULL AS disabled, s.jobs_a_minute
+SELECT s.id, s.disabled_at IS NOT NULL AS disabled, s.jobs_a_minute, s.weight
 FROM tokens t JOIN services s ON s.id = t.service_id
 WHERE t.hash = $1;
 
@@ -42,3 +44,6 @@ WHERE id = $1 RETURNING id;
 -- name: set_disabled
 UPDATE services SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END
 WHERE id = $1 RETURNING id;
+
+-- name: set_weight
+UPDATE services SET weight = $2 WHERE id = $1 RETURNING id;

@@ -193,12 +193,15 @@ def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) 
     rotated = darkroom("services", "rotate-token", number, **settings)
     assert json.loads(rotated.stdout)["token"] != service["token"]
     assert darkroom("services", "disable", number, **settings).returncode == 0
+    assert darkroom("services", "set-weight", number, "2.5", **settings).returncode == 0
+    assert darkroom("services", "set-weight", number, "0", **settings).returncode == 2
     listed = json.loads(darkroom("services", "list", **settings).stdout)
     assert listed == {
         "id": int(number),
         "name": "shop",
         "storage_url": place,
         "jobs_a_minute": None,
+        "weight": 2.5,
         "disabled": True,
         "tokens": 2,
     }

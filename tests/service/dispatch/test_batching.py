@@ -148,3 +148,34 @@ async def test_batches_begin_apart_but_a_lone_one_does_not_wait(work: Work) -> N
     assert await asyncio.gather(*map(batcher.submit, (2, 3))) == [4, 9]
     assert work.batches == [[1], [2, 3]]
     assert began[1] - began[0] >= seconds - CLOCK_STEP
+
+
+async def test_nobody_hangs_when_a_batch_is_cancelled(work: Work) -> None:
+    """By what it waited for, or with its task; those that wait behind are answered too."""
+    cancels = asyncio.Event()
+
+    async def work_on(items: Sequence[int]) -> Sequence[int]:
+        if 0 in items:
+            raise asyncio.CancelledError
+        if 1 in items:
+            await cancels.wait()
+        return await work(items)
+
+    batcher = Batcher(work_on, most=1)
+    answers = await asyncio.gather(*map(batcher.submit, (0, 2)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ConnectionAbortedError, int]
+    waiting = [batcher.submit(item) for item in (1, 3)]
+    await asyncio.sleep(0)
+    (runner,) = asyncio.all_tasks() - {asyncio.current_task()}
+    runner.cancel()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ConnectionAbortedError] * 2
+    assert await batcher.submit(4) == 16
+
+
+async def test_too_few_answers_are_an_error_of_the_batch() -> None:
+    async def lose(items: Sequence[int]) -> Sequence[int]:
+        return items[1:]
+
+    answers = await asyncio.gather(Batcher(lose).submit(1), return_exceptions=True)
+    assert isinstance(answers[0], ValueError)

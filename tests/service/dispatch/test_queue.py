@@ -1,11 +1,11 @@
 """Dispatch on a real Valkey: woken, in order of priority, no slot lost, repeatable."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from service.dispatch import RENDER, Dispatch, Queue, Worker, connect, unclaimed
@@ -14,6 +14,11 @@ from service.tasks import stop
 
 Claim = Callable[[Sequence[Dispatch]], Awaitable[Sequence[Dispatch]]]
 Work = Callable[[Dispatch], Awaitable[None]]
+Overdue = Callable[[int], Awaitable[Sequence[Dispatch]]]
+
+
+async def nothing(_: int) -> Sequence[Dispatch]:
+    return ()
 
 
 @asynccontextmanager
@@ -25,11 +30,12 @@ async def running(
     slots: int = 2,
     least: int = 1,
     poll: float = 5,
+    overdue: Overdue = nothing,
 ) -> AsyncIterator[Worker[Dispatch]]:
     redis = connect(url)
     worker = Worker(
-        redis, RENDER, claim, work, room=lambda: (slots, least), poll_seconds=poll,
-        unavailable=(LookupError,),
+        redis, RENDER, claim, work, room=lambda: (slots, least), overdue=overdue,
+        poll_seconds=poll, overdue_seconds=0.05, unavailable=(LookupError,),
     )  # fmt: skip
     task = asyncio.create_task(worker.main())
     try:
@@ -60,7 +66,7 @@ class Recorder:
 @pytest.fixture
 async def queue(redis_url: str) -> AsyncIterator[Queue]:
     redis = connect(redis_url)
-    yield Queue(redis, RENDER)
+    yield Queue(redis, RENDER, 100)
     await redis.aclose()
 
 
@@ -81,15 +87,8 @@ async def test_a_freed_slot_takes_the_next_at_once(queue: Queue, redis_url: str)
 
 
 async def test_priorities_go_first_and_each_class_in_order(queue: Queue, redis_url: str) -> None:
-    """A microsecond tells two apart, and no clock says that one of them is too early."""
-    now = round(time.time()) + 3600
-    waiting = [
-        Dispatch(name, 0, priority, now + index / 1_000_000)
-        for index, (name, priority) in enumerate(
-            [("f", -1), ("e", 0), ("d", 1), ("c", -1), ("b", 0), ("a", 1)]
-        )
-    ]
-    await queue.dispatch(waiting[::-1])
+    waiting = [("f", -1), ("e", 0), ("d", 1), ("c", -1), ("b", 0), ("a", 1)]
+    await queue.dispatch([Dispatch(name, 0, priority) for name, priority in waiting])
     work = Recorder()
     async with running(redis_url, work, slots=1):
         await work.wait_for(6)
@@ -127,7 +126,7 @@ class Claimant:
 async def test_as_much_as_there_is_room_for_is_claimed_at_once(
     queue: Queue, redis_url: str
 ) -> None:
-    await queue.dispatch([Dispatch(str(i), 0, queued=i) for i in range(7)])
+    await queue.dispatch([Dispatch(str(i), 0) for i in range(7)])
     work, claim, going = Recorder(), Claimant("1"), asyncio.Event()
 
     async def work_on(dispatch: Dispatch) -> None:
@@ -148,7 +147,7 @@ async def test_what_cannot_be_claimed_now_keeps_its_place(
     queue: Queue, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.dispatch.worker.PAUSE_SECONDS", 0.01)
-    await queue.dispatch([Dispatch(name, 0, queued=i) for i, name in enumerate("cba")])
+    await queue.dispatch([Dispatch(name, 0) for name in "cba"])
     work, claim = Recorder(), Claimant()
     claim.unavailable = True
     async with running(redis_url, work, claim, poll=0.01):
@@ -186,7 +185,7 @@ async def test_a_worker_outlives_its_redis_and_keeps_its_slots(tmp_path: Path) -
         url = first.url
         redis = connect(url)
         async with running(url, work, slots=2, poll=0.05) as worker:
-            queue = Queue(redis, RENDER)
+            queue = Queue(redis, RENDER, 100)
             await queue.dispatch([Dispatch(f"before{i}", 0) for i in range(10)])
             await work.wait_for(2)
             await first.stop()
@@ -240,3 +239,35 @@ async def test_a_drain_cancels_what_takes_longer_than_its_grace(
         await begun.wait()
         await worker.drain(0.1)
         assert cancelled.is_set()
+
+
+async def test_what_a_queue_does_not_give_is_taken_from_where_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue is empty, hangs, is out of reach, and is there again."""
+    monkeypatch.setattr("service.dispatch.worker.POP_SECONDS", 0.1)
+    left = [Dispatch(f"left{i}", 0) for i in range(12)]
+    work = Recorder()
+
+    async def overdue(most: int) -> Sequence[Dispatch]:
+        given, left[:most] = left[:most], []
+        return given
+
+    async with Valkey(tmp_path / "v") as valkey:
+        redis = connect(valkey.url)
+        queue = Queue(redis, RENDER, 100)
+        async with running(valkey.url, work, slots=2, poll=0.01, overdue=overdue):
+            await work.wait_for(12)
+            server = psutil.Process((await redis.info("server"))["process_id"])
+            server.suspend()
+            left += [Dispatch("hanging", 0)]
+            await work.wait_for(13)
+            server.resume()
+            await valkey.kill()
+            left += [Dispatch("gone", 0)]
+            await work.wait_for(14)
+            await valkey.start()
+            await queue.dispatch([Dispatch("back", 0)])
+            await work.wait_for(15)
+        await redis.aclose()
+    assert work.seen[12:] == ["hanging:0", "gone:0", "back:0"]

@@ -10,7 +10,7 @@ import pytest
 import redis.asyncio
 
 from service.dev.stack import free_port
-from service.dispatch import CALLBACK, RENDER, Dispatch, Queue, Reconciler, connect
+from service.dispatch import CALLBACK, RENDER, Dispatch, Queue, Reconciler, Refill, connect
 from service.embedded import Valkey
 from service.metrics import Metrics
 from service.settings import Settings
@@ -19,6 +19,7 @@ from service.tasks import stop
 from tests.service.harness.api_client import Api, serving
 from tests.service.harness.receiver import talking
 from tests.service.harness.records import (
+    LEASE,
     claimed,
     field,
     let_lease_expire,
@@ -53,7 +54,8 @@ async def test_what_redis_has_forgotten_is_dispatched_again(
     async with working(settings):
         for process_id in ids:
             assert (await ended(api, tenant, process_id))["status"] == "FINISHED"
-        assert await scraped(settings, 'darkroom_reconciled_total{reason="process"}') >= 20
+        lines = [f'darkroom_reconciled_total{{reason="{why}"}}' for why in ("process", "direct")]
+        assert sum([await scraped(settings, line) for line in lines]) >= 20
 
 
 async def test_what_was_never_dispatched_is_found(
@@ -87,7 +89,7 @@ async def test_a_dispatch_that_comes_twice_is_worked_on_once(
     settings: Settings, api: Api, shared_store: Store, tenant: Tenant
 ) -> None:
     connection = connect(settings.redis_url)
-    queue = Queue(connection, RENDER)
+    queue = Queue(connection, RENDER, 100)
     async with working(settings):
         process_id = await api.create(tenant)
         for run in range(3):
@@ -139,11 +141,14 @@ class Desk:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.redis = connect(settings.redis_url)
         self.metrics = Metrics(version="x", libvips="x")
-        queues = Queue(self.redis, RENDER), Queue(self.redis, CALLBACK)
-        self.reconciler = Reconciler(store, *queues, settings, self.metrics)
+        window = settings.dispatch_window
+        renders, callbacks = (Queue(self.redis, name, window) for name in (RENDER, CALLBACK))
+        self.refill = Refill(store.processes, renders, settings, self.metrics)
+        self.reconciler = Reconciler(store, self.refill, callbacks, settings, self.metrics)
 
     async def names(self) -> set[str]:
-        return {name.decode() for name in await self.redis.zrange(RENDER, 0, -1)}
+        members = await self.redis.zrange(RENDER, 0, -1)
+        return {Dispatch.parse(member.decode()).name for member in members}
 
     def number(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"darkroom_{name}", labels) or 0
@@ -161,16 +166,24 @@ async def shop(store: Store, tmp_path: Path) -> Tenant:
     return await add_tenant(store, tmp_path / "shop")
 
 
-async def test_thousands_of_lost_dispatches_are_made_again_in_seconds(
+async def test_thousands_of_lost_dispatches_are_made_again_as_they_are_taken(
     store: Store, shop: Tenant, desk: Desk
 ) -> None:
     processes = [new_process(shop, "a.png") for _ in range(2500)]
     await record(store, *processes)
     await store.pool.execute("UPDATE processes SET due_at = now()")
-    for expected in (1000, 2000, 2500, 2500):
+    taken: list[str] = []
+    while len(taken) < 2500:
         await desk.reconciler.reconcile()
-        assert len(await desk.names()) == expected
+        popped = await desk.redis.zpopmin(RENDER, 2000)
+        assert 0 < len(popped) <= 1001
+        ids = [Dispatch.parse(member.decode()).id for member, _ in popped]
+        await store.leases.claim(ids, "w", LEASE)
+        taken += ids
+    assert taken == [process.id for process in processes]
     assert desk.number("reconciled_total", reason="process") == 2500
+    await desk.reconciler.reconcile()
+    assert await desk.redis.exists(RENDER, f"{RENDER}:spilled") == 0
 
 
 async def test_many_reconcilers_at_once_dispatch_each_process_once(

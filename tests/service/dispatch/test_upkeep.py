@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.dispatch import CALLBACK, RENDER, Queue, Reconciler, connect
+from service.dispatch import CALLBACK, RENDER, Queue, Reconciler, Refill, connect
 from service.embedded import Valkey
 from service.metrics import Metrics
 from service.settings import Settings
@@ -69,8 +69,9 @@ async def test_a_backlog_is_forgotten_in_batches_beside_other_work(
 
     monkeypatch.setattr(Processes, "purge", purge_after_an_outage)
     redis = connect(valkey.url)
-    queues = Queue(redis, RENDER), Queue(redis, CALLBACK)
-    reconciler = Reconciler(shared_store, *queues, settings, Metrics(version="1", libvips="8"))
+    metrics = Metrics(version="1", libvips="8")
+    refill = Refill(shared_store.processes, Queue(redis, RENDER, 9), settings, metrics)
+    reconciler = Reconciler(shared_store, refill, Queue(redis, CALLBACK, 9), settings, metrics)
     sweeping = asyncio.create_task(reconciler.keep_swept())
     claims = [
         await claimed(shared_store, await recorded(shared_store, tenant, idempotency_key=f"{i}"))
@@ -96,7 +97,7 @@ async def test_a_backlog_is_forgotten_in_batches_beside_other_work(
 async def test_the_depth_is_counted_without_reading_what_has_ended(shared_store: Store) -> None:
     async with shared_store.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")
-        plan = await connection.fetch("EXPLAIN " + sql("count_backlog"))
+        plan = await connection.fetch("EXPLAIN " + sql("count_backlog").replace("$1", "9"))
     text = "\n".join(row[0] for row in plan)
     assert "processes_due" in text
     assert "processes_leased" in text
@@ -130,8 +131,8 @@ async def test_nothing_is_reaped_until_leases_could_be_renewed(
     redis = connect(valkey.url)
     held = quick(settings.database_url, settings.redis_url, lease_seconds=0.6)
     metrics = Metrics(version="1", libvips="8")
-    queues = Queue(redis, RENDER), Queue(redis, CALLBACK)
-    reconciler = Reconciler(shared_store, *queues, held, metrics)
+    refill = Refill(shared_store.processes, Queue(redis, RENDER, 9), held, metrics)
+    reconciler = Reconciler(shared_store, refill, Queue(redis, CALLBACK, 9), held, metrics)
     process_id = await api.create(tenant)
     await set_row(
         shared_store, process_id, status="'PROCESSING'",

@@ -15,7 +15,6 @@ from service.store import Store, migrate, open_store
 from service.store.migrator import known
 from tests.service.harness.api_client import Answer, Api, serving
 from tests.service.harness.receiver import talking
-from tests.service.harness.records import SOON
 from tests.service.harness.tenants import Tenant, add_tenant, quick
 from tests.service.sandbox.sandboxes import until
 
@@ -80,7 +79,7 @@ async def test_without_redis_requests_are_accepted_and_dispatched_later(
         process_id = await api.create(tenant)
         assert (await api.status(tenant, process_id))["status"] == "QUEUED"
     await shared_store.pool.execute("UPDATE processes SET due_at = now() WHERE id = $1", process_id)
-    due = await shared_store.processes.take_due(1000, SOON)
+    due = await shared_store.processes.waiting(1000)
     assert process_id in {row.id for row in due}
 
 

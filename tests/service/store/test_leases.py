@@ -145,7 +145,7 @@ async def test_work_is_given_back_counted_or_not(store: Store, tenant: Tenant) -
     assert list(again.pending) == [1, 2]
     later = timedelta(seconds=60)
     await write(store, again, (), ending(again, "QUEUED", errors=1, due_after=later))
-    assert await store.processes.take_due(10, SOON) == []
+    assert await store.processes.waiting(10) == []
     third = await claimed(store, claim.id)
     assert (third.run, third.errors, third.crashes) == (3, 1, 0)
 
@@ -156,15 +156,13 @@ async def test_an_expired_lease_is_reaped_once_and_counted(store: Store, tenant:
     reaped = await asyncio.gather(*(store.leases.reap(10) for _ in range(4)))
     assert [name for part in reaped for name in part] == [dead.id]
     await write(store, alive)
-    [due] = await store.processes.take_due(10, SOON)
+    [due] = await store.processes.waiting(10)
     assert (due.id, due.run) == (dead.id, 1)
     again = await claimed(store, dead.id)
     assert (again.run, again.crashes, again.errors) == (2, 1, 0)
 
 
-async def test_reaping_and_taking_step_over_rows_that_another_holds(
-    store: Store, tenant: Tenant
-) -> None:
+async def test_reaping_steps_over_rows_that_another_holds(store: Store, tenant: Tenant) -> None:
     names = [await recorded(store, tenant) for _ in range(4)]
     await store.pool.execute("UPDATE processes SET due_at = now() - interval '1 second'")
     for name in names[2:]:
@@ -175,5 +173,4 @@ async def test_reaping_and_taking_step_over_rows_that_another_holds(
             "SELECT FROM processes WHERE id = ANY($1) FOR UPDATE", [names[0], names[2]]
         )
         async with asyncio.timeout(2):
-            assert [due.id for due in await store.processes.take_due(10, SOON)] == [names[1]]
             assert await store.leases.reap(10) == [names[3]]

@@ -62,14 +62,15 @@ async def test_what_one_commit_records_or_retries_is_queued_in_its_order(
     store: Store, tenant: Tenant
 ) -> None:
     processes = [new_process(tenant, "a.png") for _ in range(50)]
-    queued = await store.processes.record(processes, grace=SOON, remember=DAY)
-    assert sorted(queued, key=queued.__getitem__) == [process.id for process in processes]
-    assert len(set(queued.values())) == 50
-    ids = list(queued)[::-1]
+    ids = [process.id for process in processes]
+    assert await record(store, *processes) == set(ids)
+    assert [row.id for row in await store.processes.waiting(100, SOON)] == ids
     await store.pool.execute("UPDATE processes SET status = 'FAILED'")
-    _, retried = await store.processes.retry(ids, tenant.service_id, everything=False, grace=SOON)
-    again = {process.id: process.queued for process in retried}
-    assert sorted(again, key=again.__getitem__) == ids
+    _, retried = await store.processes.retry(
+        ids[::-1], tenant.service_id, everything=False, grace=SOON
+    )
+    assert [process.id for process in retried] == ids[::-1]
+    assert [row.id for row in await store.processes.waiting(100, SOON)] == ids[::-1]
 
 
 async def test_another_services_process_does_not_exist(
@@ -85,19 +86,35 @@ async def test_another_services_process_does_not_exist(
     assert (await shown(store, tenant, process_id)).status == "FINISHED"
 
 
-async def test_what_is_due_is_taken_by_one_and_again_later(store: Store, tenant: Tenant) -> None:
-    names = {await recorded(store, tenant) for _ in range(20)}
-    assert await store.processes.take_due(100, SOON) == []  # its dispatch has some grace
+async def test_what_waits_is_read_in_equal_parts_and_no_more_than_that(
+    store: Store, tenant: Tenant, stranger: Tenant
+) -> None:
+    many = [await recorded(store, tenant) for _ in range(20)]
+    few = [await recorded(store, stranger, "a.png") for _ in range(3)]
+    assert await store.processes.waiting(100) == []  # their dispatch has some grace
+    early = await store.processes.waiting(100, SOON)
+    assert [row.id for row in early[:7]] == [
+        *(id_ for both in zip(many, few, strict=False) for id_ in both), many[3],
+    ]  # fmt: skip
+    assert [row.id for row in early if row.service_id == tenant.service_id] == many
     await store.pool.execute("UPDATE processes SET due_at = now()")
-    taken = await asyncio.gather(*(store.processes.take_due(7, SOON) for _ in range(4)))
-    ids = [due.id for part in taken for due in part]
-    assert len(ids) == len(set(ids))
-    assert set(ids) <= names
-    assert max(map(len, taken)) <= 7
-    await store.pool.execute(
-        "UPDATE processes SET due_at = due_at - $1::interval WHERE id = ANY($2)", SOON, ids
-    )
-    assert {due.id for due in await store.processes.take_due(100, SOON)} == names
+    read = await store.processes.waiting(10)
+    assert [row.id for row in read if row.service_id == tenant.service_id] == many[:6]
+    assert {(row.service_id, row.more, row.jobs) for row in read} == {
+        (tenant.service_id, True, 3), (stranger.service_id, False, 1),
+    }  # fmt: skip
+    assert len(await store.processes.waiting(1)) == 4  # one of each, and one beyond
+
+
+async def test_what_was_claimed_before_keeps_its_place(store: Store, tenant: Tenant) -> None:
+    ids = [await recorded(store, tenant) for _ in range(4)]
+    await store.pool.execute("UPDATE processes SET due_at = now() - interval '1 second'")
+    given_back, postponed = await claimed(store, ids[2]), await claimed(store, ids[3])
+    await write(store, given_back, (), ending(given_back, "QUEUED"))
+    await write(store, postponed, (), ending(postponed, "QUEUED", due_after=SOON / 2))
+    assert [(row.id, row.again) for row in await store.processes.waiting(9, SOON)] == [
+        (ids[0], False), (ids[1], False), (ids[2], True),
+    ]  # fmt: skip
 
 
 async def test_a_retry_takes_back_what_has_ended_and_only_what_failed(

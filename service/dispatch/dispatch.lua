@@ -1,0 +1,93 @@
+-- Puts dispatches into a window of fair order: start-time fair queueing.
+--
+-- KEYS: the window, a sorted set; the clocks, a hash; the spilled lanes, a hash
+-- ARGV: most members of the window; credit; span of a class; '1' for a refill; wake channel;
+--       then for each dispatch: member, class, lane, cost, '1' if it was taken before
+-- Gives how many were added.
+--
+-- A score is class * span + start. A dispatch starts where the one before it of its lane ended, but
+-- no earlier than `credit` before the virtual time: the least start that waits. So lanes advance
+-- side by side, each by its cost, and one that was idle goes first for a while. What was taken
+-- before starts before all that its lane has waiting.
+--
+-- A full window refuses what would be its last, or gives up its last for what comes before it;
+-- the lane is then spilled: all that follows waits in Postgres, until a refill has reached it.
+
+local window, clocks, spilled = KEYS[1], KEYS[2], KEYS[3]
+local most, credit, span = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local refill, channel = ARGV[4] == '1', ARGV[5]
+
+local times, known, changed = {}, {}, {}
+local size = redis.call('ZCARD', window)
+local added = 0
+
+local function number(field)
+    if not known[field] then known[field] = tonumber(redis.call('HGET', clocks, field) or '0') end
+    return known[field]
+end
+
+local function set(field, value)
+    known[field], changed[field] = value, true
+end
+
+local function virtual_time(class)
+    if not times[class] then
+        local first = redis.call('ZRANGEBYSCORE', window, class * span, class * span + span - 1,
+                                 'WITHSCORES', 'LIMIT', 0, 1)
+        local start = first[2] and tonumber(first[2]) - class * span or number('end:' .. class)
+        times[class] = math.max(start, number('now:' .. class), credit + 1)
+        set('now:' .. class, times[class])
+    end
+    return times[class]
+end
+
+local function spill(lane)
+    redis.call('HINCRBY', spilled, lane, 1)
+end
+
+local function give_up_last()
+    local last = redis.call('ZPOPMAX', window)
+    local class = math.floor(tonumber(last[2]) / span)
+    local lane = class .. ':' .. string.match(last[1], '^[^:]*')
+    set(lane, tonumber(last[2]) - class * span)
+    spill(lane)
+    size = size - 1
+end
+
+local function add(member, class, lane, cost, again)
+    local start = virtual_time(class) - credit
+    if again then start = start - 1 else start = math.max(start, number(lane)) end
+    local score = class * span + start
+    if size >= most then
+        local last = redis.call('ZREVRANGE', window, 0, 0, 'WITHSCORES')
+        if score >= tonumber(last[2]) then return spill(lane) end
+        give_up_last()
+    end
+    redis.call('ZADD', window, score, member)
+    if not again then
+        set(lane, start + cost)
+        set('end:' .. class, math.max(start + cost, number('end:' .. class)))
+    end
+    size = size + 1
+    added = added + 1
+end
+
+for i = 6, #ARGV, 5 do
+    local member, class, lane = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 1] .. ':' .. ARGV[i + 2]
+    local there = redis.call('ZSCORE', window, member)
+    if there and tonumber(there) >= class * span + span then -- its priority has been raised
+        redis.call('ZREM', window, member)
+        size = size - 1
+        there = false
+    end
+    if not there then
+        if not refill and redis.call('HEXISTS', spilled, lane) == 1 then
+            spill(lane)
+        else
+            add(member, class, lane, tonumber(ARGV[i + 3]), ARGV[i + 4] == '1')
+        end
+    end
+end
+for field in pairs(changed) do redis.call('HSET', clocks, field, known[field]) end
+if added > 0 then redis.call('PUBLISH', channel, '') end
+return added

@@ -1,0 +1,230 @@
+"""One service's thousands do not make another's ten wait, wherever they lie."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from itertools import count
+from pathlib import Path
+
+import msgspec
+import pytest
+from arq.connections import ArqRedis
+
+from service.dispatch import RENDER, Dispatch, Queue, Refill, connect
+from service.dispatch.queue import lane_of
+from service.embedded import Valkey
+from service.metrics import Metrics
+from service.settings import Settings
+from service.store import Store
+from service.store.queries import sql
+from tests.service.harness.api_client import serving
+from tests.service.harness.records import LEASE, new_process, record, set_row
+from tests.service.harness.tenants import Tenant, add_tenant
+from tests.service.harness.workers import ended, working
+
+MANY, FEW = 1, 2
+WINDOW = 200
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[ArqRedis]:
+    opened = connect(redis_url)
+    await opened.flushall()
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+def queue(redis: ArqRedis) -> Queue:
+    return Queue(redis, RENDER, WINDOW)
+
+
+names = count()
+
+
+def some(number: int, lane: int, cost: float = 1, priority: int = 0) -> list[Dispatch]:
+    return [Dispatch(f"p{next(names)}", 0, priority, lane, cost) for _ in range(number)]
+
+
+async def popped(redis: ArqRedis, number: int) -> list[Dispatch]:
+    return [Dispatch.parse(m.decode()) for m, _ in await redis.zpopmin(RENDER, number)]
+
+
+def lanes(dispatches: Iterable[Dispatch]) -> list[int]:
+    return [dispatch.lane for dispatch in dispatches]
+
+
+async def test_the_few_of_one_go_before_the_many_of_another(redis: ArqRedis) -> None:
+    queue = Queue(redis, RENDER, 10_000)
+    for _ in range(3):
+        await queue.dispatch(some(1000, MANY))
+    await popped(redis, 100)
+    few = some(10, FEW)
+    await queue.dispatch(few)
+    assert [each.id for each in await popped(redis, 10)] == [each.id for each in few]
+    assert lanes(await popped(redis, 100)) == [MANY] * 100
+    await queue.dispatch(some(200, FEW))  # with so many it is as good as the other
+    assert 100 <= Counter(lanes(await popped(redis, 200)))[FEW] <= 140
+
+
+@pytest.mark.parametrize(
+    ("costs", "shares"), [((1, 1), (100, 100)), ((1, 3), (150, 50)), ((0.5, 2), (160, 40))]
+)
+async def test_lanes_that_wait_advance_side_by_side_by_cost(
+    redis: ArqRedis, costs: tuple[float, float], shares: tuple[int, int]
+) -> None:
+    queue = Queue(redis, RENDER, 10_000)
+    await queue.dispatch(some(400, MANY, costs[0]))
+    await queue.dispatch(some(400, FEW, costs[1]))
+    found = Counter(lanes(await popped(redis, 200)))
+    assert (found[MANY], found[FEW]) == pytest.approx(shares, abs=2)
+
+
+async def test_who_was_idle_catches_up_on_no_more_than_its_credit(redis: ArqRedis) -> None:
+    queue = Queue(redis, RENDER, 10_000)
+    await queue.dispatch(some(1000, MANY))
+    await popped(redis, 900)
+    await queue.dispatch(some(500, FEW))
+    first = lanes(await popped(redis, 164))
+    assert first[:64] == [FEW] * 64
+    assert Counter(first[64:]) == {MANY: 50, FEW: 50}
+
+
+async def test_a_full_window_gives_up_the_last_of_whom_has_most(
+    redis: ArqRedis, queue: Queue
+) -> None:
+    many, few = some(2 * WINDOW, MANY), some(10, FEW)
+    await queue.dispatch(many)
+    await queue.dispatch(few)
+    assert await redis.zcard(RENDER) == WINDOW
+    assert set(await queue.spilled()) == {lane_of(0, MANY)}
+    assert lanes(await popped(redis, 20)) == [MANY, FEW] * 10  # nobody was idle
+    await queue.dispatch(some(5, MANY))  # which goes behind those that were given up
+    assert await redis.zcard(RENDER) == WINDOW - 20
+    spilled = await queue.spilled()
+    await queue.refill(many[WINDOW - 10 :], {lane_of(0, MANY): False}, spilled)
+    assert await redis.zcard(RENDER) == WINDOW
+    assert await queue.spilled()
+    order = [each.id for each in await popped(redis, WINDOW)]
+    assert order == [each.id for each in many[10 : WINDOW + 10]]
+    spilled = await queue.spilled()
+    await queue.refill(many[-5:], {lane_of(0, MANY): False}, spilled)
+    assert await queue.spilled() == {}
+
+
+async def test_one_that_was_taken_before_or_is_raised_goes_before_its_lane(
+    redis: ArqRedis, queue: Queue
+) -> None:
+    low = some(2, MANY, priority=-1)
+    await queue.dispatch([*some(50, MANY), *low])
+    before = msgspec.structs.replace(some(1, MANY)[0], again=True)
+    await queue.dispatch([before])
+    raised = msgspec.structs.replace(low[1], priority=1)
+    for _ in range(2):
+        await queue.refill([raised, low[0]], {}, {})
+        assert await redis.zcard(RENDER) == 53
+    assert [each.id for each in await popped(redis, 2)] == [raised.id, before.id]
+
+
+class Desk:
+    """A store with two services, and the queue that is filled from it."""
+
+    def __init__(self, store: Store, settings: Settings, redis: ArqRedis) -> None:
+        self.store = store
+        self.redis = redis
+        self.refill = Refill(
+            store.processes,
+            Queue(redis, RENDER, 10_000),
+            settings,
+            Metrics(version="1", libvips="8"),
+        )
+
+    async def taken(self, number: int) -> list[str]:
+        """Take so many as a worker does that refills what runs low; gives the ids."""
+        ids: list[str] = []
+        while len(ids) < number:
+            await self.refill.refill()
+            some = [each.id for each in await popped(self.redis, min(20, number - len(ids)))]
+            assert some
+            await self.store.leases.claim(some, "w", LEASE)
+            ids += some
+        return ids
+
+
+@pytest.fixture
+async def desk(store: Store, settings: Settings, redis: ArqRedis) -> Desk:
+    return Desk(store, settings, redis)
+
+
+@pytest.fixture
+async def shops(store: Store, tmp_path: Path) -> tuple[Tenant, Tenant]:
+    return await add_tenant(store, tmp_path / "many"), await add_tenant(store, tmp_path / "few")
+
+
+async def test_what_was_wiped_is_filled_in_again_in_fair_shares(
+    desk: Desk, shops: tuple[Tenant, Tenant]
+) -> None:
+    many = [new_process(shops[0], "a.png") for _ in range(3000)]
+    few = [new_process(shops[1], "a.png") for _ in range(10)]
+    await record(desk.store, *many)
+    await record(desk.store, *few)
+    await desk.store.pool.execute("UPDATE processes SET due_at = now()")
+    taken = await desk.taken(40)
+    assert set(taken[:20]) == {process.id for process in (*many[:10], *few)}
+    assert set(taken[20:]) == {process.id for process in many[10:30]}
+
+
+async def test_priorities_rise_with_time_a_few_at_once(
+    desk: Desk, shops: tuple[Tenant, Tenant], settings: Settings
+) -> None:
+    await record(desk.store, *(new_process(shops[0], "a.png", priority=1) for _ in range(30)))
+    low = [new_process(shops[1], "a.png", priority=-1) for _ in range(12)]
+    await record(desk.store, *low)
+    await desk.store.pool.execute("UPDATE processes SET due_at = now()")
+    assert not {process.id for process in low} & set(await desk.taken(10))
+    for process, ages in zip(low, [2.5] * 10 + [1.5] * 2, strict=True):
+        waited = ages * settings.priority_age_seconds
+        await set_row(
+            desk.store, process.id, queued_at=f"now() - interval '{waited} s'",
+            updated_at=f"now() - interval '{waited} s'",
+        )  # fmt: skip
+    assert {process.id for process in low[:8]} <= set(await desk.taken(20))
+    assert {process.id for process in low[8:10]} <= set(await desk.taken(5))
+
+
+async def test_reading_what_waits_reads_no_more_than_it_gives(
+    desk: Desk, shops: tuple[Tenant, Tenant]
+) -> None:
+    for shop in shops:
+        await record(desk.store, *(new_process(shop, "a.png") for _ in range(1500)))
+    await desk.store.pool.execute("UPDATE processes SET due_at = now(); ANALYZE processes, jobs")
+    async with desk.store.pool.acquire() as connection, connection.transaction():
+        plan = await connection.fetch("EXPLAIN (ANALYZE, COSTS OFF) " + _literal(sql("waiting")))
+    text = "\n".join(row[0] for row in plan)
+    assert "Seq Scan on processes" not in text
+    assert text.count("using processes_waiting") == 3
+    assert "rows=6.00 loops=2" in text  # of each service: 10 ÷ 2, and one more
+
+
+def _literal(statement: str) -> str:
+    return statement.replace("$1", "10").replace("$2", "'0 s'")
+
+
+async def test_with_a_full_valkey_work_goes_on_from_postgres_alone(
+    settings: Settings, shared_store: Store, tenant: Tenant, tmp_path: Path
+) -> None:
+    async with Valkey(tmp_path / "valkey") as valkey:
+        own = msgspec.structs.replace(
+            settings, redis_url=valkey.url, dispatch_grace_seconds=0.1, reconcile_seconds=0.05
+        )
+        redis = connect(valkey.url)
+        await redis.set("junk", b"x" * 1_000_000)
+        await redis.config_set("maxmemory", "1mb")
+        with pytest.raises(Exception, match="maxmemory"):
+            await redis.set("more", b"x")
+        async with serving(own) as api, working(own):
+            ids = [await api.create(tenant, tenant.body(f"{i}.png")) for i in range(5)]
+            for process_id in ids:
+                assert (await ended(api, tenant, process_id))["status"] == "FINISHED"
+            await redis.config_set("maxmemory", "100mb")
+            await ended(api, tenant, await api.create(tenant, tenant.body("last.png")))
+        await redis.aclose()
