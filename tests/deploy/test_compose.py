@@ -50,3 +50,25 @@ def test_what_stops_is_given_longer_than_it_asks_for(compose: dict[str, Any]) ->
 def test_the_image_copies_what_is_packaged() -> None:
     copied = set(re.findall(r"^COPY (\w+) \w+$", (DEPLOY / "Dockerfile").read_text(), re.M))
     assert copied == {"engine", "service"}
+
+
+def test_every_folder_that_is_mounted_exists(compose: dict[str, Any]) -> None:
+    mounts = [mount for part in compose["services"].values() for mount in part.get("volumes", [])]
+    folders = [mount.split(":")[0] for mount in mounts if mount.startswith("./")]
+    assert len(folders) == 3
+    assert all((DEPLOY / folder).is_dir() for folder in folders)
+
+
+def test_prometheus_scrapes_the_api_and_the_worker_where_they_listen(
+    compose: dict[str, Any],
+) -> None:
+    scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    targets = [
+        target
+        for job in scraped["scrape_configs"]
+        for static in job["static_configs"]
+        for target in static["targets"]
+    ]
+    defaults = Settings(database_url="", redis_url="")
+    assert targets == [f"api:{defaults.port}", f"worker:{defaults.metrics_port}"]
+    assert {target.split(":")[0] for target in targets} <= set(ours(compose))

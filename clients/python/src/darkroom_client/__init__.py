@@ -1,0 +1,18 @@
+"""The client of Darkroom: submit batches, wait for them, verify callbacks."""
+
+from darkroom_client.callbacks import read_callback
+from darkroom_client.clients import AsyncDarkroom, Darkroom
+from darkroom_client.errors import DarkroomError
+from darkroom_client.types import Job, JobError, JobStatus, ProcessStatus, Retried
+
+__all__ = [
+    "AsyncDarkroom",
+    "Darkroom",
+    "DarkroomError",
+    "Job",
+    "JobError",
+    "JobStatus",
+    "ProcessStatus",
+    "Retried",
+    "read_callback",
+]

@@ -1,0 +1,203 @@
+"""The two clients: one that blocks, one to await. Both do the calls of `calls`."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from darkroom_client import calls
+from darkroom_client.calls import Call, Pause, Send
+from darkroom_client.types import Job, ProcessStatus, Retried
+
+T = TypeVar("T")
+
+TRIES = 5
+SECONDS = 60.0  # for an answer; longer than any request may wait at the server
+
+
+class Darkroom:
+    """A client that blocks; use it in a `with`, or call `close`.
+
+    `tries` is how often a request is sent that is not answered, or answered 429 or 503.
+    """
+
+    def __init__(
+        self, url: str, *, token: str, service_id: int, tries: int = TRIES, seconds: float = SECONDS
+    ) -> None:
+        self._http = httpx.Client(base_url=url, headers=_authorised(token), timeout=seconds)
+        self._service_id = service_id
+        self._tries = tries
+
+    def submit(
+        self,
+        source: str,
+        jobs: Sequence[Job],
+        *,
+        callback: str | None = None,
+        priority: str = "normal",
+        key: str | None = None,
+    ) -> str:
+        """Create a process, and give its id; the same `key` never creates a second one."""
+        call = calls.submit(
+            self._service_id, source, jobs,
+            callback=callback, priority=priority, key=key, tries=self._tries,
+        )  # fmt: skip
+        return self._do(call)
+
+    def status(self, process_id: str) -> ProcessStatus | None:
+        """Give the status of a process, or None if there is none of that id."""
+        return self._do(calls.status(process_id, tries=self._tries))
+
+    def wait(self, process_id: str, *, seconds: float = 600) -> ProcessStatus:
+        """Wait until a process has ended; raises TimeoutError and LookupError."""
+        return self._do(calls.wait(process_id, seconds=seconds, tries=self._tries))
+
+    def retry(self, ids: Sequence[str], *, all: bool = False) -> list[Retried]:  # noqa: A002
+        """Queue ended processes again: their failed jobs, or all of them."""
+        return self._do(calls.retry(self._service_id, ids, all_jobs=all, tries=self._tries))
+
+    def cancel(self, process_id: str) -> ProcessStatus:
+        """Cancel a process, and give its status."""
+        return self._do(calls.cancel(process_id, tries=self._tries))
+
+    def explain(self, source: str, jobs: Sequence[Job]) -> dict[str, Any]:
+        """Tell how jobs would be done, without doing them."""
+        return self._do(calls.explain(self._service_id, source, jobs, tries=self._tries))
+
+    def preview(self, source: str, job: Job) -> bytes:
+        """Give the image that a job makes; nothing is stored."""
+        return self._do(calls.preview(self._service_id, source, job, tries=self._tries))
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _do(self, call: Call[T]) -> T:
+        answer = None
+        try:
+            while True:
+                step = call.send(answer)
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    answer = None
+                else:
+                    answer = self._send(step)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _send(self, step: Send) -> httpx.Response | httpx.TransportError:
+        try:
+            return self._http.request(
+                step.method, step.path,
+                content=step.body, headers=dict(step.headers), params=dict(step.params),
+            )  # fmt: skip
+        except httpx.TransportError as error:
+            return error
+
+
+class AsyncDarkroom:
+    """The same to await; use it in an `async with`, or await `close`."""
+
+    def __init__(
+        self, url: str, *, token: str, service_id: int, tries: int = TRIES, seconds: float = SECONDS
+    ) -> None:
+        self._http = httpx.AsyncClient(base_url=url, headers=_authorised(token), timeout=seconds)
+        self._service_id = service_id
+        self._tries = tries
+
+    async def submit(
+        self,
+        source: str,
+        jobs: Sequence[Job],
+        *,
+        callback: str | None = None,
+        priority: str = "normal",
+        key: str | None = None,
+    ) -> str:
+        """Create a process, and give its id; the same `key` never creates a second one."""
+        call = calls.submit(
+            self._service_id, source, jobs,
+            callback=callback, priority=priority, key=key, tries=self._tries,
+        )  # fmt: skip
+        return await self._do(call)
+
+    async def status(self, process_id: str) -> ProcessStatus | None:
+        """Give the status of a process, or None if there is none of that id."""
+        return await self._do(calls.status(process_id, tries=self._tries))
+
+    async def wait(self, process_id: str, *, seconds: float = 600) -> ProcessStatus:
+        """Wait until a process has ended; raises TimeoutError and LookupError."""
+        return await self._do(calls.wait(process_id, seconds=seconds, tries=self._tries))
+
+    async def retry(self, ids: Sequence[str], *, all: bool = False) -> list[Retried]:  # noqa: A002
+        """Queue ended processes again: their failed jobs, or all of them."""
+        return await self._do(calls.retry(self._service_id, ids, all_jobs=all, tries=self._tries))
+
+    async def cancel(self, process_id: str) -> ProcessStatus:
+        """Cancel a process, and give its status."""
+        return await self._do(calls.cancel(process_id, tries=self._tries))
+
+    async def explain(self, source: str, jobs: Sequence[Job]) -> dict[str, Any]:
+        """Tell how jobs would be done, without doing them."""
+        return await self._do(calls.explain(self._service_id, source, jobs, tries=self._tries))
+
+    async def preview(self, source: str, job: Job) -> bytes:
+        """Give the image that a job makes; nothing is stored."""
+        return await self._do(calls.preview(self._service_id, source, job, tries=self._tries))
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _do(self, call: Call[T]) -> T:
+        answer = None
+        try:
+            while True:
+                step = call.send(answer)
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    answer = None
+                else:
+                    answer = await self._send(step)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _send(self, step: Send) -> httpx.Response | httpx.TransportError:
+        try:
+            return await self._http.request(
+                step.method, step.path,
+                content=step.body, headers=dict(step.headers), params=dict(step.params),
+            )  # fmt: skip
+        except httpx.TransportError as error:
+            return error
+
+
+def _authorised(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "User-Agent": "darkroom-client-python/0.2.0"}

@@ -1,0 +1,85 @@
+"""What is sent and received, as the reference of the API describes it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+Transformation = Mapping[str, Any]
+
+
+class Job(Struct, omit_defaults=True):
+    """One result to make: where it goes, and the steps that lead to it.
+
+    `more` has the fields of a job that have no parameter here, such as `keep` or `mode`.
+    """
+
+    destination: str
+    transformations: Sequence[Transformation] = field(default_factory=list)
+    quality: float | Literal["auto"] | UnsetType = UNSET
+    format: str | UnsetType = UNSET
+    options: Mapping[str, Any] | UnsetType = UNSET
+    preset: str | UnsetType = UNSET
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """Give the job as the API takes it."""
+        named: dict[str, Any] = {
+            "quality": self.quality,
+            "format": self.format,
+            "options": self.options,
+            "preset": self.preset,
+        }
+        given = {name: value for name, value in named.items() if value is not UNSET}
+        steps = [dict(step) for step in self.transformations]
+        # a preset may bring the transformations; else an empty list says that there are none
+        if steps or self.preset is UNSET:
+            given["transformations"] = steps
+        return {"destination": self.destination, **given, **self.more}
+
+
+class JobError(Struct, frozen=True):
+    """Why a job failed; the reference lists the codes."""
+
+    code: str
+    message: str
+
+
+class JobStatus(Struct, frozen=True):
+    """How a job stands; what describes a result is None until there is one."""
+
+    destination: str
+    status: str
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    error: JobError | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether its result is stored."""
+        return self.status == "DONE"
+
+
+class ProcessStatus(Struct, frozen=True):
+    """How a process stands: QUEUED, PROCESSING, FINISHED or FAILED."""
+
+    process_id: str
+    status: str
+    attempt: int
+    jobs: list[JobStatus]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen, unless it is retried."""
+        return self.status in ("FINISHED", "FAILED")
+
+
+class Retried(Struct, frozen=True):
+    """What became of one id of a retry: 200, 404 or 409, and why."""
+
+    status: int
+    process_id: str
+    description: str
