@@ -14,6 +14,11 @@ def new_process_id() -> str:
     return secrets.token_urlsafe(16)[:PROCESS_ID_LENGTH]
 
 
+def trace_id(traceparent: str | None) -> str | None:
+    """The id of the trace that a valid W3C trace context belongs to."""
+    return traceparent[3:35] if traceparent else None
+
+
 def is_process_id(text: str) -> bool:
     """Whether this has the form of an id; Postgres need not be asked about anything else."""
     return PROCESS_ID.fullmatch(text) is not None

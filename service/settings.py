@@ -71,6 +71,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         _doc("Lowest level that is logged: debug, info, warning or error"),
     ] = "info"
 
+    traces: Annotated[
+        bool, _doc("Whether to export traces: needs the extra otel; OTEL_… variables say where to")
+    ] = False
+
     max_body_bytes: Annotated[Size, _doc("Maximum size of a request body")] = 1024 * 1024
     max_json_depth: Annotated[Count, _doc("Maximum nesting depth of a request body")] = 32
     max_jobs: Annotated[int, Meta(ge=1, le=10_000), _doc("Maximum jobs of a request")] = 64
@@ -78,6 +82,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_presets: Annotated[Count, _doc("Maximum presets of a service")] = 100
     max_preset_bytes: Annotated[Size, _doc("Maximum size of a preset's definition")] = 16 * 1024
     max_retry_ids: Annotated[Count, _doc("Maximum process ids of one POST /retry")] = 1000
+    max_requests: Annotated[Count, _doc("Maximum requests of one POST /requests")] = 100
+    max_waiting: Annotated[
+        Count, _doc("Maximum concurrent requests of one API that wait for a process; then 503")
+    ] = 1000
     body_seconds: Annotated[Seconds, _doc("Time limit for receiving a request body")] = 30.0
     idle_seconds: Annotated[
         Seconds, _doc("Time after which a connection without a complete request is closed")

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from service.api import handlers, presets
+from service.api import access, handlers, presets, steering
 from service.api.auth import Authenticator
 from service.api.direct import Explainer, Previewer
 from service.api.intake import Intake
 from service.api.quota import Quota
 from service.api.reference import add_reference
-from service.dispatch import RENDER, Dispatcher, Queue, connect
+from service.dispatch import CALLBACK, RENDER, Dispatcher, Queue, connect
 from service.http import METRICS, observe, probes, watching
 from service.metrics import Metrics, Role
 from service.settings import Settings
@@ -22,7 +22,7 @@ from service.version import libvips_version, version
 def build_app(settings: Settings) -> web.Application:
     """Build the application; it opens Postgres and Redis when it starts."""
     app = web.Application(middlewares=[observe], client_max_size=settings.max_body_bytes)
-    app[handlers.SETTINGS] = settings
+    app[access.SETTINGS] = settings
     app[METRICS] = Metrics(
         version=version(),
         libvips=libvips_version(),
@@ -30,6 +30,7 @@ def build_app(settings: Settings) -> web.Application:
         services=settings.metrics_services,
     )
     app.add_routes(handlers.routes)
+    app.add_routes(steering.routes)
     app.add_routes(presets.routes)
     app.add_routes(probes.routes)
     add_reference(app, settings)
@@ -48,13 +49,18 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             observer=metrics.observe_pool("main"),
         ) as store:
             dispatcher = Dispatcher(Queue(redis, RENDER, settings.dispatch_window))
-            app[handlers.STORE] = store
+            app[access.STORE] = store
             metrics.watch_pool("main", store.pool)
-            app[handlers.AUTHENTICATOR] = Authenticator(
+            app[access.AUTHENTICATOR] = Authenticator(
                 store.services, settings.token_cache_seconds, metrics
             )
-            app[handlers.QUOTA] = Quota(redis, settings)
-            app[handlers.INTAKE] = Intake(store, dispatcher, settings, metrics)
+            app[access.QUOTA] = Quota(redis, settings)
+            intake = Intake(store, dispatcher, settings, metrics)
+            app[handlers.INTAKE] = intake
+            app[steering.MANY] = steering.ManyIntake(intake, store, settings)
+            app[steering.STATUS_WATCH] = steering.StatusWatch(store.steering.ended_among, settings)
+            callbacks = Dispatcher(Queue(redis, CALLBACK, settings.dispatch_window))
+            app[steering.CALLBACKS] = callbacks
             storages = Storages(
                 store.services.get, storage_limits(settings), metrics.storage_request
             )
@@ -67,7 +73,8 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             await app[handlers.EXPLAINER].close()
             await storages.close()
             await dispatcher.close()
-            await app[handlers.QUOTA].close()
+            await callbacks.close()
+            await app[access.QUOTA].close()
         await redis.aclose()
 
     return opened
@@ -75,3 +82,4 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
 
 async def _start_draining(app: web.Application) -> None:
     app[probes.READINESS].draining = True
+    app[steering.STATUS_WATCH].release()

@@ -4,46 +4,35 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from engine.explain import Explanation, draw
-from service.api.auth import Authenticator
+from service.api.access import SETTINGS, STORE, authenticate, charge, read_body
 from service.api.content_negotiation import preferred
 from service.api.direct import Explainer, Previewer, with_destination
 from service.api.intake import Intake, check_key
-from service.api.quota import Quota
-from service.errors import (
-    BodyTooLarge,
-    Cancelled,
-    ClientGone,
-    NotFound,
-    RequestTimeout,
-    UnsupportedMedia,
-)
+from service.api.steering import STATUS_WATCH, read_wait
+from service.errors import Cancelled, NotFound
 from service.http import (
-    ANSWER_HEADERS,
     JSON,
     METRICS,
     Created,
     json_response,
+    log_about,
     make_callback,
+    request_id,
     send,
     show_process,
     traceparent,
 )
 from service.ids import is_process_id
-from service.metrics import Metrics
-from service.settings import Settings
-from service.store import Holder, Store
 
-SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
-STORE: web.AppKey[Store] = web.AppKey("store", Store)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 EXPLAINER: web.AppKey[Explainer] = web.AppKey("explainer", Explainer)
 PREVIEWER: web.AppKey[Previewer] = web.AppKey("previewer", Previewer)
-AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator", Authenticator)
-QUOTA: web.AppKey[Quota] = web.AppKey("quota", Quota)
 
+RUNNING = {"QUEUED", "PROCESSING"}
 # The media types of an explanation; the first is the default.
 FORMATS: dict[str, Callable[[Explanation], bytes]] = {
     JSON: msgspec.json.encode,
@@ -58,6 +47,8 @@ INERT = {
 
 routes = web.RouteTableDef()
 
+log = structlog.get_logger(__name__)
+
 
 @routes.post("/request")
 async def create_process(request: web.Request) -> web.Response:
@@ -66,9 +57,14 @@ async def create_process(request: web.Request) -> web.Response:
     key = check_key(request.headers.get("Idempotency-Key"))
     body = await read_body(request)
     accepted = await request.app[INTAKE].accept(
-        body, holder, key=key, traceparent=traceparent(request)
+        body,
+        holder,
+        key=key,
+        traceparent=traceparent(request),
+        request_id=request_id(request),
     )
-    _charge(request, holder, accepted.jobs)
+    log_about(request, process_id=accepted.process_id)
+    charge(request, holder, accepted.jobs)
     response = json_response(Created(process_id=accepted.process_id))
     if accepted.replayed:
         response.headers["Idempotent-Replayed"] = "true"
@@ -77,12 +73,16 @@ async def create_process(request: web.Request) -> web.Response:
 
 @routes.get("/request/{process_id}")
 async def get_process(request: web.Request) -> web.Response:
-    """Answer with the status of a process."""
+    """Answer with the status of a process; `wait` lets the answer wait for its end."""
     holder = await authenticate(request)
-    process_id = request.match_info["process_id"]
-    found = None
+    process_id, seconds = request.match_info["process_id"], read_wait(request)
+    found, store = None, request.app[STORE]
     if is_process_id(process_id):
-        found = await request.app[STORE].processes.get(process_id, holder.service_id)
+        log_about(request, process_id=process_id)
+        found = await store.processes.get(process_id, holder.service_id)
+    if found is not None and seconds and found.status in RUNNING:
+        await request.app[STATUS_WATCH].wait(process_id, seconds)
+        found = await store.processes.get(process_id, holder.service_id)
     if found is None:
         raise NotFound("Process not found")
     return json_response(show_process(found))
@@ -95,6 +95,7 @@ async def cancel_process(request: web.Request) -> web.Response:
     process_id = request.match_info["process_id"]
     cancelled = None
     if is_process_id(process_id):
+        log_about(request, process_id=process_id)
         cancelled = await request.app[STORE].processes.cancel_process(
             process_id, holder.service_id, make_callback
         )
@@ -102,6 +103,10 @@ async def cancel_process(request: web.Request) -> web.Response:
         raise NotFound("Process not found")
     if cancelled.ended:
         request.app[METRICS].completed.labels("FAILED", Cancelled.code).inc()
+        log.info(
+            "settled", process_id=process_id, service_id=holder.service_id, outcome="FAILED",
+            error_code=Cancelled.code, attempt=cancelled.process.attempt,
+        )  # fmt: skip
     return json_response(show_process(cancelled.process))
 
 
@@ -111,7 +116,7 @@ async def retry_processes(request: web.Request) -> web.Response:
     holder = await authenticate(request)
     body = await read_body(request)
     retried = await request.app[INTAKE].retry(body, holder)
-    _charge(request, holder, retried.jobs)
+    charge(request, holder, retried.jobs)
     return json_response(retried.results)
 
 
@@ -121,7 +126,7 @@ async def explain_batch(request: web.Request) -> web.Response:
     holder = await authenticate(request)
     body = await read_body(request)
     reading = await request.app[INTAKE].read(body, holder)
-    _charge(request, holder, len(reading.request.jobs))
+    charge(request, holder, len(reading.request.jobs))
     explanation = await request.app[EXPLAINER].explain(reading.request, reading.body)
     kind = preferred(request.headers.get("Accept", ""), list(FORMATS))
     text = await asyncio.to_thread(FORMATS[kind], explanation)  # 0.1 s for a large batch
@@ -141,42 +146,3 @@ async def preview_job(request: web.Request) -> web.StreamResponse:
         response = web.Response(body=image.data, content_type=image.content_type, headers=INERT)
         await send(request, response, request.app[SETTINGS].response_seconds)
     return response
-
-
-async def authenticate(request: web.Request) -> Holder:
-    """Give the service of a request, which counts as one job of its quota."""
-    holder = await request.app[AUTHENTICATOR].holder(request.headers.get("Authorization"))
-    budget = await request.app[QUOTA].admit(holder)
-    if budget is not None:
-        request[ANSWER_HEADERS] = budget.headers
-        budget.check()
-    return holder
-
-
-def _charge(request: web.Request, holder: Holder, jobs: int) -> None:
-    """Count a request as so many jobs; its first was counted when it was let in."""
-    request.app[QUOTA].charge(holder, jobs - 1)
-
-
-async def read_body(request: web.Request) -> bytes:
-    """Receive a body, within the limits."""
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMedia("Compressed bodies are not accepted")
-    settings = request.app[SETTINGS]
-    limit, seconds = settings.max_body_bytes, settings.body_seconds
-    if (request.content_length or 0) > limit:
-        raise _too_large(limit, request.app[METRICS])
-    try:
-        async with asyncio.timeout(seconds):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large(limit, request.app[METRICS]) from None
-    except TimeoutError:
-        raise RequestTimeout(f"The body did not arrive within {seconds:g} s") from None
-    except ConnectionError:
-        raise ClientGone("The connection was closed before the body was complete") from None
-
-
-def _too_large(limit: int, metrics: Metrics) -> BodyTooLarge:
-    metrics.limits_rejected.labels("max_body_bytes").inc()
-    return BodyTooLarge(f"Request body is over the limit of {limit} bytes")

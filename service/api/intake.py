@@ -1,12 +1,14 @@
 """The first story: a request comes in, is recorded, is dispatched, is answered."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 import msgspec
 import structlog
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from engine.errors import LimitExceeded
 from engine.schema import Limits, Priority, parse
@@ -22,6 +24,7 @@ from service.settings import Settings
 from service.store import Holder, NewProcess, Status, Store
 
 PRIORITIES = {Priority.LOW: -1, Priority.NORMAL: 0, Priority.HIGH: 1}
+WORDS = {number: priority.value for priority, number in PRIORITIES.items()}
 LONGEST_KEY = 255
 
 log = structlog.get_logger(__name__)
@@ -69,28 +72,48 @@ class Intake:
         self._in_flight: set[tuple[int, str]] = set()
 
     async def accept(
-        self, body: bytes, holder: Holder, *, key: str | None, traceparent: str | None
+        self,
+        body: bytes,
+        holder: Holder,
+        *,
+        key: str | None,
+        traceparent: str | None,
+        request_id: str | None,
     ) -> Accepted:
         """Take one batch: decode, validate, record, dispatch."""
+        process = await self.prepare(body, holder, traceparent=traceparent, request_id=request_id)
+        if key:
+            body_hash = hashlib.sha256(body).digest()
+            process = replace(process, idempotency_key=key, body_hash=body_hash)
+        if not await self._record_once(process):
+            return Accepted(await self.first_answer(process), replayed=True)
+        self.dispatch(holder, process)
+        return Accepted(process.id, jobs=len(process.destinations))
+
+    async def prepare(
+        self, body: bytes, holder: Holder, *, traceparent: str | None, request_id: str | None
+    ) -> NewProcess:
+        """Make a process of a batch that is valid; raises InvalidRequest and Forbidden."""
         reading = await self.read(body, holder)
         request = reading.request
-        process = NewProcess(
+        return NewProcess(
             id=new_process_id(),
             service_id=holder.service_id,
             priority=PRIORITIES[request.priority],
             request=reading.body.decode(),
             destinations=[job.destination.written for job in request.jobs],
             traceparent=traceparent,
-            idempotency_key=key,
-            body_hash=hashlib.sha256(body).digest() if key else b"",
+            request_id=request_id,
         )
-        if not await self._record_once(process):
-            return Accepted(await self._first_process(process), replayed=True)
-        self._metrics.accepted.labels(request.priority.value).inc()
-        self._metrics.service_accepted(holder.service_id)
-        # the answer does not wait for Redis: the row is the outbox
-        self._dispatch(holder, process.id, 0, process.priority, len(request.jobs))
-        return Accepted(process.id, jobs=len(request.jobs))
+
+    def dispatch(self, holder: Holder, process: NewProcess) -> None:
+        """Count and dispatch a process that is recorded.
+
+        The answer does not wait for Redis: the row is the outbox.
+        """
+        self._metrics.accepted.labels(WORDS[process.priority]).inc()
+        self._metrics.service_accepted(process.service_id)
+        self._dispatch(holder, process.id, 0, process.priority, len(process.destinations))
 
     async def retry(self, body: bytes, holder: Holder) -> Retry:
         """Queue ended processes again, one answer per id in the order first asked."""
@@ -142,17 +165,23 @@ class Intake:
         """Record a process; False if its key was used before."""
         if process.idempotency_key is None:
             return await self._recorder.submit(process)
-        mine = (process.service_id, process.idempotency_key)
+        with self.alone(process.service_id, process.idempotency_key):
+            return await self._recorder.submit(process)
+
+    @contextmanager
+    def alone(self, service_id: int, key: str) -> Iterator[None]:
+        """Let one request with a key through; raises IdempotencyInFlight for others meanwhile."""
+        mine = (service_id, key)
         if mine in self._in_flight:
             raise IdempotencyInFlight("The first request with this key is not answered yet")
         self._in_flight.add(mine)
         try:
-            return await self._recorder.submit(process)
+            yield
         finally:
             self._in_flight.discard(mine)
 
-    async def _first_process(self, process: NewProcess) -> str:
-        """Give the process that its key was used for before, for the same request."""
+    async def first_answer(self, process: NewProcess) -> str:
+        """Give what its key was used for before, by the same request."""
         first = await self._store.processes.first_answer(
             process.service_id, process.idempotency_key or ""
         )

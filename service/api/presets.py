@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from engine.errors import InvalidRequest, LimitExceeded
-from service.api.handlers import SETTINGS, STORE, authenticate, read_body
+from service.api.access import SETTINGS, STORE, authenticate, read_body
 from service.api.intake import request_limits
 from service.errors import NotFound
 from service.http import json_response, list_presets, show_preset

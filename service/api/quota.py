@@ -13,13 +13,13 @@ import math
 from collections.abc import Callable, Sequence
 from time import time
 
-import structlog
 from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from service.dispatch import Batcher
 from service.errors import RateLimited
+from service.outages import REDIS, outages
 from service.settings import Settings
 from service.store import Holder
 
@@ -46,8 +46,6 @@ for i, bucket in ipairs(KEYS) do
 end
 return left
 """
-
-log = structlog.get_logger(__name__)
 
 
 class Budget(Struct, frozen=True):
@@ -113,10 +111,13 @@ class Quota:
     async def _take(self, takes: Sequence[_Take]) -> Sequence[float]:
         if self._clock() >= self._local_until:
             try:
-                return await self._take_from_valkey(takes)
+                left = await self._take_from_valkey(takes)
+                outages.worked(REDIS)
             except (RedisError, OSError, TimeoutError) as error:
-                log.warning("quota_counted_locally", error=repr(error))
+                outages.failed(REDIS, error)
                 self._local_until = self._clock() + LOCAL_SECONDS
+            else:
+                return left
         return [self._take_here(take) for take in takes]
 
     async def _take_from_valkey(self, takes: Sequence[_Take]) -> Sequence[float]:

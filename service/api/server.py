@@ -13,8 +13,11 @@ from service.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-async def run_server(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then answer what is under way, within the grace."""
+async def run_server(settings: Settings, *, shared: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT, then answer what is under way, within the grace.
+
+    `shared` lets other processes listen on the same port, if they do so too.
+    """
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -23,7 +26,7 @@ async def run_server(settings: Settings) -> None:
     await runner.setup()
     try:
         site = web.TCPSite(
-            runner, settings.host, settings.port, backlog=1024, reuse_port=settings.port != 0
+            runner, settings.host, settings.port, backlog=1024, reuse_port=shared or None
         )
         await site.start()
         log.info("serving", url=f"http://{settings.host}:{_port(runner)}")

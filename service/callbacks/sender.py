@@ -1,6 +1,5 @@
 """Sends the callbacks that are due: waits for a turn, claims, signs, POSTs, records the outcome."""
 
-import asyncio
 import random
 import time
 from datetime import timedelta
@@ -16,9 +15,12 @@ from service.callbacks.fair_share import FairShare, Lane, QueueFull
 from service.callbacks.signature import sign
 from service.callbacks.target import Target, parse_target
 from service.dispatch import Dispatch
+from service.ids import trace_id
 from service.metrics import Metrics
+from service.outages import POSTGRES, outages
 from service.settings import Settings
-from service.store import Delivery, Due, Outcome, Store
+from service.store import UNAVAILABLE, Delivery, Due, Outcome, Store
+from service.tracing import span
 
 CLAIM_SLACK = 5.0  # seconds beyond the longest try, before another sender may take it
 DEFER_SECONDS = 5.0, 30.0  # for callbacks that find too many others waiting
@@ -81,8 +83,17 @@ class Sender:
         delivery = await self._deliveries.claim(due, self._longest, MAX_TRIES)
         if delivery is None:
             return
-        with self._metrics.stage("callback"):
-            answer = await self._post(delivery, target)
+        with (
+            self._metrics.stage("callback"),
+            span(
+                "callback", kind="CLIENT", parent=delivery.traceparent, http_method="POST",
+                callback_id=delivery.id, process_id=delivery.process_id, tries=delivery.tries,
+            ) as trace,
+        ):  # fmt: skip
+            answer = await self._post(delivery, target, trace.traceparent or delivery.traceparent)
+            trace.note(http_status=answer.status)
+            if not answer.delivered:
+                trace.fail(answer.error or "")
         failpoints.reach("callback.after_send")
         if answer.status is None:
             self._breaker.failed(lane)
@@ -90,7 +101,9 @@ class Sender:
             self._breaker.succeeded(lane)
         await self._record(delivery, answer, lane)
 
-    async def _post(self, delivery: Delivery, target: Target | None) -> Answer:
+    async def _post(
+        self, delivery: Delivery, target: Target | None, traceparent: str | None
+    ) -> Answer:
         if target is None:
             return Answer(error="the callback's URL cannot be used")
         now = int(time.time())
@@ -101,8 +114,10 @@ class Sender:
             "webhook-timestamp": str(now),
             "webhook-signature": sign(delivery.webhook_secrets, delivery.id, now, delivery.body),
         }
-        if delivery.traceparent:
-            headers["traceparent"] = delivery.traceparent
+        if traceparent:
+            headers["traceparent"] = traceparent
+        if delivery.request_id:
+            headers["X-Request-Id"] = delivery.request_id
         try:
             response = await self._exchange.post(target, headers, delivery.body)
         except ExchangeFailed as error:
@@ -131,8 +146,10 @@ class Sender:
         )
         self._metrics.callback_attempts.labels(result).inc()
         log.info(
-            "callback", delivery=delivery.id, receiver=lane.receiver, tries=delivery.tries,
-            result=result, status=answer.status, error=answer.error,
+            "callback", callback_id=delivery.id, process_id=delivery.process_id,
+            service_id=delivery.service_id, attempt=delivery.attempt, receiver=lane.receiver,
+            tries=delivery.tries, result=result, status=answer.status, error=answer.error,
+            request_id=delivery.request_id, trace_id=trace_id(delivery.traceparent),
         )  # fmt: skip
 
     async def _defer(self, due: Due, reason: str, seconds: float) -> None:
@@ -152,7 +169,7 @@ async def send_safely(sender: Sender, dispatch: Dispatch) -> None:
     """Send; an error of our own is logged, and the row stays due."""
     try:
         await sender.send(dispatch)
-    except asyncio.CancelledError:
-        raise
+    except UNAVAILABLE as error:
+        outages.failed(POSTGRES, error)
     except Exception:
-        log.exception("callback_broke", delivery=dispatch.id)
+        log.exception("callback_broke", callback_id=dispatch.id)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from service.commands.records import check_found, fail, print_json, settings, with_store
 from service.ids import new_token, new_webhook_secret, token_hash
 from service.storage import StorageOptions, open_storage
-from service.store import QuarantinedSource, Store
+from service.store import QuarantinedSource, Store, TokenRow
 
 WEIGHT = click.FloatRange(0.01, 100)
 
@@ -29,6 +29,22 @@ STORAGE_OPTIONS = [
     ),
     click.option("--check/--no-check", default=True, help="Check the storage first."),
 ]  # fmt: skip
+
+
+SHOWN_OPTIONS = ("endpoint", "region", "marker")  # the others are credentials
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """A service as `show` prints it, without what is secret."""
+
+    id: int
+    name: str
+    disabled: bool
+    jobs_a_minute: int | None
+    storage_url: str
+    storage_options: dict[str, str]
+    webhook_secrets: int
+    tokens: list[TokenRow]
 
 
 class StorageArguments(Struct, frozen=True):
@@ -94,6 +110,48 @@ def list_services() -> None:
         print_json(row)
 
 
+@services.command()
+@click.argument("service_id", type=int)
+def show(service_id: int) -> None:
+    """Show a service as JSON: its storage, its quota, its tokens; secrets are left out."""
+
+    async def work(store: Store) -> Shown | None:
+        service = await store.services.get(service_id)
+        if service is None:
+            return None
+        return Shown(
+            id=service.id,
+            name=service.name,
+            disabled=service.disabled,
+            jobs_a_minute=service.jobs_a_minute,
+            storage_url=service.storage_url,
+            storage_options={
+                name: value
+                for name, value in service.storage_options.items()
+                if name in SHOWN_OPTIONS
+            },
+            webhook_secrets=len(service.webhook_secrets),
+            tokens=await store.steering.tokens(service_id),
+        )
+
+    found = with_store(work)
+    check_found(found, service_id)
+    click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+
+
+@services.command("set-quota")
+@click.argument("service_id", type=int)
+@click.argument("jobs_a_minute", type=click.IntRange(0))
+def set_quota(service_id: int, jobs_a_minute: int) -> None:
+    """Change how many jobs a minute a service may ask for; 0 lifts the quota.
+
+    An API goes on with the quota before for as long as it caches tokens:
+    DARKROOM_TOKEN_CACHE_SECONDS.
+    """
+    found = with_store(lambda store: store.steering.set_quota(service_id, jobs_a_minute or None))
+    check_found(found, service_id)
+
+
 @services.command("rotate-token")
 @click.argument("service_id", type=int)
 def rotate_token(service_id: int) -> None:
@@ -133,8 +191,8 @@ def set_storage(service_id: int, storage: StorageArguments) -> None:
 @click.argument("weight", type=WEIGHT)
 def set_weight(service_id: int, weight: float) -> None:
     """Give a service a share of the work: with 2, twice that of one with 1, when both wait."""
-    found = _with_store(lambda store: store.services.set_weight(service_id, weight))
-    _check_found(found, service_id)
+    found = with_store(lambda store: store.services.set_weight(service_id, weight))
+    check_found(found, service_id)
 
 
 @services.command()

@@ -1,13 +1,13 @@
 """Hands what was just recorded to Redis, many dispatches in one round trip."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from redis.exceptions import RedisError
 
 from service import failpoints
 from service.dispatch.batching import Batcher
 from service.dispatch.queue import Dispatch, Queue
+from service.outages import REDIS, outages
 
 MOST = 1000  # dispatches in a round trip
 MOST_WAITING = 10_000  # for a Redis that hangs; what comes then is left to the reconciler
@@ -31,7 +31,10 @@ class Dispatcher:
         await self._batcher.close()
 
     async def _send(self, dispatches: Sequence[Dispatch]) -> Sequence[None]:
-        with suppress(RedisError, OSError):
+        try:
             await self._queue.dispatch(dispatches)
+            outages.worked(REDIS)
+        except (RedisError, OSError) as error:
+            outages.failed(REDIS, error)
         failpoints.reach("dispatch.after")
         return [None] * len(dispatches)

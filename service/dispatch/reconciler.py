@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from service.dispatch.queue import Dispatch, Queue, lane_of
 from service.dispatch.refill import Refill
 from service.metrics import Metrics
+from service.outages import POSTGRES, REDIS, outages
 from service.settings import Settings
 from service.store import UNAVAILABLE, Due, Store
 
@@ -50,8 +51,9 @@ class Reconciler:
         while True:
             try:
                 await self.tend_records()
+                outages.worked(POSTGRES)
             except UNAVAILABLE as error:
-                log.warning("reconcile_failed", part="records", error=repr(error))
+                outages.failed(POSTGRES, error)
                 self._spare_leases()
             await asyncio.sleep(self._settings.reconcile_seconds)
 
@@ -66,7 +68,7 @@ class Reconciler:
                 if await self._callbacks.take_turn("reconcile", turn):
                     await self.tend_queues()
             except (RedisError, *UNAVAILABLE) as error:
-                log.warning("reconcile_failed", part="queues", error=repr(error))
+                outages.failed(REDIS if isinstance(error, RedisError) else POSTGRES, error)
             await asyncio.sleep(self._settings.reconcile_seconds)
 
     async def keep_swept(self) -> None:

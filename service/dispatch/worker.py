@@ -13,6 +13,7 @@ from redis.asyncio.client import Redis
 from redis.exceptions import RedisError
 
 from service.dispatch.queue import Dispatch, spilled_lanes, wake_channel
+from service.outages import POSTGRES, REDIS, outages
 from service.tasks import stop
 
 Taken = TypeVar("Taken")
@@ -88,8 +89,9 @@ class Worker(ArqWorker, Generic[Taken]):
             while True:
                 try:
                     await self._take()
+                    outages.worked(REDIS)
                 except self._passing as error:
-                    log.warning("cannot_take", queue=self.queue_name, error=repr(error))
+                    outages.failed(REDIS if isinstance(error, RedisError) else POSTGRES, error)
                     await asyncio.sleep(PAUSE_SECONDS)
                 with suppress(TimeoutError):
                     # not wait_for: that of Python 3.11 may swallow a cancellation

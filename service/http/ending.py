@@ -17,7 +17,9 @@ class _Addressed(Struct):
 _decoder = msgspec.json.Decoder(_Addressed)
 
 
-def make_callback(row: ProcessRow, request: str, traceparent: str | None) -> NewDelivery | None:
+def make_callback(
+    row: ProcessRow, request: str, traceparent: str | None, request_id: str | None
+) -> NewDelivery | None:
     """Make the callback of a process: its status, as a client would see it."""
     url = _decoder.decode(request).callback
     if url is None:
@@ -29,4 +31,5 @@ def make_callback(row: ProcessRow, request: str, traceparent: str | None) -> New
         url=url,
         body=msgspec.json.encode(show_process(msgspec.structs.replace(row, deliveries=[]))),
         traceparent=traceparent,
+        request_id=request_id,
     )

@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from time import perf_counter
 
 import msgspec
@@ -20,8 +21,11 @@ from service.errors import (
     http_status,
 )
 from service.http.schemas import Problem
+from service.ids import trace_id
 from service.metrics import Metrics
+from service.outages import POSTGRES, outages
 from service.store import is_unavailable
+from service.tracing import NOTHING, Span, span
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -33,9 +37,14 @@ JSON = "application/json"
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE"}
 
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
-NAME: web.RequestKey[str] = web.RequestKey("name")
 # What every answer to a request says, an error too.
 ANSWER_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("answer_headers")
+
+REQUEST_ID_OF: web.RequestKey[str] = web.RequestKey("request_id")
+# What the log line of a request says beside the usual: its service, its process.
+ABOUT: web.RequestKey[dict[str, int | str]] = web.RequestKey("about")
+TRACE: web.RequestKey[Span] = web.RequestKey("trace")
+QUIET = {"/livez", "/readyz", "/metrics"}  # asked every few seconds: logged when they fail
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +57,23 @@ def json_response(content: object, status: int = 200, **headers: str) -> web.Res
 
 
 def traceparent(request: web.Request) -> str | None:
-    """Give the caller's W3C trace context, if it is one."""
+    """Give the W3C trace context of a request: that of its span, or the caller's, or none."""
+    return request[TRACE].traceparent or _came(request)
+
+
+def _came(request: web.Request) -> str | None:
     came = request.headers.get("traceparent", "")
     return came if TRACEPARENT.fullmatch(came) else None
+
+
+def request_id(request: web.Request) -> str:
+    """Give the id of a request: the caller's, or a generated one."""
+    return request[REQUEST_ID_OF]
+
+
+def log_about(request: web.Request, **facts: int | str) -> None:
+    """Have the log line of a request say more: the ids of its service and its process."""
+    request[ABOUT].update(facts)
 
 
 @web.middleware
@@ -58,16 +81,42 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Name, time and count a request, and answer every error as the API does."""
     began = perf_counter()
     came = request.headers.get("X-Request-Id", "")
-    name = request[NAME] = came if REQUEST_ID.fullmatch(came) else _new_name()
-    try:
-        response = await handler(request)
-    except Exception as error:
-        response = _answer(error, name, _route(request))
-        if isinstance(error, RateLimited):
-            request.app[METRICS].rate_limited.labels("quota").inc()
+    name = came if REQUEST_ID.fullmatch(came) else _new_name()
+    request[REQUEST_ID_OF], request[ABOUT] = name, {}
+    with _span(request) as request[TRACE]:
+        try:
+            response = await handler(request)
+        except Exception as error:
+            response = _answer(error, name, _route(request))
+            if isinstance(error, RateLimited):
+                request.app[METRICS].rate_limited.labels("quota").inc()
+        _close(request, response.status)
     _finish(request, response)
-    _count(request, response.status, perf_counter() - began)
+    seconds = perf_counter() - began
+    _count(request, response.status, seconds)
+    _log(request, response.status, seconds)
+    if response.status < 400 and "process_id" in request[ABOUT]:
+        outages.worked(POSTGRES)
     return response
+
+
+def _span(request: web.Request) -> AbstractContextManager[Span]:
+    route = _route(request)
+    if route in QUIET:
+        return NOTHING
+    method = request.method
+    return span(
+        f"{method} {route}", kind="SERVER", parent=_came(request), http_method=method,
+        http_route=route, request_id=request[REQUEST_ID_OF],
+    )  # fmt: skip
+
+
+def _close(request: web.Request, status: int) -> None:
+    """Say in the span of a request what its log line says."""
+    trace = request[TRACE]
+    trace.note(http_status=status, **request[ABOUT])
+    if status >= 500:
+        trace.fail(f"{status}")
 
 
 async def send(request: web.Request, response: web.Response, seconds: float) -> None:
@@ -101,7 +150,7 @@ def _new_name() -> str:
 
 def _finish(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(request.get(ANSWER_HEADERS, {}))
-    _complete(response, request[NAME])
+    _complete(response, request[REQUEST_ID_OF])
 
 
 def _complete(response: web.StreamResponse, name: str) -> None:
@@ -133,7 +182,7 @@ def _answer(error: BaseException, name: str, route: str) -> web.Response:
 
 def _translated(error: BaseException) -> BaseException:
     if is_unavailable(error):
-        log.error("database_away", error=repr(error))
+        outages.failed(POSTGRES, error)
         return Unavailable("The service's database is unavailable; try again")
     return error
 
@@ -152,6 +201,23 @@ def _aiohttp_answer(error: web.HTTPException) -> web.Response:
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else "none"
+
+
+def _log(request: web.Request, status: int, seconds: float) -> None:
+    """Write the line of a request: a failure of ours stands out, probes that succeed do not."""
+    route = _route(request)
+    write = log.warning if status >= 500 else log.debug if route in QUIET else log.info
+    trace = trace_id(traceparent(request))
+    write(
+        "request",
+        request_id=request[REQUEST_ID_OF],
+        method=request.method,
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 2),
+        **request[ABOUT],
+        **({"trace_id": trace} if trace else {}),
+    )
 
 
 def _count(request: web.Request, status: int, seconds: float) -> None:

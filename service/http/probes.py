@@ -7,6 +7,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.http.middleware import METRICS, json_response
+from service.outages import POSTGRES, outages
 from service.store import Store, pending
 
 Check = Callable[[], Awaitable[str | None]]
@@ -42,7 +43,9 @@ class Readiness:
                 await self._store.ping()
                 missing = await pending(self._store.pool)
         except Exception as error:
+            outages.failed(POSTGRES, error)
             return f"database: {type(error).__name__}"
+        outages.worked(POSTGRES)
         if missing:
             return f"migrations missing: {', '.join(missing)}"
         down = self.tasks_down()

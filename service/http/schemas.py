@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from engine.schema import Batch, Flag, Job, Key, Priority, Watermark, shown
-from service.store import DeliveryRow, JobRow, PresetEntry, PresetRow, ProcessRow
+from service.store import DeliveryRow, JobRow, PresetEntry, PresetRow, ProcessRow, Summary
 
 LONGEST_URL = 2048  # characters
 TIME = "%Y-%m-%d %H:%M:%S"
@@ -190,19 +190,64 @@ class CallbackStatus(Struct, frozen=True, kw_only=True):
     last_status: int | None
     last_error: str | None
     next_try_at: str | None
+    next_try_at_rfc3339: str | None
 
 
 class ProcessStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer of ``GET /request/{process_id}`` and the body of a callback. Times are UTC."""
+    """The answer of ``GET /request/{process_id}`` and the body of a callback.
+
+    Times are UTC, to the second, and in RFC 3339 to the millisecond.
+    """
 
     process_id: str
     status: Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
     attempt: int
     created_at: str
     updated_at: str
+    created_at_rfc3339: str
+    updated_at_rfc3339: str
     jobs: list[JobStatus]
     callbacks: list[CallbackStatus] = []
     cancelling: bool = False
+
+
+class JobCounts(Struct, frozen=True, kw_only=True):
+    """How many jobs a process has, and how they stand."""
+
+    total: int
+    done: int
+    failed: int
+
+
+class ProcessSummary(Struct, frozen=True, kw_only=True):
+    """A process in a list."""
+
+    process_id: str
+    status: Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
+    attempt: int
+    created_at: str
+    updated_at: str
+    created_at_rfc3339: str
+    updated_at_rfc3339: str
+    jobs: JobCounts
+    error_codes: list[str]
+
+
+class ProcessList(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer of ``GET /requests``: a page of processes, the newest first."""
+
+    processes: list[ProcessSummary]
+    next_cursor: str | None = None
+
+
+class CreateResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to one of the requests of ``POST /requests``: a process, or an error."""
+
+    status: Literal[200, 400, 403]
+    process_id: str = ""
+    message: str = ""
+    code: str = ""
+    path: str = ""
 
 
 def list_presets(entries: Sequence[PresetEntry]) -> PresetList:
@@ -231,9 +276,26 @@ def show_process(row: ProcessRow) -> ProcessStatus:
         attempt=row.attempt,
         created_at=_time(row.created_at),
         updated_at=_time(row.updated_at),
+        created_at_rfc3339=_rfc3339(row.created_at),
+        updated_at_rfc3339=_rfc3339(row.updated_at),
         jobs=[_show_job(job) for job in row.jobs],
-        callbacks=[_show_callback(delivery) for delivery in row.deliveries],
+        callbacks=[show_callback(delivery) for delivery in row.deliveries],
         cancelling=row.cancelling,
+    )
+
+
+def show_summary(row: Summary) -> ProcessSummary:
+    """Convert a line of a list of processes."""
+    return ProcessSummary(
+        process_id=row.id,
+        status=row.status,
+        attempt=row.attempt,
+        created_at=_time(row.created_at),
+        updated_at=_time(row.updated_at),
+        created_at_rfc3339=_rfc3339(row.created_at),
+        updated_at_rfc3339=_rfc3339(row.updated_at),
+        jobs=JobCounts(total=row.jobs, done=row.done, failed=row.failed),
+        error_codes=row.errors,
     )
 
 
@@ -246,7 +308,9 @@ def _show_job(row: JobRow) -> JobStatus:
 _SHARED_FIELDS = [f.name for f in msgspec.structs.fields(JobStatus) if f.name != "error"]
 
 
-def _show_callback(row: DeliveryRow) -> CallbackStatus:
+def show_callback(row: DeliveryRow) -> CallbackStatus:
+    """Convert a recorded callback to its status."""
+    due = row.due_at if row.status == "PENDING" else None
     return CallbackStatus(
         id=row.id,
         attempt=row.attempt,
@@ -254,9 +318,15 @@ def _show_callback(row: DeliveryRow) -> CallbackStatus:
         tries=row.tries,
         last_status=row.last_status,
         last_error=row.last_error,
-        next_try_at=_time(row.due_at) if row.status == "PENDING" else None,
+        next_try_at=_time(due) if due else None,
+        next_try_at_rfc3339=_rfc3339(due) if due else None,
     )
 
 
 def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime(TIME)
+
+
+def _rfc3339(moment: datetime) -> str:
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"

@@ -21,12 +21,14 @@ from service.store.processes import (
     WaitingProcess,
 )
 from service.store.quarantine import Quarantine, QuarantinedSource
-from service.store.services import Holder, Services
+from service.store.services import Holder, Service, Services
+from service.store.steering import CallbackRow, Place, Redelivered, Summary, TokenRow, Wanted
 from service.store.store import Store, open_store
 
 __all__ = [
     "UNAVAILABLE",
     "Backlog",
+    "CallbackRow",
     "Cancellation",
     "Claim",
     "Delivery",
@@ -42,16 +44,22 @@ __all__ = [
     "NewDelivery",
     "NewProcess",
     "Outcome",
+    "Place",
     "PresetEntry",
     "PresetRow",
     "ProcessRow",
     "Processes",
     "Quarantine",
     "QuarantinedSource",
+    "Redelivered",
+    "Service",
     "Services",
     "Status",
     "Store",
+    "Summary",
+    "TokenRow",
     "WaitingProcess",
+    "Wanted",
     "is_unavailable",
     "migrate",
     "open_store",

@@ -20,15 +20,23 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     url: str
     body: bytes
     traceparent: str | None
+    request_id: str | None = None
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """A callback that this sender holds; `age` is the seconds since the process ended."""
+    """A callback that this sender holds.
+
+    `age` is the seconds since the process ended, or since it was asked for again.
+    """
 
     id: str
+    process_id: str
+    service_id: int
+    attempt: int
     url: str
     body: bytes
     traceparent: str | None
+    request_id: str | None
     tries: int
     webhook_secrets: list[str]
     age: float

@@ -47,6 +47,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     priority: int
     request: str
     traceparent: str | None
+    request_id: str | None
     created_at: datetime
     claimed_at: datetime
     cancel_requested: bool

@@ -26,6 +26,7 @@ class NewProcess(Struct, frozen=True, kw_only=True):
     request: str
     destinations: Sequence[str]
     traceparent: str | None = None
+    request_id: str | None = None
     idempotency_key: str | None = None
     body_hash: bytes = b""
 
@@ -103,8 +104,8 @@ class WaitingProcess(Struct, frozen=True, kw_only=True):
     jobs: int
 
 
-MakeCallback = Callable[[ProcessRow, str, str | None], NewDelivery | None]
-"""Makes the callback of a process that has ended, of its request and its traceparent."""
+MakeCallback = Callable[[ProcessRow, str, str | None, str | None], NewDelivery | None]
+"""Makes the callback of a process that has ended: of its request, traceparent, request id."""
 
 
 class Cancellation(Struct, frozen=True, kw_only=True):
@@ -144,22 +145,22 @@ class Processes:
         `remember` is left out. `grace` is how long the dispatch that follows may take before
         it counts as lost.
         """
-        rows = await self._pool.fetch(
-            sql("record_processes"),
-            [process.id for process in processes],
-            [process.service_id for process in processes],
-            [process.priority for process in processes],
-            [process.request for process in processes],
-            [process.traceparent for process in processes],
-            [process.idempotency_key for process in processes],
-            [process.body_hash for process in processes],
-            remember,
-            grace,
-            [process.id for process in processes for _ in process.destinations],
-            [index for process in processes for index in range(len(process.destinations))],
-            [name for process in processes for name in process.destinations],
-        )
-        return {row["id"] for row in rows}
+        return await _insert(self._pool, processes, grace, remember)
+
+    async def record_together(
+        self, processes: Sequence[NewProcess], used: NewProcess | None, *, grace: timedelta,
+        remember: timedelta,
+    ) -> bool:  # fmt: skip
+        """Record the processes of one request, all of them or none.
+
+        `used` says with which idempotency key, and in its id with which answer; False is given,
+        and nothing recorded, if that was used before.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            if used is not None and not await _keep_key(connection, used, remember):
+                return False
+            await _insert(connection, processes, grace, remember)
+            return True
 
     async def first_answer(self, service_id: int, key: str) -> tuple[bytes, str] | None:
         """Give the body's hash and the process of an idempotency key used before."""
@@ -170,8 +171,8 @@ class Processes:
         """Drop idempotency keys that no longer count, at most so many; gives how many."""
         return len(await self._pool.fetch(sql("forget_idempotency_keys"), older_than, most))
 
-    async def get(self, process_id: str, service_id: int) -> ProcessRow | None:
-        """Give one service's process, or None: another service's does not exist for it."""
+    async def get(self, process_id: str, service_id: int | None) -> ProcessRow | None:
+        """Give a process, or None: another service's does not exist; without a service, any."""
         async with self._pool.acquire() as connection:
             return await _shown(connection, process_id, service_id)
 
@@ -214,7 +215,8 @@ class Processes:
                 error = Cancelled()
                 await connection.execute(sql("cancel_jobs"), process_id, error.code, error.message)
                 row = await _shown(connection, process_id, service_id)
-                callback = row and make_callback(row, found["request"], found["traceparent"])
+                told = found["request"], found["traceparent"], found["request_id"]
+                callback = row and make_callback(row, *told)
                 if callback:
                     added = msgspec.structs.astuple(callback)
                     await connection.execute(sql("add_delivery"), *added)
@@ -233,3 +235,38 @@ class Processes:
     async def purge(self, older_than: timedelta, most: int) -> int:
         """Forget processes that ended so long ago, at most so many; gives how many."""
         return len(await self._pool.fetch(sql("purge"), older_than, most))
+
+
+async def _keep_key(connection: Connection, used: NewProcess, remember: timedelta) -> bool:
+    """Keep an idempotency key; False if it was used before."""
+    row = await connection.fetchrow(
+        sql("keep_idempotency_key"),
+        used.service_id,
+        used.idempotency_key,
+        used.body_hash,
+        used.id,
+        remember,
+    )
+    return row is not None
+
+
+async def _insert(
+    where: Pool | Connection, processes: Sequence[NewProcess], grace: timedelta, remember: timedelta
+) -> set[str]:
+    rows = await where.fetch(
+        sql("record_processes"),
+        [process.id for process in processes],
+        [process.service_id for process in processes],
+        [process.priority for process in processes],
+        [process.request for process in processes],
+        [process.traceparent for process in processes],
+        [process.idempotency_key for process in processes],
+        [process.body_hash for process in processes],
+        remember,
+        grace,
+        [process.id for process in processes for _ in process.destinations],
+        [index for process in processes for index in range(len(process.destinations))],
+        [name for process in processes for name in process.destinations],
+        [process.request_id for process in processes],
+    )
+    return {row["id"] for row in rows}

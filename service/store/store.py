@@ -22,10 +22,20 @@ from service.store.presets import Presets
 from service.store.processes import Processes
 from service.store.quarantine import Quarantine
 from service.store.services import Services
+from service.store.steering import Steering
 
 PING_SECONDS = 2.0
 
-__all__ = ["Deliveries", "Leases", "Presets", "Processes", "Services", "Store", "open_store"]
+__all__ = [
+    "Deliveries",
+    "Leases",
+    "Presets",
+    "Processes",
+    "Services",
+    "Steering",
+    "Store",
+    "open_store",
+]
 
 # What waits is read in the order of an index up to a limit. Where the planner knows too little of
 # a table that has just grown, it would rather collect all that waits, and sort it.
@@ -42,6 +52,7 @@ class Store:
         self.leases = Leases(pool)
         self.deliveries = Deliveries(pool)
         self.backlog = Backlogs(pool)
+        self.steering = Steering(pool)
         self.quarantine = Quarantine(pool)
         self.presets = Presets(pool)
 

@@ -12,6 +12,7 @@ from service import failpoints
 from service.http import inputs_of
 from service.metrics import Metrics
 from service.storage import Storage
+from service.tracing import span
 from service.worker.request import Request
 
 
@@ -43,7 +44,7 @@ class Fetcher:
         `on_progress` is called after each.
         """
         async with AsyncExitStack() as stack:
-            with self._metrics.stage("fetch"):
+            with self._metrics.stage("fetch"), span("fetch"):
                 source = stack.enter_context(await self._open(storage, request.source))
                 inputs: dict[str, BinaryIO] = {}
                 missing: dict[Key, DarkroomError] = {}

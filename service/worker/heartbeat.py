@@ -11,6 +11,7 @@ import structlog
 
 from service.errors import Cancelled, DarkroomError, LeaseLost, Stalled
 from service.metrics import Metrics
+from service.outages import POSTGRES, outages
 from service.store import UNAVAILABLE, Leases
 from service.worker.lease import Lease, clock
 
@@ -90,8 +91,9 @@ class Heartbeat:
             try:
                 async with asyncio.timeout(pause):  # a beat that hangs must not cost the next
                     await self.beat()
+                outages.worked(POSTGRES)
             except UNAVAILABLE as error:
-                log.warning("heartbeat_failed", error=repr(error))
+                outages.failed(POSTGRES, error)
             await asyncio.sleep(pause)
 
     async def beat(self) -> None:

@@ -14,14 +14,24 @@ from engine.errors import LimitExceeded
 from engine.sources import SourceFormat
 from service import failpoints
 from service.dispatch import Dispatch, Dispatcher
-from service.errors import Cancelled, DarkroomError, LeaseLost, Quarantined, Stalled
+from service.errors import (
+    Cancelled,
+    DarkroomError,
+    LeaseLost,
+    Quarantined,
+    Stalled,
+    StorageUnavailable,
+)
+from service.ids import trace_id
 from service.metrics import Metrics
+from service.outages import outages
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import Output, Summary, Work
 from service.sandbox.setup import engine_limits
 from service.settings import Settings, setting_of
 from service.storage import Storage, Storages
 from service.store import UNAVAILABLE, Claim, End, JobResult, Leases
+from service.tracing import past_span, span
 from service.worker.appetite import Appetite
 from service.worker.fetcher import Fetcher, Files
 from service.worker.heartbeat import Heartbeat
@@ -71,21 +81,28 @@ class Processor:
 
     async def work(self, lease: Lease) -> None:
         """Bring a claimed process to an end, or hand it on to a later run."""
-        claim = lease.claim
-        with Progress(
-            lease, self._recorder, self._settings.record_seconds, self._heartbeat.lose
-        ) as progress:
+        claim, seconds = lease.claim, self._settings.record_seconds
+        with (
+            span("process", kind="CONSUMER", parent=claim.traceparent, **_about(claim)) as trace,
+            Progress(lease, self._recorder, seconds, self._heartbeat.lose) as progress,
+        ):
+            past_span("wait", claim.waited)
             try:
                 later = await self._hold(progress)
                 await self._end(progress, later)
             except LeaseLost:
-                log.warning("lease_lost", process_id=claim.id, run=claim.run)
+                log.warning("lease_lost", **_about(claim))
+                trace.fail("lease lost")
                 self._metrics.fenced_writes.inc()
             except asyncio.CancelledError:
                 await self._hand_on(progress, counted=False)
                 raise
+            except UNAVAILABLE as error:
+                log.warning("process_interrupted", error=repr(error), **_about(claim))
+                await self._hand_on(progress, counted=True)
             except Exception:
-                log.exception("process_broke", process_id=claim.id, run=claim.run)
+                log.exception("process_broke", **_about(claim))
+                trace.fail("broke")
                 await self._hand_on(progress, counted=True)
 
     async def _hold(self, progress: Progress) -> list[DarkroomError]:
@@ -215,6 +232,8 @@ class Processor:
                 for (position, _, _), error in zip(outputs, published, strict=True)
                 if isinstance(error, DarkroomError)
             ]
+            if done:
+                outages.worked(f"storage of service {progress.claim.service_id}")
             await self._note(progress, done)
             failpoints.reach("worker.between_jobs")
         later: list[DarkroomError] = []
@@ -244,10 +263,13 @@ class Processor:
     async def _end(self, progress: Progress, later: Sequence[DarkroomError]) -> None:
         """Settle, or postpone what is not done; no heartbeat mistakes this for a lost lease."""
         if later:
-            wait = back_off(progress.claim.errors)
-            log.warning(
-                "postponed", process_id=progress.claim.id, error=later[0].message, seconds=wait
-            )
+            claim, wait = progress.claim, back_off(progress.claim.errors)
+            if isinstance(later[0], StorageUnavailable):
+                outages.failed(f"storage of service {claim.service_id}", later[0].message)
+            log.info(
+                "postponed", error_code=later[0].code, seconds=round(wait.total_seconds(), 1),
+                **_about(claim),
+            )  # fmt: skip
             counted = not (progress.lease.waits_for_child and isinstance(later[0], Stalled))
             await self._give_back(progress, wait, counted=counted)
         else:
@@ -260,12 +282,16 @@ class Processor:
         outcome: Literal["FINISHED", "FAILED"] = "FAILED" if failures else "FINISHED"
         callback = callback_of(claim, outcome, progress.results, now)
         failpoints.reach("worker.before_settle")
-        took = await progress.end(End(status=outcome, updated_at=now, callback=callback))
+        with span("settle", outcome=outcome, failed=len(failures)):
+            took = await progress.end(End(status=outcome, updated_at=now, callback=callback))
         failpoints.reach("worker.after_settle")
         code = failures[0].error_code if failures else ""
         self._metrics.completed.labels(outcome, code).inc()
         self._metrics.process_seconds.labels(outcome).observe(took)
-        log.info("settled", process_id=claim.id, outcome=outcome, seconds=round(took, 3))
+        log.info(
+            "settled", outcome=outcome, error_code=code or None, seconds=round(took, 3),
+            jobs=len(claim.destinations), failed=len(failures), **_about(claim),
+        )  # fmt: skip
         if callback is not None:
             self._callbacks.dispatch(Dispatch(callback.id, 0, lane=claim.service_id))
 
@@ -294,6 +320,10 @@ class Processor:
         self._metrics.stage_seconds.labels("plan").observe(summary.plan_seconds)
         self._metrics.looked_up("plans", hits=summary.plans_reused, misses=summary.plans_made)
         self._metrics.stage_seconds.labels("render").observe(summary.render_seconds)
+        past_span(
+            "render", summary.render_seconds, results=outputs, decode_passes=summary.decode_passes,
+            pixels_decoded=summary.pixels_decoded, peak_memory_bytes=summary.peak_memory_bytes,
+        )  # fmt: skip
         self._metrics.source_pixels.labels(kind).inc(summary.pixels_decoded)
         self._metrics.decode_passes.labels(kind).inc(summary.decode_passes)
         self._metrics.child_memory.observe(summary.peak_memory_bytes)
@@ -301,6 +331,14 @@ class Processor:
         self._metrics.service_rendered(service_id, summary.render_seconds)
         if summary.decode_passes:
             self._metrics.outputs_per_decode.observe(outputs / summary.decode_passes)
+
+
+def _about(claim: Claim) -> dict[str, int | str | None]:
+    """Give the ids that every log line about a process has."""
+    return {
+        "process_id": claim.id, "service_id": claim.service_id, "attempt": claim.attempt,
+        "run": claim.run, "request_id": claim.request_id, "trace_id": trace_id(claim.traceparent),
+    }  # fmt: skip
 
 
 class _Unexpected(DarkroomError):

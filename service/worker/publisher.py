@@ -9,6 +9,7 @@ from service.metrics import Metrics
 from service.sandbox.protocol import Output
 from service.storage import Storage, Upload
 from service.store import JobResult
+from service.tracing import span
 from service.worker.lease import Lease
 
 
@@ -27,7 +28,7 @@ class Publisher:
             for _, key, output in outputs
         ]
         try:
-            with self._metrics.stage("store"):
+            with self._metrics.stage("store"), span("store", results=len(uploads)):
                 lease.check()
                 failpoints.reach("worker.before_put")
                 errors = await storage.publish_all(uploads, check=lease.check)

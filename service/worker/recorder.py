@@ -6,17 +6,15 @@ from datetime import timedelta
 from typing import Self
 
 import asyncpg
-import structlog
 
 from service.dispatch import Batcher
 from service.errors import LeaseLost
+from service.outages import POSTGRES, outages
 from service.store import UNAVAILABLE, Claim, End, Entry, JobResult, Leases
 from service.worker.lease import Lease
 
 # One entry of a statement may be to blame for these: the others do not suffer for it.
 BLAMABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
-
-log = structlog.get_logger(__name__)
 
 
 class Recorder:
@@ -123,7 +121,7 @@ class Progress:
         except LeaseLost:
             self._on_lost(self.lease)
         except UNAVAILABLE as error:  # it is tried again with what comes next
-            log.warning("record_failed", process_id=self.claim.id, error=repr(error))
+            outages.failed(POSTGRES, error)
         finally:
             self._writing = None
             self._wait()

@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 from engine.schema import Job, Key, Limits, parse
 from service.http import CreateProcess, make_callback
 from service.store import Claim, JobResult, JobRow, NewDelivery, ProcessRow
+from service.tracing import current_traceparent
 
 ACCEPTED = Limits(max_jobs=2**31, max_transformations=2**31, max_depth=2**31)
 
@@ -57,7 +58,8 @@ def callback_of(
         jobs=[_row(name, results[index]) for index, name in enumerate(claim.destinations)],
         deliveries=[],
     )
-    return make_callback(row, claim.request, claim.traceparent)
+    traceparent = current_traceparent() or claim.traceparent
+    return make_callback(row, claim.request, traceparent, claim.request_id)
 
 
 def _row(destination: str, result: JobResult) -> JobRow:

@@ -34,14 +34,20 @@ from engine.sources import BLOCK, TRAITS, SourceFormat
 from service.api.direct import with_destination
 from service.api.handlers import FORMATS
 from service.api.openapi.schemas import as_json
+from service.api.steering import DEFAULT_LIMIT, LONGEST_WAIT, MAX_LIMIT
+from service.api.steering.listing import NAMES
 from service.callbacks.back_off import SCHEDULE
 from service.callbacks.signature import sign
 from service.http import (
     Created,
     CreateProcess,
+    CreateResult,
+    JobCounts,
     Preset,
     Problem,
+    ProcessList,
     ProcessStatus,
+    ProcessSummary,
     RetryProcesses,
     RetryResult,
 )
@@ -62,6 +68,7 @@ READERS: dict[frozenset[str], Any] = {
     frozenset({"process_id", "jobs", "attempt"}): ProcessStatus,
     frozenset({"message", "code"}): Problem,
     frozenset({"status", "process_id"}): Created,
+    frozenset({"processes"}): ProcessList,
 }
 
 
@@ -73,7 +80,8 @@ def words(text: str) -> list[str]:
 def read(shown: Any) -> Any:
     """Read an example as what it is of; fails for one that is nothing we know."""
     if isinstance(shown, list):
-        return msgspec.convert(shown, list[RetryResult])
+        kind = RetryResult if "description" in shown[0] else CreateResult
+        return msgspec.convert(shown, list[kind])  # type: ignore[valid-type]
     kind = next(kind for keys, kind in READERS.items() if keys <= shown.keys())
     if kind is Transform:
         job = {"destination": "b.png", "transformations": [shown]}
@@ -161,6 +169,17 @@ def test_the_fields_of_a_retry_are_told() -> None:
 def test_the_fields_of_a_status_are_told() -> None:
     told = set(words(section("GET /request/{process_id}")))
     assert {field.name for field in msgspec.structs.fields(ProcessStatus)} <= told
+
+
+def test_the_fields_and_the_query_of_a_list_are_told() -> None:
+    told = set(re.findall(r"`?\b(\w+)\b", section("GET /requests")))
+    for kind in (ProcessList, ProcessSummary, JobCounts):
+        assert {field.name for field in msgspec.structs.fields(kind)} <= told
+    table = rows(section("GET /requests"), "parameter")
+    assert set(table) == set(NAMES)
+    assert table["limit"]["takes"] == f"1 to {MAX_LIMIT}"
+    assert table["limit"]["default"] == str(DEFAULT_LIMIT)
+    assert f"(0 to {LONGEST_WAIT})" in section("GET /request/{process_id}")
 
 
 def test_every_gravity_is_told() -> None:

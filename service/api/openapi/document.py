@@ -3,7 +3,7 @@
 import msgspec
 
 from engine.errors import SourceCorrupt
-from service.api.openapi import examples
+from service.api.openapi import examples, steering
 from service.api.openapi.parts import (
     HEADERS,
     PARAMETERS,
@@ -76,6 +76,10 @@ def build_document(settings: Settings) -> Schema:
             "/request": {"post": _create(settings)},
             "/request/{process_id}": {"get": _status()},
             "/request/{process_id}/cancel": {"post": _cancel()},
+            "/requests": {"get": steering.list_processes(), "post": steering.create_many(settings)},
+            "/request/{process_id}/callbacks/{callback_id}/redeliver": {
+                "post": steering.redeliver()
+            },
             "/retry": {"post": _retry(settings)},
             "/explain": {"post": _explain(settings)},
             "/preview": {"post": preview_operation(settings)},
@@ -139,11 +143,14 @@ def _status() -> Schema:
         "operationId": "getProcess",
         "tags": ["Processes"],
         "summary": "Get the status of a process",
-        "description": "Returns the status of a process and of each of its jobs.",
-        "parameters": [_process_id(), parameter("X-Request-Id")],
+        "description": "Returns the status of a process and of each of its jobs. With `wait` the "
+        "answer waits until the process has ended, or for so many seconds.",
+        "parameters": [steering.PROCESS_ID, steering.WAIT, parameter("X-Request-Id")],
         "responses": {
             "200": answer("The status of the process.", ref("ProcessStatus"), examples.STATUSES),
-            **error_responses([], *access_errors(), NotFound("Process not found")),
+            **error_responses(
+                steering.wait_errors(), *access_errors(), NotFound("Process not found")
+            ),
         },
     }
 
@@ -156,22 +163,11 @@ def _cancel() -> Schema:
         "description": "Ends a queued process at once: its jobs fail with `cancelled`. A running "
         "process is stopped within seconds; until then its status has `cancelling`. What is stored "
         "stays. A process that has ended is left as it is, so the call may be repeated.",
-        "parameters": [_process_id(), parameter("X-Request-Id")],
+        "parameters": [steering.PROCESS_ID, parameter("X-Request-Id")],
         "responses": {
             "200": answer("The status of the process.", ref("ProcessStatus"), examples.CANCELLED),
             **error_responses([], *access_errors(), NotFound("Process not found")),
         },
-    }
-
-
-def _process_id() -> Schema:
-    return {
-        "name": "process_id",
-        "in": "path",
-        "required": True,
-        "description": "The id that `POST /request` returned.",
-        "schema": {"type": "string"},
-        "example": examples.CREATED.process_id,
     }
 
 

@@ -179,6 +179,8 @@ _QUEUED = ProcessStatus(
     attempt=0,
     created_at="2024-01-01 08:00:00",
     updated_at="2024-01-01 08:00:00",
+    created_at_rfc3339="2024-01-01T08:00:00.125Z",
+    updated_at_rfc3339="2024-01-01T08:00:00.125Z",
     jobs=[
         JobStatus(destination=_DONE_JOB.destination, status="QUEUED"),
         JobStatus(destination=_FAILED_JOB.destination, status="QUEUED"),
@@ -188,6 +190,7 @@ _FINISHED = msgspec.structs.replace(
     _QUEUED,
     status="FINISHED",
     updated_at="2024-01-01 08:00:01",
+    updated_at_rfc3339="2024-01-01T08:00:01.250Z",
     jobs=[_DONE_JOB],
     callbacks=[
         CallbackStatus(
@@ -198,11 +201,16 @@ _FINISHED = msgspec.structs.replace(
             last_status=204,
             last_error=None,
             next_try_at=None,
+            next_try_at_rfc3339=None,
         )
     ],
 )
 _FAILED = msgspec.structs.replace(
-    _QUEUED, status="FAILED", updated_at="2024-01-01 08:01:00", jobs=[_DONE_JOB, _FAILED_JOB]
+    _QUEUED,
+    status="FAILED",
+    updated_at="2024-01-01 08:01:00",
+    updated_at_rfc3339="2024-01-01T08:01:00.500Z",
+    jobs=[_DONE_JOB, _FAILED_JOB],
 )
 CANCELLED = {
     "it was queued": msgspec.structs.replace(

@@ -102,9 +102,10 @@ def ref(name: str) -> Schema:
     return {"$ref": REF.format(name=name)}
 
 
-def body(name: str, examples: Mapping[str, Any]) -> Schema:
-    """Describe a request's body, of a type and with examples."""
-    return {"required": True, "content": {JSON: _content(ref(name), examples)}}
+def body(schema: str | Schema, examples: Mapping[str, Any]) -> Schema:
+    """Describe a request's body, of a type or as a schema, with examples."""
+    described = ref(schema) if isinstance(schema, str) else schema
+    return {"required": True, "content": {JSON: _content(described, examples)}}
 
 
 def answer(

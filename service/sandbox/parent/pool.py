@@ -264,6 +264,7 @@ class Sandbox:
         for keeper in self._keepers:
             keeper.cancel()
         ends = await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._close_children()  # of keepers that were cancelled before they began
         self._turn_away()
         for end in ends:
             if isinstance(end, Exception):

@@ -12,13 +12,14 @@ SET tries = CASE WHEN tries < $4 THEN tries + 1 ELSE tries END,
 FROM processes, services
 WHERE deliveries.id = $1 AND deliveries.tries = $3 AND deliveries.status = 'PENDING'
   AND processes.id = deliveries.process_id AND services.id = processes.service_id
-RETURNING deliveries.id, deliveries.status, deliveries.url, deliveries.body,
-    deliveries.traceparent, deliveries.tries, services.webhook_secrets,
-    extract(epoch FROM now() - deliveries.created_at)::float8 AS age;
+RETURNING deliveries.id, deliveries.process_id, processes.service_id, deliveries.attempt,
+    deliveries.status, deliveries.url, deliveries.body, deliveries.traceparent,
+    deliveries.request_id, deliveries.tries, services.webhook_secrets,
+    extract(epoch FROM now() - coalesce(redelivered_at, deliveries.created_at))::float8 AS age;
 
 -- name: defer_delivery
 UPDATE deliveries
-SET status = CASE WHEN created_at < now() - $4::interval THEN 'FAILED' ELSE 'PENDING' END,
+SET status = CASE WHEN coalesce(redelivered_at, created_at) < now() - $4::interval THEN 'FAILED' ELSE 'PENDING' END,
     due_at = now() + $3::interval, updated_at = now()
 WHERE id = $1 AND tries = $2 AND status = 'PENDING';
 
@@ -44,5 +45,5 @@ WHERE id IN (
 RETURNING id;
 
 -- name: add_delivery
-INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent)
-VALUES ($1, $2, $3, $4, $5, $6);
+INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent, request_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7);

@@ -23,7 +23,8 @@ FROM free, LATERAL (
 ) AS theirs
 WHERE processes.id = free.id
 RETURNING processes.id, service_id, run, attempt, errors, crashes, priority, request, traceparent,
-    created_at, cancel_requested, in_place, now() AS claimed_at, extract(epoch FROM now() - queued_at)::float8 AS waited,
+    request_id, created_at, cancel_requested, in_place, now() AS claimed_at,
+    extract(epoch FROM now() - queued_at)::float8 AS waited,
     theirs.destinations, theirs.pending, theirs.ended::text AS ended;
 
 -- name: renew_leases
@@ -72,10 +73,12 @@ WITH held AS (
         updated_at = held.updated_at
     FROM held WHERE processes.id = held.id AND held.status <> 'PROCESSING'
 ), called AS (
-    INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent, due_at)
-    SELECT callback.id, process_id, attempt, url, body, traceparent, now() + $25::interval
-    FROM unnest($19::text[], $20::text[], $21::integer[], $22::text[], $23::bytea[], $24::text[])
-         AS callback (id, process_id, attempt, url, body, traceparent)
+    INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent, request_id, due_at)
+    SELECT callback.id, process_id, attempt, url, body, traceparent, request_id,
+           now() + $26::interval
+    FROM unnest($19::text[], $20::text[], $21::integer[], $22::text[], $23::bytea[], $24::text[],
+                $25::text[])
+         AS callback (id, process_id, attempt, url, body, traceparent, request_id)
     JOIN held ON held.id = callback.process_id
 )
 SELECT id, took FROM held;

@@ -14,11 +14,14 @@ WITH kept AS (
         WHERE kept.created_at < now() - $8::interval
     RETURNING process_id
 ), recorded AS (
-    INSERT INTO processes (id, service_id, priority, request, traceparent, due_at, queued_at)
-    SELECT id, service_id, priority, request, traceparent, now() + $9::interval,
+    INSERT INTO processes (id, service_id, priority, request, traceparent, request_id, due_at,
+                           queued_at)
+    SELECT id, service_id, priority, request, traceparent, request_id, now() + $9::interval,
            now() + (ordinal - 1) * interval '1 microsecond'
-    FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[])
-         WITH ORDINALITY AS new (id, service_id, priority, request, traceparent, key, ordinal)
+    FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[],
+                $13::text[])
+         WITH ORDINALITY AS new (id, service_id, priority, request, traceparent, key, request_id,
+                                 ordinal)
     WHERE key IS NULL OR id IN (SELECT process_id FROM kept)
     RETURNING id
 ), their_jobs AS (
@@ -29,6 +32,15 @@ WITH kept AS (
     JOIN recorded ON recorded.id = process_id
 )
 SELECT id FROM recorded;
+
+-- name: keep_idempotency_key
+-- Gives a row if the key is ours now; else it was used before.
+INSERT INTO idempotency_keys AS kept (service_id, key, body_hash, process_id)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (service_id, key) DO UPDATE
+    SET body_hash = excluded.body_hash, process_id = excluded.process_id, created_at = now()
+    WHERE kept.created_at < now() - $5::interval
+RETURNING process_id;
 
 -- name: get_idempotency_key
 SELECT body_hash, process_id FROM idempotency_keys WHERE service_id = $1 AND key = $2;
@@ -76,7 +88,7 @@ UPDATE processes
 SET cancel_requested = true, updated_at = now(),
     status = CASE status WHEN 'QUEUED' THEN 'FAILED' ELSE status END
 WHERE id = $1 AND ($2::bigint IS NULL OR service_id = $2) AND status IN ('QUEUED', 'PROCESSING')
-RETURNING status = 'FAILED' AS ended, request, traceparent;
+RETURNING status = 'FAILED' AS ended, request, traceparent, request_id;
 
 -- name: cancel_jobs
 UPDATE jobs SET status = 'FAILED', error_code = $2, error_message = $3

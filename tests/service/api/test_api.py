@@ -37,6 +37,8 @@ async def test_a_process_is_created_and_shown(api: Api, tenant: Tenant) -> None:
         "attempt": 0,
         "created_at": created,
         "updated_at": updated,
+        "created_at_rfc3339": (precise := shown.words["created_at_rfc3339"]),
+        "updated_at_rfc3339": precise,
         "jobs": [
             {"destination": "/a.png", "status": "QUEUED"},
             {"destination": "b/c.jpg", "status": "QUEUED"},
@@ -205,7 +207,7 @@ async def test_a_process_of_another_service_does_not_exist(
         ("GET /", None),
         ("GET /request/", None),
         ("GET /request/a/b", None),
-        ("POST /requests", None),
+        ("POST /requestz", None),
     ],
 )
 async def test_other_routes_and_methods_are_rejected_as_json(

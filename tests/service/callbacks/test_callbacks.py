@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
+from structlog.testing import capture_logs
 
 from service.callbacks import Sender, send_safely
 from service.callbacks.back_off import MAX_TRIES, SCHEDULE, back_off, retry_after
@@ -82,26 +83,38 @@ async def test_a_finished_process_is_told_to_whoever_asked(
     api: Api, settings: Settings, shared_store: Store, tenant: Tenant, receiver: Receiver
 ) -> None:
     body = tenant.body("a.png", callback=receiver.url)
-    async with working(settings):
-        answer = await api.post(tenant, body, {"traceparent": TRACE})
-        process_id = answer.words["process_id"]
-        await asyncio.wait_for(receiver.arrived.wait(), 10)
+    with capture_logs() as logs:
+        async with working(settings):
+            answer = await api.post(tenant, body, {"traceparent": TRACE})
+            process_id = answer.words["process_id"]
+            await asyncio.wait_for(receiver.arrived.wait(), 10)
 
-        async def delivered() -> bool:
-            status = await api.status(tenant, process_id)
-            return bool(status.get("callbacks", [{}])[0].get("status") == "DELIVERED")
+            async def delivered() -> bool:
+                status = await api.status(tenant, process_id)
+                return bool(status.get("callbacks", [{}])[0].get("status") == "DELIVERED")
 
-        await until(delivered)
+            await until(delivered)
     told = Webhook(tenant.webhook_secret).verify(receiver.only.body, dict(receiver.only.headers))
     status = await api.status(tenant, process_id)
     [callback] = status.pop("callbacks")
     assert told == status
     assert status["status"] == "FINISHED"
+    assert receiver.only.headers["X-Request-Id"] == answer.headers["X-Request-Id"]
     assert callback == {
         "id": receiver.only.headers["webhook-id"], "attempt": 0, "status": "DELIVERED",
         "tries": 1, "last_status": 200, "last_error": None, "next_try_at": None,
+        "next_try_at_rfc3339": None,
     }  # fmt: skip
     assert receiver.only.headers["traceparent"] == TRACE
+    lines = {line["event"]: line for line in reversed(logs)}  # the first of each kind
+    for event in ("request", "settled", "callback"):
+        assert lines[event]["request_id"] == answer.headers["X-Request-Id"]
+        assert lines[event]["trace_id"] == TRACE[3:35]
+        assert lines[event]["process_id"] == process_id
+        assert lines[event]["service_id"] == tenant.service_id
+    assert (lines["request"]["route"], lines["request"]["status"]) == ("/request", 200)
+    assert (lines["settled"]["outcome"], lines["settled"]["error_code"]) == ("FINISHED", None)
+    assert (lines["callback"]["result"], lines["callback"]["tries"]) == ("delivered", 1)
     assert receiver.only.headers["Content-Type"] == "application/json"
     assert "Authorization" not in receiver.only.headers
 

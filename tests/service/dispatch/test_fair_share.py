@@ -15,7 +15,7 @@ from service.embedded import Valkey
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Store
-from service.store.queries import sql
+from service.store.database import sql
 from tests.service.harness.api_client import serving
 from tests.service.harness.records import LEASE, new_process, record, set_row
 from tests.service.harness.tenants import Tenant, add_tenant

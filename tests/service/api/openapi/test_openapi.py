@@ -85,6 +85,7 @@ def test_only_the_reference_and_the_probes_need_no_token() -> None:
     without = {path for _, path, operation in operations() if operation.get("security") == []}
     with_token = {
         "/request", "/request/{process_id}", "/request/{process_id}/cancel", "/retry", "/explain",
+        "/requests", "/request/{process_id}/callbacks/{callback_id}/redeliver",
         "/presets", "/presets/{name}", "/preview",
     }  # fmt: skip
     assert without == set(DOCUMENT["paths"]) - with_token

@@ -1,0 +1,56 @@
+"""`darkroom tokens`: the tokens of services, and how one is made useless at once."""
+
+import click
+
+from service.commands.records import fail, print_rows, takes_json, with_store
+from service.ids import token_hash
+from service.settings import read_settings, variable
+from service.store import Store
+
+PREFIX = "drk_"
+ID_LENGTH = 12  # of the 64 hexadecimal digits of a token's SHA-256
+
+
+@click.group()
+def tokens() -> None:
+    """List the tokens of services, and revoke one that leaked.
+
+    Darkroom keeps only the SHA-256 of a token; the beginning of that is its id. A new token is
+    made by `services rotate-token`.
+    """
+
+
+@tokens.command("list")
+@click.argument("service_id", type=int, required=False)
+@takes_json
+def list_tokens(service_id: int | None, as_json: bool) -> None:
+    """List the tokens of a service, or of all: id, service, age."""
+    rows = with_store(lambda store: store.steering.tokens(service_id))
+    print_rows(rows, ["id", "service_id", "created_at"], as_json=as_json)
+
+
+@tokens.command()
+@click.argument("token")
+def revoke(token: str) -> None:
+    """Revoke TOKEN, which is a token or its id as `tokens list` shows it.
+
+    Every API rejects it as soon as its cache has forgotten it: at once where it was not used in
+    the last DARKROOM_TOKEN_CACHE_SECONDS (5), else after that time at the latest.
+    """
+    token_id = token_hash(token).hex()[:ID_LENGTH] if token.startswith(PREFIX) else token
+
+    async def work(store: Store) -> str:
+        revoked = await store.steering.revoke_token(token_id)
+        if revoked is None:
+            return ""
+        owner = await store.services.get(revoked.service_id)
+        name = f"{revoked.service_id} ({owner.name})" if owner else str(revoked.service_id)
+        return f"Revoked {token_id} of service {name}, which has {revoked.left_over} left."
+
+    told = with_store(work)
+    if not told:
+        fail(f"There is no token {token_id}: `darkroom tokens list` shows them.")
+    cached = variable("token_cache_seconds")
+    click.echo(
+        f"{told} No API accepts it after {read_settings().token_cache_seconds:g} s ({cached})."
+    )
