@@ -251,7 +251,10 @@ async def _keep_key(connection: Connection, used: NewProcess, remember: timedelt
 
 
 async def _insert(
-    where: Pool | Connection, processes: Sequence[NewProcess], grace: timedelta, remember: timedelta
+    where: "Pool | Connection",
+    processes: Sequence[NewProcess],
+    grace: timedelta,
+    remember: timedelta,
 ) -> set[str]:
     rows = await where.fetch(
         sql("record_processes"),
