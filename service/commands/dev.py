@@ -71,6 +71,7 @@ async def _show(storage: str, port: int, data: Path, once: bool) -> int:
             results = await demo.save_results(stack, status, data)
             click.echo(f"\n{demo.table(status)}\n\nResults: {results}\n")
             click.echo(f"{demo.how_to_repeat(stack)}\n\nSettings: {data / 'dev.json'}")
+            click.echo(f"For a shell, with URL, TOKEN and the command darkroom: . {data / 'env'}")
             if not once:
                 click.echo("\nCtrl-C stops everything.")
                 ended = await first_exit(stack)

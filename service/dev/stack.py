@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import secrets
+import shlex
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -107,11 +108,12 @@ async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterato
             DarkroomServer(directory / "worker", "worker", settings, f"{worker_url}/readyz"),
         ]
         await _start(stack, own)
+        dev = msgspec.structs.replace(dev, url=url)
+        write_shell(directory, dev, postgres.dsn, valkey.url)
         yield write_dev(
             directory,
             msgspec.structs.replace(
                 dev,
-                url=url,
                 metrics_urls=[f"{url}/metrics", f"{worker_url}/metrics"],
                 pids={server.directory.name: server.pid for server in [*backing, *own]},
             ),
@@ -135,6 +137,22 @@ def write_dev(directory: Path, dev: Dev) -> Dev:
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(dev), indent=2) + b"\n")
     fresh.replace(directory / "dev.json")
     return dev
+
+
+def write_shell(directory: Path, dev: Dev, database_url: str, redis_url: str) -> None:
+    """Write `env`, which tells a shell this stack's URL and token, and where its servers are.
+
+    So that the command `darkroom` is found, its folder is added to the PATH.
+    """
+    variables = {
+        "URL": dev.url, "TOKEN": dev.token, "SERVICE_ID": str(dev.service_id),
+        **as_environment({"database_url": database_url, "redis_url": redis_url}),
+    }  # fmt: skip
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
+    file = directory / "env"
+    file.touch(mode=0o600)
+    file.write_text("\n".join(lines) + "\n")
 
 
 def free_port() -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -20,6 +21,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from service.dev.stack import free_port
 from service.storage import StorageOptions, open_storage
 from tests.service.storage.objects import get
 
@@ -93,7 +95,32 @@ def assert_all_gone(processes: list[psutil.Process]) -> None:
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_it_shows_results_that_can_be_made_again(tmp_path: Path) -> None:
+def paste_readme(stack: Stack, repository: Path, folder: Path) -> None:
+    """Run every line of the README's shell blocks, in order, beside a running stack."""
+    readme = (repository / "README.md").read_text()
+    blocks = re.findall(r"^```bash\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert blocks[:2] == ["make run\n", "make test\n"]
+    script = "".join(blocks[2:])
+    for port in ("8081", "9101"):
+        assert port in script
+        script = script.replace(port, str(free_port()))
+    (folder / ".darkroom").symlink_to(stack.data)
+    (folder / "service").symlink_to(repository / "service")
+    strict = 'set -e -o pipefail; curl() { command curl --fail-with-body "$@"; }\n'
+    pasted = subprocess.run(
+        ["bash", "-c", strict + script], cwd=folder, capture_output=True, text=True,
+        timeout=100, check=False,
+    )  # fmt: skip
+    assert pasted.returncode == 0, pasted.stdout + pasted.stderr
+    for words in ('"status":"FINISHED"', '"openapi":"3.1.0"', "save as webp", '"token":"drk_'):
+        assert words in pasted.stdout
+    assert (stack.data / "storage" / "shop" / "square.jpg").exists()
+    assert (stack.data / "results" / "shop" / "small.webp").exists()
+
+
+def test_it_shows_results_that_can_be_made_again_and_the_readme_works_beside_it(
+    tmp_path: Path, repository: Path
+) -> None:
     with running(tmp_path / "d") as stack:
         for name in ("square.jpg", "sepia.jpg", "card.webp", "tilted.png", "mirror.jpg"):
             assert f"demo/{name}" in stack.printed
@@ -113,6 +140,7 @@ def test_it_shows_results_that_can_be_made_again(tmp_path: Path) -> None:
             with urllib.request.urlopen(url) as metrics:
                 assert b"darkroom_build_info" in metrics.read()
         assert (tmp_path / "d" / "dev.json").stat().st_mode & 0o077 == 0
+        paste_readme(stack, repository, tmp_path)
 
         family = stack.family()
         assert len(family) > 6
