@@ -48,6 +48,10 @@ class Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+# An id may begin with a dash.
+TAKES_IDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+
 @click.group()
 def processes() -> None:
     """List, show, cancel and retry the processes of all services."""
@@ -85,7 +89,7 @@ def list_processes(
     print_rows(rows, COLUMNS, as_json=as_json)
 
 
-@processes.command()
+@processes.command(context_settings=TAKES_IDS)
 @click.argument("process_id")
 def show(process_id: str) -> None:
     """Show a process as JSON: its jobs and callbacks, as its client sees them."""
@@ -95,7 +99,7 @@ def show(process_id: str) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(show_process(found))).decode())
 
 
-@processes.command()
+@processes.command(context_settings=TAKES_IDS)
 @click.argument("process_ids", nargs=-1, required=True)
 def cancel(process_ids: tuple[str, ...]) -> None:
     """Cancel processes: one that waits ends at once, one that runs is stopped by its worker.
@@ -124,7 +128,7 @@ async def _cancel(store: Store, process_id: str) -> str:
     return f"has ended already: {found.process.status}"
 
 
-@processes.command()
+@processes.command(context_settings=TAKES_IDS)
 @click.argument("process_ids", nargs=-1, required=True)
 @click.option("--all", "everything", is_flag=True, help="Run jobs again that are done, too.")
 def retry(process_ids: tuple[str, ...], everything: bool) -> None:

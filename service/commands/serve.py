@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import signal
 import sys
 
@@ -23,8 +24,8 @@ log = structlog.get_logger(__name__)
     "--processes", type=click.IntRange(1, 64), default=1, show_default=True,
     help="API processes that share the port; the kernel spreads connections over them.",
 )  # fmt: skip
-@click.option("--shared", is_flag=True, hidden=True, help="Be one of them.")
-def serve(processes: int, shared: bool) -> None:
+@click.option("--shared-by", type=int, hidden=True, help="Be one of them, started by this process.")
+def serve(processes: int, shared_by: int | None) -> None:
     """Run the HTTP API until SIGTERM.
 
     It fails if its port is in use, by another Darkroom too. With --processes N it is N processes:
@@ -34,11 +35,12 @@ def serve(processes: int, shared: bool) -> None:
     from service.api import run_server  # noqa: PLC0415 - load what the command needs
 
     settings = start_settings()
-    if shared or processes == 1:
+    if shared_by or processes == 1:
         start_traces(settings, "api")
-    if shared:
-        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)  # what started it is gone
-        run(run_server(settings, shared=True))
+    if shared_by:
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)  # when what started it is gone
+        if os.getppid() == shared_by:  # it is not gone already
+            run(run_server(settings, shared=True))
     elif processes > 1:
         run(_run_several(settings, processes))
     else:
@@ -79,7 +81,7 @@ async def _keep(stop: asyncio.Event) -> None:
     while not stop.is_set():
         began = loop.time()
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "service.cli", "serve", "--shared"
+            sys.executable, "-m", "service.cli", "serve", "--shared-by", str(os.getpid())
         )
         ending = asyncio.create_task(child.wait())
         await asyncio.wait([ending, stopping], return_when=asyncio.FIRST_COMPLETED)

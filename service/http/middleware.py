@@ -204,11 +204,11 @@ def _route(request: web.Request) -> str:
 
 
 def _log(request: web.Request, status: int, seconds: float) -> None:
-    """Write the line of a request: a failure of ours stands out, probes that succeed do not."""
-    route = _route(request)
-    write = log.warning if status >= 500 else log.debug if route in QUIET else log.info
-    trace = trace_id(traceparent(request))
-    write(
+    """Write the line of a request; of a probe only if it fails."""
+    route, trace = _route(request), trace_id(traceparent(request))
+    if route in QUIET and status < 400:
+        return
+    log.info(
         "request",
         request_id=request[REQUEST_ID_OF],
         method=request.method,

@@ -14,6 +14,7 @@ from tests.observe.rules import ROOT, RUNBOOKS
 from tools.dashboards import BOARDS
 
 PAGES = sorted(RUNBOOKS.glob("*.md"))
+IDS = {"process_id", "service_id", "attempt", "run", "request_id", "trace_id"}  # as `**about`
 LEVELS = {"info", "warning", "error", "exception"}
 
 
@@ -27,7 +28,8 @@ def events() -> dict[str, set[str]]:
                     func=ast.Attribute(value=ast.Name(id="log"), attr=level),
                     args=[ast.Constant(value=str(event))],
                 ) if level in LEVELS:
-                    fields = {each.arg for each in node.keywords if each.arg}
+                    fields = {each.arg or "" for each in node.keywords}
+                    fields |= IDS if "" in fields else set()
                     found.setdefault(event, set()).update(fields)
     return found
 

@@ -19,10 +19,10 @@ async def test_a_port_is_shared_only_by_the_processes_that_were_asked_for(
     settings = msgspec.structs.replace(settings, port=free_port())
     url = ("127.0.0.1", settings.port)
 
-    async def serve(*arguments: str) -> asyncio.subprocess.Process:
+    async def serve(*arguments: str, stderr: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "service.cli", "serve", *arguments,
-            env=WorkerProcess.environment(settings), stderr=asyncio.subprocess.PIPE,
+            env=WorkerProcess.environment(settings), stderr=stderr,
         )  # fmt: skip
 
     def children() -> list[psutil.Process]:
@@ -32,11 +32,11 @@ async def test_a_port_is_shared_only_by_the_processes_that_were_asked_for(
         holders = [p for p in children() if any(c.laddr == url for c in p.net_connections("tcp"))]
         return len(holders) == 2
 
-    several = await serve("--processes", "2")
+    several = await serve("--processes", "2", stderr=asyncio.subprocess.DEVNULL)
     try:
-        await until(listening)
+        await until(listening, seconds=60)
         for arguments in ([], ["--processes", "2"]):
-            second = await serve(*arguments)
+            second = await serve(*arguments, stderr=asyncio.subprocess.PIPE)
             _, told = await second.communicate()
             assert second.returncode == 1
             last = told.decode().splitlines()[-1]
@@ -44,10 +44,10 @@ async def test_a_port_is_shared_only_by_the_processes_that_were_asked_for(
         first = children()[0]
         first.kill()
         await asyncio.to_thread(first.wait, 10)
-        await until(listening)
+        await until(listening, seconds=60)
         family = children()
         os.kill(several.pid, signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await several.wait() == 0
         assert not [child for child in family if child.is_running()]
     finally:

@@ -73,10 +73,10 @@ async def test_processes_are_listed_shown_and_retried(
     again = await darkroom(settings, "processes", "retry", failed.id)
     assert (again.exit_code, again.stdout) == (0, f"{failed.id}: queued again, attempt 1\n")
     assert await field(store, failed.id, "due_at <= now()")
-    refused = await darkroom(settings, "processes", "retry", waiting, "nothing")
+    refused = await darkroom(settings, "processes", "retry", waiting, "-hothing", "--thing")
     assert refused.exit_code == 1
     assert "is still QUEUED" in refused.stdout
-    assert "no such process" in refused.stdout
+    assert refused.stdout.count("no such process") == 2
 
 
 async def test_a_callback_is_sent_again_with_all_its_tries(
