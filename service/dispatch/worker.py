@@ -89,7 +89,6 @@ class Worker(ArqWorker, Generic[Taken]):
             while True:
                 try:
                     await self._take()
-                    outages.worked(REDIS)
                 except self._passing as error:
                     outages.failed(REDIS if isinstance(error, RedisError) else POSTGRES, error)
                     await asyncio.sleep(PAUSE_SECONDS)
@@ -153,9 +152,10 @@ class Worker(ArqWorker, Generic[Taken]):
                     pipe.hlen(spilled_lanes(self.queue_name))
                     popped, spilled = await pipe.execute()
         except (RedisError, OSError) as error:
-            log.warning("cannot_take", queue=self.queue_name, error=repr(error))
+            outages.failed(REDIS, error)
             self._queue_from = loop.time() + PAUSE_SECONDS
             return {}, 0
+        outages.worked(REDIS)
         return dict(popped), spilled
 
     async def _look_for_overdue(self, most: int) -> Sequence[Dispatch]:
