@@ -30,6 +30,7 @@ SEARCHED = 2_500_000  # bytes of libwebp's choice between ways, from effort 4 on
 REPEATS = 11_000_000  # bytes of libwebp's search for repeated pixels in alpha, at effort 6
 COLOURS_COUNTED = 100_000_000  # bytes at most in which a palette's colours are counted
 COMPARED = 12_000_000  # bytes at most in which two images are compared
+PACKING = 2_000_000  # bytes of rows from which grey or places in a palette are made
 COPIES = 2  # of a file: libvips' own, and the one that is handed on
 
 
@@ -72,7 +73,7 @@ _WHOLE = {
     SourceFormat.JPEG: _PerPixel(0, 0),
     SourceFormat.PNG: _PerPixel(0, 0),
     SourceFormat.WEBP: _PerPixel(14, 18),
-    SourceFormat.GIF: _PerPixel(4, 4.5),
+    SourceFormat.GIF: _PerPixel(4, 11.8),  # its frames are decoded twice, from copies of 1.4 each
     SourceFormat.AVIF: _PerPixel(14, 17, AV1_STARTS),
     SourceFormat.TIFF: _PerPixel(0, 0),
     SourceFormat.HEIC: _PerPixel(14, 17, AV1_STARTS),
@@ -92,8 +93,9 @@ def encoder(save: Save, frame: Frame) -> CodecMemory:
     """Predict the memory of an encoder: for the image, frame by frame, and for its file."""
     if save.search is not None:
         return _searched(save, frame)
-    options = save.options or KINDS[save.format.value]()
-    least, most = _encoder_memory(options, save.quality, frame).of(frame.size.pixels)
+    options, written = save.options or KINDS[save.format.value](), _written(save, frame)
+    least, most = _encoder_memory(options, save.quality, written).of(frame.size.pixels)
+    most += PACKING * (save.packed is not None)
     return CodecMemory(least, most + COPIES * file_bytes(save, frame))
 
 
@@ -114,7 +116,16 @@ def _searched(save: Save, frame: Frame) -> CodecMemory:
 def file_bytes(save: Save, frame: Frame) -> int:
     """Predict the length of the file of an image that is all grain."""
     options = save.options or KINDS[save.format.value]()
-    return round(_bytes_in_file(options, save.quality, frame) * frame.size.pixels * frame.pages)
+    each = _bytes_in_file(options, save.quality, _written(save, frame))
+    return round(each * frame.size.pixels * frame.pages)
+
+
+def _written(save: Save, frame: Frame) -> Frame:
+    """Give the frame of what is written, its depth in the bits that a PNG packs pixels in."""
+    if save.packed is None:
+        return frame
+    alpha = frame.alpha and not save.packed.palette
+    return replace(frame, bands=1, alpha=alpha, depth=save.packed.bits)
 
 
 @singledispatch
@@ -136,7 +147,7 @@ def _(options: JpegOptions, quality: int, frame: Frame) -> _PerPixel:
 
 @_encoder_memory.register
 def _(options: PngOptions, quality: int, frame: Frame) -> _PerPixel:
-    raw = 3 + frame.alpha
+    raw = frame.bands + frame.alpha
     if options.palette:
         return _PerPixel(6, 7, min(60 * frame.size.pixels, COLOURS_COUNTED))
     return _PerPixel(raw, 2 * raw) if options.progressive else _PerPixel(0, 0)
@@ -211,7 +222,7 @@ def _(options: GifOptions, quality: int, frame: Frame) -> float:
 
 @_bytes_in_file.register
 def _(options: PngOptions, quality: int, frame: Frame) -> float:
-    return 1 if options.palette else 3 + frame.alpha
+    return 1 if options.palette else (frame.bands + frame.alpha) * frame.depth / 8
 
 
 def _has_full_chroma(subsampling: str, quality: int) -> bool:

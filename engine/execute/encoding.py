@@ -9,14 +9,19 @@ from engine.ir import Frame, Plan
 from engine.lower import encode_result
 from engine.raster import Raster, structural_similarity
 from engine.schema import Format
-from engine.vips import Pixels, as_image, as_raster, reread
+from engine.vips import Palette, Pixels, as_image, as_raster, reread
 
 
-def encode(pixels: Pixels, plan: Plan, labels: Mapping[str, bytes]) -> bytes:
-    """Encode the result of a plan; BytesExceeded if no quality is short enough."""
+def encode(
+    pixels: Pixels, plan: Plan, labels: Mapping[str, bytes], palette: Palette | None = None
+) -> bytes:
+    """Encode the result of a plan; BytesExceeded if no quality is short enough.
+
+    `palette` has its colours, if it is written as places among them.
+    """
     save = plan.save
     if save.search is None:
-        return encode_result(pixels, plan.frame, save, labels, plan.exact)
+        return encode_result(pixels, plan.frame, save, labels, plan.exact, palette=palette)
     kept = as_raster(pixels) if plan.frame.pages == 1 else as_image(pixels).copy_memory()
     compared = () if save.search.least_ssim is None else tuple(_compared(kept, plan.frame))
 

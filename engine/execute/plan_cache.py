@@ -108,7 +108,8 @@ def _key(jobs: Sequence[Job], facts: Facts, limits: EngineLimits, resolved: Reso
 
 def _asked(job: Job) -> Hashable:
     """Give all that a job says, but for where its result goes."""
-    return (*(getattr(job, name) for name in ASKED), job.output_format, job.save_options)
+    given = frozenset(job.options.given)
+    return (*(getattr(job, name) for name in ASKED), job.output_format, job.save_options, given)
 
 
 PLANS = PlanCache()

@@ -19,10 +19,10 @@ from engine.execute.planning import is_animated
 from engine.expand import Resolved
 from engine.ir import Frame, Measured, Measurement, Node, Plan
 from engine.limits import EngineLimits
-from engine.lower import LoweringContext, lower, prepare_layers
+from engine.lower import LoweringContext, lower, palette_in_srgb, prepare_layers
 from engine.schema import Format, Job, Watermark
 from engine.sources import TRAITS, Facts, PartialSource, Source, rights_only
-from engine.vips import Image, codecs, images, read_facts
+from engine.vips import Image, Palette, codecs, images, read_facts
 
 
 class Output(Struct, frozen=True):
@@ -138,7 +138,8 @@ class Rendering:
 
     def _encoded(self, pixels: images.Pixels, plan: Plan) -> Output:
         labels = self.rights if plan.save.rights else {}
-        data = encode(pixels, plan, labels)
+        palette = self.palette if plan.save.packed and plan.save.packed.palette else None
+        data = encode(pixels, plan, labels, palette)
         pages = plan.frame.pages
         return Output(data, plan.save.format, pixels.width, pixels.height // pages, pages)
 
@@ -147,6 +148,11 @@ class Rendering:
         """The source's artist and copyright, as labels for a result."""
         image = codecs.load(self.context.source, self.facts.format)
         return rights_only(self.context.source, self.facts.format, images.labels_of(image))
+
+    @cached_property
+    def palette(self) -> Palette:
+        """The colours that the source's pixels are places among, as sRGB."""
+        return palette_in_srgb(self.context.source, self.facts)
 
     def _frames(self, plan: Plan) -> Iterator[images.Pixels]:
         self.count_decoding(plan.frames[0])

@@ -18,6 +18,7 @@ from engine.expand.builder import (
     measurement_of,
     to_working_image,
 )
+from engine.expand.packing import packed, packed_options
 from engine.ir import Flatten, Plan, QualitySearch, Save
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.schema import Damaged, Format, Job
@@ -45,7 +46,7 @@ def expand(
             measurement = measurement_of(transformation, builder)
             if measurement is not None:
                 nodes, exact = tuple(builder.nodes), mode_of(job, limits) is schema.Mode.EXACT
-                return Plan(facts, nodes, _save(job), index, measurement, exact)
+                return Plan(facts, nodes, _save(job, builder), index, measurement, exact)
         add_nodes(transformation, builder)
     return _to_save(builder, job)
 
@@ -57,7 +58,7 @@ def _to_save(builder: PlanBuilder, job: Job) -> Plan:
     builder.check_size("the result")
     _check_format(builder, job.output_format)
     exact = mode_of(job, builder.limits) is schema.Mode.EXACT
-    return Plan(builder.facts, tuple(builder.nodes), _save(job), exact=exact)
+    return Plan(builder.facts, tuple(builder.nodes), _save(job, builder), exact=exact)
 
 
 def mode_of(job: Job, limits: EngineLimits) -> schema.Mode:
@@ -65,11 +66,14 @@ def mode_of(job: Job, limits: EngineLimits) -> schema.Mode:
     return limits.mode if job.mode is UNSET else job.mode
 
 
-def _save(job: Job) -> Save:
+def _save(job: Job, builder: PlanBuilder) -> Save:
     options = job.save_options
     number = 100 if job.quality.number is None else max(1, job.quality.number)
     quality = number if options.lossy else 100
-    return Save(job.output_format, quality, options, "copyright" in job.keep, _search(job))
+    kept = packed(job, builder.nodes, builder.facts)
+    options = packed_options(job, kept) if kept else options
+    rights = "copyright" in job.keep
+    return Save(job.output_format, quality, options, rights, _search(job), kept)
 
 
 def _search(job: Job) -> QualitySearch | None:

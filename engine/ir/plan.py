@@ -124,12 +124,24 @@ class QualitySearch(Struct, frozen=True):
         return f"searched: {', '.join(aims)}"
 
 
+class Packed(Struct, frozen=True):
+    """The kind of pixels that a PNG keeps: grey levels or places in a palette, of so many bits."""
+
+    bits: int = 8
+    palette: bool = False
+
+    def __str__(self) -> str:
+        kind = "palette" if self.palette else "grey"
+        return f"{kind} of {self.bits} bit{'s' if self.bits > 1 else ''} as in the source"
+
+
 class Save(Struct, frozen=True):
     """How the result is written.
 
     `quality` is 1 to 100 and matters only where something is lost; it is the highest of those
     that are tried in a `search`. `options` are those of the format; None stands for its defaults.
-    `rights` says whether the source's artist and copyright are kept.
+    `rights` says whether the source's artist and copyright are kept. `packed` is what the pixels
+    are written as where that loses nothing, None for RGB.
     """
 
     format: Format
@@ -137,12 +149,14 @@ class Save(Struct, frozen=True):
     options: SaveOptions | None = None
     rights: bool = False
     search: QualitySearch | None = None
+    packed: Packed | None = None
 
     def __str__(self) -> str:
         quality = f"{self.quality}" if self.search is None else self._searched
         changed = f", {self.options}" if self.options and str(self.options) else ""
         kept = ", artist and copyright kept" if self.rights else ""
-        return f"{self.format.value} quality {quality}{changed}{kept}"
+        packed = f", {self.packed}" if self.packed else ""
+        return f"{self.format.value} quality {quality}{changed}{packed}{kept}"
 
     @property
     def _searched(self) -> str:

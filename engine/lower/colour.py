@@ -10,6 +10,7 @@ from engine.geometry import Box, rnd
 from engine.ir import (
     Clamp,
     Flatten,
+    Frame,
     Luma,
     Matrix,
     Premultiply,
@@ -20,14 +21,18 @@ from engine.ir import (
     ToSrgb,
     Unpremultiply,
 )
-from engine.lower.context import NodeContext, lower_node
+from engine.lower.context import LoweringContext, NodeContext, lower_node
+from engine.sources import Facts, Source
 from engine.vips import (
     Image,
+    Palette,
     bare_srgb,
     black,
+    colours_of,
     image_from_table,
     image_from_words,
     in_bytes,
+    profile_of,
     three_colours,
     through_profile,
 )
@@ -58,6 +63,14 @@ def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
     if image.format != "uchar":
         image = (image >> 8).cast("uchar")
     return bare_srgb(three_colours(image))
+
+
+def palette_in_srgb(source: Source, facts: Facts) -> Palette:
+    """Give the colours that a source's pixels have as sRGB."""
+    row = colours_of(source, facts, profile_of(source, facts))
+    frame = Frame(row.width, 1, facts.bands, facts.alpha)
+    context = NodeContext(LoweringContext(source), facts, frame, frame)
+    return Palette.of(lower_node(ToSrgb(facts.profile), row, context))
 
 
 @lower_node.register

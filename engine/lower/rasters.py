@@ -13,7 +13,7 @@ from engine.lower.context import NodeContext, raster_node
 from engine.raster import Raster, Subsampling, decode, encode, resample
 from engine.schema import JpegOptions
 from engine.sources import jpeg
-from engine.vips import Pixels, as_image, as_raster, codecs, load, three_colours
+from engine.vips import Palette, Pixels, as_image, as_raster, codecs, load, three_colours
 
 
 @raster_node.register
@@ -58,12 +58,21 @@ def materialise(pixels: Pixels, part: MergedPlan) -> Pixels:
 
 
 def encode_result(
-    pixels: Pixels, frame: Frame, save: Save, labels: Mapping[str, bytes], exact: bool
+    pixels: Pixels,
+    frame: Frame,
+    save: Save,
+    labels: Mapping[str, bytes],
+    exact: bool,
+    *,
+    palette: Palette | None = None,
 ) -> bytes:
-    """Write a result by the codec that does it for less; `labels` are the metadata it gets."""
+    """Write a result by the codec that does it for less; `labels` are the metadata it gets.
+
+    `palette` has its colours, if it is written as places among them.
+    """
     in_memory = isinstance(pixels, Raster)
     if exact or labels or not is_encoded_from_raster(save, frame, in_memory):
-        return codecs.encode(as_image(pixels), save, labels)
+        return codecs.encode(as_image(pixels), save, labels, palette)
     return encode(as_raster(pixels), save.quality, _subsampling(save))
 
 

@@ -28,7 +28,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     `orientation` is EXIF's, 1 to 8. `delays` are the milliseconds that each frame of an
     animation is shown, `loop` how often all of them are, 0 for ever. `profile` tells whether
     an ICC profile is embedded, `interlaced` whether the file must be read whole before its
-    first row is known. `decoder_bytes` are kept while it is read, beside the rows that stream
+    first row is known. `bits` are those of a pixel where it is packed closer than in 8
+    (1, 2 or 4), `palette` counts the colours that pixels are places among, 0 if they are none.
+    `decoder_bytes` are kept while it is read, beside the rows that stream
     through: the strips or tiles of a TIFF. `damaged` says what is wrong with it, if the header
     tells.
     """
@@ -45,6 +47,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     loop: int = 0
     profile: bool = False
     interlaced: bool = False
+    bits: int = 8
+    palette: int = 0
     decoder_bytes: int = 0
     damaged: str = ""
 
@@ -64,7 +68,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         kind = {1: "grey", 3: "RGB", 4: "CMYK"}[self.bands] + ("A" if self.alpha else "")
         notes = [
-            f"{self.depth} bit",
+            f"{self.bits if self.bits < 8 else self.depth} bit",
+            f"palette of {self.palette}" if self.palette else "",
             f"orientation {self.orientation}" if self.orientation != 1 else "",
             f"{self.frames} frames" if self.frames != 1 else "",
             "ICC profile" if self.profile else "",

@@ -11,6 +11,7 @@ from itertools import pairwise
 from struct import unpack
 from typing import NamedTuple
 
+from engine.sources.packing import BLACK, CLEAR, PLAIN, Packing, indexed
 from engine.sources.source import Buffer, Content
 
 EXTENSION, IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
@@ -18,6 +19,7 @@ _SCREEN, _DESCRIPTOR = 13, 10  # bytes of the header and of an image's descripti
 _BACKGROUND, _PREVIOUS = 2, 3  # what a frame is disposed to
 _MOST_KEPT = 200  # places of frames that are compared with every later one
 _RUN = 32  # blocks that are skipped at once
+_MOST_BITS = 8  # of a code that names a colour
 _NOWHERE = 255  # a colour that codes of less than 8 bits cannot name
 _MORE = b"\x01\0"  # a block of data: the last code is read to its end
 # A pixel of nothing: a frame that names a transparent colour, so that there is alpha.
@@ -90,6 +92,27 @@ def has_hidden_alpha(data: Content) -> bool:
     return _leaves_holes(data, frames_of(data))
 
 
+def packing_of(data: Content) -> Packing:
+    """Read the palette of the first frame, with what is seen where it covers nothing."""
+    with suppress(IndexError):
+        for frame in _frames(data):
+            table = _colours(data, frame)
+            colours = [(*table[at : at + 3], 255) for at in range(0, len(table), 3)]
+            if frame.transparent and (place := data[frame.control + 3]) < len(colours):
+                colours[place] = CLEAR
+            holes = frame.transparent or not frame.place.covers(_canvas(data))
+            beyond = 2 ** data[frame.data] > len(colours)
+            return indexed([*colours, *[BLACK] * beyond, *[CLEAR] * holes])
+    return PLAIN
+
+
+def _colours(data: Content, frame: Frame) -> bytes:
+    """Give the bytes of a frame's table of colours: its own, or that of all frames."""
+    own = data[frame.start + _DESCRIPTOR - 1]
+    flags, at = (own, frame.start + _DESCRIPTOR) if own & 0x80 else (data[_SCREEN - 3], _SCREEN)
+    return bytes(data[at : at + _table(flags)])
+
+
 def frames_of(data: Content) -> list[Frame]:
     """List the frames as far as they are whole."""
     frames: list[Frame] = []
@@ -100,19 +123,22 @@ def frames_of(data: Content) -> list[Frame]:
 
 def mended(data: Buffer) -> Buffer:
     """Give a copy in which libnsgif sees what browsers show."""
+    view = memoryview(data)  # so that parts are copied once
     frames = frames_of(data)
     flags = dict(_disposals(data, frames))
-    parts, at = [], 0
+    parts: list[bytes | memoryview] = []
+    at = 0
     for frame in frames:
         if frame.control in flags:
-            parts += [data[at : frame.control], flags[frame.control]]
+            parts += [view[at : frame.control], flags[frame.control]]
             at = frame.control + 4
-        parts += [data[at : frame.end - 1], _MORE]
+        parts += [view[at : frame.start], _described(data, frame)]
+        parts += [view[frame.data : frame.end - 1], _MORE]
         at = frame.end - 1
     if not _leaves_holes(data, frames):
-        return b"".join([*parts, data[at:]])
+        return b"".join([*parts, view[at:]])
     end = frames[-1].end
-    return b"".join([*parts, data[at:end], _CLEAR, bytes([_TRAILER])])
+    return b"".join([*parts, view[at:end], _CLEAR, bytes([_TRAILER])])
 
 
 def alone(data: Buffer, pages: int) -> Iterator[bytes]:
@@ -128,11 +154,25 @@ def alone(data: Buffer, pages: int) -> Iterator[bytes]:
 
 
 def _alone(data: Buffer, frame: Frame) -> bytes:
-    head = bytearray(data[: after_screen(data)])
-    image = bytearray(data[frame.start : frame.end - 1])
+    head, image = bytearray(data[: after_screen(data)]), bytearray(_described(data, frame))
     head[6:10] = image[5:9]
     image[1:5] = bytes(4)
-    return b"".join([head, image, _MORE, b"\0", _CLEAR, bytes([_TRAILER])])
+    blocks = memoryview(data)[frame.data : frame.end - 1]
+    return b"".join([head, image, blocks, _MORE, b"\0", _CLEAR, bytes([_TRAILER])])
+
+
+def _described(data: Content, frame: Frame) -> bytes:
+    """Give a frame's description with a table of all colours that its codes can name.
+
+    Those that the file does not tell are black, as browsers have them; to libnsgif they are no
+    pixels at all.
+    """
+    bits, colours = min(data[frame.data], _MOST_BITS), _colours(data, frame)
+    head = bytes(data[frame.start : frame.data])
+    if not colours or len(colours) >= 3 * 2**bits:
+        return head
+    flags = head[_DESCRIPTOR - 1] & 0x7F & ~7 | 0x80 | bits - 1
+    return head[: _DESCRIPTOR - 1] + bytes([flags]) + colours.ljust(3 * 2**bits, b"\0")
 
 
 def _frames(data: Content) -> Iterator[Frame]:

@@ -12,17 +12,18 @@ from struct import unpack
 from typing import NamedTuple
 
 from engine.sources.metadata import icc
+from engine.sources.packing import BLACK, PLAIN, Colour, Packing, indexed, levels
 from engine.sources.partial_source import BLOCK
 from engine.sources.source import Content
 from engine.sources.tiff import Directory, Tag
 
 MOST_CHUNKS = 1000  # before the pixels
 LONGEST_TEXT = 1 << 20  # bytes of text, unpacked
-_EXIF = re.compile(rb"eXIf")
 MOST_FOUND = 16  # places where EXIF may begin
 _EXIF = re.compile(rb"eXIf")
 _TEXTS = {b"Raw profile type exif", b"Raw profile type APP1"}
 _GREY = {0, 4}  # colour types
+_LEVELS, _PLACES = 0, 3  # colour types of pixels that one number tells
 
 
 class Colours(NamedTuple):
@@ -68,6 +69,30 @@ def colours_of(data: Content) -> Colours:
     if {b"iCCP", b"sRGB"} & chunks.keys() or not {b"gAMA", b"cHRM"} <= chunks.keys():
         return Colours()
     return Colours(_of_gamma(chunks, grey) or b"")
+
+
+def packing_of(data: Content) -> Packing:
+    """Read how pixels are packed; a level that is transparent makes all levels a palette."""
+    chunks: dict[bytes, bytes] = {}
+    for name, body in _head(data):
+        chunks.setdefault(name, body)
+    bits, kind, *_ = chunks.get(b"IHDR", bytes(13))[8:]
+    if bits not in {1, 2, 4, 8} or kind not in {_LEVELS, _PLACES}:
+        return PLAIN
+    clear = chunks.get(b"tRNS", b"")
+    if kind == _PLACES:
+        return indexed(_palette(chunks.get(b"PLTE", b""), clear, 2**bits))
+    if not clear:
+        return Packing(bits)
+    return levels(bits, hidden=int.from_bytes(clear[:2], "big") % 2**bits)
+
+
+def _palette(colours: bytes, alphas: bytes, places: int) -> list[Colour]:
+    """List a palette's colours; a place beyond them is black, as libpng has it."""
+    count = min(len(colours) // 3, places)
+    opaque = alphas[:count].ljust(count, b"\xff")
+    listed = [(*colours[3 * at : 3 * at + 3], opaque[at]) for at in range(count)]
+    return [*listed, *[BLACK] * (count < places)]
 
 
 def _of_code_points(code: bytes, grey: bool) -> Colours:

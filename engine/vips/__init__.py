@@ -4,7 +4,7 @@ Knows nothing of passes, batches or why a plan looks as it does.
 """
 
 from engine.vips.binding import Image
-from engine.vips.codecs import load, reread
+from engine.vips.codecs import load, profile_of, reread
 from engine.vips.gif_frames import lacks_pixels
 from engine.vips.glyphs import LONGEST_INK, Font, Ink, TooLargeToDraw, ink_of
 from engine.vips.header import read_facts
@@ -29,6 +29,7 @@ from engine.vips.images import (
     three_colours,
     through_profile,
 )
+from engine.vips.palettes import Palette, colours_of
 from engine.vips.warnings import listening, overhearing
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Font",
     "Image",
     "Ink",
+    "Palette",
     "Pixels",
     "TooLargeToDraw",
     "as_image",
@@ -44,6 +46,7 @@ __all__ = [
     "black",
     "cache_rows",
     "cache_tiles",
+    "colours_of",
     "faded",
     "greatest",
     "image_from_numbers",
@@ -58,6 +61,7 @@ __all__ = [
     "load",
     "mask_image",
     "overhearing",
+    "profile_of",
     "read_facts",
     "reread",
     "rotated",

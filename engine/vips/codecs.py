@@ -21,10 +21,11 @@ from engine.schema import (
     TiffOptions,
     WebpOptions,
 )
-from engine.sources import EXIF, IPTC, XMP, PartialSource, Source, SourceFormat, heif
+from engine.sources import EXIF, IPTC, XMP, Facts, PartialSource, Source, SourceFormat, heif
 from engine.vips.binding import Image, field_names, open_image
 from engine.vips.corrections import corrected
-from engine.vips.images import as_raster, labelled
+from engine.vips.images import PROFILE, as_raster, labelled, one_grey
+from engine.vips.palettes import Palette
 from engine.vips.tiff import open_tiff
 
 SUBSAMPLING = {"auto": "auto", "4:2:0": "on", "4:4:4": "off"}
@@ -66,22 +67,37 @@ def reread(data: bytes, written: Format, *, last: bool = False) -> Raster:
     return as_raster(image.cast("uchar", shift=image.format == "ushort"))
 
 
+def profile_of(source: Source, facts: Facts) -> bytes:
+    """Read the ICC profile that a source's colours are converted through; empty without one."""
+    return bytes(load(source, facts.format).get(PROFILE)) if facts.profile else b""
+
+
 def _is_made_anew(source: PartialSource, source_format: SourceFormat) -> bool:
     """Tell whether libvips is given another header than the file's, which takes all of it."""
     is_heif = source_format in {SourceFormat.AVIF, SourceFormat.HEIC}
     return is_heif and heif.needs_mending(source.content)
 
 
-def encode(image: Image, save: Save, labels: Mapping[str, bytes] = NO_LABELS) -> bytes:
+def encode(
+    image: Image,
+    save: Save,
+    labels: Mapping[str, bytes] = NO_LABELS,
+    palette: Palette | None = None,
+) -> bytes:
     """Pull an image through its pipeline and write it; pyvips.Error if that fails.
 
-    `labels` are the only metadata that is written, by their names in libvips.
+    `labels` are the only metadata that is written, by their names in libvips. `palette` has the
+    colours of an image that is written as places among them.
     """
     options = save.options or KINDS[save.format.value]()
     settings = settings_of(options, save.quality)
     labels = {name: labels[name] for name in PLACES[save.format] & labels.keys()}
     keep = "exif|xmp|iptc" if labels else "none"
-    return bytes(SAVERS[save.format](labelled(image, labels), keep=keep, **settings))
+    if save.packed:
+        settings |= {"bitdepth": save.packed.bits}
+        image = palette.places(image) if palette else one_grey(image)
+    made = bytes(SAVERS[save.format](labelled(image, labels), keep=keep, **settings))
+    return palette.written_into(made) if palette else made
 
 
 # Where libvips has a place for labels; of TIFF's IPTC it writes a quarter.

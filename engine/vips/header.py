@@ -24,6 +24,7 @@ from engine.sources import (
 )
 from engine.vips import codecs
 from engine.vips.binding import Image, decodes_hevc
+from engine.vips.palettes import packing_of
 
 ENDS = "the image cannot be decoded: the file ends before its last pixels"
 UNTOLD = 100  # milliseconds of a frame that does not say how long it is shown
@@ -52,6 +53,9 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     facts = _facts_of(*_opened(source, found), found)
     if found is SourceFormat.TIFF:
         facts = replace(facts, decoder_bytes=tiff.decoder_bytes(source.content))
+    bits, colours = packing_of(source.content, found, facts.profile)
+    if bits < 8 or colours:
+        facts = replace(facts, bits=bits, palette=len(colours))
     _check_pixels(facts.size, facts.frames, limits)
     return facts
 

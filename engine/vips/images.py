@@ -66,6 +66,13 @@ def three_colours(image: Image) -> Image:
     return image[0].bandjoin([image[band] for band in (0, 0, *range(1, image.bands))])
 
 
+def one_grey(image: Image) -> Image:
+    """Give the one band that three equal ones are, beside alpha."""
+    grey = image[1]
+    grey = grey.bandjoin(image[3]) if image.bands == 4 else grey
+    return grey.copy(interpretation="b-w")
+
+
 def bare_srgb(image: Image) -> Image:
     """Call the pixels sRGB, and drop everything else that the image says of itself.
 

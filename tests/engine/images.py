@@ -46,9 +46,12 @@ def encoded(pixels: Pixels, kind: str = "PNG", mode: str | None = None, **option
 
 
 def decoded(data: bytes) -> Pixels:
-    """Read pixels with Pillow, always with a bands axis."""
-    pixels = np.asarray(Image.open(io.BytesIO(data)))
-    return pixels if pixels.ndim == 3 else pixels[..., None]
+    """Read pixels with Pillow, as RGB, with alpha if there is any."""
+    image: Image.Image = Image.open(io.BytesIO(data))
+    if image.mode in {"1", "L", "LA", "P"}:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    pixels: Pixels = np.asarray(image)
+    return pixels
 
 
 def jobs(*lists: list[Json], destination: str = "out.png", **options: Any) -> tuple[Job, ...]:

@@ -8,6 +8,7 @@ from engine.sources.tiff.directory import Directory
 from engine.sources.tiff.layout import Chunks, Layout, check_limits, size_in
 from engine.sources.tiff.memory import decoder_bytes, is_converted
 from engine.sources.tiff.old_jpeg import first_page
+from engine.sources.tiff.packing import packing_of, palette_of
 from engine.sources.tiff.rewriting import Rewritten, rewritten
 from engine.sources.tiff.shown import is_light, is_stretched, is_subsampled, shown
 from engine.sources.tiff.support import check_support
@@ -33,6 +34,8 @@ __all__ = [
     "is_light",
     "is_stretched",
     "is_subsampled",
+    "packing_of",
+    "palette_of",
     "rewritten",
     "shown",
     "size_in",

@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
-from engine.sources.tiff import Compression, Layout, Photometric, is_stretched, is_subsampled
+from engine.sources.tiff import (
+    Compression,
+    Layout,
+    Photometric,
+    is_stretched,
+    is_subsampled,
+    palette_of,
+)
 from engine.vips.binding import Image
 from engine.vips.images import image_from_table, image_from_words, mask_image
 from engine.vips.tiff.samples import SIGNED, WHITE, widened
@@ -48,12 +55,9 @@ def _rgb(image: Image, layout: Layout) -> Image:
 
 
 def _palette(image: Image, layout: Layout) -> Image:
-    """Look colours up; those of palettes of 8 bits, as old files have them, are all below 256."""
+    """Look colours up."""
     count = 2 ** layout.bits[0]
-    words = layout.colour_map[: 3 * count]
-    if max(words) < 256:
-        words = tuple(257 * word for word in words)
-    reds, greens, blues = (words[band * count : (band + 1) * count] for band in range(3))
+    reds, greens, blues = palette_of(layout)
     if image.format == "ushort":
         deep = image.maplut(image_from_words([list(reds), list(greens), list(blues)]))
         return deep.copy(interpretation="rgb16")

@@ -375,6 +375,8 @@ FIELDS = {
     "Facts.loop": "How often an animation is shown; 0 means forever.",
     "Facts.profile": "Whether the file has an ICC profile.",
     "Facts.interlaced": "Whether the whole file must be read before its first row is known.",
+    "Facts.bits": "Bits of a pixel, where it is packed closer than in 8.",
+    "Facts.palette": "How many colours pixels are places among; 0 if they are no such places.",
     "Facts.decoder_bytes": "Bytes of strips or tiles that are kept while a TIFF is read.",
     "Facts.damaged": "What is wrong with the file, if the header tells; otherwise empty.",
     "Frame.width": "Width in pixels.",

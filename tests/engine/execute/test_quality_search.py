@@ -40,8 +40,8 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> dict[int, bytes]:
     """The files that were tried, by quality."""
     files: dict[int, bytes] = {}
 
-    def encode(pixels: Any, frame: Any, save: Any, *others: Any) -> bytes:
-        files[save.quality] = encode_result(pixels, frame, save, *others)
+    def encode(pixels: Any, frame: Any, save: Any, *others: Any, **named: Any) -> bytes:
+        files[save.quality] = encode_result(pixels, frame, save, *others, **named)
         return files[save.quality]
 
     monkeypatch.setattr("engine.execute.encoding.encode_result", encode)
