@@ -44,17 +44,22 @@ from engine.ir import (
     stages,
 )
 from engine.limits import LARGEST_KEPT_BUFFER
+from engine.schema import Blend
 from engine.sources import Facts
 
 # Bytes that are needed the first time, whatever the size:
 FONTS = 13_500_000  # by text
 PROFILES = 3_500_000  # by a conversion through an ICC profile
 BLURRING, BLURRING_ALPHA = 2_000_000, 2_000_000  # by a blur, and more with alpha
+PAINTING = 3_000_000  # by a box, a stroke or a rotation of text
+PREPARING = 1_500_000  # by the image of a layer
 BLENDING = 1_500_000  # by a layer, and by a translucent ground
+MIXING, TILING = 8_000_000, 2_000_000  # by a blend mode, and by tiles
+BLENDING_RASTER = 6_000_000  # by a layer on a raster
 SHARPENING, SHARPENING_ALPHA, THRESHOLD = 3_000_000, 3_000_000, 4_000_000  # by a sharpening
 BLOCKS, BLOCKS_ALPHA = 3_500_000, 2_000_000  # by averaging blocks, and more with alpha
 ROUNDING = 3_000_000  # by round corners
-ROTATING = 4_500_000  # by the tiles that a rotation begins with
+ROTATING = 5_000_000  # by the tiles that a rotation begins with
 
 # Rows that are buffered, of an image that has at least so many:
 READ, WRITTEN = 600, 550  # by a decoder and an encoder with their neighbours
@@ -140,10 +145,12 @@ class _MemoryModel:
         """Add a layer that is prepared on the way; gives the pixels that this touches."""
         size = layer_bytes(layer)
         if isinstance(layer, TextLayer):
-            made = Run(2 * size, layer.width * layer.height)
-            self.startup[TextLayer] = FONTS
+            made = Run(2 * size, layer.drawn.pixels)
+            painted = layer.ground[3] > 0 or layer.stroke_width > 0 or layer.degrees > 0
+            self.startup[TextLayer] = FONTS + PAINTING * painted
         else:
             made = predict_run(layer.nodes, layer.facts, size)
+            self.startup[ImageLayer] = PREPARING
         self._raise_peak(made.peak)
         self.kept += size * 3 // 2  # it is copied, and the gap stays unused
         return made.touched
@@ -182,10 +189,15 @@ class _MemoryModel:
         """Add a node that is done at once, after which nothing is left but what it made.
 
         What is scaled is copied to where that is done, and is there at half its size besides.
+        So is what a layer covers, before and after.
         """
         if self.buffered:
             self._materialise(stage.given)
         copied = 2 * stage.given.bytes if isinstance(stage.node, Resample) else 0
+        if isinstance(stage.node, Overlay):
+            more = BLENDING_RASTER + startup_bytes(stage.node, stage)
+            self.startup[Overlay] = max(more, self.startup.get(Overlay, 0))
+            copied = max(0, 2 * covered_bytes(stage.node, stage.made) - stage.made.bytes)
         if not isinstance(stage.node, ToSrgb):
             self._raise_peak(copied + 2 * stage.made.bytes)
         self.read, self.buffered, self.requested = stage.made.bytes, 0, 0
@@ -250,7 +262,8 @@ def _(node: Rotate, stage: Stage) -> int:
 
 @startup_bytes.register
 def _(node: Overlay, stage: Stage) -> int:
-    return BLENDING
+    mixing = MIXING + _rows(stage.made, 1_200) if node.blend is not Blend.OVER else 0
+    return BLENDING + mixing + TILING * (node.step is not None)
 
 
 @startup_bytes.register
@@ -337,11 +350,18 @@ def _(node: Overlay, stage: Stage) -> int:
         return _rows(stage.made, 300)
     if not stage.rereadable:
         return _rows(stage.made, 900)
-    return min(_rows(stage.made, 200) + 8 * layer_bytes(node.layer), _rows(stage.made, 560))
+    layer = 8 * covered_bytes(node, stage.made)
+    return min(_rows(stage.made, 200) + layer, _rows(stage.made, 560))
+
+
+def covered_bytes(node: Overlay, frame: Frame) -> int:
+    """Give about the bytes of an image that a layer lies on."""
+    covered = layer_bytes(node.layer) if node.step is None else frame.bytes
+    return min(covered, frame.bytes)
 
 
 def layer_bytes(layer: ImageLayer | TextLayer) -> int:
     """Give the bytes of a prepared layer, RGBA at most."""
     if isinstance(layer, TextLayer):
-        return 4 * layer.width * layer.height
+        return 4 * layer.drawn.pixels
     return layer.frame.bytes
