@@ -20,6 +20,7 @@ OPENING, CLOSING = {"Ps", "Pi"}, {"Pe", "Pf", "Po"}
 NO_BEGINNING = set("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶー々〻ゝゞヽヾ〜")
 NO_BREAK = set("\u00a0\u2007\u202f\u2060\ufeff")
 JOINER = "\u200d"
+SKIN_TONES = set("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 DIRECTIONS = {"L", "R", "AL"}
 LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200e", "\u200f"  # give a line that begins with one its direction
 
@@ -76,7 +77,7 @@ def _inside(word: str, start: int, faces: Faces) -> list[int]:
     """Give where a word may be broken that is too long: after each cluster but the last."""
     face: Face = next((face for face in faces if ord(word[0]) in face.characters), faces[0])
     ends = []
-    for cluster in clusters(word, face)[:-1]:
+    for cluster in clusters(word.rstrip(SPACES), face)[:-1]:
         start += len(cluster)
         ends.append(start)
     return ends
@@ -105,21 +106,17 @@ def _may_break(line: str, at: int) -> bool:
 def _continues(line: str, at: int) -> bool:
     """Tell whether a character belongs to the cluster before it."""
     after = line[at]
-    flags = sum(1 for _ in _flags_before(line, at))
-    return (
-        unicodedata.category(after)[0] == "M"
-        or JOINER in (line[at - 1], after)
-        or 0x1F3FB <= ord(after) <= 0x1F3FF
-        or (_is_flag(after) and flags % 2 == 1)
-    )
+    if _is_flag(after):  # two make one
+        return _flags_before(line, at) % 2 == 1
+    joined = JOINER in (line[at - 1], after)
+    return joined or unicodedata.category(after)[0] == "M" or after in SKIN_TONES
 
 
-def _flags_before(line: str, at: int) -> list[str]:
-    found: list[str] = []
+def _flags_before(line: str, at: int) -> int:
+    start = at
     while at > 0 and _is_flag(line[at - 1]):
-        found.append(line[at - 1])
         at -= 1
-    return found
+    return start - at
 
 
 def _is_flag(character: str) -> bool:

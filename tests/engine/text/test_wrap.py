@@ -53,6 +53,7 @@ def test_lines_fit_and_hold_the_text(text: str, width: int, spacing: float) -> N
     bare = [line.strip(MARKS) for line in made.lines]
     assert re.sub(f"[{SPACES}]", "", "".join(bare)) == f"H{text}".replace(" ", "")
     for line in bare:
+        assert line or not text
         too_wide = text_extents(line, faces, 20).width > width
         assert not too_wide or len(clusters(line, faces[-1])) == 1, line
 
