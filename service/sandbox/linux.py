@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import signal
+import sys
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
@@ -37,6 +39,13 @@ def prctl(option: int, value: object, third: object = 0) -> int:
     """Change something about the calling process."""
     longs = [ctypes.c_ulong(item) if isinstance(item, int) else item for item in (value, third)]
     return checked(_libc.prctl(option, *longs, ctypes.c_ulong(0), ctypes.c_ulong(0)))
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the parent ends, however it ends; exit if it has ended already."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the parent is gone")
 
 
 def memory_file(name: str, *, sealable: bool) -> int:

@@ -12,7 +12,7 @@ from service.sandbox.protocol import ChildExit, Reason, SandboxLimits
 from service.settings import Settings
 from service.supervisor import Supervisor
 
-EXPECTED = {Reason.RECYCLED, Reason.SHUTDOWN, Reason.CANCELLED}
+EXPECTED = {Reason.RECYCLED, Reason.OTHER_OWNER, Reason.SHUTDOWN, Reason.CANCELLED}
 
 log = structlog.get_logger(__name__)
 

@@ -183,6 +183,7 @@ class Processor:
 
         def work_for(positions: Sequence[int]) -> Work:
             return Work(
+                owner=str(progress.claim.service_id),
                 source=files.source,
                 inputs=files.inputs,
                 jobs=request.raw_jobs,

@@ -92,14 +92,14 @@ class Explainer:
             )
             with ExitStack() as opened:
                 files = await _begin(batch, reader, opened)
-                while not isinstance(answer := await self._ask(files, jobs), Told):
+                while not isinstance(answer := await self._ask(files, jobs, batch), Told):
                     if answer.source is not None:
                         await reader.fetch(files.source, answer.source)
                     for key in answer.inputs.keys() & files.inputs.keys():
                         await reader.fetch(files.inputs[key], answer.inputs[key])
                 return answer.explanation
 
-    async def _ask(self, files: _Files, jobs: tuple[Raw, ...]) -> Answer:
+    async def _ask(self, files: _Files, jobs: tuple[Raw, ...], batch: CreateProcess) -> Answer:
         question = Question(
             jobs=jobs,
             source=_gathered(files.source),
@@ -107,6 +107,7 @@ class Explainer:
             refused=files.refused,
         )
         work = Work(
+            owner=str(batch.service_id),
             source=files.source.file,
             inputs={key: each.file for key, each in files.inputs.items()},
             jobs=(msgspec.json.encode(question),),

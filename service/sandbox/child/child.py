@@ -1,6 +1,7 @@
 """The rendering child: takes works from its socket, one after the other, and answers them.
 
-It is started with the number of its socket and the process id of its worker. It knows the
+It is forked by a server that is started with the number of its socket and the process id of its
+worker; the child has a socket of its own under the same number. It knows the
 engine and the messages, and nothing of asyncio, storage, records or settings.
 """
 
@@ -21,7 +22,9 @@ import msgspec
 
 from engine.errors import DarkroomError, OutputTooLarge
 from engine.fonts import add_fonts
-from service.sandbox.child.confine import confine, die_with_parent
+from service.sandbox import linux
+from service.sandbox.child.confine import confine
+from service.sandbox.child.fork_server import become_children
 from service.sandbox.child.memory import Memory
 from service.sandbox.child.order import EncodedImage, Order, Renderer
 from service.sandbox.child.rlimits import allow_cpu_seconds, limit_resources
@@ -31,13 +34,19 @@ _payload = msgspec.msgpack.Decoder(wire.Payload)
 
 
 def main(render: Renderer) -> None:
-    """Be a child until the worker closes the connection, or dies."""
+    """Fork children while the worker asks for them; be one until it closes its connection."""
     connection, parent = int(sys.argv[1]), int(sys.argv[2])
-    die_with_parent(parent)
+    linux.die_with_parent(parent)
     faulthandler.enable()
     for signum in (signal.SIGINT, signal.SIGTERM):  # the worker decides when it is over
         signal.signal(signum, signal.SIG_IGN)
-    with socket.socket(fileno=connection) as channel, contextlib.suppress(EOFError):
+    with contextlib.suppress(EOFError):
+        become_children(connection)
+        _serve(connection, render)
+
+
+def _serve(connection: int, render: Renderer) -> None:
+    with socket.socket(fileno=connection) as channel:
         setup, _ = wire.receive(channel, wire.TO_CHILD, 0)
         if not isinstance(setup, wire.Setup):
             raise wire.ProtocolError(f"expected Setup first, got {type(setup).__name__}")

@@ -8,7 +8,6 @@ the REQUIRED protections does not start, unless the operator accepts that.
 
 import ctypes
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -27,13 +26,6 @@ SYSTEM = (
 )  # fmt: skip
 PYTHON = (sys.prefix, sys.base_prefix)
 OURS = tuple(str(folder) for package in (engine, service) for folder in package.__path__)
-
-
-def die_with_parent(parent: int) -> None:
-    """Be killed when the worker ends, however it ends; exit if it has ended already."""
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit("the worker is gone")
 
 
 def confine(readable: Iterable[str], *, allow_weak: bool) -> tuple[str, ...]:

@@ -2,31 +2,23 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import msgspec
 
 from engine.errors import DarkroomError
 from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
+from service.sandbox.parent.child_process import ChildProcess
 from service.sandbox.parent.clock import Clock
+from service.sandbox.parent.deaths import StartFailed, cause_of_death
+from service.sandbox.parent.fork_server import ForkServer
 from service.sandbox.parent.oom_kills import oom_kills
 from service.sandbox.parent.parcel import Parcel
-from service.sandbox.parent.process import ChildProcess
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import ChildExit, ProtocolError, Reason, SandboxLimits, wire
 
 DYING_SECONDS = 0.5  # between the end of the connection and the end of an honest child
-ALLOCATION_FAILED = ("failed to allocate", "MemoryError", "bad_alloc", "out of memory")
-
-
-class StartFailed(Exception):
-    """A child could not be started, or ended before it was ready."""
-
-    def __init__(self, end: ChildExit) -> None:
-        super().__init__(f"it {': '.join([end.words, *end.stderr.splitlines()[-1:]])}")
-        self.exit = end
 
 
 class Child:
@@ -48,6 +40,8 @@ class Child:
         self.ready: asyncio.Future[None] = loop.create_future()
         self.protections: tuple[str, ...] = ()
         self.works = 0
+        self.owner: str | None = None
+        """Whose works it does, from its first one on."""
         self._process = process
         self._socket = connection
         self._limits = limits
@@ -62,8 +56,7 @@ class Child:
     @classmethod
     async def start(
         cls,
-        command: Sequence[str],
-        environ: Mapping[str, str],
+        server: ForkServer,
         limits: SandboxLimits,
         on_idle: Callable[["Child"], None],
     ) -> "Child":
@@ -71,11 +64,10 @@ class Child:
         ours, theirs = wire.channel()
         with theirs:
             try:
-                process = ChildProcess(command, environ, theirs.fileno())
-            except OSError as error:
+                process = await server.fork(theirs.fileno(), limits.start_seconds)
+            except BaseException:
                 ours.close()
-                words = f"could not be run ({command[0]}: {error.strerror})"
-                raise StartFailed(ChildExit(reason=Reason.START_FAILED, words=words)) from error
+                raise
         child = cls(process, ours, limits, on_idle)
         try:
             await child._settle_in()
@@ -108,6 +100,7 @@ class Child:
             rendering.files.close()
             raise
         self.works += 1
+        self.owner = parcel.owner
         self._rendering = rendering
         self._clock.start(parcel.task.deadline, parcel.budget)
         return self._rendering
@@ -125,12 +118,15 @@ class Child:
             stderr = self._process.last_words()
         finally:
             self.close()
-        reason, words = self._verdict or _cause_of_death(
-            status, stderr, oom_killed=oom_kills() > self._oom_kills
-        )
+        reason, words = self._verdict or self._cause_of_death(status, stderr)
         if self._rendering is not None:
             self._rendering.fail(_public(reason, words))
         return ChildExit(pid=self.pid, reason=reason, words=words, works=self.works, stderr=stderr)
+
+    def _cause_of_death(self, status: int, stderr: str) -> tuple[Reason, str]:
+        if self._process.orphaned:
+            return Reason.ORPHANED, "was lost with its fork server"
+        return cause_of_death(status, stderr, oom_killed=oom_kills() > self._oom_kills)
 
     def close(self) -> None:
         """Kill it if it lives, wait for its end, and close everything."""
@@ -256,34 +252,14 @@ class Child:
             return await self._process.exited()
 
 
-def _cause_of_death(status: int, last_words: str, *, oom_killed: bool) -> tuple[Reason, str]:
-    """Read an exit status, or the negative number of a signal.
-
-    A SIGKILL may come from anybody: it is the kernel's, for want of memory, if the kernel has
-    counted one since the child began its work.
-    """
-    how = f"exited with status {status}" if status >= 0 else f"died of {_signal_name(-status)}"
-    if status == -signal.SIGXCPU:
-        return Reason.TIMEOUT, "used up its CPU time"
-    starved = any(words in last_words for words in ALLOCATION_FAILED)
-    if starved or (status == -signal.SIGKILL and oom_killed):
-        return Reason.OUT_OF_MEMORY, f"ran out of memory and {how}"
-    return Reason.CRASHED, how
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # one of the real-time signals
-        return f"signal {number}"
-
-
 def _public(reason: Reason, words: str) -> DarkroomError:
     """Give the error that the caller sees."""
     if reason is Reason.TIMEOUT:
         return RenderTimeout(f"the rendering process {words}")
     if reason is Reason.SHUTDOWN:
         return RenderUnavailable("the worker is shutting down")
+    if reason is Reason.ORPHANED:
+        return RenderUnavailable(f"the rendering process {words}")
     if reason is Reason.PROTOCOL:
         return RenderCrashed("the rendering process broke its protocol")
     return RenderCrashed(f"the rendering process {words}")

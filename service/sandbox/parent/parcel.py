@@ -24,6 +24,7 @@ class Parcel:
         self.wanted = tuple(range(len(work.jobs))) if work.wanted is None else work.wanted
         self.task = wire.Task(work.deadline)
         self.budget = work.budget
+        self.owner = work.owner
         self._descriptors: list[int] = []
         payload = wire.Payload(
             work.jobs, self.wanted, tuple(work.inputs), work.limits, work.threads

@@ -7,12 +7,15 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from types import MappingProxyType, TracebackType
 from typing import Self
 
 from service.errors import RenderCrashed, RenderUnavailable, SourceChanged
 from service.sandbox.parent import commands
-from service.sandbox.parent.child_handle import Child, StartFailed
+from service.sandbox.parent.child_handle import Child
+from service.sandbox.parent.deaths import StartFailed
+from service.sandbox.parent.fork_server import ForkServer
 from service.sandbox.parent.parcel import Parcel
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import (
@@ -34,7 +37,17 @@ ENVIRONMENT = {
 INHERITED = ("LD_LIBRARY_PATH", "LD_PRELOAD")  # where libraries are, and which allocator
 
 TASK = "sandbox_slot"  # its name for the supervisor
+PASSED_MOST = 4  # times that one who waits may be passed by those whose owner has the free child
 PROVEN_SECONDS = 1.0  # a child that lived so long, or was given work, was no failed start
+
+
+class _Turn:
+    """Someone who waits for a child, and how often others went before for their owner's sake."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.passed = 0
+        self.child: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
 
 
 class Sandbox:
@@ -46,8 +59,9 @@ class Sandbox:
                     ...
 
     A child that crashes, hangs, breaks the protocol or is left by its caller is killed
-    and replaced; the other slots do not notice. `environ` is where the child's few
-    variables are taken from (INHERITED); everything else stays out. `on_exit` is told of
+    and replaced; the other slots do not notice. So is one that has worked for another owner.
+    `environ` is where the child's few variables are taken from (INHERITED); everything else
+    stays out. `on_exit` is told of
     every child that ended, `on_wait` for how many seconds each work waited for a child.
     `supervisor` keeps each slot going, whatever its keeper meets.
     """
@@ -65,14 +79,13 @@ class Sandbox:
     ) -> None:
         self.slots = slots or len(os.sched_getaffinity(0))
         self._limits = limits
-        self._environ = child_environment(environ)
+        self._server = ForkServer(command, child_environment(environ))
         self._on_exit = on_exit
         self._on_wait = on_wait
-        self._command = command
         self._supervisor = supervisor or Supervisor()
         self._children: dict[int, Child | StartFailed] = {}
         self._idle: deque[Child] = deque()
-        self._turns: deque[asyncio.Future[Child]] = deque()
+        self._turns: deque[_Turn] = deque()
         self._keepers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -140,7 +153,7 @@ class Sandbox:
     @property
     def waiting(self) -> int:
         """How many works wait for a child."""
-        return sum(not turn.done() for turn in self._turns)
+        return sum(not turn.child.done() for turn in self._turns)
 
     @property
     def protections(self) -> frozenset[str]:
@@ -163,8 +176,13 @@ class Sandbox:
         return [child for child in self._children.values() if isinstance(child, StartFailed)]
 
     async def _begin(self, parcel: Parcel) -> tuple[Child, Rendering]:
+        again = False
         while True:
-            child = await self._acquire()
+            child = await self._acquire(parcel.owner, first=again)
+            again = True
+            if child.owner not in {None, parcel.owner}:  # what it may keep is not for this one
+                child.condemn(Reason.OTHER_OWNER, "was replaced for another owner")
+                continue
             try:
                 return child, child.begin(parcel)
             except ConnectionError:
@@ -173,28 +191,43 @@ class Sandbox:
                 self._offer(child)
                 raise
 
-    async def _acquire(self) -> Child:
+    async def _acquire(self, owner: str, *, first: bool) -> Child:
+        """Get a free child, of the same owner if there is one; `first` goes before all others."""
         if self._idle:
-            return self._idle.popleft()
+            child = min(self._idle, key=lambda child: _distance(child.owner, owner))
+            self._idle.remove(child)
+            return child
         if len(self._troubles) == self.slots:
             raise self._unavailable()
-        turn: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
-        self._turns.append(turn)
+        turn = _Turn(owner)
+        if first:
+            self._turns.appendleft(turn)
+        else:
+            self._turns.append(turn)
         try:
-            return await turn
+            return await turn.child
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._offer(turn.result())
+            if turn.child.done() and not turn.child.cancelled() and not turn.child.exception():
+                self._offer(turn.child.result())
             raise
 
     def _offer(self, child: Child) -> None:
-        """Give a free child to whoever has waited longest."""
-        while self._turns:
-            turn = self._turns.popleft()
-            if not turn.done():
-                turn.set_result(child)
-                return
-        self._idle.append(child)
+        """Give a free child to whoever has waited longest, or next to that for the same owner."""
+        while self._turns and self._turns[0].child.done():
+            self._turns.popleft()
+        if not self._turns:
+            self._idle.append(child)
+            return
+        turn = self._turns[0]
+        if turn.passed < PASSED_MOST:
+            near = [each for each in islice(self._turns, self.slots + 1) if not each.child.done()]
+            turn = min(near, key=lambda each: _distance(child.owner, each.owner))
+        for each in self._turns:
+            if each is turn:
+                break
+            each.passed += 1
+        self._turns.remove(turn)
+        turn.child.set_result(child)
 
     async def _keep(self, slot: int) -> None:
         """Hold a slot for ever: offer its child, bury it, start the next."""
@@ -234,9 +267,7 @@ class Sandbox:
     async def _start(self, slot: int) -> None:
         """Put a new child into a slot, or the reason why there is none."""
         try:
-            self._children[slot] = await Child.start(
-                self._command, self._environ, self._limits, self._offer
-            )
+            self._children[slot] = await Child.start(self._server, self._limits, self._offer)
         except StartFailed as error:
             self._mark_failed(slot, error)
             self._on_exit(error.exit)
@@ -248,7 +279,7 @@ class Sandbox:
 
     def _turn_away(self) -> None:
         while self._turns:
-            turn = self._turns.popleft()
+            turn = self._turns.popleft().child
             if not turn.done():
                 turn.set_exception(self._unavailable())
 
@@ -259,6 +290,7 @@ class Sandbox:
     def _close_children(self) -> None:
         for child in self._living:
             child.close()
+        self._server.close()
 
     async def _close(self) -> None:
         for keeper in self._keepers:
@@ -266,9 +298,15 @@ class Sandbox:
         ends = await asyncio.gather(*self._keepers, return_exceptions=True)
         self._close_children()  # of keepers that were cancelled before they began
         self._turn_away()
+        self._close_children()  # of keepers that have never run, too
         for end in ends:
             if isinstance(end, Exception):
                 raise end
+
+
+def _distance(child: str | None, owner: str) -> int:
+    """Say how well a child fits an owner: it is theirs, nobody's, or another's."""
+    return 0 if child == owner else 1 if child is None else 2
 
 
 def _states(work: Work) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""A child as a process: started in a clean place, watched, killed, and asked why it died."""
+"""The fork server as a process: started in a clean place, watched, killed, asked why it died."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from service.sandbox import linux
 STDERR_KEPT = 4000  # bytes
 
 
-class ChildProcess:
+class ServerProcess:
     """A process in a session of its own, with no descriptor but its socket.
 
     Its standard output and error go to a file in memory, so that its last words can be
@@ -61,15 +61,9 @@ class ChildProcess:
                 loop.remove_reader(self._pidfd)
         return self._process.wait()
 
-    def forget_stderr(self) -> None:
-        """Drop what it has written so far."""
-        os.ftruncate(self._stderr, 0)
-
     def last_words(self) -> str:
         """Give the end of what it wrote to standard error."""
-        size = os.fstat(self._stderr).st_size
-        tail = os.pread(self._stderr, STDERR_KEPT, max(0, size - STDERR_KEPT))
-        return tail.decode(errors="replace").replace("\0", "").strip()
+        return last_words(self._stderr)
 
     def close(self) -> None:
         """Kill it if it lives, wait for its end, and close what was open; twice is once."""
@@ -79,6 +73,13 @@ class ChildProcess:
         if self._process.poll() is None:
             self.kill()
             self._process.wait()
+
+
+def last_words(stderr: int) -> str:
+    """Give the end of what was written to a file."""
+    size = os.fstat(stderr).st_size
+    tail = os.pread(stderr, STDERR_KEPT, max(0, size - STDERR_KEPT))
+    return tail.decode(errors="replace").replace("\0", "").strip()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -12,6 +12,13 @@ descriptors: the child fills the files that it is given, in their order, and sen
           ◀───────────────────────────────── Made, or Refused            for each job
     Taken + files for further outputs ─────▶                             for each of them
           ◀───────────────────────────────── Finished; or Broken, and it exits
+
+Children are forked by a server that has loaded what they need, over a connection of its own:
+
+    worker                                   fork server
+    Fork + the child's socket, its output ─▶
+          ◀───────────────────────────────── Forked + pidfd; or NotForked
+          ◀───────────────────────────────── Exited                     when a child has ended
 """
 
 import array
@@ -110,11 +117,38 @@ class Payload(Struct, frozen=True):
     threads: int = 1
 
 
+class Fork(Struct, frozen=True, tag=True):
+    """Fork a child, with the descriptors of its socket and of its standard output and error."""
+
+
+class Forked(Struct, frozen=True, tag=True):
+    """There is a child, with a descriptor of its process."""
+
+    pid: int
+
+
+class NotForked(Struct, frozen=True, tag=True):
+    """The system did not allow another process."""
+
+    words: str
+
+
+class Exited(Struct, frozen=True, tag=True):
+    """A child has ended: its exit status, or the negative of a signal."""
+
+    pid: int
+    status: int
+
+
+FromServer = Forked | NotForked | Exited
+
 ToChild = Setup | Task | Taken
 FromChild = Ready | Made | Refused | Finished | Broken
 
 TO_CHILD = msgspec.msgpack.Decoder(ToChild)
 FROM_CHILD = msgspec.msgpack.Decoder(FromChild)
+TO_SERVER = msgspec.msgpack.Decoder(Fork)
+FROM_SERVER = msgspec.msgpack.Decoder(FromServer)
 
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -31,6 +31,8 @@ class Work(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, BinaryIO] = field(default_factory=dict)
     """The files that jobs name beside the source, such as watermarks, by their key."""
     limits: EngineLimits = DEFAULT_LIMITS
+    owner: str = ""
+    """Whose files these are: a child is given those of one owner alone."""
     threads: int = 1
     """How many cores the jobs may be rendered on side by side."""
 
@@ -95,6 +97,8 @@ class Reason(StrEnum):
     PROTOCOL = "protocol"
     CANCELLED = "cancelled"
     RECYCLED = "recycled"
+    OTHER_OWNER = "other_owner"
+    ORPHANED = "orphaned"
     START_FAILED = "start_failed"
     SHUTDOWN = "shutdown"
 

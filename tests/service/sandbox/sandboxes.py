@@ -29,16 +29,19 @@ class Playground(Sandbox):
         super().__init__(slots, **{"command": NAUGHTY, "on_exit": self.exits.append, **options})
 
     @asynccontextmanager
-    async def playing(self, *acts: Act, deadline: float = 30.0) -> AsyncIterator[Rendering]:
+    async def playing(
+        self, *acts: Act, deadline: float = 30.0, owner: str = ""
+    ) -> AsyncIterator[Rendering]:
         """Give one work whose jobs are these acts, with this file as its source."""
         jobs = tuple(map(msgspec.json.encode, acts))
         with SOURCE.open("rb") as source:  # noqa: ASYNC230 - it is tiny
-            async with self.render(Work(source=source, jobs=jobs, deadline=deadline)) as rendering:
+            work = Work(source=source, jobs=jobs, deadline=deadline, owner=owner)
+            async with self.render(work) as rendering:
                 yield rendering
 
-    async def ask(self, *acts: Act, deadline: float = 30.0) -> list[Any]:
+    async def ask(self, *acts: Act, deadline: float = 30.0, owner: str = "") -> list[Any]:
         """Give what the child told for each act, or the error that it met."""
-        async with self.playing(*acts, deadline=deadline) as rendering:
+        async with self.playing(*acts, deadline=deadline, owner=owner) as rendering:
             return [told(result) async for result in rendering]
 
     async def ask_one(self, do: str, **words: Any) -> Any:

@@ -291,11 +291,13 @@ async def test_failing_starts_back_off_are_told_and_pass(tmp_path: Path) -> None
     limits = SandboxLimits(backoff_seconds=0.2)
     async with Playground(command=(sys.executable, "-I", str(script)), limits=limits) as sandbox:
         broken.touch()
-        waiting = asyncio.create_task(sandbox.ask({"do": "tell"}, {"do": "leave", "status": 1}))
-        await asyncio.sleep(0)
-        second = asyncio.create_task(sandbox.ask({"do": "tell"}))
-        with pytest.raises(RenderCrashed):
-            await waiting
+        async with sandbox.playing({"do": "tell"}, {"do": "sleep", "seconds": 60}) as working:
+            told(await anext(working))
+            second = asyncio.create_task(sandbox.ask({"do": "tell"}))
+            await asyncio.sleep(0)
+            os.kill(sandbox._server.pid or 0, signal.SIGKILL)
+            with pytest.raises(RenderUnavailable, match="lost with its fork server"):
+                await anext(working)
         with pytest.raises(RenderUnavailable, match="no disk"):
             await second
         starts = len(sandbox.exits)

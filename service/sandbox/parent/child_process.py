@@ -1,0 +1,68 @@
+"""A forked child as a process: watched through a descriptor, killed, and asked why it died."""
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+
+from service.sandbox import linux
+from service.sandbox.parent.process import last_words
+
+LONGEST_DEATH_SECONDS = 5.0  # of a process that was killed
+
+
+class ChildProcess:
+    """A process in a session of its own, that the fork server has for a child.
+
+    Its standard output and error go to a file in memory, so that its last words can be
+    read after its death and a flood of them reaches no log.
+    """
+
+    def __init__(self, pid: int, pidfd: int, stderr: int) -> None:
+        self.pid = pid
+        """Its process id."""
+        self.orphaned = False
+        """Whether it has ended because the fork server has."""
+        self._pidfd = pidfd
+        self._stderr = stderr
+        self._status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def note_end(self, status: int, *, orphaned: bool = False) -> None:
+        """Take note of its exit status, or the negative of a signal."""
+        if not self._status.done():
+            self.orphaned = orphaned
+            self._status.set_result(status)
+
+    def kill(self) -> None:
+        """Kill it; it cannot have started others."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    async def exited(self) -> int:
+        """Wait until it has ended; give its exit status, or the negative of a signal."""
+        await asyncio.wait([self._status])
+        return self._status.result()
+
+    def forget_stderr(self) -> None:
+        """Drop what it has written so far."""
+        os.ftruncate(self._stderr, 0)
+
+    def last_words(self) -> str:
+        """Give the end of what it wrote to standard error."""
+        return last_words(self._stderr)
+
+    def close(self) -> None:
+        """Kill it if it lives, wait for its end, and close what was open; twice is once."""
+        if self._pidfd < 0:
+            return
+        self.kill()
+        select.select([self._pidfd], [], [], LONGEST_DEATH_SECONDS)
+        os.close(self._pidfd)
+        os.close(self._stderr)
+        self._pidfd = self._stderr = -1
+
+
+def new_stderr() -> int:
+    """Open a file in memory for what a child writes to its standard output and error."""
+    return linux.memory_file("stderr", sealable=False)

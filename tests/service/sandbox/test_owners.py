@@ -1,0 +1,43 @@
+"""A child serves one owner alone, and owners keep their children while they can."""
+
+import asyncio
+
+from service.sandbox.parent import pool
+from service.sandbox.protocol import Reason
+from tests.service.sandbox.sandboxes import Playground
+
+
+async def pid_for(sandbox: Playground, owner: str) -> int:
+    [answer] = await sandbox.ask({"do": "tell"}, owner=owner)
+    return int(answer["pid"])
+
+
+async def test_no_child_serves_two_owners() -> None:
+    async with Playground() as sandbox:
+        pids = [await pid_for(sandbox, owner) for owner in "aabba"]
+        assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4]
+        assert len(set(pids)) == 3
+        assert [(end.pid, end.reason) for end in sandbox.exits] == [
+            (pids[0], Reason.OTHER_OWNER), (pids[2], Reason.OTHER_OWNER),
+        ]  # fmt: skip
+
+
+async def test_owners_keep_their_children_while_there_are_enough() -> None:
+    async with Playground(2) as sandbox:
+        pids = [await pid_for(sandbox, owner) for owner in "abbaab"]
+        assert pids[0] == pids[3] == pids[4] != pids[1] == pids[2] == pids[5]
+        assert sandbox.exits == []
+
+
+async def test_who_waits_is_passed_for_the_owner_s_sake_a_few_times_at_most() -> None:
+    served: list[str] = []
+
+    async def ask(sandbox: Playground, owner: str) -> None:
+        await pid_for(sandbox, owner)
+        served.append(owner)
+
+    async with Playground() as sandbox, asyncio.TaskGroup() as group:
+        for owner in "ab" + 9 * "a":
+            group.create_task(ask(sandbox, owner))
+            await asyncio.sleep(0)
+    assert served.index("b") == 1 + pool.PASSED_MOST
