@@ -1,0 +1,270 @@
+"""What can go wrong, made to happen: each fault with the alerts that it is to set off."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+import psutil
+import redis.asyncio
+from msgspec import Struct
+
+from service.callbacks.back_off import MAX_TRIES
+from service.dispatch import RENDER
+from tests.observe.installation import Installation
+
+Trouble = Callable[[Installation], AbstractAsyncContextManager[None]]
+
+
+class Fault(Struct, frozen=True):
+    """A fault that lasts while its context is open."""
+
+    alerts: Sequence[str]
+    trouble: Trouble
+
+
+@asynccontextmanager
+async def again_and_again(step: Callable[[], object], pause: float) -> AsyncIterator[None]:
+    """Do something while the body runs; what it cannot do now it does later."""
+
+    async def repeat() -> None:
+        while True:
+            with suppress(Exception):
+                done = step()
+                if asyncio.iscoroutine(done):
+                    await done
+            await asyncio.sleep(pause)
+
+    task = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def redis_is_down(it: Installation) -> AsyncIterator[None]:
+    await it.valkey.kill()
+    yield
+    await it.valkey.start()
+
+
+@asynccontextmanager
+async def redis_is_restarted(it: Installation) -> AsyncIterator[None]:
+    async def restart() -> None:
+        await it.valkey.kill()
+        await it.valkey.start()
+
+    async with again_and_again(restart, 1):
+        yield
+    with suppress(Exception):
+        await it.valkey.start()
+
+
+@asynccontextmanager
+async def redis_forgets(it: Installation) -> AsyncIterator[None]:
+    client = redis.asyncio.Redis.from_url(it.valkey.url)
+    # the worker is faster than that: it takes what it is told before it can be forgotten
+    await client.execute_command("ACL", "SETUSER", "default", "-zadd")
+
+    async def forgive() -> None:
+        await client.execute_command("ACL", "SETUSER", "default", "+zadd")
+        await asyncio.sleep(0.5)
+        await client.execute_command("ACL", "SETUSER", "default", "-zadd")
+
+    async with again_and_again(forgive, 1.5):
+        yield
+    await client.execute_command("ACL", "SETUSER", "default", "+zadd")
+    await client.aclose()
+
+
+@asynccontextmanager
+async def postgres_is_down(it: Installation) -> AsyncIterator[None]:
+    await it.postgres.kill()
+    yield
+    await it.postgres.start()
+
+
+@asynccontextmanager
+async def postgres_is_slow(it: Installation) -> AsyncIterator[None]:
+    async def lock() -> None:
+        async with it.store.pool.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE processes IN ACCESS EXCLUSIVE MODE")
+            await asyncio.sleep(1.2)
+
+    async with again_and_again(lock, 0.2):
+        yield
+
+
+@asynccontextmanager
+async def the_worker_is_gone(it: Installation) -> AsyncIterator[None]:
+    await it.worker.kill()
+    yield
+    await it.execute(
+        "UPDATE processes SET queued_at = queued_at - interval '2 minutes' WHERE status = 'QUEUED'"
+    )
+    await it.worker.start()
+
+
+@asynccontextmanager
+async def processes_wait(it: Installation) -> AsyncIterator[None]:
+    """Let what is queued be older than it is, so that its wait is long when it is claimed."""
+    older = "UPDATE processes SET queued_at = now() - interval '2 minutes' WHERE status = 'QUEUED'"
+    async with again_and_again(lambda: it.execute(older), 0.02):
+        yield
+
+
+@asynccontextmanager
+async def the_worker_is_restarted(it: Installation) -> AsyncIterator[None]:
+    async def restart() -> None:
+        await it.worker.kill()
+        await it.worker.start()
+        await asyncio.sleep(2)
+
+    async with again_and_again(restart, 0):
+        yield
+    await it.worker.kill()
+    await it.worker.start()
+
+
+@asynccontextmanager
+async def leases_expire(it: Installation) -> AsyncIterator[None]:
+    expire = (
+        "UPDATE processes SET status = 'PROCESSING', worker = 'gone', "
+        "lease_until = now() - interval '1 second' WHERE id IN "
+        "(SELECT id FROM processes WHERE status = 'FINISHED' ORDER BY updated_at LIMIT 2)"
+    )
+    async with again_and_again(lambda: it.execute(expire), 1):
+        yield
+
+
+@asynccontextmanager
+async def the_api_is_gone(it: Installation) -> AsyncIterator[None]:
+    await it.api.kill()
+    yield
+    await it.api.start()
+
+
+@asynccontextmanager
+async def children_are_killed(it: Installation) -> AsyncIterator[None]:
+    def kill() -> None:
+        for child in it.children():
+            if child.cpu_times().user > 1.0:  # it is at work
+                child.kill()
+
+    async with again_and_again(kill, 0.05), again_and_again(lambda: heavy(it), 1):
+        yield
+
+
+@asynccontextmanager
+async def children_do_not_start(it: Installation) -> AsyncIterator[None]:
+    """Freeze every child that is new, before it is ready."""
+    old = {child.pid for child in it.children()}
+    for child in it.children():
+        child.kill()
+
+    def freeze() -> None:
+        for child in it.children():
+            if child.pid not in old:
+                child.suspend()
+
+    async with again_and_again(freeze, 0.01):
+        yield
+    for child in it.children():
+        with suppress(psutil.Error):
+            child.resume()
+
+
+@asynccontextmanager
+async def work_is_heavy(it: Installation) -> AsyncIterator[None]:
+    async with again_and_again(lambda: heavy(it), 0.3):
+        yield
+    await it.execute("UPDATE processes SET due_at = now() WHERE status = 'QUEUED'")
+
+
+@asynccontextmanager
+async def the_storage_is_gone(it: Installation) -> AsyncIterator[None]:
+    elsewhere = it.tenant.folder.with_suffix(".away")
+    it.tenant.folder.rename(elsewhere)
+    yield
+    elsewhere.rename(it.tenant.folder)
+
+
+@asynccontextmanager
+async def the_receiver_fails(it: Installation) -> AsyncIterator[None]:
+    it.receiver.status = 500
+    give_up = f"UPDATE deliveries SET tries = {MAX_TRIES - 1}, due_at = now() WHERE tries = 1"
+    async with again_and_again(lambda: it.execute(give_up), 1):
+        yield
+    it.receiver.status = 200
+    await it.execute("UPDATE deliveries SET due_at = now() WHERE status = 'PENDING'")
+
+
+@asynccontextmanager
+async def callbacks_are_old(it: Installation) -> AsyncIterator[None]:
+    it.receiver.status = 500
+    age = "UPDATE deliveries SET created_at = now() - interval '7 hours' WHERE status = 'PENDING'"
+    async with again_and_again(lambda: it.execute(age), 0.5):
+        yield
+    it.receiver.status = 200
+    await it.execute("UPDATE deliveries SET due_at = now() WHERE status = 'PENDING'")
+
+
+@asynccontextmanager
+async def callbacks_are_not_sent(it: Installation) -> AsyncIterator[None]:
+    await it.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'no claim of a callback'; END $$"
+    )
+    await it.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries FOR EACH ROW "
+        "WHEN (OLD.tries <> NEW.tries) EXECUTE FUNCTION refuse()"
+    )
+    yield
+    await it.execute("DROP TRIGGER refuse ON deliveries")
+    await it.execute("DROP FUNCTION refuse")
+
+
+@asynccontextmanager
+async def the_queue_holds_garbage(it: Installation) -> AsyncIterator[None]:
+    client = redis.asyncio.Redis.from_url(it.valkey.url)
+    async with again_and_again(lambda: client.zadd(RENDER, {"garbage": 0}), 0.3):
+        yield
+    await client.zrem(RENDER, "garbage")
+    await client.aclose()
+
+
+async def heavy(it: Installation) -> None:
+    """Ask for a result that takes a child some seconds."""
+    steps = [{"type": "blur", "value": 20 + random.random()}, {"type": "resize", "width": 64}]
+    job = {"destination": "/heavy.png", "transformations": steps}
+    await it.post(it.body("/large.png", mode="exact") | {"jobs": [job]})
+
+
+FAULTS = (
+    Fault(["DarkroomRedisDown"], redis_is_down),
+    Fault(["DarkroomRedisFlapping"], redis_is_restarted),
+    Fault(["DarkroomReconcilerBusy"], redis_forgets),
+    Fault(
+        [
+            "DarkroomDatabaseDown", "DarkroomQueueUnknown", "DarkroomHeartbeatLate",
+            "DarkroomErrorBudgetBurnFast", "DarkroomErrorBudgetBurnSlow",
+        ],
+        postgres_is_down,
+    ),
+    Fault(["DarkroomDatabaseSlow", "DarkroomDatabasePoolFull"], postgres_is_slow),
+    Fault(["DarkroomNoWorker", "DarkroomTargetDown", "DarkroomQueueOld"], the_worker_is_gone),
+    Fault(["DarkroomWaitBudgetBurnFast", "DarkroomWaitBudgetBurnSlow"], processes_wait),
+    Fault(["DarkroomRestarting"], the_worker_is_restarted),
+    Fault(["DarkroomLeasesExpiring"], leases_expire),
+    Fault(["DarkroomNoApi"], the_api_is_gone),
+    Fault(["DarkroomChildrenDying", "DarkroomQuarantined"], children_are_killed),
+    Fault(["DarkroomSlotsDown", "DarkroomSandboxWeak"], children_do_not_start),
+    Fault(["DarkroomSlotsSaturated"], work_is_heavy),
+    Fault(["DarkroomJobsFailing", "DarkroomStorageFailing"], the_storage_is_gone),
+    Fault(["DarkroomCallbacksFailing", "DarkroomCallbacksGivenUp"], the_receiver_fails),
+    Fault(["DarkroomCallbacksOld"], callbacks_are_old),
+    Fault(["DarkroomCallbacksUnsent"], callbacks_are_not_sent),
+    Fault(["DarkroomTaskFailing"], the_queue_holds_garbage),
+)  # fmt: skip
