@@ -20,6 +20,8 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── StorageDenied
 │   ├── StorageMisconfigured
 │   ├── StorageUnavailable      retryable
+│   ├── SourceDenied                    an https source
+│   ├── SourceUnavailable       retryable
 │   └── SourceChanged
 ├── HeaderTooLong                       a header longer than an explanation may read
 ├── RenderError                         the rendering child
@@ -172,6 +174,19 @@ class StorageUnavailable(StorageError):
     retryable = True
 
 
+class SourceDenied(StorageError):
+    """The server of an https source refuses it, or may not be asked."""
+
+    code = "source_denied"
+
+
+class SourceUnavailable(StorageError):
+    """The server of an https source did not answer, or with an error of its own."""
+
+    code = "source_unavailable"
+    retryable = True
+
+
 class SourceChanged(StorageError):
     """The source was written to or cut off while it was read: nothing certain can be made of it."""
 
@@ -289,8 +304,10 @@ __all__ = [
     "RenderUnavailable",
     "RequestTimeout",
     "SourceChanged",
+    "SourceDenied",
     "SourceNotFound",
     "SourceQuarantined",
+    "SourceUnavailable",
     "Stalled",
     "StorageDenied",
     "StorageError",

@@ -24,6 +24,7 @@ Size = Annotated[int, Meta(ge=1, le=2**53)]
 Seconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
 Milliseconds = Annotated[float, Meta(ge=0.001, le=86_400)]  # seconds; Postgres counts in ms
 PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+Ports = Annotated[str, Meta(pattern=rf"^(\*|{PORT}(,{PORT})*)$")]
 
 
 FAILPOINT = "^(" + "|".join(map(re.escape, failpoints.ALL)) + ")?$"
@@ -273,6 +274,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 120.0
     storage_connections: Annotated[Count, _doc("Maximum connections to one storage in S3")] = 64
 
+    source_seconds: Annotated[Seconds, _doc("Time limit for one GET of an https source")] = 60.0
+    source_private_networks: Annotated[
+        bool, _doc("Whether https sources may be at private and loopback addresses")
+    ] = False
+    source_ports: Annotated[Ports, _doc("Ports of https sources; * allows all")] = "443"
+
     failpoint: Annotated[
         str,
         Meta(pattern=FAILPOINT),
@@ -314,11 +321,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     callback_private_networks: Annotated[
         bool, _doc("Whether callbacks may go to private and loopback addresses")
     ] = False
-    callback_ports: Annotated[
-        str,
-        Meta(pattern=rf"^(\*|{PORT}(,{PORT})*)$"),
-        _doc("Ports that callbacks may go to; * allows all"),
-    ] = "80,443"
+    callback_ports: Annotated[Ports, _doc("Ports that callbacks may go to; * allows all")] = (
+        "80,443"
+    )
 
 
 def variable(field: str) -> str:

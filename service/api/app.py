@@ -13,6 +13,7 @@ from service.api.reference import add_reference
 from service.dispatch import CALLBACK, RENDER, Dispatcher, Queue, connect
 from service.http import METRICS, observe, probes, watching
 from service.metrics import Metrics, Role
+from service.outbound import WebSources
 from service.settings import Settings
 from service.storage import Storages, storage_limits
 from service.store import open_store, time_limits
@@ -64,13 +65,15 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             storages = Storages(
                 store.services.get, storage_limits(settings), metrics.storage_request
             )
-            app[handlers.EXPLAINER] = Explainer(storages, settings, metrics)
-            app[handlers.PREVIEWER] = Previewer(storages, settings, metrics)
+            web = WebSources(store.services.source_hosts, settings, metrics.storage_request)
+            app[handlers.EXPLAINER] = Explainer(storages, web, settings, metrics)
+            app[handlers.PREVIEWER] = Previewer(storages, web, settings, metrics)
             app[probes.READINESS] = probes.Readiness(store)
             async with watching(store, settings, metrics):
                 yield
             await app[handlers.PREVIEWER].close()
             await app[handlers.EXPLAINER].close()
+            web.close()
             await storages.close()
             await dispatcher.close()
             await callbacks.close()

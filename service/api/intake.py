@@ -11,14 +11,15 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from engine.errors import LimitExceeded
-from engine.schema import Limits, Priority, parse
+from engine.schema import Limits, Priority, clipped, parse, shown
 from service import failpoints
-from service.callbacks import AddressGuard, AddressRefused
+from service.callbacks import callback_guard
 from service.dispatch import Batcher, Dispatch, Dispatcher
 from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, InvalidRequest
-from service.http import CreateProcess, RetryProcesses, RetryResult, SourceVersion
+from service.http import CreateProcess, RetryProcesses, RetryResult, Source, SourceVersion
 from service.ids import is_process_id, new_process_id
 from service.metrics import Metrics
+from service.outbound import AddressRefused, host_allowed, source_guard
 from service.presets import Definition, read_draft
 from service.settings import Settings
 from service.store import Holder, NewProcess, Status, Store
@@ -67,7 +68,8 @@ class Intake:
         self._metrics = metrics
         self._limits = request_limits(settings)
         self._grace = timedelta(seconds=settings.dispatch_grace_seconds)
-        self._callback_guard = AddressGuard(settings)
+        self._callback_guard = callback_guard(settings)
+        self._source_guard = source_guard(settings)
         self._recorder = Batcher(self._record)
         self._in_flight: set[tuple[int, str]] = set()
 
@@ -140,6 +142,7 @@ class Intake:
         reading = await self._parse(body, holder)
         _own(reading.request.service_id, holder)
         self._check_inputs(reading.request)
+        self._check_source(reading.request.source, holder)
         self._check_callback(reading.request.callback)
         return reading
 
@@ -207,6 +210,21 @@ class Intake:
                 "jobs",
                 code=LimitExceeded.code,
             )
+
+    def _check_source(self, source: Source, holder: Holder) -> None:
+        """Refuse a URL that will never be fetched."""
+        if not source.is_url:
+            return
+        try:
+            self._source_guard.check_url(source)
+            allowed = host_allowed(source, holder.source_hosts)
+        except (AddressRefused, ValueError) as error:
+            raise InvalidRequest(f"source: {error}", "source") from None
+        if not allowed:
+            hosts = clipped(", ".join(holder.source_hosts))
+            expected = f", or a URL of {hosts}" if hosts else "; no hosts are allowed"
+            what = f"expected a path in the storage{expected}, got {shown(source)}"
+            raise InvalidRequest(f"source: {what}", "source")
 
     def _check_callback(self, url: str | UnsetType) -> None:
         if url is UNSET:

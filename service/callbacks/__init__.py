@@ -3,14 +3,13 @@
 Knows nothing of rendering.
 """
 
-from service.callbacks.address_guard import AddressGuard, AddressRefused
+from service.callbacks.exchange import callback_guard
 from service.callbacks.sender import Sender, send_safely
 from service.callbacks.thread import CallbackThread
 
 __all__ = [
-    "AddressGuard",
-    "AddressRefused",
     "CallbackThread",
     "Sender",
+    "callback_guard",
     "send_safely",
 ]

@@ -5,26 +5,24 @@ nobody's business. h11 speaks HTTP; it sends what it is given unchanged.
 """
 
 import asyncio
-import socket
-import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
-import aiohappyeyeballs
 import h11
 from msgspec import Struct
 
-from service.callbacks.address_guard import AddressGuard, AddressRefused
-from service.callbacks.target import Target
+from service.outbound import AddressGuard, Connector, ExchangeFailed, Target
 from service.settings import Settings
 
 READ_BYTES = 4096
-NEXT_ADDRESS_SECONDS = 0.25  # before another address of the receiver is tried beside the first
 
 
-class ExchangeFailed(Exception):
-    """No answer came; the message is for the client and tells nothing of our network."""
+def callback_guard(settings: Settings) -> AddressGuard:
+    """Make the guard of callbacks."""
+    return AddressGuard(
+        settings.callback_ports,
+        private_networks=settings.callback_private_networks,
+        subject="callbacks",
+    )
 
 
 class Response(Struct, frozen=True):
@@ -41,19 +39,21 @@ class Exchange:
         self._seconds = settings.callback_seconds
         self._max_bytes = settings.callback_response_bytes
         self._max_interim = settings.callback_interim_responses
-        self._guard = AddressGuard(settings)
-        self._tls = ssl.create_default_context()
-        # a name server that is silent must hold up no other part of the process
-        self._resolvers = ThreadPoolExecutor(settings.callback_concurrency, "callback-resolver")
+        self._connector = Connector(
+            callback_guard(settings), "the receiver", settings.callback_concurrency, READ_BYTES
+        )
 
     def close(self) -> None:
         """Close what is open."""
-        self._resolvers.shutdown(wait=False, cancel_futures=True)
+        self._connector.close()
 
     async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Response:
         """Send one request and give the answer; ExchangeFailed says why there is none."""
         try:
-            async with asyncio.timeout(self._seconds), self._connected(target) as (reader, writer):
+            async with (
+                asyncio.timeout(self._seconds),
+                self._connector.connected(target) as (reader, writer),
+            ):
                 return await self._talk(target, headers, body, reader, writer)
         except TimeoutError:
             raise ExchangeFailed("the receiver did not answer in time") from None
@@ -61,51 +61,6 @@ class Exchange:
             raise ExchangeFailed("the receiver's answer is not HTTP") from None
         except OSError:
             raise ExchangeFailed("the receiver broke off") from None
-
-    @asynccontextmanager
-    async def _connected(
-        self, target: Target
-    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        reader, writer = await self._connect(target)
-        try:
-            yield reader, writer
-        finally:
-            writer.transport.abort()  # a polite end would wait for the receiver
-
-    async def _connect(self, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        addresses = await self._addresses(target)
-        try:
-            connection = await aiohappyeyeballs.start_connection(
-                addresses, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, interleave=1
-            )
-        except OSError:
-            raise ExchangeFailed("no connection to the receiver") from None
-        try:
-            return await asyncio.open_connection(
-                sock=connection,
-                limit=READ_BYTES,
-                ssl=self._tls if target.secure else None,
-                server_hostname=target.host.rstrip(".") if target.secure else None,
-            )
-        except ssl.SSLCertVerificationError as error:
-            message = f"the receiver's certificate is not valid: {error.verify_message}"
-            raise ExchangeFailed(message) from None
-        except ssl.SSLError:
-            raise ExchangeFailed("the receiver does not speak TLS as we do") from None
-
-    async def _addresses(self, target: Target) -> Sequence[aiohappyeyeballs.AddrInfoType]:
-        """Resolve the host, once: these very addresses are connected to, if all are allowed."""
-        loop = asyncio.get_running_loop()
-        try:
-            self._guard.check_port(target.port)
-            found = await loop.run_in_executor(self._resolvers, _resolve, target.host, target.port)
-            for *_, place in found:
-                self._guard.check_address(str(place[0]))
-        except AddressRefused as error:
-            raise ExchangeFailed(str(error)) from None
-        except (socket.gaierror, UnicodeError):
-            raise ExchangeFailed("the receiver's name does not resolve") from None
-        return found
 
     async def _talk(
         self,
@@ -140,10 +95,6 @@ class Exchange:
                     http.receive_data(data)
                 case _:
                     raise ConnectionResetError
-
-
-def _resolve(host: str, port: int) -> Sequence[aiohappyeyeballs.AddrInfoType]:
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
 
 
 def _header(response: h11.Response, name: bytes) -> str:

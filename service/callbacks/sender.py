@@ -10,14 +10,14 @@ from msgspec import Struct
 from service import failpoints
 from service.callbacks.back_off import MAX_TRIES, back_off, retry_after
 from service.callbacks.circuit_breaker import CircuitBreaker
-from service.callbacks.exchange import Exchange, ExchangeFailed
+from service.callbacks.exchange import Exchange
 from service.callbacks.fair_share import FairShare, Lane, QueueFull
 from service.callbacks.signature import sign
-from service.callbacks.target import Target, parse_target
 from service.dispatch import Dispatch
 from service.ids import trace_id
 from service.metrics import Metrics
 from service.outages import POSTGRES, outages
+from service.outbound import ExchangeFailed, Target, parse_target
 from service.settings import Settings
 from service.store import UNAVAILABLE, Delivery, Due, Outcome, Store
 from service.tracing import span

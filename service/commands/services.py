@@ -1,6 +1,6 @@
 """`darkroom services`: add and manage the services (tenants) of an installation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
 from typing import Any
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from service.commands.records import check_found, fail, print_json, settings, with_store
 from service.ids import new_token, new_webhook_secret, token_hash
+from service.outbound import read_host
 from service.storage import StorageOptions, open_storage
 from service.store import QuarantinedSource, Store, TokenRow
 
@@ -195,6 +196,19 @@ def set_weight(service_id: int, weight: float) -> None:
     check_found(found, service_id)
 
 
+@services.command("set-source-hosts")
+@click.argument("service_id", type=int)
+@click.argument("hosts", nargs=-1, callback=lambda _ctx, _param, hosts: _hosts(hosts))
+def set_source_hosts(service_id: int, hosts: list[str]) -> None:
+    """Let https sources be fetched from HOSTS and no others; from none if there are none.
+
+    A host is a name such as img.example.com, or *.example.com for all names below it.
+    """
+    check_found(
+        with_store(lambda store: store.services.set_source_hosts(service_id, hosts)), service_id
+    )
+
+
 @services.command()
 @click.argument("service_id", type=int)
 def disable(service_id: int) -> None:
@@ -246,6 +260,13 @@ async def _checked_options(storage: StorageArguments) -> dict[str, str]:
         return storage.options | ({"marker": marker} if marker else {})
     finally:
         await opened.close()
+
+
+def _hosts(hosts: Sequence[str]) -> list[str]:
+    try:
+        return sorted({read_host(host) for host in hosts})
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _named(name: str) -> str:

@@ -41,6 +41,7 @@ from service.http.schemas import (
     show_process,
     show_summary,
 )
+from service.http.urls import Source
 from service.http.watch import watching
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "RetryProcesses",
     "RetryResult",
     "Runner",
+    "Source",
     "SourceVersion",
     "inputs_of",
     "json_response",

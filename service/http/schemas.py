@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from engine.schema import Batch, Flag, Job, Key, Priority, Watermark, shown
+from service.http.urls import CallbackUrl, Source
 from service.store import DeliveryRow, JobRow, PresetEntry, PresetRow, ProcessRow, Summary
 
-LONGEST_URL = 2048  # characters
 TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -33,58 +32,11 @@ class ServiceId(int):
         return {"type": ["integer", "string"], "minimum": 1, "pattern": r"^\s*[0-9]{1,19}\s*$"}
 
 
-class CallbackUrl(str):
-    """Where the final status is POSTed; which hosts are allowed is checked when it is sent."""
-
-    __slots__ = ()
-
-    @classmethod
-    def parse(cls, raw: object) -> Self:
-        """Read an http or https URL with a host and without a user."""
-        text = raw if isinstance(raw, str) else ""
-        reason = cls._refusal(text)
-        if reason is not None:
-            raise ValueError(f"expected an http or https URL{reason}, got {shown(raw)}")
-        return cls(text)
-
-    @staticmethod
-    def _refusal(text: str) -> str | None:
-        """Say what a URL must have or not have that it has not or has; None if it is good."""
-        if len(text) > LONGEST_URL:
-            return f" of at most {LONGEST_URL:,} characters"
-        if any(ord(c) <= 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
-            return " without spaces or control characters"
-        try:
-            parts = urlsplit(text)
-        except ValueError:
-            return " with a host"
-        try:
-            port = parts.port
-        except ValueError:
-            port = 0
-        checks = {
-            "": parts.scheme not in {"http", "https"},
-            " with a host": not parts.hostname,
-            " with a port from 1 to 65,535": port == 0,
-            " without user or fragment": "@" in parts.netloc or bool(parts.fragment),
-        }
-        return next((reason for reason, met in checks.items() if met), None)
-
-    @classmethod
-    def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
-        return {
-            "type": "string",
-            "format": "uri",
-            "pattern": "^[hH][tT][tT][pP][sS]?://",
-            "maxLength": LONGEST_URL,
-        }
-
-
 class CreateProcess(Batch, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /request``."""
 
     service_id: ServiceId
+    source: Source
     callback: CallbackUrl | UnsetType = UNSET
     priority: Priority = Priority.NORMAL
 

@@ -4,17 +4,32 @@ Knows nothing of HTTP, SQL or arq.
 """
 
 from service.storage.options import StorageOptions
-from service.storage.protocol import Part, Storage, Upload, shown
+from service.storage.protocol import (
+    OnRequest,
+    Part,
+    Reader,
+    Storage,
+    Upload,
+    check_size,
+    observed,
+    shown,
+)
+from service.storage.receiving import receive
 from service.storage.registry import Storages, storage_limits
 from service.storage.urls import open_storage
 
 __all__ = [
+    "OnRequest",
     "Part",
+    "Reader",
     "Storage",
     "StorageOptions",
     "Storages",
     "Upload",
+    "check_size",
+    "observed",
     "open_storage",
+    "receive",
     "shown",
     "storage_limits",
 ]

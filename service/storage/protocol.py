@@ -38,14 +38,8 @@ class Upload(Struct, frozen=True, kw_only=True):
     content_type: str
 
 
-class Storage(Protocol):
-    """Where the sources of a service are read and its results are written.
-
-    Keys are relative to the prefix of the service and cannot leave it: `StorageDenied` for
-    one that tries. A leading ``/`` is optional. Further errors are `SourceNotFound`,
-    `StorageMisconfigured` if the bucket or folder does not exist, and `StorageUnavailable`,
-    which is transient.
-    """
+class Reader(Protocol):
+    """Where sources are read; its errors are those of a Storage."""
 
     async def fetch(self, key: str, *, limit: int) -> BinaryIO:
         """Open the object for reading, at its start, with a file descriptor.
@@ -62,6 +56,16 @@ class Storage(Protocol):
         `limit` bytes.
         """
         ...
+
+
+class Storage(Reader, Protocol):
+    """Where the sources of a service are read and its results are written.
+
+    Keys are relative to the prefix of the service and cannot leave it: `StorageDenied` for
+    one that tries. A leading ``/`` is optional. Further errors are `SourceNotFound`,
+    `StorageMisconfigured` if the bucket or folder does not exist, and `StorageUnavailable`,
+    which is transient.
+    """
 
     async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
         """Store `body` under the key, atomically: a reader sees the old or the new object.

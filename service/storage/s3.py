@@ -1,10 +1,8 @@
 """Amazon S3 and servers that speak its protocol."""
 
 import asyncio
-import fcntl
 import functools
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
@@ -38,6 +36,7 @@ from service.storage.protocol import (
     observed,
     shown,
 )
+from service.storage.receiving import receive
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -113,7 +112,7 @@ class S3Storage:
                 answer = await self._client.get_object(Bucket=self._bucket, Key=name)
                 async with answer["Body"] as body:
                     check_size(key, answer.get("ContentLength", 0), limit)
-                    return await _receive(body, key, limit)
+                    return await receive(body.iter_chunks(CHUNK_BYTES), key, limit)
 
     async def read(self, key: str, *, start: int, count: int, limit: int) -> Part:
         """Request a range of the object; the answer has the size of the whole object too."""
@@ -238,27 +237,6 @@ def _whole_size(answer: "GetObjectOutputTypeDef", count: int) -> int:
     if not size.isdecimal() or not 0 < answer.get("ContentLength", 0) <= count:
         raise StorageMisconfigured("the storage does not support range requests")
     return int(size)
-
-
-async def _receive(body: Any, key: str, limit: int) -> BinaryIO:
-    """Read to the end; aiohttp raises if the body is shorter than its Content-Length."""
-    file = os.fdopen(os.memfd_create("darkroom-source", os.MFD_ALLOW_SEALING), "w+b")
-    try:
-        async for chunk in body.iter_chunks(CHUNK_BYTES):
-            file.write(chunk)
-            check_size(key, file.tell(), limit)
-        file.seek(0)
-        _seal(file)
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _seal(file: BinaryIO) -> None:
-    """Make the file immutable, so that a child can safely map it."""
-    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-    fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Services: who may ask, where their images are, what signs their callbacks."""
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 
@@ -18,6 +20,7 @@ class Service(Struct, frozen=True, kw_only=True):
     webhook_secrets: list[str]
     jobs_a_minute: int | None
     disabled: bool
+    source_hosts: list[str]
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -27,6 +30,7 @@ class Holder(Struct, frozen=True, kw_only=True):
     disabled: bool
     jobs_a_minute: int | None
     weight: float = 1
+    source_hosts: Sequence[str] = ()
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -39,6 +43,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     weight: float
     disabled: bool
     tokens: int
+    source_hosts: list[str]
 
 
 class Services:
@@ -103,6 +108,7 @@ class Services:
             disabled=row["disabled"],
             jobs_a_minute=row["jobs_a_minute"],
             weight=row["weight"],
+            source_hosts=row["source_hosts"],
         )
 
     async def add_token(self, service_id: int, token_hash: bytes) -> bool:
@@ -120,6 +126,14 @@ class Services:
         """Point a service at another storage. False: no such service."""
         raw_json = msgspec.json.encode(options).decode()
         return bool(await self._pool.fetchval(sql("set_storage"), service_id, url, raw_json))
+
+    async def set_source_hosts(self, service_id: int, hosts: Sequence[str]) -> bool:
+        """Let sources be fetched from these hosts and no others. False: no such service."""
+        return bool(await self._pool.fetchval(sql("set_source_hosts"), service_id, hosts))
+
+    async def source_hosts(self, service_id: int) -> Sequence[str]:
+        """Give the hosts that sources may be fetched from."""
+        return await self._pool.fetchval(sql("get_source_hosts"), service_id) or ()
 
     async def set_disabled(self, service_id: int, disabled: bool) -> bool:
         """Shut a service out, or let it in again. False: no such service."""

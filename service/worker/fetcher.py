@@ -11,7 +11,7 @@ from engine.schema import Key
 from service import failpoints
 from service.http import inputs_of
 from service.metrics import Metrics
-from service.storage import Storage
+from service.storage import Reader
 from service.tracing import span
 from service.worker.request import Request
 
@@ -36,7 +36,7 @@ class Fetcher:
         self,
         request: Request,
         pending: Sequence[int],
-        storage: Storage,
+        files: Reader,
         on_progress: Callable[[], None],
     ) -> AsyncIterator[Files]:
         """Open the source and every watermark; a missing watermark fails its jobs alone.
@@ -45,13 +45,13 @@ class Fetcher:
         """
         async with AsyncExitStack() as stack:
             with self._metrics.stage("fetch"), span("fetch"):
-                source = stack.enter_context(await self._open(storage, request.source))
+                source = stack.enter_context(await self._open(files, request.source))
                 inputs: dict[str, BinaryIO] = {}
                 missing: dict[Key, DarkroomError] = {}
                 on_progress()
                 for key in {key for job in request.jobs for key in inputs_of(job)}:
                     try:
-                        inputs[str(key)] = stack.enter_context(await self._open(storage, key))
+                        inputs[str(key)] = stack.enter_context(await self._open(files, key))
                     except DarkroomError as error:
                         missing[key] = error
                     on_progress()
@@ -63,5 +63,5 @@ class Fetcher:
             failpoints.reach("worker.after_fetch")
             yield Files(source=source, inputs=inputs, failed=failed)
 
-    async def _open(self, storage: Storage, key: Key) -> BinaryIO:
-        return await storage.fetch(key, limit=self._max_bytes)
+    async def _open(self, files: Reader, key: Key) -> BinaryIO:
+        return await files.fetch(key, limit=self._max_bytes)

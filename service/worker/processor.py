@@ -25,6 +25,7 @@ from service.errors import (
 from service.ids import trace_id
 from service.metrics import Metrics
 from service.outages import outages
+from service.outbound import WebSources
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import Output, Summary, Work
 from service.sandbox.setup import engine_limits
@@ -57,6 +58,7 @@ class Processor:
         leases: Leases,
         quarantine: SourceQuarantine,
         storages: Storages,
+        web: WebSources,
         sandbox: Sandbox,
         heartbeat: Heartbeat,
         recorder: Recorder,
@@ -68,6 +70,7 @@ class Processor:
         self._leases = leases
         self._quarantine = quarantine
         self._storages = storages
+        self._web = web
         self._sandbox = sandbox
         self._heartbeat = heartbeat
         self._recorder = recorder
@@ -129,7 +132,10 @@ class Processor:
                 async with (
                     self._storages.of(claim.service_id) as storage,
                     self._fetcher.fetch(
-                        request, claim.pending, storage, progress.lease.progress
+                        request,
+                        claim.pending,
+                        self._web.beside(storage, claim.service_id),
+                        progress.lease.progress,
                     ) as files,
                 ):
                     return await self._make(progress, request, storage, files)

@@ -26,6 +26,7 @@ from service.dispatch import (
 from service.http import METRICS, Runner, observe, probes, watching
 from service.ids import new_process_id
 from service.metrics import Metrics, Role
+from service.outbound import WebSources
 from service.sandbox.parent import Sandbox, commands
 from service.sandbox.protocol import PROTECTIONS
 from service.sandbox.setup import make_sandbox
@@ -106,6 +107,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         readiness = probes.Readiness(store)
         storages = Storages(store.services.get, storage_limits(settings), metrics.storage_request)
         stack.push_async_callback(storages.close)
+        web = WebSources(store.services.source_hosts, settings, metrics.storage_request)
+        stack.callback(web.close)
         supervisor = Supervisor(metrics.task_restarted)
         readiness.tasks_down = lambda: supervisor.down
         sandbox = await stack.enter_async_context(_sandbox(settings, metrics, supervisor))
@@ -132,6 +135,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
             leases=store.leases,
             quarantine=quarantine,
             storages=storages,
+            web=web,
             sandbox=sandbox,
             heartbeat=heartbeat,
             recorder=recorder,

@@ -19,6 +19,7 @@ from service.api.direct.ranged_reads import PartialFile, RangeReader
 from service.errors import HeaderTooLong, RenderCrashed, RenderUnavailable, Unavailable
 from service.http import CreateProcess
 from service.metrics import Metrics
+from service.outbound import WebSources
 from service.sandbox.parent import commands
 from service.sandbox.protocol import Answer, Gathered, Output, Question, Told, Work
 from service.sandbox.setup import engine_limits
@@ -47,8 +48,11 @@ class _Files(Struct, frozen=True):
 class Explainer:
     """Explains batches, a few at a time. Its children start with the first request."""
 
-    def __init__(self, storages: Storages, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, storages: Storages, web: WebSources, settings: Settings, metrics: Metrics
+    ) -> None:
         self._storages = storages
+        self._web = web
         self._settings = settings
         self._metrics = metrics
         self._running = 0
@@ -86,7 +90,7 @@ class Explainer:
         """Read ranges of the files until a child has complete headers."""
         async with self._storages.of(batch.service_id) as storage:
             reader = RangeReader(
-                storage,
+                self._web.beside(storage, batch.service_id),
                 max_size=self._settings.max_source_bytes,
                 max_bytes=self._settings.max_explain_bytes,
             )

@@ -21,11 +21,12 @@ from service.api.direct.children import Children
 from service.errors import RateLimited, RenderCrashed, RenderUnavailable, Unavailable
 from service.http import CreateProcess
 from service.metrics import Metrics
+from service.outbound import WebSources
 from service.sandbox.parent import commands
 from service.sandbox.protocol import Output, Work, to_error, to_fault
 from service.sandbox.setup import engine_limits
 from service.settings import Settings, setting_of, variable
-from service.storage import Storage, Storages, shown
+from service.storage import Reader, Storages, shown
 
 PLACEHOLDER = Raw(b'"preview"')
 RETRY_SECONDS = 1
@@ -78,8 +79,11 @@ def with_destination(body: bytes) -> bytes:
 class Previewer:
     """Renders single jobs, a few at a time. Its children start with the first request."""
 
-    def __init__(self, storages: Storages, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, storages: Storages, web: WebSources, settings: Settings, metrics: Metrics
+    ) -> None:
         self._storages = storages
+        self._web = web
         self._settings = settings = _tightened(settings)
         self._metrics = metrics
         self._running: Counter[int] = Counter()
@@ -153,16 +157,17 @@ class Previewer:
         left = self._settings.max_preview_bytes
         files: dict[Key, BinaryIO] = {}
         async with self._storages.of(request.service_id) as storage:
+            reader = self._web.beside(storage, request.service_id)
             for key in (request.source, *sorted(request.inputs)):
-                files[key] = opened.enter_context(await self._open(storage, key, left))
+                files[key] = opened.enter_context(await self._open(reader, key, left))
                 left -= os.fstat(files[key].fileno()).st_size
         inputs = {str(key): files[key] for key in request.inputs}
         return files[request.source], inputs
 
-    async def _open(self, storage: Storage, key: Key, left: int) -> BinaryIO:
+    async def _open(self, reader: Reader, key: Key, left: int) -> BinaryIO:
         most = self._settings.max_source_bytes
         try:
-            return await storage.fetch(key, limit=min(left, most))
+            return await reader.fetch(key, limit=min(left, most))
         except SourceTooLarge as error:
             if left >= most:
                 raise

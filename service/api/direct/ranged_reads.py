@@ -1,4 +1,4 @@
-"""Reads ranges of files in the customer's storage, so that headers are read without the rest."""
+"""Reads ranges of files, so that headers are read without the rest."""
 
 import os
 from types import TracebackType
@@ -8,7 +8,7 @@ from engine.schema import Key
 from engine.sources import BLOCK, Piece, to_fetch
 from service.errors import HeaderTooLong, RenderCrashed, StorageUnavailable
 from service.settings import variable
-from service.storage import Part, Storage, shown
+from service.storage import Part, Reader, shown
 
 LIMIT = variable("max_explain_bytes")
 
@@ -19,8 +19,8 @@ class RangeReader:
     A file of more than `max_size` bytes is an error.
     """
 
-    def __init__(self, storage: Storage, *, max_size: int, max_bytes: int) -> None:
-        self._storage = storage
+    def __init__(self, files: Reader, *, max_size: int, max_bytes: int) -> None:
+        self._files = files
         self._max_size = max_size
         self._max_bytes = max_bytes
         self._spent = 0
@@ -54,7 +54,7 @@ class RangeReader:
     async def _read(self, key: Key, piece: Piece) -> Part:
         count = piece.end - piece.start
         self._spent += count
-        return await self._storage.read(key, start=piece.start, count=count, limit=self._max_size)
+        return await self._files.read(key, start=piece.start, count=count, limit=self._max_size)
 
 
 class PartialFile:

@@ -109,7 +109,7 @@ FIELDS = {
     "Focus.y": "Share of the image's height, from the top.",
     # requests
     "CreateProcess.service_id": "The id of your service; it must be the one of the token.",
-    "CreateProcess.source": "The image to transform: a path in your storage.",
+    "CreateProcess.source": "The image to transform.",
     "CreateProcess.jobs": "What to make of the source. Each job has a destination of its own.",
     "CreateProcess.callback": "An http or https URL to which the final status is POSTed, signed.",
     "CreateProcess.priority": "Processes of a higher priority are started first.",

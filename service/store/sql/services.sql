@@ -6,20 +6,20 @@ RETURNING id;
 
 -- name: get_service
 SELECT id, name, storage_url, storage_options::text, webhook_secrets, jobs_a_minute,
-       disabled_at IS NOT NULL AS disabled
+       disabled_at IS NOT NULL AS disabled, source_hosts
 FROM services WHERE id = $1;
 
 -- name: find_service
 SELECT id FROM services WHERE name = $1;
 
 -- name: list_services
-SELECT s.id, s.name, s.storage_url, s.jobs_a_minute, s.weight,
+SELECT s.id, s.name, s.storage_url, s.jobs_a_minute, s.weight, s.source_hosts,
        s.disabled_at IS NOT NULL AS disabled,
        (SELECT count(*) FROM tokens t WHERE t.service_id = s.id) AS tokens
 FROM services s ORDER BY s.id;
 
 -- name: service_of_token
-SELECT s.id, s.disabled_at IS NOT NULL AS disabled, s.jobs_a_minute, s.weight
+SELECT s.id, s.disabled_at IS NOT NULL AS disabled, s.jobs_a_minute, s.weight, s.source_hosts
 FROM tokens t JOIN services s ON s.id = t.service_id
 WHERE t.hash = $1;
 
@@ -47,3 +47,9 @@ WHERE id = $1 RETURNING id;
 
 -- name: set_weight
 UPDATE services SET weight = $2 WHERE id = $1 RETURNING id;
+
+-- name: set_source_hosts
+UPDATE services SET source_hosts = $2 WHERE id = $1 RETURNING id;
+
+-- name: get_source_hosts
+SELECT source_hosts FROM services WHERE id = $1;

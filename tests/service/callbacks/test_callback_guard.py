@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from service.callbacks import Sender
-from service.callbacks.address_guard import AddressGuard, AddressRefused
+from service.callbacks import Sender, callback_guard
 from service.dispatch import Dispatch
 from service.metrics import Metrics
+from service.outbound.address_guard import AddressRefused
 from service.settings import Settings
 from service.store import Store
 from tests.service.harness.receiver import canary, due, receiving
@@ -127,7 +127,7 @@ async def test_a_redirect_to_this_machine_leads_nowhere(
      ("8443", 8443, True), ("8443", 443, False), ("*", 6379, True)],
 )  # fmt: skip
 def test_only_listed_ports(strict: Settings, ports: str, port: int, allowed: bool) -> None:
-    guard = AddressGuard(msgspec.structs.replace(strict, callback_ports=ports))
+    guard = callback_guard(msgspec.structs.replace(strict, callback_ports=ports))
     if allowed:
         guard.check_port(port)
     else:

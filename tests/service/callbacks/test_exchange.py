@@ -9,8 +9,9 @@ import msgspec
 import pytest
 import trustme
 
-from service.callbacks.exchange import Exchange, ExchangeFailed, Response
-from service.callbacks.target import parse_target
+from service.callbacks.exchange import Exchange, Response
+from service.outbound import ExchangeFailed
+from service.outbound.target import parse_target
 from service.settings import Settings
 from tests.service.callbacks.hostile import (
     drip,

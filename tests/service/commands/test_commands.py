@@ -204,6 +204,7 @@ def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) 
         "weight": 2.5,
         "disabled": True,
         "tokens": 2,
+        "source_hosts": [],
     }
     assert "no service 99" in darkroom("services", "disable", "99", **settings).stderr
 
@@ -247,6 +248,23 @@ def test_commands_take_an_operator_s_fonts(tmp_path: Path) -> None:
     wrong = darkroom("fonts", "--fonts", str(tmp_path / "jobs.json"))
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "expected a folder of fonts" in wrong.stderr
+
+
+def test_the_hosts_of_sources_are_set(database: str) -> None:
+    asyncio.run(migrate(database))
+    asyncio.run(_add_service(database))
+    env = as_environment({"database_url": database, "redis_url": "unix:///nowhere"})
+
+    def services(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["services", *arguments], env=env)
+        return result.exit_code, result.output
+
+    assert services("set-source-hosts", "1", "*.B.example", "a.example") == (0, "")
+    assert json.loads(services("list")[1])["source_hosts"] == ["*.b.example", "a.example"]
+    assert "expected a host" in services("set-source-hosts", "1", "https://a.example")[1]
+    assert services("set-source-hosts", "1") == (0, "")
+    assert json.loads(services("list")[1])["source_hosts"] == []
+    assert services("set-source-hosts", "2") == (1, "There is no service 2.\n")
 
 
 def test_presets_are_put_shown_and_deleted(database: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.http.schemas import CallbackUrl
+from service.http.urls import CallbackUrl
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""Which addresses and ports a callback may go to: those of the internet, unless a setting says."""
+"""Which addresses and ports we may connect to for a client: those of the internet, unless set."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from service.callbacks.special_networks import (
+from service.outbound.special_networks import (
     GLOBAL_UNICAST,
     IPV4_MAPPED,
     NAT64,
@@ -11,28 +11,28 @@ from service.callbacks.special_networks import (
     REFUSED_IPV6,
     SIX_TO_FOUR,
 )
-from service.callbacks.target import parse_target
-from service.settings import Settings
+from service.outbound.target import parse_target
 
 ISATAP = {0x00005EFE, 0x02005EFE}  # before the IPv4 address in the lower half of any network
 
 
 class AddressRefused(OSError):
-    """A callback may not go to this address or port."""
+    """This address or port may not be connected to."""
 
 
 class AddressGuard:
     """Says no to ports that are not listed and to addresses that are not on the internet."""
 
-    def __init__(self, settings: Settings) -> None:
-        ports = settings.callback_ports
+    def __init__(self, ports: str, *, private_networks: bool, subject: str) -> None:
+        """Allow ports, as in ``80,443`` or ``*``; `subject` begins the messages."""
         self._ports = None if ports == "*" else {int(port) for port in ports.split(",")}
-        self._private_networks = settings.callback_private_networks
+        self._private_networks = private_networks
+        self._subject = subject
 
     def check_url(self, url: str) -> None:
-        """Raise AddressRefused or ValueError for a URL that can never be sent to.
+        """Raise AddressRefused or ValueError for a URL that can never be connected to.
 
-        A name is not looked up: where it leads is known only when the callback is sent.
+        A name is not looked up: where it leads is known only when it is connected to.
         """
         target = parse_target(url)
         self.check_port(target.port)
@@ -40,14 +40,14 @@ class AddressGuard:
             self.check_address(address)
 
     def check_port(self, port: int) -> None:
-        """Raise AddressRefused unless callbacks may go to this port."""
+        """Raise AddressRefused unless this port may be connected to."""
         if self._ports is not None and port not in self._ports:
-            raise AddressRefused(f"callbacks may not go to port {port}")
+            raise AddressRefused(f"{self._subject} may not go to port {port}")
 
     def check_address(self, address: str) -> None:
-        """Raise AddressRefused unless callbacks may go to this IP address."""
+        """Raise AddressRefused unless this IP address may be connected to."""
         if not self._private_networks and not is_public(address):
-            raise AddressRefused("callbacks may not go to private networks")
+            raise AddressRefused(f"{self._subject} may not go to private networks")
 
 
 def is_public(address: str) -> bool:

@@ -1,6 +1,6 @@
-"""A callback's URL taken apart for sending: nothing in it is normalised.
+"""A client's URL taken apart to connect to it: nothing in it is normalised.
 
-Receivers sign and compare URLs, so the path and query go out byte for byte as the client wrote
+Servers sign and compare URLs, so the path and query go out byte for byte as the client wrote
 them. Only what HTTP has no place for is turned into ASCII: an international name by IDNA,
 other characters as percent-encoded UTF-8.
 """
@@ -21,7 +21,7 @@ ASCII = string.ascii_letters + string.digits + string.punctuation
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """Where a callback goes.
+    """Where a request goes.
 
     `host` is an ASCII name in lower case, or an IP address without brackets; `authority` is what
     the Host header says; `path` is the request's target, with the query.

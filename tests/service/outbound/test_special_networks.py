@@ -4,8 +4,8 @@ from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 
 import pytest
 
-from service.callbacks.address_guard import is_public
-from service.callbacks.special_networks import (
+from service.outbound.address_guard import is_public
+from service.outbound.special_networks import (
     FURTHER,
     IPV4,
     IPV4_MAPPED,
