@@ -274,7 +274,8 @@ class Processor:
             if isinstance(later[0], StorageUnavailable):
                 outages.failed(f"storage of service {claim.service_id}", later[0].message)
             log.info(
-                "postponed", error_code=later[0].code, seconds=round(wait.total_seconds(), 1),
+                "postponed", error_code=later[0].code, error=later[0].message,
+                seconds=round(wait.total_seconds(), 1),
                 **_about(claim),
             )  # fmt: skip
             counted = not (progress.lease.waits_for_child and isinstance(later[0], Stalled))
