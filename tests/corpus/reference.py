@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,18 @@ MODES = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}
 def reference(path: Path) -> Pixels | None:
     """Give the first frame, upright, as sRGB with alpha; None if nobody here can read it."""
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             image.load()
-            return _as_rgba(ImageOps.exif_transpose(image))
+            if not _is_of_unknown_depth(image):
+                return _as_rgba(ImageOps.exif_transpose(image))
     except Exception:
-        return _of_tifffile(path) if path.suffix.lower() in {".tif", ".tiff"} else None
+        pass
+    return _of_tifffile(path) if path.suffix.lower() in {".tif", ".tiff"} else None
+
+
+def _is_of_unknown_depth(image: Image.Image) -> bool:
+    """Whether Pillow does not tell how many of 16 bits are used."""
+    return image.format == "TIFF" and image.mode.startswith("I;16")
 
 
 def _as_rgba(image: Image.Image) -> Pixels:
@@ -76,7 +84,7 @@ def _of_tifffile(path: Path) -> Pixels | None:
     if not plain or pixels.ndim > 3:
         return None
     if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+        pixels = (pixels >> max(0, page.bitspersample - 8)).astype(np.uint8)
     if pixels.ndim == 2:
         return _opaque(pixels)
     if pixels.shape[2] < 3:
