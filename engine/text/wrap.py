@@ -94,7 +94,7 @@ def _may_break(line: str, at: int) -> bool:
     if after in SPACES or after in NO_BREAK or before in NO_BREAK or _continues(line, at):
         return False
     if before in SPACES:
-        return True
+        return bool(line[:at].strip(SPACES))
     if before in HYPHENS:
         return at > 1 and line[at - 2].isalnum() and not after.isnumeric()
     if unicodedata.category(before) in OPENING or unicodedata.category(after) in CLOSING:

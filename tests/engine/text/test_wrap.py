@@ -72,6 +72,7 @@ def test_no_line_could_have_taken_the_next_word() -> None:
     [
         ("", []),
         ("one  two", ["one  ", "two"]),
+        ("  a b ", ["  a ", "b "]),
         ("no\u00a0break here", ["no\u00a0break ", "here"]),
         ("well-known, -5 and 3-4", ["well-", "known, ", "-5 ", "and ", "3-4"]),
         ("1914–18 or so—yes", ["1914–18 ", "or ", "so—", "yes"]),
