@@ -23,7 +23,8 @@ from engine.schema import Job
 from engine.sources import Facts
 
 MOST_BYTES = 1024 * 1024  # of plans, as JSON has them
-ASKED = [name for name in Job.__struct_fields__ if name not in {"destination", "options"}]
+STORED = {"destination", "store"}  # of a job, which no plan depends on
+ASKED = [name for name in Job.__struct_fields__ if name not in {*STORED, "options"}]
 T = TypeVar("T", Plan, BatchPlan)
 
 
@@ -107,7 +108,7 @@ def _key(jobs: Sequence[Job], facts: Facts, limits: EngineLimits, resolved: Reso
 
 
 def _asked(job: Job) -> Hashable:
-    """Give all that a job says, but for where its result goes."""
+    """Give all that a job says, but for where its result goes and what is kept with it."""
     given = frozenset(job.options.given)
     return (*(getattr(job, name) for name in ASKED), job.output_format, job.save_options, given)
 

@@ -30,9 +30,11 @@ from engine.schema.scalars import (
     Offset,
     Width,
     clipped,
+    decode_option,
     option_schema,
     shown,
 )
+from engine.schema.store_options import StoreOptions
 from engine.schema.transforms import (
     TYPES,
     Align,
@@ -131,6 +133,7 @@ __all__ = [
     "Round",
     "SaveOptions",
     "Sharpen",
+    "StoreOptions",
     "TiffOptions",
     "Transform",
     "Trim",
@@ -140,6 +143,7 @@ __all__ = [
     "Width",
     "Zoom",
     "clipped",
+    "decode_option",
     "option_schema",
     "parse",
     "parse_batch",

@@ -14,6 +14,7 @@ from engine.schema.encoder_options import Keep, Options, SaveOptions
 from engine.schema.keys import Key
 from engine.schema.quality import LEAST_SIMILARITY, ByteCount, Quality, Similarity
 from engine.schema.scalars import Colour, InvalidField, shown
+from engine.schema.store_options import NOTHING, StoreOptions
 from engine.schema.transforms import Transformation
 
 
@@ -76,6 +77,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep: Keep = Keep()
     mode: Mode | UnsetType = UNSET
     damaged: Damaged = Damaged.REFUSE
+    store: StoreOptions = NOTHING
 
     def __post_init__(self) -> None:
         if self.background[3] < 255:

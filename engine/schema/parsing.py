@@ -13,6 +13,7 @@ import msgspec
 from engine.errors import InvalidRequest, LimitExceeded
 from engine.schema.job import Batch, Job
 from engine.schema.scalars import InvalidField, clipped, decode_option, shown
+from engine.schema.store_options import StoreOptions
 from engine.schema.transforms import TYPES
 
 T = TypeVar("T")
@@ -22,6 +23,7 @@ BRACKET = re.compile(rb"[\[\]{}]")
 STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 TRANSFORMATION_PATH = re.compile(r"transformations\[\d+\]$")
 JOB_PATH = re.compile(r"jobs\[\d+\]$")
+STORE_PATH = re.compile(r"(?:^|jobs\[\d+\]\.)store$")
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MAX_REREAD = 1 << 20  # bytes of a body that is read once more for the sake of a message
 JSON_NAMES = {
@@ -202,9 +204,11 @@ def _value_at(value: Any, path: str) -> Any:
 
 
 def _struct_at(path: str, raw: Any, kind: type) -> type:
-    """Find the struct that a path is in: a transformation, a job, the body."""
+    """Find the struct that a path is in: a transformation, a job, its `store`, the body."""
     if TRANSFORMATION_PATH.search(path):
         return TYPES.get(str(raw.get("type")), Job) if isinstance(raw, Mapping) else Job
+    if STORE_PATH.search(path):
+        return StoreOptions
     return Job if JOB_PATH.search(path) else kind
 
 

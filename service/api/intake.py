@@ -22,6 +22,7 @@ from service.metrics import Metrics
 from service.outbound import AddressRefused, host_allowed, source_guard
 from service.presets import Definition, read_draft
 from service.settings import Settings
+from service.storage import keeps_store_options
 from service.store import Holder, NewProcess, Status, Store
 
 PRIORITIES = {Priority.LOW: -1, Priority.NORMAL: 0, Priority.HIGH: 1}
@@ -143,6 +144,7 @@ class Intake:
         _own(reading.request.service_id, holder)
         self._check_inputs(reading.request)
         self._check_source(reading.request.source, holder)
+        _check_store(reading.request, holder)
         self._check_callback(reading.request.callback)
         return reading
 
@@ -259,6 +261,19 @@ def check_key(key: str | None) -> str | None:
             f"Idempotency-Key: expected 1 to {LONGEST_KEY} printable characters, got {len(key)}"
         )
     return key
+
+
+def _check_store(request: CreateProcess, holder: Holder) -> None:
+    """Refuse what the storage of the service would not keep."""
+    asking = next((index for index, job in enumerate(request.jobs) if job.store), None)
+    if asking is None or holder.ignores_store or keeps_store_options(holder.storage_url):
+        return
+    path = f"jobs[{asking}].store"
+    raise InvalidRequest(
+        f"{path}: expected nothing, since the storage of this service is a folder, which keeps "
+        "nothing with a file",
+        path,
+    )
 
 
 def _own(service_id: int, holder: Holder) -> None:

@@ -12,10 +12,21 @@ from msgspec import Struct
 from service.commands.records import check_found, fail, print_json, settings, with_store
 from service.ids import new_token, new_webhook_secret, token_hash
 from service.outbound import read_host
-from service.storage import StorageOptions, open_storage
+from service.storage import open_storage, read_options
 from service.store import QuarantinedSource, Store, TokenRow
 
 WEIGHT = click.FloatRange(0.01, 100)
+
+
+def _pairs(
+    _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str]:
+    """Read NAME=VALUE, once for each name."""
+    pairs = [text.partition("=") for text in given]
+    if bad := [name for name, equals, _ in pairs if not equals]:
+        raise click.BadParameter(f"expected NAME=VALUE, got {bad[0]}")
+    return {name: value for name, _, value in pairs}
+
 
 STORAGE_OPTIONS = [
     click.option("--endpoint", default="", help="S3 endpoint, if it is not that of Amazon."),
@@ -28,8 +39,22 @@ STORAGE_OPTIONS = [
         "--secret-key", default="", envvar="STORAGE_SECRET_KEY", show_envvar=True,
         help="S3 secret key; prefer the variable to the command line.",
     ),
+    click.option("--cache-control", default="", help="Default Cache-Control of objects in S3."),
+    click.option("--content-disposition", default="", help="Default Content-Disposition in S3."),
+    click.option("--acl", default="", help="Default canned ACL of objects in S3."),
+    click.option("--storage-class", default="", help="Default storage class of objects in S3."),
+    click.option(
+        "--metadata", metavar="NAME=VALUE", multiple=True, callback=_pairs,
+        help="Default metadata of objects in S3; may be given several times.",
+    ),
+    click.option(
+        "--ignore-store", is_flag=True,
+        help="Let jobs ask a folder to keep what only S3 keeps (`store`), and ignore it.",
+    ),
     click.option("--check/--no-check", default=True, help="Check the storage first."),
 ]  # fmt: skip
+CONNECTION = ("endpoint", "region", "access_key", "secret_key", "ignore_store")
+KEPT = ("cache_control", "content_disposition", "acl", "storage_class", "metadata")
 
 
 SHOWN_OPTIONS = ("endpoint", "region", "marker")  # the others are credentials
@@ -52,7 +77,7 @@ class StorageArguments(Struct, frozen=True):
     """A storage as given on the command line; `check` asks to check it first."""
 
     url: str
-    options: dict[str, str]
+    options: dict[str, object]
     check: bool
 
 
@@ -63,15 +88,25 @@ def storage_arguments(argument: str) -> Callable[[Callable[..., None]], Callable
         @wraps(command)
         def folded(**given: Any) -> None:
             url, check = given.pop(argument), given.pop("check")
-            names = ("endpoint", "region", "access_key", "secret_key")
-            options = {name: value for name in names if (value := given.pop(name))}
-            command(**given, storage=StorageArguments(url, options, check))
+            options = {name: value for name in CONNECTION if (value := given.pop(name))}
+            store = {name: value for name in KEPT if (value := given.pop(name))}
+            options |= {"store": store} if store else {}
+            command(**given, storage=StorageArguments(url, _valid(options), check))
 
         for option in reversed(STORAGE_OPTIONS):
             folded = option(folded)
         return folded
 
     return decorate
+
+
+def _valid(options: dict[str, object]) -> dict[str, object]:
+    """Check options before anything is done with them."""
+    try:
+        read_options(options)
+    except msgspec.ValidationError as error:
+        raise click.UsageError(str(error)) from None
+    return options
 
 
 @click.group()
@@ -249,9 +284,9 @@ def lift_quarantine(service_id: int, sha256: str) -> None:
         fail(f"Service {service_id} has no such source in quarantine.")
 
 
-async def _checked_options(storage: StorageArguments) -> dict[str, str]:
+async def _checked_options(storage: StorageArguments) -> dict[str, object]:
     """Check a storage and mark it, unless told not to; gives the options to record."""
-    opened = await open_storage(storage.url, msgspec.convert(storage.options, StorageOptions))
+    opened = await open_storage(storage.url, read_options(storage.options))
     try:
         if not storage.check:
             return storage.options

@@ -3,7 +3,7 @@
 Knows nothing of HTTP, SQL or arq.
 """
 
-from service.storage.options import StorageOptions
+from service.storage.options import StorageOptions, read_options
 from service.storage.protocol import (
     OnRequest,
     Part,
@@ -16,7 +16,7 @@ from service.storage.protocol import (
 )
 from service.storage.receiving import receive
 from service.storage.registry import Storages, storage_limits
-from service.storage.urls import open_storage
+from service.storage.urls import keeps_store_options, open_storage
 
 __all__ = [
     "OnRequest",
@@ -27,8 +27,10 @@ __all__ = [
     "Storages",
     "Upload",
     "check_size",
+    "keeps_store_options",
     "observed",
     "open_storage",
+    "read_options",
     "receive",
     "shown",
     "storage_limits",

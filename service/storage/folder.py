@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import DarkroomError
+from engine.schema import StoreOptions
 from service.errors import (
     SourceNotFound,
     StorageDenied,
@@ -31,6 +32,7 @@ from service.storage.folder_paths import (
 )
 from service.storage.folder_publish import replace_files
 from service.storage.protocol import (
+    NOTHING,
     OnRequest,
     Part,
     Upload,
@@ -72,8 +74,10 @@ class FolderStorage:
         with observed("read", self._on_request):
             return await asyncio.to_thread(self._read_part, key, start, count, limit)
 
-    async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
-        """Write a temporary file, flush it to disk, rename it; a file system has no types."""
+    async def publish(
+        self, key: str, body: BinaryIO, *, content_type: str, store: StoreOptions = NOTHING
+    ) -> None:
+        """Write a temporary file, flush it to disk, rename it; nothing is kept beside the bytes."""
         upload = Upload(key=key, body=body, content_type=content_type)
         for error in await self.publish_all([upload]):
             if error is not None:

@@ -1,9 +1,12 @@
 """The options of a storage beside its URL."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+
+from engine.schema import StoreOptions, decode_option
 
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -12,7 +15,9 @@ class StorageOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How to reach an S3 bucket, or the marker of a folder.
 
     Without an endpoint, that of Amazon for the region is used; without keys, the credentials
-    that botocore finds on the machine.
+    that botocore finds on the machine. `store` is kept with every object whose job does not say
+    otherwise. A folder keeps nothing with a file: what jobs want kept is refused, unless
+    `ignore_store` says that they may want it.
     """
 
     endpoint: str = ""
@@ -20,10 +25,17 @@ class StorageOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     access_key: str = ""
     secret_key: str = ""
     marker: str = ""
+    store: StoreOptions = StoreOptions()
+    ignore_store: bool = False
 
     def __repr__(self) -> str:
         keys = "with keys" if self.access_key or self.secret_key else "without keys"
         return f"StorageOptions({self.endpoint!r}, {self.region!r}, {keys})"
+
+
+def read_options(recorded: Mapping[str, object]) -> StorageOptions:
+    """Read options as they are recorded; msgspec.ValidationError for what is none."""
+    return msgspec.convert(recorded, StorageOptions, dec_hook=decode_option)
 
 
 class StorageLimits(msgspec.Struct, frozen=True, kw_only=True):

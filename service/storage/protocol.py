@@ -9,7 +9,10 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from engine.errors import DarkroomError, SourceTooLarge
+from engine.schema import StoreOptions
 from service.errors import StorageDenied
+
+NOTHING = StoreOptions()
 
 OnRequest = Callable[[str, str, float], None]
 """Called after each request: operation (fetch, read, publish, check), ``ok`` or a code, seconds."""
@@ -36,6 +39,8 @@ class Upload(Struct, frozen=True, kw_only=True):
     key: str
     body: BinaryIO
     content_type: str
+    store: StoreOptions = NOTHING
+    """What is to be kept with it, where the storage keeps anything."""
 
 
 class Reader(Protocol):
@@ -67,7 +72,9 @@ class Storage(Reader, Protocol):
     which is transient.
     """
 
-    async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
+    async def publish(
+        self, key: str, body: BinaryIO, *, content_type: str, store: StoreOptions = NOTHING
+    ) -> None:
         """Store `body` under the key, atomically: a reader sees the old or the new object.
 
         `body` is seekable, is read from its start and stays open.

@@ -10,7 +10,7 @@ import msgspec
 
 from service.errors import StorageMisconfigured
 from service.settings import Settings
-from service.storage.options import StorageLimits, StorageOptions
+from service.storage.options import StorageLimits, StorageOptions, read_options
 from service.storage.protocol import OnRequest, Storage
 from service.storage.urls import open_storage
 
@@ -97,7 +97,7 @@ class Storages:
 
     async def _opened(self, service: StorageOwner) -> _Open:
         try:
-            options = msgspec.convert(service.storage_options, StorageOptions)
+            options = read_options(service.storage_options)
         except msgspec.ValidationError:
             raise StorageMisconfigured("the options of the storage are invalid") from None
         key = (service.storage_url, options)

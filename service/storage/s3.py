@@ -17,6 +17,7 @@ from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from engine.errors import DarkroomError
+from engine.schema import StoreOptions
 from service.errors import (
     SourceNotFound,
     StorageDenied,
@@ -26,6 +27,7 @@ from service.errors import (
 )
 from service.storage.options import StorageLimits, StorageOptions
 from service.storage.protocol import (
+    NOTHING,
     OnRequest,
     Part,
     Upload,
@@ -42,6 +44,14 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef
 
+METADATA = "Metadata"
+PARAMETERS = {
+    "metadata": METADATA,
+    "cache_control": "CacheControl",
+    "content_disposition": "ContentDisposition",
+    "acl": "ACL",
+    "storage_class": "StorageClass",
+}
 CHUNK_BYTES = 256 * 1024
 ATTEMPTS = 3
 
@@ -69,8 +79,11 @@ class S3Storage:
         location: tuple[str, str],
         limits: StorageLimits,
         on_request: OnRequest,
+        *,
+        defaults: StoreOptions = NOTHING,
     ) -> None:
         self._client = client
+        self._defaults = defaults
         self._opened = opened
         self._bucket, self._prefix = location
         self._limits = limits
@@ -102,7 +115,7 @@ class S3Storage:
             )
         )
         client.meta.events.register("before-call.s3.HeadBucket", _reject_redirect)
-        return cls(client, opened, (bucket, prefix), limits, on_request)
+        return cls(client, opened, (bucket, prefix), limits, on_request, defaults=options.store)
 
     async def fetch(self, key: str, *, limit: int) -> BinaryIO:
         """Stream the object into a sealed memfd."""
@@ -132,14 +145,16 @@ class S3Storage:
                     check_size(key, size, limit)
                     return Part(await body.read(), size, answer.get("ETag", ""))
 
-    async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
+    async def publish(
+        self, key: str, body: BinaryIO, *, content_type: str, store: StoreOptions = NOTHING
+    ) -> None:
         """Send one PUT, which S3 makes visible when it is complete."""
-        name = self._prefix + confined(key)
+        name, kept = self._prefix + confined(key), _kept(store.over(self._defaults))
         with observed("publish", self._on_request), _storage_errors(shown(key)):
             body.seek(0)
             async with asyncio.timeout(self._limits.total_seconds):
                 await self._client.put_object(
-                    Bucket=self._bucket, Key=name, Body=body, ContentType=content_type
+                    Bucket=self._bucket, Key=name, Body=body, ContentType=content_type, **kept
                 )
 
     async def publish_all(
@@ -150,7 +165,9 @@ class S3Storage:
 
         async def put(upload: Upload) -> DarkroomError | None:
             try:
-                await self.publish(upload.key, upload.body, content_type=upload.content_type)
+                await self.publish(
+                    upload.key, upload.body, content_type=upload.content_type, store=upload.store
+                )
             except DarkroomError as error:
                 return error
             return None
@@ -172,6 +189,12 @@ class S3Storage:
     async def close(self) -> None:
         """Close the client's connections."""
         await self._opened.aclose()
+
+
+def _kept(store: StoreOptions) -> dict[str, Any]:
+    """Give the parameters of a PUT for what is to be kept with the object."""
+    given = {PARAMETERS[name]: value for name, value in store.given.items()}
+    return {name: dict(v) if name == METADATA else str(v) for name, v in given.items()}
 
 
 @functools.cache

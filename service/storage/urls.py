@@ -27,6 +27,8 @@ async def open_storage(
     options = options or StorageOptions()
     parts = _split(url)
     if parts.scheme == "file":
+        if options.store:
+            raise StorageMisconfigured("a folder keeps nothing with a file, so it has no defaults")
         return FolderStorage(_root(parts), on_request, options.marker)
     if parts.scheme == "s3":
         from service.storage.s3 import S3Storage  # noqa: PLC0415 - botocore takes half a second
@@ -38,6 +40,11 @@ async def open_storage(
     raise StorageMisconfigured(
         "a storage is file:///path/to/folder or s3://bucket/prefix; this URL is neither"
     )
+
+
+def keeps_store_options(url: str) -> bool:
+    """Tell whether a storage keeps anything with its objects, as S3 does and a folder does not."""
+    return urlsplit(url).scheme == "s3"
 
 
 def _split(url: str) -> SplitResult:

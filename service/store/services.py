@@ -1,6 +1,6 @@
 """Services: who may ask, where their images are, what signs their callbacks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +16,7 @@ class Service(Struct, frozen=True, kw_only=True):
     id: int
     name: str
     storage_url: str
-    storage_options: dict[str, str]
+    storage_options: dict[str, object]
     webhook_secrets: list[str]
     jobs_a_minute: int | None
     disabled: bool
@@ -24,13 +24,18 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 class Holder(Struct, frozen=True, kw_only=True):
-    """Whom a token belongs to."""
+    """Whom a token belongs to.
+
+    `ignores_store` says that jobs may ask for what the storage does not keep.
+    """
 
     service_id: int
     disabled: bool
     jobs_a_minute: int | None
     weight: float = 1
     source_hosts: Sequence[str] = ()
+    storage_url: str = ""
+    ignores_store: bool = False
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -57,7 +62,7 @@ class Services:
         *,
         name: str,
         storage_url: str,
-        storage_options: dict[str, str],
+        storage_options: Mapping[str, object],
         webhook_secret: str,
         token_hash: bytes,
         jobs_a_minute: int | None = None,
@@ -86,7 +91,7 @@ class Services:
         row = await self._pool.fetchrow(sql("get_service"), service_id)
         if row is None:
             return None
-        options = msgspec.json.decode(row["storage_options"], type=dict[str, str])
+        options = msgspec.json.decode(row["storage_options"], type=dict[str, object])
         return Service(**{**row, "storage_options": options})
 
     async def find(self, name: str) -> int | None:
@@ -109,6 +114,8 @@ class Services:
             jobs_a_minute=row["jobs_a_minute"],
             weight=row["weight"],
             source_hosts=row["source_hosts"],
+            storage_url=row["storage_url"],
+            ignores_store=row["ignores_store"],
         )
 
     async def add_token(self, service_id: int, token_hash: bytes) -> bool:
@@ -122,7 +129,7 @@ class Services:
         """Sign with a new secret from now on, and with the last one too."""
         return bool(await self._pool.fetchval(sql("rotate_webhook_secret"), service_id, secret))
 
-    async def set_storage(self, service_id: int, url: str, options: dict[str, str]) -> bool:
+    async def set_storage(self, service_id: int, url: str, options: Mapping[str, object]) -> bool:
         """Point a service at another storage. False: no such service."""
         raw_json = msgspec.json.encode(options).decode()
         return bool(await self._pool.fetchval(sql("set_storage"), service_id, url, raw_json))

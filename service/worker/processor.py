@@ -226,7 +226,7 @@ class Processor:
     ) -> list[DarkroomError]:
         """Publish outputs and note all results; gives the transient errors."""
         outputs = [
-            (position, request.jobs[position].destination, outcome)
+            (position, request.jobs[position], outcome)
             for position, outcome in outcomes
             if isinstance(outcome, Output)
         ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.errors import DarkroomError
-from engine.schema import Key
+from engine.schema import Job
 from service import failpoints
 from service.metrics import Metrics
 from service.sandbox.protocol import Output
@@ -20,12 +20,17 @@ class Publisher:
         self._metrics = metrics
 
     async def publish(
-        self, lease: Lease, storage: Storage, outputs: Sequence[tuple[int, Key, Output]]
+        self, lease: Lease, storage: Storage, outputs: Sequence[tuple[int, Job, Output]]
     ) -> list[JobResult | DarkroomError]:
         """Store outputs and close their files; gives the result of each. Raises LeaseLost."""
         uploads = [
-            Upload(key=key, body=output.file, content_type=output.content_type)
-            for _, key, output in outputs
+            Upload(
+                key=job.destination,
+                body=output.file,
+                content_type=output.content_type,
+                store=job.store,
+            )
+            for _, job, output in outputs
         ]
         try:
             with self._metrics.stage("store"), span("store", results=len(uploads)):

@@ -54,6 +54,7 @@ TYPES = {
     "(`smart`). `middle` means `center`.",
     "Gravity": "An edge, a corner or the centre. `middle` means `center`.",
     "Format": "A format that can be written. `jpg`, `jpe` and `tif` are accepted too.",
+    "StoreOptions": "What an object storage keeps with a result and serves it by.",
     # options of formats
     "JpegOptions": "Options of the JPEG encoder.",
     "PngOptions": "Options of the PNG encoder.",
@@ -124,6 +125,14 @@ FIELDS = {
     "Job.max_bytes": "The most bytes that a JPEG, WebP or AVIF may have. The quality is lowered as "
     "far as necessary; the job fails with `bytes_exceeded` if no quality is low enough.",
     "Job.format": "The format to write, whatever the extension of the destination is.",
+    "Job.store": "What S3 keeps with the result. A service whose storage is a folder rejects it, "
+    "unless its operator lets it be ignored. What is not given is as the service has it.",
+    "StoreOptions.cache_control": "The `Cache-Control` that the object is served with.",
+    "StoreOptions.content_disposition": "The `Content-Disposition` that the object is served with.",
+    "StoreOptions.metadata": "Strings by name, served as `x-amz-meta-NAME`. Names are lower-cased, "
+    "and added to those that the service has. Names and values have at most 2,048 bytes together.",
+    "StoreOptions.acl": "The canned ACL of the object.",
+    "StoreOptions.storage_class": "The storage class, such as `STANDARD_IA`.",
     "Job.background": "The opaque colour that transparent images are flattened onto, where the "
     "format of the result has no alpha channel.",
     "Job.options": "Options of the format's encoder: `JpegOptions` for JPEG, and so on. Those of "

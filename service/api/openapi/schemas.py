@@ -48,6 +48,7 @@ from engine.schema import (
     Options,
     Priority,
     Quality,
+    StoreOptions,
     Transform,
     option_schema,
 )
@@ -81,8 +82,8 @@ Schema = dict[str, Any]
 REF = "#/components/schemas/{name}"
 ENCODER_OPTIONS = tuple(KINDS.values())
 REQUESTS: tuple[type[Struct], ...] = (
-    CreateProcess, RetryProcesses, PresetDefinition, Focus, Job, *TYPES.values(), PresetStep,
-    *ENCODER_OPTIONS,
+    CreateProcess, RetryProcesses, PresetDefinition, Focus, Job, StoreOptions, *TYPES.values(),
+    PresetStep, *ENCODER_OPTIONS,
 )  # fmt: skip
 ANSWERS: tuple[type[Struct], ...] = (
     Created, CreateResult, RetryResult, Problem, ProcessStatus, JobStatus, JobError, CallbackStatus,

@@ -19,7 +19,9 @@ SELECT s.id, s.name, s.storage_url, s.jobs_a_minute, s.weight, s.source_hosts,
 FROM services s ORDER BY s.id;
 
 -- name: service_of_token
-SELECT s.id, s.disabled_at IS NOT NULL AS disabled, s.jobs_a_minute, s.weight, s.source_hosts
+SELECT s.id, s.disabled_at IS NOT NULL AS disabled, s.jobs_a_minute, s.weight, s.source_hosts,
+       s.storage_url,
+       coalesce((s.storage_options->>'ignore_store')::boolean, false) AS ignores_store
 FROM tokens t JOIN services s ON s.id = t.service_id
 WHERE t.hash = $1;
 

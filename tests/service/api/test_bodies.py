@@ -338,3 +338,21 @@ async def test_limits_are_settings(settings: Settings, tenant: Tenant) -> None:
         assert await code(b"[" * 2001) == "body_too_large"
         answer = await api.retry(tenant, "a", "b", "c")
         assert told(answer)[:2] == ("limit_exceeded", "process_ids")
+
+
+async def test_a_folder_is_asked_to_keep_nothing(api: Api, tenant: Tenant) -> None:
+    asking = job("b.png", store={"cache_control": "no-cache"})
+    body = tenant.body(jobs=[job("a.png", store={}), asking])
+    for route in ("/request", "/explain"):
+        code, path, message = told(await api.ask("POST", route, tenant, body))
+        assert (code, path) == ("invalid_request", "jobs[1].store")
+        assert "the storage of this service is a folder" in message
+
+
+async def test_a_service_may_ignore_what_its_folder_does_not_keep(
+    api: Api, shared_store: Store, tenant: Tenant, accepting: None
+) -> None:
+    where = tenant.folder.as_uri()
+    await shared_store.services.set_storage(tenant.service_id, where, {"ignore_store": True})
+    body = tenant.body(jobs=[job("a.png", store={"cache_control": "no-cache"})])
+    assert (await api.post(tenant, body)).status == 200

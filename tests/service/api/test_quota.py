@@ -63,7 +63,13 @@ SERVICES = iter(range(10**9, 10**10))
 
 def holder(quota: int | None, service_id: int | None = None) -> Holder:
     service_id = service_id or next(SERVICES)
-    return Holder(service_id=service_id, disabled=False, jobs_a_minute=quota)
+    return Holder(
+        service_id=service_id,
+        disabled=False,
+        jobs_a_minute=quota,
+        storage_url="file:///x",
+        ignores_store=False,
+    )
 
 
 async def admit(quota: Quota, asker: Holder) -> Budget | None:

@@ -190,6 +190,18 @@ def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) 
     refused = darkroom("services", "add", "other", "--storage", missing, **settings)
     assert (refused.returncode, "storage_misconfigured" in refused.stderr) == (1, True)
 
+    kept = ("--metadata", "shop=one", "--cache-control", "no-cache")
+    elsewhere = darkroom(
+        "services", "set-storage", number, "s3://bucket", *kept, "--no-check", **settings
+    )
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    on_folder = darkroom("services", "set-storage", number, place, *kept, **settings)
+    assert "a folder keeps nothing with a file" in on_folder.stderr
+    spoiled = darkroom("services", "set-storage", number, place, "--acl", "everybody", **settings)
+    assert (spoiled.returncode, "expected one of private" in spoiled.stderr) == (2, True)
+    ignoring = darkroom("services", "set-storage", number, place, "--ignore-store", **settings)
+    assert ignoring.returncode == 0, ignoring.stderr
+
     rotated = darkroom("services", "rotate-token", number, **settings)
     assert json.loads(rotated.stdout)["token"] != service["token"]
     assert darkroom("services", "disable", number, **settings).returncode == 0

@@ -1,6 +1,7 @@
 """A service as a test sees it: its folder, its token, and what it asks for."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def job(destination: str, *transformations: Words, **fields: Any) -> Words:
 
 async def add_tenant(
     store: Store, folder: Path, *, storage: str = "", jobs_a_minute: int | None = None,
-    options: dict[str, str] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Tenant:  # fmt: skip
     """Record a service whose storage is the folder, or another one."""
     token, secret = new_token(), new_webhook_secret()

@@ -8,10 +8,11 @@ from typing import BinaryIO
 import pytest
 
 from engine.errors import DarkroomError
+from engine.schema import StoreOptions
 from service.errors import StorageMisconfigured
 from service.storage import Part, StorageOptions, Storages, Upload
 from service.storage.options import StorageLimits
-from service.storage.protocol import OnRequest, allow, ignore
+from service.storage.protocol import NOTHING, OnRequest, allow, ignore
 from service.storage.registry import CACHE_SECONDS
 from service.store import Store
 from tests.service.harness.clock import Clock
@@ -36,7 +37,9 @@ class Counted:
     async def read(self, key: str, *, start: int, count: int, limit: int) -> Part:
         raise NotImplementedError
 
-    async def publish(self, key: str, body: BinaryIO, *, content_type: str) -> None:
+    async def publish(
+        self, key: str, body: BinaryIO, *, content_type: str, store: StoreOptions = NOTHING
+    ) -> None:
         raise NotImplementedError
 
     async def publish_all(

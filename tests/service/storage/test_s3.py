@@ -5,7 +5,7 @@ import io
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-KEYS = {"access_key": "AKIACANARY", "secret_key": "wJalrCanarySecret"}
+KEYS: dict[str, Any] = {"access_key": "AKIACANARY", "secret_key": "wJalrCanarySecret"}
 SHORT = StorageLimits(connect_seconds=0.3, read_seconds=0.3, total_seconds=0.7)
 
 

@@ -9,7 +9,6 @@ from typing import BinaryIO
 import msgspec
 import pytest
 
-from engine.schema import Key
 from service.errors import LeaseLost
 from service.metrics import Metrics
 from service.sandbox.parent import Sandbox
@@ -21,6 +20,7 @@ from service.store import Store
 from service.worker.heartbeat import Heartbeat
 from service.worker.lease import MARGIN, Lease, clock
 from service.worker.publisher import Publisher
+from tests.engine.images import job
 from tests.service.harness.api_client import Api
 from tests.service.harness.records import claimed_new, field
 from tests.service.harness.tenants import Tenant
@@ -93,7 +93,7 @@ async def test_what_is_rendered_after_the_lease_is_not_published(
     lease = Stopped(await claimed_new(store, tenant), clock(), 30)
     lease.checks_left = checks
     storage, before = FolderStorage(tenant.folder), tenant.files()
-    outputs = [(i, Key.parse(f"{i}.png"), output(b"late")) for i in range(2)]
+    outputs = [(i, job(destination=f"{i}.png"), output(b"late")) for i in range(2)]
     with pytest.raises(LeaseLost):
         await Publisher(metrics).publish(lease, storage, outputs)
     assert tenant.files() == before

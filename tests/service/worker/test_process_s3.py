@@ -18,7 +18,7 @@ from service.store import Store
 from service.worker.worker import Running
 from tests.service.harness.api_client import Api
 from tests.service.harness.records import field
-from tests.service.harness.tenants import PICTURE, Tenant, add_tenant
+from tests.service.harness.tenants import PICTURE, Tenant, add_tenant, job
 from tests.service.harness.workers import done_by, ended, outcomes, until, working
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ class Shop:
     def __init__(self, store: Store, seaweedfs: SeaweedFS, folder: Path) -> None:
         self._store = store
         self._folder = folder
-        self.options = {
+        self.options: dict[str, object] = {
             "endpoint": seaweedfs.endpoint,
             "access_key": seaweedfs.access_key,
             "secret_key": seaweedfs.secret_key,
         }
 
-    async def tenant(self, storage: str = f"s3://{BUCKET}/one", **options: str) -> Tenant:
+    async def tenant(self, storage: str = f"s3://{BUCKET}/one", **options: object) -> Tenant:
         return await add_tenant(
             self._store, self._folder, storage=storage, options=self.options | options
         )
@@ -83,6 +83,21 @@ async def test_a_batch_is_published_in_the_bucket(api: Api, shop: Shop, bucket: 
         assert answer["ContentType"] == kind
         assert hashlib.sha256(data).hexdigest() == told["sha256"]
         assert len(data) == told["bytes"]
+
+
+async def test_what_a_job_wants_kept_is_kept_beside_the_defaults(
+    api: Api, shop: Shop, bucket: "S3Client"
+) -> None:
+    tenant = await shop.tenant(store={"metadata": {"shop": "one"}, "cache_control": "no-cache"})
+    kept = {"cache_control": "max-age=60", "metadata": {"order": "7"}}
+    jobs = [job("kept.png", store=kept), job("plain.png")]
+    status = await done_by(api, tenant, tenant.body(jobs=jobs))
+    assert outcomes(status) == ["DONE"] * 2
+    kept_ones = [
+        await bucket.head_object(Bucket=BUCKET, Key=f"one/{n}.png") for n in ("kept", "plain")
+    ]
+    assert [each["CacheControl"] for each in kept_ones] == ["max-age=60", "no-cache"]
+    assert kept_ones[0]["Metadata"] == {"order": "7", "shop": "one"}
 
 
 async def test_what_the_storage_refuses_is_not_tried_again(
