@@ -57,7 +57,7 @@ CONNECTION = ("endpoint", "region", "access_key", "secret_key", "ignore_store")
 KEPT = ("cache_control", "content_disposition", "acl", "storage_class", "metadata")
 
 
-SHOWN_OPTIONS = ("endpoint", "region", "marker")  # the others are credentials
+SHOWN_OPTIONS = ("endpoint", "region", "marker", "store", "ignore_store")  # no credentials
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     disabled: bool
     jobs_a_minute: int | None
     storage_url: str
-    storage_options: dict[str, str]
+    storage_options: dict[str, object]
     webhook_secrets: int
     tokens: list[TokenRow]
 
