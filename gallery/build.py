@@ -81,4 +81,5 @@ def _write(folder: Path, name: str, made: Output) -> page.ImageFile:
         Image.open(io.BytesIO(data)).save(out, "PNG")
         data, ending = out.getvalue(), "png"
     (folder / f"{name}.{ending}").write_bytes(data)
-    return page.ImageFile(f"{name}.{ending}", made.width, made.height, len(made.data))
+    palette = (made.description.palette if made.description else None) or ()
+    return page.ImageFile(f"{name}.{ending}", made.width, made.height, len(made.data), palette)

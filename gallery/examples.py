@@ -351,4 +351,9 @@ SAVING = (
           tuple(saved(name, quality="auto", max_bytes=6000)
                 for name in ("coffee.jpg", "coffee.webp", "coffee.avif")),
           note="The highest quality whose file is short enough."),
+    Panel("describe", "coffee",
+          (saved("coffee.webp", describe="palette"),
+           {**saved("coffee-sepia.webp", describe="palette"),
+            "transformations": [{"type": "filter", "filter": "sepia"}]}),
+          note="Colours and placeholders are told with the status; here the palette."),
 )  # fmt: skip

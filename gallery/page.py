@@ -17,12 +17,13 @@ TITLES = {"several": "Combinations", "saving": "Fields of a job"}
 
 
 class ImageFile(Struct, frozen=True):
-    """A file of the gallery: its name, its sides in pixels and its length in bytes."""
+    """A file of the gallery: its name, its sides in pixels, its length in bytes, its colours."""
 
     name: str
     width: int
     height: int
     size: int
+    palette: tuple[str, ...] = ()
 
 
 class RenderedPanel(Struct, frozen=True):
@@ -116,6 +117,11 @@ def _figure(image: ImageFile, widest: int, title: str = "", job: Json | None = N
     else:
         label = f"after {json.dumps(shown(job), ensure_ascii=False)}"
         caption = f"{size}, {image.size:,} bytes" if "destination" in job else size
+    if image.palette:
+        swatches = "".join(
+            f'<i style="background:{each}" title="{each}"></i>' for each in image.palette
+        )
+        caption += f'<span class="palette">{swatches}</span>'
     raw_json = "" if job is None else f"<pre><code>{_marked(job, title)}</code></pre>"
     return (
         f"<figure{' class=before' if job is None else ''}>\n"

@@ -31,6 +31,7 @@ REPEATS = 11_000_000  # bytes of libwebp's search for repeated pixels in alpha, 
 COLOURS_COUNTED = 100_000_000  # bytes at most in which a palette's colours are counted
 COMPARED = 12_000_000  # bytes at most in which two images are compared
 PACKING = 2_000_000  # bytes of rows from which grey or places in a palette are made
+DESCRIBING = 11_000_000  # bytes in which a result is scaled down, and numpy counts its colours
 COPIES = 2  # of a file: libvips' own, and the one that is handed on
 
 
@@ -93,10 +94,20 @@ def encoder(save: Save, frame: Frame) -> CodecMemory:
     """Predict the memory of an encoder: for the image, frame by frame, and for its file."""
     if save.search is not None:
         return _searched(save, frame)
+    if save.described:
+        return _described(save, frame)
     options, written = save.options or KINDS[save.format.value](), _written(save, frame)
     least, most = _encoder_memory(options, save.quality, written).of(frame.size.pixels)
     most += PACKING * (save.packed is not None)
     return CodecMemory(least, most + COPIES * file_bytes(save, frame))
+
+
+def _described(save: Save, frame: Frame) -> CodecMemory:
+    """Predict the memory of a description: the file is decoded and scaled down."""
+    once = encoder(replace(save, described=()), frame)
+    decoded = _WHOLE[SourceFormat(save.format.value)].of(frame.size.pixels).most
+    files = COPIES * file_bytes(save, frame)
+    return CodecMemory(once.least, max(once.most, files + decoded) + DESCRIBING)
 
 
 def _searched(save: Save, frame: Frame) -> CodecMemory:

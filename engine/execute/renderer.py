@@ -9,6 +9,7 @@ from threading import Lock
 from msgspec import Struct
 from msgspec.structs import replace
 
+from engine.describe import describe
 from engine.errors import DarkroomError
 from engine.execute.damage import DamageFinder
 from engine.execute.encoding import encode
@@ -20,9 +21,9 @@ from engine.expand import Resolved
 from engine.ir import Frame, Measured, Measurement, Node, Plan
 from engine.limits import EngineLimits
 from engine.lower import LoweringContext, lower, palette_in_srgb, prepare_layers
-from engine.schema import Format, Job, Watermark
+from engine.schema import Description, Format, Job, Watermark
 from engine.sources import TRAITS, Facts, PartialSource, Source, rights_only
-from engine.vips import Image, Palette, codecs, images, read_facts
+from engine.vips import Image, Palette, codecs, images, miniature, read_facts
 
 
 class Output(Struct, frozen=True):
@@ -37,6 +38,7 @@ class Output(Struct, frozen=True):
     height: int
     frames: int = 1
     damaged: bool = False
+    description: Description | None = None
 
     @property
     def content_type(self) -> str:
@@ -140,8 +142,10 @@ class Rendering:
         labels = self.rights if plan.save.rights else {}
         palette = self.palette if plan.save.packed and plan.save.packed.palette else None
         data = encode(pixels, plan, labels, palette)
-        pages = plan.frame.pages
-        return Output(data, plan.save.format, pixels.width, pixels.height // pages, pages)
+        pages, saved = plan.frame.pages, plan.save
+        told = describe(miniature(data, saved.format), saved.described) if saved.described else None
+        size = pixels.width, pixels.height // pages
+        return Output(data, saved.format, *size, pages, description=told)
 
     @cached_property
     def rights(self) -> dict[str, bytes]:

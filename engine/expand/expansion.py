@@ -72,8 +72,8 @@ def _save(job: Job, builder: PlanBuilder) -> Save:
     quality = number if options.lossy else 100
     kept = packed(job, builder.nodes, builder.facts)
     options = packed_options(job, kept) if kept else options
-    rights = "copyright" in job.keep
-    return Save(job.output_format, quality, options, rights, _search(job), kept)
+    rights, told = "copyright" in job.keep, job.describe.names
+    return Save(job.output_format, quality, options, rights, _search(job), kept, told)
 
 
 def _search(job: Job) -> QualitySearch | None:

@@ -141,7 +141,7 @@ class Save(Struct, frozen=True):
     `quality` is 1 to 100 and matters only where something is lost; it is the highest of those
     that are tried in a `search`. `options` are those of the format; None stands for its defaults.
     `rights` says whether the source's artist and copyright are kept. `packed` is what the pixels
-    are written as where that loses nothing, None for RGB.
+    are written as where that loses nothing, None for RGB. `described` is what is told of the result.
     """
 
     format: Format
@@ -150,13 +150,15 @@ class Save(Struct, frozen=True):
     rights: bool = False
     search: QualitySearch | None = None
     packed: Packed | None = None
+    described: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         quality = f"{self.quality}" if self.search is None else self._searched
         changed = f", {self.options}" if self.options and str(self.options) else ""
         kept = ", artist and copyright kept" if self.rights else ""
         packed = f", {self.packed}" if self.packed else ""
-        return f"{self.format.value} quality {quality}{changed}{packed}{kept}"
+        told = f", described by {', '.join(self.described)}" if self.described else ""
+        return f"{self.format.value} quality {quality}{changed}{packed}{kept}{told}"
 
     @property
     def _searched(self) -> str:

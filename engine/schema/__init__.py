@@ -3,12 +3,12 @@
 Knows nothing of images.
 """
 
+from engine.schema.describe import Describe, Description
 from engine.schema.encoder_options import (
     KINDS,
     AvifOptions,
     GifOptions,
     JpegOptions,
-    Keep,
     Options,
     PngOptions,
     SaveOptions,
@@ -17,6 +17,7 @@ from engine.schema.encoder_options import (
 )
 from engine.schema.job import ENDINGS, Batch, Damaged, Format, Job, Mode, Priority
 from engine.schema.keys import Key
+from engine.schema.names import Keep, Names
 from engine.schema.parsing import DEFAULT_LIMITS, Limits, parse, parse_batch
 from engine.schema.quality import Quality
 from engine.schema.scalars import (
@@ -93,6 +94,8 @@ __all__ = [
     "Crop",
     "CropGravity",
     "Damaged",
+    "Describe",
+    "Description",
     "Direction",
     "Enhance",
     "Extent",
@@ -119,6 +122,7 @@ __all__ = [
     "Margin",
     "Mode",
     "Modulate",
+    "Names",
     "Normalize",
     "Number",
     "Offset",

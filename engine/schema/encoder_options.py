@@ -7,7 +7,7 @@ measured side by side on photographs.
 import difflib
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
@@ -236,44 +236,6 @@ KINDS: dict[str, type[SaveOptions]] = {
     "avif": AvifOptions,
     "tiff": TiffOptions,
 }
-
-
-class Keep:
-    """What a result keeps of its source's metadata: nothing, or ``copyright``."""
-
-    __slots__ = ("names",)
-    known: ClassVar[tuple[str, ...]] = ("copyright",)
-
-    def __init__(self, names: tuple[str, ...] = ()) -> None:
-        self.names = names
-
-    @classmethod
-    def parse(cls, raw: object) -> "Keep":
-        """Read a name or a list of names."""
-        names: list[Any] = raw if isinstance(raw, list) else [raw]
-        for name in names:
-            if name not in cls.known:
-                known = ", ".join(cls.known)
-                raise ValueError(f"expected {known} or a list of such names, got {shown(name)}")
-        return cls(tuple(dict.fromkeys(names)))
-
-    @classmethod
-    def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
-        name = {"type": "string", "enum": list(cls.known)}
-        return {"anyOf": [name, {"type": "array", "items": name}]}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.names
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Keep) and self.names == other.names
-
-    def __hash__(self) -> int:
-        return hash(self.names)
-
-    def __repr__(self) -> str:
-        return repr(self.names)
 
 
 class Options:

@@ -10,8 +10,10 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.errors import UnsupportedFormat
-from engine.schema.encoder_options import Keep, Options, SaveOptions
+from engine.schema.describe import Describe
+from engine.schema.encoder_options import Options, SaveOptions
 from engine.schema.keys import Key
+from engine.schema.names import Keep
 from engine.schema.quality import LEAST_SIMILARITY, ByteCount, Quality, Similarity
 from engine.schema.scalars import Colour, InvalidField, shown
 from engine.schema.store_options import NOTHING, StoreOptions
@@ -78,6 +80,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: Mode | UnsetType = UNSET
     damaged: Damaged = Damaged.REFUSE
     store: StoreOptions = NOTHING
+    describe: Describe = Describe()
 
     def __post_init__(self) -> None:
         if self.background[3] < 255:

@@ -4,7 +4,7 @@ Knows nothing of passes, batches or why a plan looks as it does.
 """
 
 from engine.vips.binding import Image
-from engine.vips.codecs import load, profile_of, reread
+from engine.vips.codecs import load, miniature, profile_of, reread
 from engine.vips.gif_frames import lacks_pixels
 from engine.vips.glyphs import LONGEST_INK, Font, Ink, TooLargeToDraw, ink_of
 from engine.vips.header import read_facts
@@ -60,6 +60,7 @@ __all__ = [
     "listening",
     "load",
     "mask_image",
+    "miniature",
     "overhearing",
     "profile_of",
     "read_facts",

@@ -8,6 +8,7 @@ from functools import singledispatch
 from types import MappingProxyType
 from typing import Any
 
+from engine.describe import SIDE
 from engine.ir import Save
 from engine.raster import Raster
 from engine.schema import (
@@ -70,6 +71,17 @@ def reread(data: bytes, written: Format, *, last: bool = False) -> Raster:
 def profile_of(source: Source, facts: Facts) -> bytes:
     """Read the ICC profile that a source's colours are converted through; empty without one."""
     return bytes(load(source, facts.format).get(PROFILE)) if facts.profile else b""
+
+
+def miniature(data: bytes, written: Format) -> Raster:
+    """Decode a result, or the first frame of it, and scale it down to what is described."""
+    source, kind = Source(data), SourceFormat(written.value)
+    image = load(source, kind)
+    spare = max(image.width, image.height) // (2 * SIDE)
+    if written is Format.JPEG and spare > 1:
+        image = load(source, kind, shrink=min(8, 1 << (spare.bit_length() - 1)))
+    image = image.cast("uchar", shift=image.format == "ushort")
+    return as_raster(image.thumbnail_image(SIDE, height=SIDE, size="down"))
 
 
 def _is_made_anew(source: PartialSource, source_format: SourceFormat) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from engine.schema import Batch, Flag, Job, Key, Priority, Watermark, shown
+from engine.schema import Batch, Description, Flag, Job, Key, Priority, Watermark, shown
 from service.http.urls import CallbackUrl, Source
 from service.store import DeliveryRow, JobRow, PresetEntry, PresetRow, ProcessRow, Summary
 
@@ -129,6 +129,7 @@ class JobStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sha256: str | None = None
     milliseconds: int | None = None
     damaged: bool | None = None
+    description: Description | None = None
     error: JobError | None = None
 
 
@@ -254,10 +255,12 @@ def show_summary(row: Summary) -> ProcessSummary:
 def _show_job(row: JobRow) -> JobStatus:
     error = row.error_code and JobError(code=row.error_code, message=row.error_message or "")
     fields = {name: getattr(row, name) for name in _SHARED_FIELDS}
-    return JobStatus(**fields, error=error or None)
+    described = row.description and _description.decode(row.description)
+    return JobStatus(**fields, description=described or None, error=error or None)
 
 
-_SHARED_FIELDS = [f.name for f in msgspec.structs.fields(JobStatus) if f.name != "error"]
+_SHARED_FIELDS = set(JobStatus.__struct_fields__) - {"description", "error"}
+_description = msgspec.json.Decoder(Description)
 
 
 def show_callback(row: DeliveryRow) -> CallbackStatus:

@@ -14,7 +14,8 @@ from service.store.deliveries import NewDelivery
 class JobResult(Struct, frozen=True, kw_only=True):
     """What became of one job: what it has put into the storage, or its error.
 
-    `damaged` is True if it is what could be read of a damaged source.
+    `damaged` is True if it is what could be read of a damaged source, `description` a JSON object
+    of what its job wanted told.
     """
 
     position: int
@@ -26,6 +27,7 @@ class JobResult(Struct, frozen=True, kw_only=True):
     sha256: str | None = None
     milliseconds: int | None = None
     damaged: bool | None = None
+    description: str | None = None
     error_code: str | None = None
     error_message: str | None = None
 

@@ -43,6 +43,7 @@ class JobRow(Struct, frozen=True, kw_only=True):
     sha256: str | None
     milliseconds: int | None
     damaged: bool | None
+    description: str | None
     error_code: str | None
     error_message: str | None
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from engine.errors import DarkroomError
-from engine.schema import Job
+from engine.schema import Description, Job
 from service import failpoints
 from service.metrics import Metrics
 from service.sandbox.protocol import Output
@@ -63,4 +65,9 @@ def result_of(position: int, output: Output) -> JobResult:
         sha256=output.sha256,
         milliseconds=round(output.milliseconds),
         damaged=output.damaged or None,
+        description=_text(output.description),
     )
+
+
+def _text(description: Description | None) -> str | None:
+    return None if description is None else msgspec.json.encode(description).decode()

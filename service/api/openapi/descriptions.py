@@ -75,6 +75,7 @@ TYPES = {
     "CreateResult": "The result for one request of many: a process, or an error.",
     "ProcessStatus": "The status of a process; also the body of a callback. Times are UTC.",
     "JobStatus": "The status of a job.",
+    "Description": "What is told of a result. Colours are absent if no pixel is visible.",
     "JobError": "Why a job failed.",
     "CallbackStatus": "The status of a callback.",
     # explanations
@@ -125,6 +126,7 @@ FIELDS = {
     "Job.max_bytes": "The most bytes that a JPEG, WebP or AVIF may have. The quality is lowered as "
     "far as necessary; the job fails with `bytes_exceeded` if no quality is low enough.",
     "Job.format": "The format to write, whatever the extension of the destination is.",
+    "Job.describe": "What status and callback tell of the result: placeholders and colours.",
     "Job.store": "What S3 keeps with the result. A service whose storage is a folder rejects it, "
     "unless its operator lets it be ignored. What is not given is as the service has it.",
     "StoreOptions.cache_control": "The `Cache-Control` that the object is served with.",
@@ -327,6 +329,12 @@ FIELDS = {
     "JobStatus.milliseconds": "Rendering time in milliseconds.",
     "JobStatus.damaged": "True if the result was made of what could be read of a damaged file; "
     "absent otherwise.",
+    "JobStatus.description": "What the job wanted told by `describe`; absent otherwise.",
+    "Description.thumbhash": "ThumbHash, in base64.",
+    "Description.blurhash": "BlurHash of 4 × 3 components, of 3 × 4 if it is upright; on white.",
+    "Description.dominant": "The first colour of the palette.",
+    "Description.average": "The mean of the pixels, each as much as it covers.",
+    "Description.palette": "At most 6 colours, the most common first.",
     "JobStatus.error": "Why the job failed; present if it has.",
     "JobError.code": "A stable code for programs.",
     "JobError.message": "The reason in words.",

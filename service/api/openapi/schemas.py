@@ -34,6 +34,7 @@ from engine.schema import (
     Choice,
     Colour,
     CropGravity,
+    Description,
     Direction,
     FilterName,
     FitType,
@@ -42,8 +43,8 @@ from engine.schema import (
     Format,
     Gravity,
     Job,
-    Keep,
     Length,
+    Names,
     Number,
     Options,
     Priority,
@@ -86,7 +87,8 @@ REQUESTS: tuple[type[Struct], ...] = (
     PresetStep, *ENCODER_OPTIONS,
 )  # fmt: skip
 ANSWERS: tuple[type[Struct], ...] = (
-    Created, CreateResult, RetryResult, Problem, ProcessStatus, JobStatus, JobError, CallbackStatus,
+    Created, CreateResult, RetryResult, Problem, ProcessStatus, JobStatus, Description, JobError,
+    CallbackStatus,
     ProcessList, ProcessSummary, JobCounts,
     Preset, PresetList, PresetSummary,
     Explanation, JobExplanation, Refusal, Stage, Step, TreeBranch, TreeStep, TreeSave, Facts, Frame,
@@ -157,7 +159,7 @@ WRITERS: dict[type, Callable[[Any], Any]] = {
     Choice: str,
     Quality: lambda quality: quality.json,
     Options: lambda options: dict(options.given),
-    Keep: lambda keep: list(keep.names),
+    Names: lambda chosen: list(chosen.names),
 }
 
 

@@ -55,4 +55,5 @@ def _picture(output: Output) -> EncodedImage:
         frames=output.frames,
         content_type=output.content_type,
         damaged=output.damaged,
+        description=output.description,
     )

@@ -153,6 +153,7 @@ class Desk:
             frames=image.frames,
             content_type=image.content_type,
             damaged=image.damaged,
+            description=image.description,
             sha256=hashlib.sha256(image.data).hexdigest(),
             milliseconds=milliseconds,
         )

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from engine.errors import DarkroomError
 from engine.limits import EngineLimits
+from engine.schema import Description
 from service.sandbox.protocol import Summary
 
 
@@ -30,6 +31,7 @@ class EncodedImage(Struct, frozen=True, kw_only=True):
     frames: int
     content_type: str
     damaged: bool = False
+    description: Description | None = None
 
 
 Answers = Generator[tuple[int, EncodedImage | DarkroomError], None, Summary]

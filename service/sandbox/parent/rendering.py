@@ -135,6 +135,7 @@ def _output_of(made: Made, file: BinaryIO) -> Output:
         frames=made.frames,
         content_type=made.content_type,
         damaged=made.damaged,
+        description=made.description,
         sha256=made.sha256,
         milliseconds=made.milliseconds,
     )

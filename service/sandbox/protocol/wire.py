@@ -31,6 +31,7 @@ import msgspec
 from msgspec import Struct
 
 from engine.limits import EngineLimits
+from engine.schema import Description
 from service.sandbox import linux
 from service.sandbox.protocol.faults import Fault
 from service.sandbox.protocol.limits import SandboxLimits
@@ -84,6 +85,7 @@ class Made(Struct, frozen=True, tag=True, kw_only=True):
     damaged: bool
     sha256: str
     milliseconds: float
+    description: Description | None = None
 
 
 class Refused(Struct, frozen=True, tag=True):

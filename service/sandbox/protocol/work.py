@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from engine.errors import DarkroomError
 from engine.limits import DEFAULT_LIMITS, EngineLimits
+from engine.schema import Description
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -58,6 +59,8 @@ class Output(Struct, frozen=True, kw_only=True):
     """Of the bytes, in hexadecimal."""
     milliseconds: float
     """What this job took in the child; shared work counts for the first job it served."""
+    description: Description | None = None
+    """What is told of it, if its job asks for anything."""
 
 
 class Result(Struct, frozen=True):

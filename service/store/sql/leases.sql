@@ -16,7 +16,7 @@ FROM free, LATERAL (
            json_agg(json_build_object(
                'position', position, 'status', status, 'format', format, 'width', width,
                'height', height, 'bytes', bytes, 'sha256', sha256, 'milliseconds', milliseconds,
-               'damaged', damaged,
+               'damaged', damaged, 'description', description::text,
                'error_code', error_code, 'error_message', error_message
            )) FILTER (WHERE status <> 'QUEUED') AS ended
     FROM jobs WHERE process_id = free.id
@@ -53,13 +53,14 @@ WITH held AS (
     UPDATE jobs
     SET status = result.status, format = result.format, width = result.width,
         height = result.height, bytes = result.bytes, sha256 = result.sha256,
-        milliseconds = result.milliseconds, damaged = result.damaged, error_code = result.error_code,
+        milliseconds = result.milliseconds, damaged = result.damaged,
+        description = result.description::jsonb, error_code = result.error_code,
         error_message = result.error_message
     FROM unnest($7::text[], $8::smallint[], $9::text[], $10::text[], $11::integer[],
                 $12::integer[], $13::bigint[], $14::text[], $15::integer[], $16::boolean[],
-                $17::text[], $18::text[])
+                $17::text[], $18::text[], $19::text[])
          AS result (id, position, status, format, width, height, bytes, sha256, milliseconds,
-                    damaged, error_code, error_message)
+                    damaged, description, error_code, error_message)
     JOIN held ON held.id = result.id
     WHERE jobs.process_id = result.id AND jobs.position = result.position
         AND (jobs.status = 'QUEUED' OR result.status = 'DONE')
@@ -75,9 +76,9 @@ WITH held AS (
 ), called AS (
     INSERT INTO deliveries (id, process_id, attempt, url, body, traceparent, request_id, due_at)
     SELECT callback.id, process_id, attempt, url, body, traceparent, request_id,
-           now() + $26::interval
-    FROM unnest($19::text[], $20::text[], $21::integer[], $22::text[], $23::bytea[], $24::text[],
-                $25::text[])
+           now() + $27::interval
+    FROM unnest($20::text[], $21::text[], $22::integer[], $23::text[], $24::bytea[], $25::text[],
+                $26::text[])
          AS callback (id, process_id, attempt, url, body, traceparent, request_id)
     JOIN held ON held.id = callback.process_id
 )

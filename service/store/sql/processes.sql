@@ -59,6 +59,7 @@ FROM processes WHERE id = $1 AND ($2::bigint IS NULL OR service_id = $2);
 
 -- name: get_jobs
 SELECT destination, status, format, width, height, bytes, sha256, milliseconds, damaged,
+       description::text,
        error_code, error_message
 FROM jobs WHERE process_id = $1 ORDER BY position;
 
@@ -97,7 +98,7 @@ WHERE process_id = $1 AND status = 'QUEUED';
 -- name: reset_jobs
 UPDATE jobs
 SET status = 'QUEUED', format = NULL, width = NULL, height = NULL, bytes = NULL, sha256 = NULL,
-    milliseconds = NULL, damaged = NULL, error_code = NULL, error_message = NULL
+    milliseconds = NULL, damaged = NULL, description = NULL, error_code = NULL, error_message = NULL
 WHERE process_id = ANY($1::text[]) AND (status = 'FAILED' OR $2);
 
 -- name: waiting

@@ -105,7 +105,8 @@ async def test_a_claim_knows_what_became_of_the_other_jobs(store: Store, tenant:
     claim = await claimed_new(store, tenant)
     assert list(claim.destinations) == ["a.png", "b.png", "c.png"]
     assert claim.ended == ()
-    results = done(0) + failed([2], SourceNotFound("gone"))
+    told = msgspec.structs.replace(done(0)[0], description='{"average": "#102030"}')
+    results = [told, *failed([2], SourceNotFound("gone"))]
     await write(store, claim, results, ending(claim, "QUEUED"))
     again = await claimed(store, claim.id)
     assert (again.ended, list(again.pending)) == (results, [1])

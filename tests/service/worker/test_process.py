@@ -15,6 +15,7 @@ from service.store import Store
 from service.worker.worker import Running
 from tests.engine.images import encoded, noise, smooth
 from tests.service.harness.api_client import Api, serving
+from tests.service.harness.receiver import receiving
 from tests.service.harness.records import field, recorded
 from tests.service.harness.tenants import PICTURE, Tenant, Words, add_tenant, job, raw_json
 from tests.service.harness.workers import done_by, ended, outcomes, scraped, until, working
@@ -137,6 +138,20 @@ async def test_a_damaged_source_may_be_taken_and_is_called_so(api: Api, tenant: 
     tenant.put("in.png", data)
     (whole,) = (await done_by(api, tenant, tenant.body() | {"jobs": [taken]}))["jobs"]
     assert "damaged" not in whole
+
+
+async def test_a_result_is_described_in_the_status_and_the_callback(
+    api: Api, tenant: Tenant
+) -> None:
+    jobs = [job("a.png", describe=["palette", "thumbhash"]), job("b.png")]
+    async with receiving() as receiver:
+        status = await done_by(api, tenant, tenant.body(jobs=jobs, callback=receiver.url))
+        await receiver.arrived.wait()
+    described = status["jobs"][0]["description"]
+    assert set(described) == {"palette", "thumbhash"}
+    assert all(colour.startswith("#") for colour in described["palette"])
+    assert "description" not in status["jobs"][1]
+    assert msgspec.json.decode(receiver.only.body)["jobs"][0]["description"] == described
 
 
 async def test_limits_name_both_numbers(api: Api, tenant: Tenant) -> None:

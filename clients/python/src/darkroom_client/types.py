@@ -55,6 +55,7 @@ class JobStatus(Struct, frozen=True):
     height: int | None = None
     bytes: int | None = None
     sha256: str | None = None
+    description: Mapping[str, Any] | None = None
     error: JobError | None = None
 
     @property
