@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from service.sandbox.parent import Sandbox
-from service.sandbox.protocol import ChildExit
+from service.sandbox.protocol import ChildExit, Reason
 
 MOODY = (sys.executable, "-I", str(Path(__file__).with_name("moody_child.py")))
 
@@ -18,7 +18,8 @@ class MoodySandbox(Sandbox):
         told = options.pop("on_exit", lambda _: None)
 
         def note(ended: ChildExit) -> None:
-            self.exits.append(ended)
+            if ended.reason is not Reason.OTHER_OWNER:  # each test has its own tenant
+                self.exits.append(ended)
             told(ended)
 
         super().__init__(slots, **{**options, "command": MOODY, "on_exit": note})
