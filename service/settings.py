@@ -222,6 +222,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         Size, _doc("Replace a child that keeps more memory than this after rendering")
     ] = 512 * 1024**2
     child_works: Annotated[Count, _doc("Replace a child after rendering this many times")] = 1000
+    isolate_services: Annotated[
+        bool, _doc("Whether a child serves one service alone and is replaced for another")
+    ] = True
     allow_weak_sandbox: Annotated[
         bool, _doc("Whether to render where the kernel lacks Landlock, seccomp or the like")
     ] = False

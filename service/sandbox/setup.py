@@ -58,6 +58,11 @@ def sandbox_limits(settings: Settings) -> SandboxLimits:
     )
 
 
+def owner_of(service_id: int, settings: Settings) -> str:
+    """Name the owner of a service's works: nobody's are those that may share children."""
+    return str(service_id) if settings.isolate_services else ""
+
+
 def engine_limits(settings: Settings) -> EngineLimits:
     """Give the part of the settings that the engine checks."""
     names = EngineLimits.__struct_fields__

@@ -28,7 +28,7 @@ from service.outages import outages
 from service.outbound import WebSources
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import Output, Summary, Work
-from service.sandbox.setup import engine_limits
+from service.sandbox.setup import engine_limits, owner_of
 from service.settings import Settings, setting_of
 from service.storage import Storage, Storages
 from service.store import UNAVAILABLE, Claim, End, JobResult, Leases
@@ -189,7 +189,7 @@ class Processor:
 
         def work_for(positions: Sequence[int]) -> Work:
             return Work(
-                owner=str(progress.claim.service_id),
+                owner=owner_of(progress.claim.service_id, self._settings),
                 source=files.source,
                 inputs=files.inputs,
                 jobs=request.raw_jobs,

@@ -37,6 +37,7 @@ ENVIRONMENT = {
 INHERITED = ("LD_LIBRARY_PATH", "LD_PRELOAD")  # where libraries are, and which allocator
 
 TASK = "sandbox_slot"  # its name for the supervisor
+NEAR = 32  # of those who wait longest are looked at for the owner of a free child
 PASSED_MOST = 4  # times that one who waits may be passed by those whose owner has the free child
 PROVEN_SECONDS = 1.0  # a child that lived so long, or was given work, was no failed start
 
@@ -220,7 +221,7 @@ class Sandbox:
             return
         turn = self._turns[0]
         if turn.passed < PASSED_MOST:
-            near = [each for each in islice(self._turns, self.slots + 1) if not each.child.done()]
+            near = [each for each in islice(self._turns, NEAR) if not each.child.done()]
             turn = min(near, key=lambda each: _distance(child.owner, each.owner))
         for each in self._turns:
             if each is turn:
