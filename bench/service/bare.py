@@ -29,6 +29,7 @@ async def render_bare(folder: Path, workload: Workload, count: int) -> dict[str,
         for _ in left:
             with ExitStack() as files:
                 work = Work(
+                    owner="",
                     source=files.enter_context((folder / workload.source).open("rb")),
                     inputs={key: files.enter_context((folder / key).open("rb")) for key in keys},
                     jobs=jobs,

@@ -103,6 +103,7 @@ async def _outcomes(sandbox: Sandbox, tried: Case) -> AsyncIterator[Output | Dar
         spoiled = files.enter_context(_file_of(tried.data))
         base = files.enter_context(_file_of(BASE))
         work = Work(
+            owner="",
             source=base if tried.as_watermark else spoiled,
             inputs={"mark": spoiled} if tried.as_watermark else {},
             jobs=(msgspec.json.encode(tried.job),),

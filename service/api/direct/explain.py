@@ -22,7 +22,7 @@ from service.metrics import Metrics
 from service.outbound import WebSources
 from service.sandbox.parent import commands
 from service.sandbox.protocol import Answer, Gathered, Output, Question, Told, Work
-from service.sandbox.setup import engine_limits
+from service.sandbox.setup import engine_limits, owner_of
 from service.settings import Settings, setting_of
 from service.storage import Storages
 
@@ -111,7 +111,7 @@ class Explainer:
             refused=files.refused,
         )
         work = Work(
-            owner=str(batch.service_id),
+            owner=owner_of(batch.service_id, self._settings),
             source=files.source.file,
             inputs={key: each.file for key, each in files.inputs.items()},
             jobs=(msgspec.json.encode(question),),

@@ -24,7 +24,7 @@ from service.metrics import Metrics
 from service.outbound import WebSources
 from service.sandbox.parent import commands
 from service.sandbox.protocol import Output, Work, to_error, to_fault
-from service.sandbox.setup import engine_limits
+from service.sandbox.setup import engine_limits, owner_of
 from service.settings import Settings, setting_of, variable
 from service.storage import Reader, Storages, shown
 
@@ -137,6 +137,7 @@ class Previewer:
             async with asyncio.timeout(self._settings.preview_seconds) as waiting:
                 source, inputs = await self._fetch(request, opened)
                 work = Work(
+                    owner=owner_of(request.service_id, self._settings),
                     source=source,
                     inputs=inputs,
                     jobs=tuple(map(bytes, jobs)),

@@ -19,6 +19,8 @@ class Work(Struct, frozen=True, kw_only=True):
     so that their own positions do not move and the same file may be used by many works.
     """
 
+    owner: str
+    """Whose files these are: a child is given those of one owner alone."""
     source: BinaryIO
     jobs: tuple[bytes, ...]
     """Each job as JSON, an object of the API document."""
@@ -32,8 +34,6 @@ class Work(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, BinaryIO] = field(default_factory=dict)
     """The files that jobs name beside the source, such as watermarks, by their key."""
     limits: EngineLimits = DEFAULT_LIMITS
-    owner: str = ""
-    """Whose files these are: a child is given those of one owner alone."""
     threads: int = 1
     """How many cores the jobs may be rendered on side by side."""
 

@@ -169,7 +169,9 @@ async def test_it_cannot_change_the_source_through_its_descriptor(how: str, tmp_
     async with Playground() as sandbox:
         with path.open("rb") as source:
             job = msgspec.json.encode({"do": "change_source", "how": how})
-            async with sandbox.render(Work(source=source, jobs=(job,), deadline=30)) as rendering:
+            async with sandbox.render(
+                Work(owner="", source=source, jobs=(job,), deadline=30)
+            ) as rendering:
                 [answer] = [told(result) async for result in rendering]
     assert answer["refused"] in {"PermissionError", "OSError"}
     assert (path.read_bytes(), _state(path)) == (b"as it was", before)

@@ -52,6 +52,7 @@ class Service(Sandbox):
         made: dict[int, bytes | DarkroomError] = {}
         with ExitStack() as files:
             work = Work(
+                owner="",
                 source=files.enter_context(_file_of(source)),
                 inputs={key: files.enter_context(_file_of(data)) for key, data in inputs.items()},
                 jobs=jobs,

@@ -92,7 +92,9 @@ async def test_a_source_that_is_cut_off_while_it_is_read_is_told_as_changed(
     acts = ({"do": "map_source"}, {"do": "read_mapped"})
     async with Playground(limits=SandboxLimits(results_ahead=1)) as sandbox:
         with path.open("rb") as source:
-            work = Work(source=source, jobs=tuple(map(msgspec.json.encode, acts)), deadline=30)
+            work = Work(
+                owner="", source=source, jobs=tuple(map(msgspec.json.encode, acts)), deadline=30
+            )
             with pytest.raises(SourceChanged) as caught:  # noqa: PT012
                 async with sandbox.render(work) as rendering:
                     while not rendering.untaken:

@@ -134,7 +134,9 @@ async def test_files_are_read_from_their_start_and_only_read(pair: Playground) -
         mark.flush()
         source.seek(4)
         jobs = (b'{"do":"read_files"}',)
-        work = Work(source=source, jobs=jobs, deadline=30, inputs={"m.png": mark}, limits=limits)
+        work = Work(
+            owner="", source=source, jobs=jobs, deadline=30, inputs={"m.png": mark}, limits=limits
+        )
         for _ in range(2):
             async with pair.render(work) as rendering:
                 told_of_them = told(await anext(rendering))
@@ -156,14 +158,16 @@ async def test_too_many_inputs_are_refused(pair: Playground) -> None:
     with tempfile.TemporaryFile() as file:
         many = {f"{number}.png": file for number in range(241)}
         with pytest.raises(LimitExceeded, match=r"241 files, the limit is 240 \(max_inputs\)"):
-            async with pair.render(Work(source=file, jobs=(b"{}",), deadline=1, inputs=many)):
+            async with pair.render(
+                Work(owner="", source=file, jobs=(b"{}",), deadline=1, inputs=many)
+            ):
                 pass
     assert await pair.ask({"do": "tell"})
 
 
 async def test_a_source_without_a_descriptor_is_refused(pair: Playground) -> None:
     with pytest.raises(io.UnsupportedOperation, match="fileno"):
-        async with pair.render(Work(source=io.BytesIO(b"x"), jobs=(b"{}",), deadline=1)):
+        async with pair.render(Work(owner="", source=io.BytesIO(b"x"), jobs=(b"{}",), deadline=1)):
             pass
     assert await pair.ask({"do": "tell"})
 

@@ -54,6 +54,7 @@ class Request:
     def work_for(self, positions: Sequence[int]) -> Work:
         self.groups.append(list(positions))
         return Work(
+            owner="",
             source=self.source,
             jobs=tuple(self.jobs),
             wanted=tuple(positions),
