@@ -93,9 +93,11 @@ class WorkMetrics:
     def _recovery(self, declare: Declarations) -> None:
         self.reconciled = declare.counter(
             "reconciled_total",
-            "Processes and callbacks found in Postgres: dispatched again, or taken without Redis",
-            "reason", of=WORKER, known=["process", "callback", "direct"],
-        )  # fmt: skip
+            "Processes and callbacks found in Postgres: dispatched again, or direct to a worker",
+            "reason",
+            of=WORKER,
+            known=["process", "callback", "direct"],
+        )
         self.leases_expired = declare.counter(
             "leases_expired_total", "Leases that expired", of=WORKER
         )

@@ -14,8 +14,7 @@ from tests.observe.rules import ROOT, RUNBOOKS
 from tools.dashboards import BOARDS
 
 PAGES = sorted(RUNBOOKS.glob("*.md"))
-IDS = {"process_id", "service_id", "attempt", "run", "request_id", "trace_id"}  # as `**about`
-LEVELS = {"info", "warning", "error", "exception"}
+IDS = {"process_id", "service_id", "request_id", "trace_id", "run", "attempt"}
 
 
 def events() -> dict[str, set[str]]:
@@ -25,11 +24,11 @@ def events() -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id="log"), attr=level),
+                    func=ast.Attribute(value=ast.Name(id="log"), attr=_) | ast.Name(id="write"),
                     args=[ast.Constant(value=str(event))],
-                ) if level in LEVELS:
-                    fields = {each.arg or "" for each in node.keywords}
-                    fields |= IDS if "" in fields else set()
+                ):
+                    fields = {each.arg for each in node.keywords if each.arg}
+                    fields |= IDS if any(each.arg is None for each in node.keywords) else set()
                     found.setdefault(event, set()).update(fields)
     return found
 
