@@ -10,6 +10,7 @@ fire, and ended until they have resolved. Then every panel must have had data. T
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from service.metrics import Metrics
+from service.metrics import Metrics, Role
 from tests.engine.images import encoded, smooth
 from tests.observe import unit
 from tests.observe.faults import FAULTS, Fault, again_and_again
@@ -44,7 +45,7 @@ class Stranger:
     """A process of another version, while it is there."""
 
     def __init__(self) -> None:
-        self.metrics = Metrics(version="another", libvips="8")
+        self.metrics = Metrics(version="another", libvips="8", role=Role.WORKER)
         self.there = False
 
     async def answer(self, _: web.Request) -> web.Response:
@@ -176,6 +177,7 @@ def main() -> int:
         return 2
     covered = {VERSIONS, *(alert for fault in FAULTS for alert in fault.alerts)}
     assert covered == {alert.name for alert in alerts()}
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # it is bound to lose its Postgres
     with tempfile.TemporaryDirectory() as folder:
         if not given.only and unit.main(Path(folder), each=True):
             return 1

@@ -2,16 +2,27 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
+import asyncpg
 import psutil
 import redis.asyncio
 from msgspec import Struct
+from redis.exceptions import RedisError
 
 from service.callbacks.back_off import MAX_TRIES
 from service.dispatch import RENDER
+from service.errors import EmbeddedError
+from tests.engine.images import encoded, smooth
 from tests.observe.installation import Installation
+from tests.service.harness.tenants import job
+
+PASSING = (
+    OSError, psutil.Error, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, EmbeddedError
+)  # fmt: skip
+SETTLED_SECONDS = 2.0  # of a child that has started
 
 Trouble = Callable[[Installation], AbstractAsyncContextManager[None]]
 
@@ -29,7 +40,7 @@ async def again_and_again(step: Callable[[], object], pause: float) -> AsyncIter
 
     async def repeat() -> None:
         while True:
-            with suppress(Exception):
+            with suppress(*PASSING):
                 done = step()
                 if asyncio.iscoroutine(done):
                     await done
@@ -41,6 +52,8 @@ async def again_and_again(step: Callable[[], object], pause: float) -> AsyncIter
     finally:
         task.cancel()
         await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
 
 
 @asynccontextmanager
@@ -58,7 +71,7 @@ async def redis_is_restarted(it: Installation) -> AsyncIterator[None]:
 
     async with again_and_again(restart, 1):
         yield
-    with suppress(Exception):
+    with suppress(EmbeddedError):
         await it.valkey.start()
 
 
@@ -148,12 +161,18 @@ async def the_api_is_gone(it: Installation) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def children_are_killed(it: Installation) -> AsyncIterator[None]:
+    """Kill every child that works, while it works on a source that others do not use."""
+    it.tenant.put("victim.png", encoded(smooth(3000, 1900)))
+    busy: dict[int, float] = {}
+
     def kill() -> None:
         for child in it.children():
-            if child.cpu_times().user > 1.0:  # it is at work
+            spent, age = child.cpu_times().user, time.time() - child.create_time()
+            if age > SETTLED_SECONDS and spent > busy.setdefault(child.pid, spent) + 0.05:
                 child.kill()
 
-    async with again_and_again(kill, 0.05), again_and_again(lambda: heavy(it), 1):
+    sending = again_and_again(lambda: heavy(it, "/victim.png"), 1)
+    async with again_and_again(kill, 0.05), sending:
         yield
 
 
@@ -235,11 +254,11 @@ async def the_queue_holds_garbage(it: Installation) -> AsyncIterator[None]:
     await client.aclose()
 
 
-async def heavy(it: Installation) -> None:
+async def heavy(it: Installation, source: str = "/large.png") -> None:
     """Ask for a result that takes a child some seconds."""
-    steps = [{"type": "blur", "value": 20 + random.random()}, {"type": "resize", "width": 64}]
-    job = {"destination": "/heavy.png", "transformations": steps}
-    await it.post(it.body("/large.png", mode="exact") | {"jobs": [job]})
+    blur = {"type": "blur", "sigma": 30 + random.random()}
+    body = it.body(source, mode="exact") | {"jobs": [job("/heavy.png", blur, blur)]}
+    assert await it.post(body) in {0, 200, 503}
 
 
 FAULTS = (
@@ -248,7 +267,7 @@ FAULTS = (
     Fault(["DarkroomReconcilerBusy"], redis_forgets),
     Fault(
         [
-            "DarkroomDatabaseDown", "DarkroomQueueUnknown", "DarkroomHeartbeatLate",
+            "DarkroomDatabaseDown", "DarkroomQueueUnknown",
             "DarkroomErrorBudgetBurnFast", "DarkroomErrorBudgetBurnSlow",
         ],
         postgres_is_down,

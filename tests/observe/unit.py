@@ -117,9 +117,6 @@ BAD_ONES: Mapping[str, Series] = {
     "DarkroomNoWorker": {worker("worker_slots"): GONE},
     "DarkroomTargetDown": {f"up{{{WORKER}}}": level(1, 0)},
     "DarkroomRestarting": {f"process_start_time_seconds{{{WORKER}}}": "5x29 60+60x35 2220x70"},
-    "DarkroomHeartbeatLate": {
-        worker("worker_heartbeat_timestamp_seconds"): "0+60x29 1800x35 3960+60x70"
-    },
     "DarkroomTaskFailing": {worker("task_restarts_total", 'task="heartbeat"'): counter(0, 1)},
     "DarkroomVersionsDiffer": {worker("build_info", 'version="2",libvips="8"'): "1x65 stale _x70"},
     "DarkroomQueueOld": {OLDEST: level(2, 400)},
