@@ -22,7 +22,7 @@ from tests.service.harness.tenants import job
 PASSING = (
     OSError, psutil.Error, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, EmbeddedError
 )  # fmt: skip
-SETTLED_SECONDS = 2.0  # of a child that has started
+SETTLED_SECONDS = 0.3  # of a child that has started
 
 Trouble = Callable[[Installation], AbstractAsyncContextManager[None]]
 
@@ -178,21 +178,19 @@ async def children_are_killed(it: Installation) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def children_do_not_start(it: Installation) -> AsyncIterator[None]:
-    """Freeze every child that is new, before it is ready."""
-    old = {child.pid for child in it.children()}
-    for child in it.children():
-        child.kill()
+    """Kill all children, while what would fork new ones stands still."""
 
     def freeze() -> None:
+        for server in it.fork_servers():
+            server.suspend()
         for child in it.children():
-            if child.pid not in old:
-                child.suspend()
+            child.kill()
 
-    async with again_and_again(freeze, 0.01):
+    async with again_and_again(freeze, 0.05):
         yield
-    for child in it.children():
+    for server in it.fork_servers():
         with suppress(psutil.Error):
-            child.resume()
+            server.resume()
 
 
 @asynccontextmanager

@@ -139,6 +139,14 @@ class Installation:
 
     def children(self) -> list[psutil.Process]:
         """Give the rendering children of the worker."""
+        servers = {server.pid for server in self.fork_servers()}
+        return [each for each in self._sandbox() if each.ppid() in servers]
+
+    def fork_servers(self) -> list[psutil.Process]:
+        """Give what they are forked by."""
+        return [each for each in self._sandbox() if each.ppid() == self.worker.pid]
+
+    def _sandbox(self) -> list[psutil.Process]:
         try:
             found = psutil.Process(self.worker.pid).children(recursive=True)
             return [each for each in found if "service.sandbox.child" in each.cmdline()]
