@@ -141,7 +141,8 @@ class Save(Struct, frozen=True):
     `quality` is 1 to 100 and matters only where something is lost; it is the highest of those
     that are tried in a `search`. `options` are those of the format; None stands for its defaults.
     `rights` says whether the source's artist and copyright are kept. `packed` is what the pixels
-    are written as where that loses nothing, None for RGB. `described` is what is told of the result.
+    are written as where that loses nothing, None for RGB. `described` is what is told of the
+    result.
     """
 
     format: Format
