@@ -98,14 +98,13 @@ class Number(float):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Give the JSON Schema of a number; a string that spells one is accepted besides."""
         if cls.among:
-            return {"type": ["number", "string"], "enum": [*cls.among, *map(str, cls.among)]}
+            return {"type": "number", "enum": list(cls.among)}
         bounds = {"minimum": cls.low, "maximum": cls.high, "exclusiveMinimum": cls.above}
         return {
-            "type": ["number", "string"],
+            "type": "number",
             **{name: bound for name, bound in bounds.items() if bound is not None},
-            "pattern": r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\s*$",
             "description": cls.expected(),
         }
 
@@ -180,8 +179,8 @@ class Flag:
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
-        return {"type": ["boolean", "string"], "enum": [True, False, "true", "false"]}
+        """Give the JSON Schema of a boolean; a string that spells one is accepted besides."""
+        return {"type": "boolean"}
 
     def __bool__(self) -> bool:
         return self.value
@@ -240,15 +239,15 @@ class Length:
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Give the JSON Schema of pixels as a number, or of a string with a unit."""
         signed = cls._in_range(Fraction(-1))
         units = "|".join(_any_case(unit) for unit in cls.units)
         sign = "[+-]?" if signed else ""
         least = {"minimum": 0} if cls._in_range(Fraction(0)) else {"exclusiveMinimum": 0}
+        number = {"type": "number", **({} if signed else least)}
+        pattern = rf"^\s*{sign}[0-9]+(\.[0-9]+)?\s*({units})?\s*$"
         return {
-            "type": ["number", "string"],
-            **({} if signed else least),
-            "pattern": rf"^\s*{sign}[0-9]+(\.[0-9]+)?\s*({units})?\s*$",
+            "anyOf": [number, {"type": "string", "pattern": pattern}],
             "description": cls.expected,
         }
 

@@ -29,7 +29,7 @@ class ServiceId(int):
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of what is accepted."""
-        return {"type": ["integer", "string"], "minimum": 1, "pattern": r"^\s*[0-9]{1,19}\s*$"}
+        return {"type": "integer", "minimum": 1}
 
 
 class CreateProcess(Batch, frozen=True, kw_only=True, forbid_unknown_fields=True):

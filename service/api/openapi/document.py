@@ -43,8 +43,8 @@ shows what a batch would do, without doing it, and `POST /preview` answers with
 the result of one job. `PUT /presets/{{name}}` saves a part of jobs under a name.
 
 Requests are authenticated with a bearer token. Every error has a `message` for people and a stable
-`code` for programs; an error about one field also has its `path`. Numbers may be written as
-strings.
+`code` for programs; an error about one field also has its `path`. Numbers and
+booleans may also be written as strings, such as `"750"` and `"true"`.
 """
 
 TAGS = [

@@ -270,6 +270,7 @@ def _add_preview(schemas: dict[str, Schema]) -> None:
         {"anyOf": [{"required": ["destination"]}, {"required": ["format"]}]},
     ]
     request["properties"]["jobs"] |= {"items": _ref("PreviewJob"), "maxItems": 1}
+    job["title"], request["title"] = "PreviewJob", "PreviewRequest"
     schemas |= {"PreviewJob": job, "PreviewRequest": request}
 
 

@@ -32,6 +32,7 @@ VALIDATION: dict[str, list[Any]] = json.loads((VECTORS / "validation.json").read
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 # one of these suits almost any option, and each spoils some
+NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]{1,4})?"
 VALUES: list[Any] = [
     0, 1, -1, 10, 10.5, 10.123, 100, 101, 255, -255, 256, -256, 360, 361, 1e5, 100001,
     "0", "7", " 7 ", "+7", "-7", "7.", ".5", "1e2", "7px", "7PX", "7%", "7h", "7H", "7w", "7 em",
@@ -44,6 +45,14 @@ VALUES: list[Any] = [
 def accepts(schema: str, value: Any) -> bool:
     root = {"$ref": f"#/components/schemas/{schema}", "components": DOCUMENT["components"]}
     return Draft202012Validator(root).is_valid(value)
+
+
+def canonical(value: Any) -> Any:
+    """Give the number or boolean that a string spells: a reader takes both, a schema says one."""
+    spelled = value.strip().lower() if isinstance(value, str) else ""
+    if spelled in ("true", "false"):
+        return spelled == "true"
+    return float(spelled) if re.fullmatch(NUMBER, spelled) else value
 
 
 def parses(transformation: Any) -> bool:
@@ -132,6 +141,7 @@ def test_the_schema_and_the_parser_agree_on_a_preset(field: str) -> None:
     ]:
         body = {field: value}
         found = accepts("PresetDefinition", body)
+        found = found or accepts("PresetDefinition", {field: canonical(value)})
         beyond_schemas = found and isinstance(value, str)
         assert found == reads(json.dumps(body).encode(), PresetDefinition) or beyond_schemas, body
     assert not accepts("PresetDefinition", {})
@@ -167,7 +177,8 @@ def test_the_request_examples_are_read_by_the_api() -> None:
 
 @pytest.mark.parametrize("words", VALIDATION["must_be_accepted"], ids=json.dumps)
 def test_what_must_be_accepted_the_schema_accepts(words: Any) -> None:
-    assert accepts("Transformation", words)
+    plain = {option: canonical(value) for option, value in words.items()}
+    assert accepts("Transformation", words) or accepts("Transformation", plain)
 
 
 @pytest.mark.parametrize("words", VALIDATION["must_be_rejected_400"], ids=json.dumps)
@@ -187,6 +198,7 @@ def test_the_schema_and_the_parser_agree_on_every_option(name: str) -> None:
             if (name, option) == ("pad", "width"):  # all four sides, so none of them beside it
                 words = {"type": "pad", "width": value}
             expected, found = parses(words), accepts("Transformation", words)
+            found = found or accepts("Transformation", {**words, option: canonical(value)})
             # a schema cannot count decimals, nor compare the number that a string spells
             beyond_schemas = found and (isinstance(value, str) or value == 10.123)
             assert found == expected or beyond_schemas, words
@@ -210,8 +222,9 @@ def test_the_schema_and_the_parser_agree_on_a_jobs_fields(option: str) -> None:
     for value in VALUES:
         job = {**plain, "transformations": [], option: value}
         body = json.dumps({"source": "a.png", "jobs": [job]}).encode()
-        beyond_schemas = isinstance(value, str) and accepts("Job", job)
-        assert accepts("Job", job) == reads(body) or beyond_schemas, job
+        found = accepts("Job", job) or accepts("Job", {**job, option: canonical(value)})
+        beyond_schemas = isinstance(value, str) and found
+        assert found == reads(body) or beyond_schemas, job
 
 
 @pytest.mark.parametrize("option", ["service_id", "callback", "priority", "source"])
@@ -219,10 +232,9 @@ def test_the_schema_and_the_parser_agree_on_a_requests_fields(option: str) -> No
     more = ["https://a.example/b?c=d", "HTTP://a.example", "ftp://a.example", "https://", "12", "0"]
     for value in [*VALUES, *more]:
         body = {**examples.CREATE_DOCUMENTED, option: value}
-        expected, found = (
-            reads(json.dumps(body).encode(), CreateProcess),
-            accepts("CreateProcess", body),
-        )
+        expected = reads(json.dumps(body).encode(), CreateProcess)
+        plain = {**body, option: canonical(value)}
+        found = accepts("CreateProcess", body) or accepts("CreateProcess", plain)
         # to a schema 1e5 is an integer; not every string that looks like a URL or path is one
         beyond_schemas = found and isinstance(value, str | float)
         assert found == expected or beyond_schemas, body
@@ -241,6 +253,24 @@ def test_the_limits_are_those_of_the_settings() -> None:
     assert schemas["Job"]["properties"]["transformations"]["maxItems"] == 5
     assert schemas["RetryProcesses"]["properties"]["process_ids"]["maxItems"] == 7
     assert SCHEMAS["CreateProcess"]["properties"]["jobs"]["maxItems"] == SETTINGS.max_jobs
+
+
+def test_generators_find_one_type_and_one_title_for_each_schema() -> None:
+    def walk(found: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(found, dict):
+            yield found
+            for below in found.values():
+                yield from walk(below)
+        elif isinstance(found, list):
+            for below in found:
+                yield from walk(below)
+
+    for schema in walk(SCHEMAS):
+        assert not isinstance(schema.get("type"), list), schema
+        enum = schema.get("enum")
+        assert not isinstance(enum, list) or len(set(map(type, enum))) == 1, schema
+    for name, schema in SCHEMAS.items():
+        assert schema.get("title", name) == name
 
 
 def test_everything_is_described() -> None:
