@@ -153,6 +153,17 @@ async def test_a_child_that_dies_or_hangs_is_replaced_and_the_api_lives(
         assert (await api.ask("GET", "/readyz")).status == 200
 
 
+@pytest.mark.parametrize("route", ["preview", "explain"])
+async def test_a_child_serves_one_service_alone(
+    settings: Settings, tenant: Tenant, stranger: Tenant, route: str
+) -> None:
+    line = 'darkroom_child_exits_total{reason="other_owner"}'
+    async with serving(msgspec.structs.replace(settings, **{f"{route}_slots": 1})) as api:
+        for asked, replaced in ((tenant, 0), (tenant, 0), (stranger, 1)):
+            assert (await api.ask("POST", f"/{route}", asked, asked.body())).status == 200
+            assert await api.metric(line) == replaced
+
+
 async def test_too_many_at_once_are_put_off(
     settings: Settings, tenant: Tenant, stranger: Tenant
 ) -> None:
