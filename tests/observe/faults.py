@@ -255,7 +255,7 @@ async def the_queue_holds_garbage(it: Installation) -> AsyncIterator[None]:
 async def heavy(it: Installation, source: str = "/large.png") -> None:
     """Ask for a result that takes a child some seconds."""
     blur = {"type": "blur", "sigma": 30 + random.random()}
-    body = it.body(source, mode="exact") | {"jobs": [job("/heavy.png", blur, blur)]}
+    body = it.body(source) | {"jobs": [job("/heavy.png", blur, blur, mode="exact")]}
     assert await it.post(body) in {0, 200, 503}
 
 
