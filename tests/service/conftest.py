@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
+import structlog
+from structlog.typing import EventDict
 
 from service.embedded import Postgres, Valkey
 from service.settings import Settings
@@ -12,6 +14,16 @@ from service.store import Store, migrate, open_store
 from tests.databases import fresh_database
 from tests.service.harness.api_client import Api, serving
 from tests.service.harness.tenants import Tenant, add_tenant, quick
+
+
+def _leave_out_requests(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Drop the lines of requests, of which tests that poll make thousands."""
+    if event["event"] == "request":
+        raise structlog.DropEvent
+    return event
+
+
+structlog.configure(processors=[_leave_out_requests, *structlog.get_config()["processors"]])
 
 
 @pytest.fixture(scope="module")
