@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz image corpus chaos attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service
+.PHONY: help setup run test lint fuzz generators image corpus chaos attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ attack: setup ## attack a running installation in every way that is known (ATTAC
 
 corpus: setup ## run a folder of images through a matrix of jobs, beside Pillow (DIR=…)
 	@$(RUN)/python -m tests.corpus "$(DIR)"
+
+generators: setup ## make clients of the OpenAPI document with two generators, and use them
+	@$(RUN)/pytest -m long tests/service/clients
 
 image: setup ## build the container image without Docker, and use it (needs root and debootstrap)
 	@$(RUN)/pytest -m long tests/deploy

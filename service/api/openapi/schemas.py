@@ -281,4 +281,5 @@ def _ref(name: str) -> Schema:
 def _name_the_options(schemas: dict[str, Schema]) -> None:
     """Say what `options` may hold, by the format that is written."""
     options = schemas["Job"]["properties"]["options"]
+    options.pop("default", None)  # which generators do not expect of an object
     options["anyOf"] = [{"$ref": REF.format(name=kind.__name__)} for kind in ENCODER_OPTIONS]
