@@ -25,8 +25,6 @@ Seconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
 Milliseconds = Annotated[float, Meta(ge=0.001, le=86_400)]  # seconds; Postgres counts in ms
 PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
 Ports = Annotated[str, Meta(pattern=rf"^(\*|{PORT}(,{PORT})*)$")]
-
-
 FAILPOINT = "^(" + "|".join(map(re.escape, failpoints.ALL)) + ")?$"
 
 
@@ -217,6 +215,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     process_seconds: Annotated[
         Seconds, _doc("Time limit for rendering all jobs of a process together")
     ] = 600.0
+    memory_bytes: Annotated[
+        int, Meta(ge=0), _doc("Memory of a worker with its children; 0 takes what is allowed to it")
+    ] = 0
     child_memory_bytes: Annotated[Size, _doc("Maximum memory of a rendering child")] = 2 * 1024**3
     child_resident_bytes: Annotated[
         Size, _doc("Replace a child that keeps more memory than this after rendering")

@@ -189,6 +189,38 @@ def predicted_bytes(
     return cost_of_batch(plans, merged, measuring).peak_bytes
 
 
+def peak_of_batch(
+    plans: Mapping[int, Plan], merged: Collection[MergedPlan], threads: int = 1
+) -> int:
+    """Predict the peak memory of a batch in bytes, with so many of its jobs side by side.
+
+    0 stands for a small batch, as a glance at its pixels tells. Of a job that needs pixels what
+    comes after they are measured is not known, and not counted.
+    """
+    if not plans or _glance(plans.values()) < WORTH_PREDICTING:
+        return 0
+    final = {index: plan for index, plan in plans.items() if plan.needs_pixels is None}
+    measuring = [plan for plan in plans.values() if plan.needs_pixels is not None]
+    alone = cost_of_batch(final, merged, measuring).peak_bytes
+    if threads == 1:
+        return alone
+    return max(alone, _peak_side_by_side(plans.values(), merged, threads))
+
+
+def _peak_side_by_side(plans: Iterable[Plan], merged: Iterable[MergedPlan], threads: int) -> int:
+    """Predict the peak of jobs side by side: of the largest, beside all that is materialised."""
+    peaks = sorted((cost_of(plan).peak_bytes for plan in plans), reverse=True)
+    return sum(each.materialised_bytes for each in merged) + sum(peaks[:threads])
+
+
+def _glance(plans: Collection[Plan]) -> int:
+    """Give the pixels of the source, and of the largest image of each job."""
+    largest = [max(frame.size.pixels for frame in plan.frames) for plan in plans]
+    pages = max(plan.frames[0].pages for plan in plans)
+    source = max(plan.facts.width * plan.facts.height for plan in plans)
+    return (source + sum(largest)) * pages
+
+
 def _pixels(plans: Collection[Plan]) -> int:
     """Give about how many pixels a batch decodes and saves."""
     decoded = max(plan.frames[0].size.pixels for plan in plans)

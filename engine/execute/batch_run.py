@@ -1,9 +1,9 @@
 """Renders batches: from a source and its jobs to results, planned together, in their order."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from engine.cost import predicted_bytes, threads_within
+from engine.cost import peak_of_batch, predicted_bytes, threads_within
 from engine.errors import DarkroomError
 from engine.execute.executor import Executor
 from engine.execute.plan_cache import PLANS
@@ -29,6 +29,7 @@ def render(
     stats: Stats | None = None,
     wanted: Collection[int] | None = None,
     threads: int = 1,
+    admit: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Result]:
     """Render jobs one after the other; each result is yielded as soon as it is ready.
 
@@ -40,6 +41,9 @@ def render(
     depends on the other jobs of its batch, so a batch rendered in parts, with all its jobs
     given each time, comes out byte for byte as if it were rendered at once. So it does with more
     `threads` than one, of which no more are used than the memory limit has room for.
+
+    `admit` is told the bytes of memory that all this is predicted to take, before any pixel is
+    decoded; what it raises ends the rendering.
     """
     wanted = sorted(range(len(jobs)) if wanted is None else wanted)
     try:
@@ -47,7 +51,9 @@ def render(
     except DarkroomError as error:
         yield from ((index, error) for index in wanted)
         return
-    yield from BatchRun(rendering, jobs, wanted, threads).results()
+    run = BatchRun(rendering, jobs, wanted, threads)
+    admit(run.peak())
+    yield from run.results()
 
 
 class BatchRun:
@@ -66,6 +72,7 @@ class BatchRun:
         self.batch = self._plan_batch()
         self.planned = list(self.batch.jobs)
         self.threads = self._threads(threads)
+        self._peak: int | None = None
         self.executor = Executor(
             self.batch.merged,
             rendering.facts,
@@ -86,18 +93,26 @@ class BatchRun:
             stats.predicted_bytes += self._predicted_bytes()
 
     def _predicted_bytes(self) -> int:
-        plans = {index: self.planned[index] for index in self.wanted}
-        known = {index: each for index, each in plans.items() if isinstance(each, Plan)}
         measuring = [
             plan for plan in self.batch.jobs if isinstance(plan, Plan) and _needs_pixels(plan)
         ]
-        return predicted_bytes(known, self.executor.merged, measuring)
+        if not measuring and self._peak is not None:
+            return self._peak
+        return predicted_bytes(self._plans(), self.executor.merged, measuring)
+
+    def peak(self) -> int:
+        """Predict the bytes of memory that it takes at its peak; 0 if that is little."""
+        self._peak = peak_of_batch(self._plans(), self.batch.merged, self.threads)
+        return self._peak
+
+    def _plans(self) -> dict[int, Plan]:
+        planned = {index: self.planned[index] for index in self.wanted}
+        return {index: each for index, each in planned.items() if isinstance(each, Plan)}
 
     def _threads(self, most: int) -> int:
         """Give how many threads there are room and work for."""
-        plans = [self.planned[index] for index in self.wanted]
-        some = [each for each in plans if isinstance(each, Plan)]
-        return threads_within(some, self.batch.merged, self.rendering.limits, most)
+        plans = self._plans().values()
+        return threads_within(plans, self.batch.merged, self.rendering.limits, most)
 
     def _in_order(self) -> Iterator[Output | DarkroomError]:
         if self.threads == 1:

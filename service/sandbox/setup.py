@@ -3,11 +3,12 @@
 import os
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 
 from engine.limits import EngineLimits
 from service.metrics import Metrics
-from service.sandbox.parent import Sandbox
+from service.sandbox.parent import MemoryBudget, Sandbox, memory_for_works, memory_limit
 from service.sandbox.protocol import ChildExit, Reason, SandboxLimits
 from service.settings import Settings
 from service.supervisor import Supervisor
@@ -23,8 +24,13 @@ def make_sandbox(
     slots: int,
     command: Sequence[str],
     supervisor: Supervisor,
+    *,
+    memory: MemoryBudget | None = None,
 ) -> Sandbox:
-    """Make a sandbox of so many children, one for each core if 0; it is still to be entered."""
+    """Make a sandbox of so many children, one for each core if 0; it is still to be entered.
+
+    Without a budget of `memory` each child may take what its own limit allows.
+    """
     metrics.know_child_exits(Reason)
 
     def note(ended: ChildExit) -> None:
@@ -36,21 +42,30 @@ def make_sandbox(
 
     return Sandbox(
         slots or None,
-        limits=sandbox_limits(settings),
+        limits=sandbox_limits(settings, memory),
         environ=os.environ,
         on_exit=note,
         on_wait=metrics.slot_wait.observe,
         command=command,
         supervisor=supervisor,
+        memory=memory,
     )
 
 
-def sandbox_limits(settings: Settings) -> SandboxLimits:
-    """Give the part of the settings that the sandbox sees to."""
+def memory_budget(settings: Settings, slots: int) -> MemoryBudget:
+    """Make the budget of a worker with so many children, one for each core if 0."""
+    slots = slots or len(os.sched_getaffinity(0))
+    limit = settings.memory_bytes or memory_limit()
+    return MemoryBudget(memory_for_works(limit, slots), slots)
+
+
+def sandbox_limits(settings: Settings, memory: MemoryBudget | None = None) -> SandboxLimits:
+    """Give the part of the settings that the sandbox sees to, within a budget."""
+    memory = memory or MemoryBudget()
     return SandboxLimits(
-        memory_bytes=settings.child_memory_bytes,
+        memory_bytes=min(settings.child_memory_bytes, memory.total),
         max_output_bytes=settings.max_output_bytes,
-        resident_bytes=settings.child_resident_bytes,
+        resident_bytes=min(settings.child_resident_bytes, memory.kept_bytes),
         works_per_child=settings.child_works,
         max_inputs=settings.max_inputs,
         allow_weak=settings.allow_weak_sandbox,
@@ -63,7 +78,9 @@ def owner_of(service_id: int, settings: Settings) -> str:
     return str(service_id) if settings.isolate_services else ""
 
 
-def engine_limits(settings: Settings) -> EngineLimits:
-    """Give the part of the settings that the engine checks."""
+def engine_limits(settings: Settings, memory: MemoryBudget | None = None) -> EngineLimits:
+    """Give the part of the settings that the engine checks, within a budget."""
     names = EngineLimits.__struct_fields__
-    return EngineLimits(**{name: getattr(settings, name) for name in names})
+    limits = EngineLimits(**{name: getattr(settings, name) for name in names})
+    most = min(limits.max_memory_bytes, (memory or MemoryBudget()).total)
+    return msgspec.structs.replace(limits, max_memory_bytes=most)

@@ -1,21 +1,32 @@
 """How many processes a worker has in hand: enough that no child waits, few enough to share."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 BASE = 2  # for each child: one renders while another is fetched or published
 MOST = 16  # for each child
+MOST_POSTPONED = 8  # for each child, of those that wait for memory, beside all others
 AHEAD_SECONDS = 0.05  # of rendering for each child, claimed in advance
 WEIGHT = 0.1  # of the newest work in the average
 
 
 class Appetite:
-    """Grows with the speed of the children, so that quick work is claimed many at a time."""
+    """Grows with the speed of the children, so that quick work is claimed many at a time.
 
-    def __init__(self, children: int, cores: int | None = None) -> None:
+    `postponed` tells how many wait for memory: they take nobody's place.
+    """
+
+    def __init__(
+        self,
+        children: int,
+        cores: int | None = None,
+        *,
+        postponed: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._children = children
         self._cores = cores or len(os.sched_getaffinity(0))
+        self._postponed = postponed
         self._seconds = AHEAD_SECONDS  # that a work takes, on average
         self._rendering = 0
 
@@ -32,7 +43,8 @@ class Appetite:
         """Tell how many may be in hand, and how many of them are claimed at once, at least."""
         ahead = int(AHEAD_SECONDS / max(self._seconds, 1e-6))
         most = self._children * min(MOST, BASE + max(0, ahead - 1))
-        return most, max(1, (most - self.base) // 2)
+        beside = min(self._postponed(), self._children * MOST_POSTPONED)
+        return most + beside, max(1, (most - self.base) // 2)
 
     @contextmanager
     def rendering(self) -> Iterator[None]:

@@ -80,7 +80,7 @@ class Processor:
         self._metrics = metrics
         self._fetcher = Fetcher(settings.max_source_bytes, metrics)
         self._publisher = Publisher(metrics)
-        self._limits = engine_limits(settings)
+        self._limits = engine_limits(settings, sandbox.memory)
 
     async def work(self, lease: Lease) -> None:
         """Bring a claimed process to an end, or hand it on to a later run."""

@@ -29,7 +29,7 @@ from service.metrics import Metrics, Role
 from service.outbound import WebSources
 from service.sandbox.parent import Sandbox, commands
 from service.sandbox.protocol import PROTECTIONS
-from service.sandbox.setup import make_sandbox
+from service.sandbox.setup import make_sandbox, memory_budget
 from service.settings import Settings
 from service.storage import Storages, storage_limits
 from service.store import UNAVAILABLE, open_store, time_limits
@@ -124,7 +124,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         )
         dispatcher = Dispatcher(callbacks)
         stack.push_async_callback(dispatcher.close)
-        appetite = Appetite(sandbox.slots)
+        appetite = Appetite(sandbox.slots, postponed=lambda: sandbox.memory.waiting)
         recorder = Recorder(
             store.leases,
             timedelta(seconds=settings.dispatch_grace_seconds),
@@ -170,7 +170,10 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
 async def _sandbox(
     settings: Settings, metrics: Metrics, supervisor: Supervisor
 ) -> AsyncIterator[Sandbox]:
-    made = make_sandbox(settings, metrics, settings.slots, commands.RENDER, supervisor)
+    memory = memory_budget(settings, settings.slots)
+    made = make_sandbox(
+        settings, metrics, settings.slots, commands.RENDER, supervisor, memory=memory
+    )
     async with made as sandbox:
         metrics.watch_slots(sandbox)
         metrics.watch_protections(PROTECTIONS, lambda: sandbox.protections)

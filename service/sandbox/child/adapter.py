@@ -25,6 +25,7 @@ def render_order(order: Order) -> Answers:
         limits=order.limits,
         stats=stats,
         threads=order.threads,
+        admit=order.admit,
         wanted=[place for place, index in enumerate(indexes) if index in order.wanted],
     )
     for place, outcome in outcomes:

@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -64,6 +65,10 @@ def _settle(limits: SandboxLimits) -> tuple[str, ...]:
     return confine((*limits.readable, limits.fonts), allow_weak=limits.allow_weak)
 
 
+class Declined(Exception):
+    """There is not enough memory for a work now."""
+
+
 class Desk:
     """Where works come in and answers go out, one work at a time."""
 
@@ -99,6 +104,9 @@ class Desk:
             summary = self._answer_all(self._order_in(descriptors), deadline)
         except (EOFError, ConnectionError):
             raise EOFError from None
+        except Declined:
+            wire.send(self._channel, wire.Postponed(self._memory.measure()[1]))
+            return
         except Exception as error:
             self._give_up(error)
         finally:
@@ -178,6 +186,23 @@ class Desk:
                 raise wire.ProtocolError(f"expected Taken, got {type(message).__name__}")
             self._untaken -= 1
 
+    def _admit(self, free_bytes: int, peak: int) -> None:
+        """Ask for memory, if it is more than is free; raises Declined."""
+        if peak <= free_bytes:
+            return
+        wire.send(self._channel, wire.Wants(peak))
+        while True:
+            message, files = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
+            match message:
+                case wire.Granted(True):
+                    return
+                case wire.Granted(False):
+                    raise Declined
+                case wire.Taken():  # of the work before, which is over
+                    wire.close_all(files)
+                case _:
+                    raise wire.ProtocolError(f"expected Granted, got {type(message).__name__}")
+
     def _order_in(self, descriptors: list[int]) -> Order:
         """Read a work; the files for its outputs are moved out of `descriptors`."""
         payload, source = descriptors[:2]
@@ -191,6 +216,7 @@ class Desk:
             wanted=asked.wanted,
             limits=asked.limits,
             threads=asked.threads,
+            admit=partial(self._admit, asked.free_bytes),
         )
 
     def _give_up(self, error: Exception) -> NoReturn:

@@ -3,6 +3,7 @@
 Knows nothing of storage, SQL or HTTP.
 """
 
+from service.sandbox.parent.memory import MemoryBudget, memory_for_works, memory_limit
 from service.sandbox.parent.pool import Sandbox
 
-__all__ = ["Sandbox"]
+__all__ = ["MemoryBudget", "Sandbox", "memory_for_works", "memory_limit"]

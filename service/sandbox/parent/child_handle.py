@@ -47,6 +47,7 @@ class Child:
         self._limits = limits
         self._on_idle = on_idle
         self._rendering: Rendering | None = None
+        self._ask: Callable[[int], bool] = lambda _: False
         self._clock = Clock(self._overrun)
         self._verdict: tuple[Reason, str] | None = None
         self._oom_kills = oom_kills()
@@ -86,8 +87,8 @@ class Child:
         """Whether it has work."""
         return self._rendering is not None
 
-    def begin(self, parcel: Parcel) -> Rendering:
-        """Give it work; ConnectionError if it is gone."""
+    def begin(self, parcel: Parcel, ask: Callable[[int], bool]) -> Rendering:
+        """Give it work; ConnectionError if it is gone. `ask` tells whether it may take memory."""
         if self.ended.done():
             raise BrokenPipeError
         self._process.forget_stderr()
@@ -102,6 +103,7 @@ class Child:
         self.works += 1
         self.owner = parcel.owner
         self._rendering = rendering
+        self._ask = ask
         self._clock.start(parcel.task.deadline, parcel.budget)
         return self._rendering
 
@@ -184,6 +186,14 @@ class Child:
                 self._clock.next_job()
                 if self._waits_for_caller(rendering):
                     self._clock.pause()
+            case wire.Wants(peak), Rendering() as rendering if not rendering.begun.done():
+                granted = self._ask(peak)
+                wire.send(self._socket, wire.Granted(granted))
+                if granted:
+                    rendering.begin(begun=True)
+            case wire.Postponed(resident), Rendering() as rendering:
+                rendering.postpone()
+                self._rest(resident)
             case wire.Finished(summary, resident), Rendering() as rendering:
                 rendering.finish(summary)
                 self._rest(resident)

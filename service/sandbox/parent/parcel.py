@@ -12,7 +12,7 @@ from service.sandbox.protocol import SandboxLimits, Work, wire
 class Parcel:
     """A context that holds the descriptors: payload, source, then the inputs."""
 
-    def __init__(self, work: Work, limits: SandboxLimits) -> None:
+    def __init__(self, work: Work, limits: SandboxLimits, free_bytes: int) -> None:
         if len(work.inputs) > limits.max_inputs:
             raise LimitExceeded(
                 "too many files beside the source",
@@ -27,7 +27,7 @@ class Parcel:
         self.owner = work.owner
         self._descriptors: list[int] = []
         payload = wire.Payload(
-            work.jobs, self.wanted, tuple(work.inputs), work.limits, work.threads
+            work.jobs, self.wanted, tuple(work.inputs), work.limits, work.threads, free_bytes
         )
         try:
             self._descriptors.append(wire.sealed_file("payload", msgspec.msgpack.encode(payload)))

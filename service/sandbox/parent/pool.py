@@ -16,6 +16,7 @@ from service.sandbox.parent import commands
 from service.sandbox.parent.child_handle import Child
 from service.sandbox.parent.deaths import StartFailed
 from service.sandbox.parent.fork_server import ForkServer
+from service.sandbox.parent.memory import MemoryBudget, Share
 from service.sandbox.parent.parcel import Parcel
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import (
@@ -77,6 +78,7 @@ class Sandbox:
         on_wait: Callable[[float], None] = lambda _: None,
         command: Sequence[str] = commands.RENDER,
         supervisor: Supervisor | None = None,
+        memory: MemoryBudget | None = None,
     ) -> None:
         self.slots = slots or len(os.sched_getaffinity(0))
         self._limits = limits
@@ -84,6 +86,7 @@ class Sandbox:
         self._on_exit = on_exit
         self._on_wait = on_wait
         self._supervisor = supervisor or Supervisor()
+        self.memory = memory or MemoryBudget()
         self._children: dict[int, Child | StartFailed] = {}
         self._idle: deque[Child] = deque()
         self._turns: deque[_Turn] = deque()
@@ -119,22 +122,26 @@ class Sandbox:
         answered kills the child. Raises RenderUnavailable while no child can be started,
         LimitExceeded for too many inputs, and SourceChanged if the child crashed while another
         wrote to one of its files.
+
+        What is predicted to take more memory than there is waits for it, without a child.
         """
-        with Parcel(work, self._limits) as parcel:
-            began = time.monotonic()
-            child, rendering = await self._begin(parcel)
-            self._on_wait(time.monotonic() - began)
         before = _states(work)
-        try:
-            yield rendering
-        except RenderCrashed:
-            if _states(work) != before:  # SIGBUS, where a mapped file was cut off
-                raise SourceChanged("the source was changed while it was read") from None
-            raise
-        finally:
-            if rendering.unfinished and not rendering.over:
-                child.condemn(Reason.CANCELLED, "was stopped when its caller left")
-            rendering.discard()
+        with self.memory.share() as share:
+            while True:
+                child, rendering = await self._give(work, share)
+                try:
+                    if await rendering.begun:
+                        yield rendering
+                        return
+                except RenderCrashed:
+                    if _states(work) != before:  # SIGBUS, where a mapped file was cut off
+                        raise SourceChanged("the source was changed while it was read") from None
+                    raise
+                finally:
+                    if rendering.unfinished and not rendering.over:
+                        child.condemn(Reason.CANCELLED, "was stopped when its caller left")
+                    rendering.discard()
+                await share.wait()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -176,7 +183,15 @@ class Sandbox:
     def _troubles(self) -> list[StartFailed]:
         return [child for child in self._children.values() if isinstance(child, StartFailed)]
 
-    async def _begin(self, parcel: Parcel) -> tuple[Child, Rendering]:
+    async def _give(self, work: Work, share: Share) -> tuple[Child, Rendering]:
+        """Wait for a free child and give it the work."""
+        with Parcel(work, self._limits, share.free_bytes) as parcel:
+            began = time.monotonic()
+            given = await self._begin(parcel, share)
+            self._on_wait(time.monotonic() - began)
+        return given
+
+    async def _begin(self, parcel: Parcel, share: Share) -> tuple[Child, Rendering]:
         again = False
         while True:
             child = await self._acquire(parcel.owner, first=again)
@@ -185,7 +200,7 @@ class Sandbox:
                 child.condemn(Reason.OTHER_OWNER, "was replaced for another owner")
                 continue
             try:
-                return child, child.begin(parcel)
+                return child, child.begin(parcel, share.ask)
             except ConnectionError:
                 child.condemn(Reason.CRASHED, "was gone when its work came")
             except BaseException:

@@ -40,6 +40,8 @@ class Rendering:
         self._over = False
         self._error: DarkroomError | None = None
         self._news: asyncio.Future[None] | None = None
+        self.begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """True once the child is known to work on it, or to be gone; False if it is postponed."""
 
     @property
     def unfinished(self) -> tuple[int, ...]:
@@ -88,9 +90,22 @@ class Rendering:
             if isinstance(message, Made)
             else to_error(message.fault)
         )
+        self.begin(begun=True)
         self._open.remove(message.index)
         self._waiting.append(Result(message.index, outcome))
         self._wake()
+
+    def begin(self, *, begun: bool) -> None:
+        """Note that the child works on it, or has put it away."""
+        if not self.begun.done():
+            self.begun.set_result(begun)
+
+    def postpone(self) -> None:
+        """Note that the child has put it away; ProtocolError if it has answered before."""
+        if self.begun.done() and not self.begun.cancelled():
+            raise ProtocolError("postponed what it had begun")
+        self.begin(begun=False)
+        self._end()
 
     def finish(self, summary: Summary) -> None:
         """Note that the child has done all; ProtocolError if it has not."""
@@ -116,6 +131,7 @@ class Rendering:
                 outcome.file.close()
 
     def _end(self) -> None:
+        self.begin(begun=True)
         self._over = True
         self.files.close()
         self._wake()

@@ -9,6 +9,8 @@ descriptors: the child fills the files that it is given, in their order, and sen
     Setup ─────────────────────────────────▶
           ◀───────────────────────────────── Ready
     Task + payload, source, inputs, files ─▶
+          ◀───────────────────────────────── Wants                         if it takes much memory
+    Granted ───────────────────────────────▶                             or it is Postponed
           ◀───────────────────────────────── Made, or Refused            for each job
     Taken + files for further outputs ─────▶                             for each of them
           ◀───────────────────────────────── Finished; or Broken, and it exits
@@ -66,6 +68,12 @@ class Taken(Struct, frozen=True, tag=True):
     """One more result was taken, so one more may be sent; with files for further outputs."""
 
 
+class Granted(Struct, frozen=True, tag=True):
+    """Whether the child may take the memory that it wants; if not, it is Postponed."""
+
+    granted: bool
+
+
 class Ready(Struct, frozen=True, tag=True):
     """The child can be given work; which protections are in force."""
 
@@ -95,6 +103,18 @@ class Refused(Struct, frozen=True, tag=True):
     fault: Fault
 
 
+class Wants(Struct, frozen=True, tag=True):
+    """The work is predicted to take so many bytes, more than it may take without asking."""
+
+    peak_bytes: int
+
+
+class Postponed(Struct, frozen=True, tag=True):
+    """The child has put the work away without any answer."""
+
+    resident_bytes: int
+
+
 class Finished(Struct, frozen=True, tag=True):
     """All jobs of the work have had their answer."""
 
@@ -117,6 +137,8 @@ class Payload(Struct, frozen=True):
     inputs: tuple[str, ...]
     limits: EngineLimits
     threads: int = 1
+    free_bytes: int = 2**60
+    """Memory that may be taken without asking."""
 
 
 class Fork(Struct, frozen=True, tag=True):
@@ -144,8 +166,8 @@ class Exited(Struct, frozen=True, tag=True):
 
 FromServer = Forked | NotForked | Exited
 
-ToChild = Setup | Task | Taken
-FromChild = Ready | Made | Refused | Finished | Broken
+ToChild = Setup | Task | Taken | Granted
+FromChild = Ready | Wants | Postponed | Made | Refused | Finished | Broken
 
 TO_CHILD = msgspec.msgpack.Decoder(ToChild)
 FROM_CHILD = msgspec.msgpack.Decoder(FromChild)

@@ -117,3 +117,32 @@ def test_after_a_failure_one_is_done_after_the_other() -> None:
     )
     assert list(results) == [0, 1, 2, 3, 4]
     assert over == [1]
+
+
+class Declined(Exception):
+    """There is no memory."""
+
+
+def test_what_a_batch_takes_is_told_before_anything_is_decoded() -> None:
+    def decline(size: int) -> None:
+        peaks.append(size)
+        raise Declined
+
+    peaks: list[int] = []
+    small = encoded(smooth(64, 48), "JPEG")
+    for data, steps in ((small, []), (LARGE, []), (LARGE, [{"type": "enhance"}])):
+        stats = Stats()
+        asked = jobs(steps, destination="o.png")
+        with pytest.raises(Declined):
+            list(render(Source.from_bytes(data), asked, admit=decline, stats=stats))
+        assert stats.pixels_decoded == 0
+    assert peaks[0] == 0
+    assert 10_000_000 < peaks[1] < peaks[2]
+    batch = jobs(*LISTS, destination="o.jpg")
+    for threads in (1, 4):
+        results = render(
+            Source.from_bytes(LARGE), batch, inputs={"mark": MARK}, threads=threads, admit=decline
+        )
+        with pytest.raises(Declined):
+            next(results)
+    assert peaks[3] < peaks[4]

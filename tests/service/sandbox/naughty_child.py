@@ -61,6 +61,13 @@ def sleep(_: Order, seconds: float) -> object:
     return {"slept": seconds}
 
 
+def weigh(order: Order, peak: int, seconds: float = 0) -> object:
+    """Take memory, as it says, for so long."""
+    order.admit(peak)
+    time.sleep(seconds)
+    return {"weighed": peak, "pid": os.getpid()}
+
+
 def count_files(_: Order) -> object:
     time.sleep(0.1)  # so that the next child is asked for the next count
     return {"pid": os.getpid(), "files": sum(map(_is_open, range(1024)))}
@@ -292,7 +299,7 @@ def start_thread(_: Order) -> object:
 
 ACTS: dict[str, Callable[..., object]] = {
     act.__name__: act for act in (
-        tell, make, sleep, count_files, refuse, refuse_all, fail, crash, segfault, leave,
+        tell, make, sleep, weigh, count_files, refuse, refuse_all, fail, crash, segfault, leave,
         leave_at_the_end, hang_up, eat, eat_shared, eat_like_glib, keep, spin, send_bytes,
         send_message, read_files, map_source, read_mapped, change_source, keep_mapped,
         look_around, connect, connect_by_syscall,
