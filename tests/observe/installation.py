@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -147,11 +147,13 @@ class Installation:
         return [each for each in self._sandbox() if each.ppid() == self.worker.pid]
 
     def _sandbox(self) -> list[psutil.Process]:
-        try:
-            found = psutil.Process(self.worker.pid).children(recursive=True)
-            return [each for each in found if "service.sandbox.child" in each.cmdline()]
-        except psutil.Error:
-            return []
+        found = []
+        with suppress(psutil.Error):  # there is no worker now
+            for each in psutil.Process(self.worker.pid).children(recursive=True):
+                with suppress(psutil.Error):  # it has ended
+                    if "service.sandbox.child" in each.cmdline():
+                        found.append(each)
+        return found
 
     async def execute(self, statement: str, *values: object) -> None:
         """Change the records behind the service's back."""
