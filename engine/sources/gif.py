@@ -8,7 +8,7 @@ libvips leaves out alpha unless a frame names a transparent colour.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
-from struct import unpack
+from struct import pack, unpack
 from typing import NamedTuple
 
 from engine.sources.packing import BLACK, CLEAR, PLAIN, Packing, indexed
@@ -23,7 +23,11 @@ _MOST_BITS = 8  # of a code that names a colour
 _NOWHERE = 255  # a colour that codes of less than 8 bits cannot name
 _MORE = b"\x01\0"  # a block of data: the last code is read to its end
 # A pixel of nothing: a frame that names a transparent colour, so that there is alpha.
-_CLEAR = b"!\xf9\x04\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0"
+_CLEAR = b"!\xf9\x04\1\0\0\0\0,%s\1\0\1\0\0\2\2D\1\0"
+_AT_THE_TOP = _CLEAR % bytes(4)
+# Canvases that libnsgif takes for a screen's, and gives the first frame's size instead.
+_SCREENS = {(640, 480), (640, 512), (800, 600), (1024, 768), (1280, 1024), (1600, 1200)}
+_LARGEST_SCREEN = 2048
 
 
 class Rectangle(NamedTuple):
@@ -113,6 +117,21 @@ def _colours(data: Content, frame: Frame) -> bytes:
     return bytes(data[at : at + _table(flags)])
 
 
+def lacks_a_corner(data: Content) -> bool:
+    """Tell whether libnsgif would cut the canvas off behind the first frame.
+
+    `mended` has a frame more then, before the others, which is at the corner and shows nothing.
+    """
+    with suppress(IndexError):
+        for frame in _frames(data):
+            canvas = _canvas(data)
+            size = canvas.right, canvas.bottom
+            doubted = size in _SCREENS or max(size) > _LARGEST_SCREEN
+            reached = frame.place.right >= canvas.right and frame.place.bottom >= canvas.bottom
+            return doubted and min(size) > 0 and not reached
+    return False
+
+
 def frames_of(data: Content) -> list[Frame]:
     """List the frames as far as they are whole."""
     frames: list[Frame] = []
@@ -128,6 +147,10 @@ def mended(data: Buffer) -> Buffer:
     flags = dict(_disposals(data, frames))
     parts: list[bytes | memoryview] = []
     at = 0
+    if lacks_a_corner(data):
+        at = after_screen(data)
+        _, _, right, bottom = _canvas(data)
+        parts += [view[:at], _CLEAR % pack("<2H", right - 1, bottom - 1)]
     for frame in frames:
         if frame.control in flags:
             parts += [view[at : frame.control], flags[frame.control]]
@@ -138,7 +161,7 @@ def mended(data: Buffer) -> Buffer:
     if not _leaves_holes(data, frames):
         return b"".join([*parts, view[at:]])
     end = frames[-1].end
-    return b"".join([*parts, view[at:end], _CLEAR, bytes([_TRAILER])])
+    return b"".join([*parts, view[at:end], _AT_THE_TOP, bytes([_TRAILER])])
 
 
 def alone(data: Buffer, pages: int) -> Iterator[bytes]:
@@ -158,7 +181,7 @@ def _alone(data: Buffer, frame: Frame) -> bytes:
     head[6:10] = image[5:9]
     image[1:5] = bytes(4)
     blocks = memoryview(data)[frame.data : frame.end - 1]
-    return b"".join([head, image, blocks, _MORE, b"\0", _CLEAR, bytes([_TRAILER])])
+    return b"".join([head, image, blocks, _MORE, b"\0", _AT_THE_TOP, bytes([_TRAILER])])
 
 
 def _described(data: Content, frame: Frame) -> bytes:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from engine.sources.source import Buffer
+from engine.sources.source import Buffer, Content
 
 _SOS, _EOI = 0xDA, b"\xff\xd9"
 _SEQUENTIAL = {0xC0, 0xC1, 0xC9}  # frames whose scans hold all 64 coefficients
@@ -17,6 +17,16 @@ _WHOLE = b"\0\x3f\0"  # how a scan of such a frame says so
 _ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 _MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
 _SCAN = re.compile(rb"\xff\xda\0[\x06-\x0c]")  # in no data
+# Kinds of JPEG that libjpeg-turbo, or libvips with it, does not decode.
+_REFUSED = {
+    0xC3: "lossless JPEG", 0xC5: "hierarchical JPEG", 0xC6: "hierarchical JPEG",
+    0xC7: "lossless hierarchical JPEG", 0xCB: "lossless arithmetic JPEG",
+    0xCD: "hierarchical arithmetic JPEG", 0xCE: "hierarchical arithmetic JPEG",
+    0xCF: "lossless hierarchical arithmetic JPEG",
+}  # fmt: skip
+_DEEP = {0xC1: "JPEG of 12 bits", 0xC2: "JPEG of 12 bits", 0xC9: "arithmetic JPEG of 12 bits",
+         0xCA: "arithmetic JPEG of 12 bits"}  # fmt: skip
+_SEARCHED = 1 << 18  # bytes of a partial file in which its frame is looked for
 MOST_SEGMENTS = 4096  # before the first scan; files that anybody wrote have about twenty
 
 
@@ -49,6 +59,16 @@ def mended(data: Buffer) -> Buffer:
     if ends and not patches:
         return data
     return _patched(data, patches) + (b"" if ends else _EOI)
+
+
+def refused_kind(data: Content) -> str:
+    """Name the kind of a file that is not decoded here; empty for one that is."""
+    head = data if isinstance(data, Buffer) else bytes(data[:_SEARCHED])
+    frame = next((each for each in _header(head) if each.kind in _FRAMES), None)
+    if frame is None:
+        return ""
+    bits = bytes(head[frame.start + 4 : frame.start + 5])
+    return _REFUSED.get(frame.kind) or (_DEEP.get(frame.kind, "") if bits == b"\x0c" else "")
 
 
 def _header(data: Buffer) -> Iterator[_Segment]:

@@ -22,7 +22,7 @@ from engine.schema import (
     TiffOptions,
     WebpOptions,
 )
-from engine.sources import EXIF, IPTC, XMP, Facts, PartialSource, Source, SourceFormat, heif
+from engine.sources import EXIF, IPTC, XMP, Facts, PartialSource, Source, SourceFormat, gif, heif
 from engine.vips.binding import Image, field_names, open_image
 from engine.vips.corrections import corrected
 from engine.vips.images import PROFILE, as_raster, labelled, one_grey
@@ -54,6 +54,8 @@ def load(
         source = Source(source.content[:])
     options: dict[str, Any] = {"fail_on": "none"} if tolerant else {}
     options |= {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
+    if source_format is SourceFormat.GIF and gif.lacks_a_corner(source.content):
+        options["page"] = 1
     return corrected(open_image(source, source_format, **options), source.content, source_format)
 
 

@@ -37,10 +37,14 @@ def _png(image: Image, content: Content) -> Image:
 
 
 def _gif(image: Image, content: Content) -> Image:
-    """Take back the frame that was added for the sake of alpha."""
-    if gif.has_hidden_alpha(content):
+    """Take back the frames that were added for the sake of alpha and of the canvas."""
+    corner = gif.lacks_a_corner(content)
+    added = gif.has_hidden_alpha(content) + corner
+    if added:
         image = image.copy()
-        image.set_type(GValue.gint_type, "n-pages", image.get("n-pages") - 1)
+        image.set_type(GValue.gint_type, "n-pages", image.get("n-pages") - added)
+    if corner and b"delay" in field_names(image):
+        image.set_type(GValue.array_int_type, "delay", image.get("delay")[1:])
     return image
 
 

@@ -12,6 +12,7 @@ from engine.sources import (
     ANIMATED,
     BEGINNING,
     HEAD,
+    Content,
     Facts,
     PartialSource,
     Source,
@@ -19,6 +20,7 @@ from engine.sources import (
     count_parts,
     describe,
     gif,
+    jpeg,
     sniff,
     tiff,
 )
@@ -47,6 +49,8 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     if found in READ_WHOLE and isinstance(source, PartialSource):
         source.content.require_all()
     count_parts(source.content, found, limits)
+    if found is SourceFormat.JPEG:
+        _check_kind(source.content)
     if found is SourceFormat.TIFF:
         tiff.check_limits(source.content, limits)
         _check_pixels(tiff.size_in(source.content), 1, limits)
@@ -72,6 +76,12 @@ def _opened(source: Source | PartialSource, source_format: SourceFormat) -> tupl
         return codecs.load(source, source_format, tolerant=True), damaged
     except SourceCorrupt:
         raise SourceCorrupt(damaged) from None
+
+
+def _check_kind(content: Content) -> None:
+    """Raise UnsupportedFormat for a JPEG of a kind that no decoder here knows."""
+    if kind := jpeg.refused_kind(content):
+        raise UnsupportedFormat(f"expected a JPEG of a kind that is read here, got {kind}")
 
 
 def formats_read(limits: EngineLimits = DEFAULT_LIMITS) -> Iterator[SourceFormat]:

@@ -354,3 +354,21 @@ def test_a_source_can_be_a_path_or_a_descriptor(tmp_path: Path) -> None:
     os.close(memory)
     path.write_bytes(b"")
     assert Source.from_path(path).size == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "bits", "name"),
+    [
+        (0xC3, 8, "lossless JPEG"),
+        (0xC5, 8, "hierarchical JPEG"),
+        (0xCB, 8, "lossless arithmetic JPEG"),
+        (0xC9, 12, "arithmetic JPEG of 12 bits"),
+        (0xC1, 12, "JPEG of 12 bits"),
+    ],
+)
+def test_kinds_of_jpeg_that_are_not_decoded_are_named(frame: int, bits: int, name: str) -> None:
+    data = bytearray(encoded(smooth(16, 16), "JPEG"))
+    at = data.index(b"\xff\xc0")
+    data[at + 1], data[at + 4] = frame, bits
+    with pytest.raises(UnsupportedFormat, match=f"got {name}$"):
+        read_facts(Source.from_bytes(bytes(data)))

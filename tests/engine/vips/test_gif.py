@@ -151,3 +151,29 @@ def test_a_usual_animation_is_as_it_was() -> None:
     source = animation("GIF", stills, [50] * 3)
     assert make(source, destination="o.gif").frames == 3
     assert make(source, destination="o.png").data
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1024, 768), (2100, 9)])
+@pytest.mark.parametrize("disposal", [KEEP, BACKGROUND])
+def test_a_canvas_is_as_large_as_it_says(size: tuple[int, int], disposal: int) -> None:
+    """To libnsgif these are sizes of screens, of which the first frame tells the used part."""
+    data = bytearray(gif(frame(GREEN, 2, 1, disposal=disposal), frame(RED, 3, 3)))
+    data[6:10] = struct.pack("<2H", *size)
+    facts = read_facts(Source.from_bytes(bytes(data)))
+    assert (facts.size, facts.frames, facts.delays) == (size, 2, (100, 100))
+    first, second = shown(bytes(data))
+    assert [corner(first, at) for at in (0, 2, 6)] == [CLEAR, rgba(GREEN), CLEAR]
+    wanted = CLEAR if disposal == BACKGROUND else rgba(GREEN)
+    assert [corner(second, at) for at in (2, 3, 6)] == [wanted, rgba(RED), rgba(RED)]
+    still = decoded(make(bytes(data)).data)
+    assert still.shape == (size[1], size[0], 4)
+    assert tuple(still[2, 2]) == rgba(GREEN)
+
+
+@pytest.mark.parametrize("bits", [3, 8])
+def test_colours_beyond_the_table_are_black(bits: int) -> None:
+    data = gif(frame(6, bits=bits), frame(RED, side=1, bits=bits), bits=2)
+    first, second = shown(data)
+    assert corner(first, 3) == corner(second, 3) == (0, 0, 0, 255)
+    assert corner(second, 0) == rgba(RED)
+    assert (decoded(make(data).data) == 0).all()
