@@ -256,12 +256,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     reconcile_seconds: Annotated[
         Seconds, _doc("How often the reconciler looks for lost work in Postgres")
     ] = 1.0
-    dispatch_window: Annotated[
-        Count, _doc("Maximum waiting processes that Redis holds; further ones wait in Postgres")
-    ] = 10_000
-    priority_age_seconds: Annotated[
-        Seconds, _doc("Time after which a waiting process is raised by one priority")
-    ] = 900.0
+    dispatch_window: Annotated[Count, _doc("Maximum waiting processes that Redis holds")] = 10_000
+    priority_age_seconds: Annotated[Seconds, _doc("Wait that raises a priority by one")] = 900.0
     dispatch_grace_seconds: Annotated[
         Seconds, _doc("How long after its acceptance an undispatched process counts as lost")
     ] = 5.0
