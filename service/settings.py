@@ -18,7 +18,6 @@ from engine.schema import Mode
 from service import failpoints
 
 PREFIX = "DARKROOM_"
-
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Size = Annotated[int, Meta(ge=1, le=2**53)]
 Seconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
