@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Collection
 
-import engine.raster.environment  # noqa: F401  # isort: skip - numpy's library reads it
+from engine.raster import environment  # noqa: F401  # isort: skip - numpy's library reads it
 import numpy as np
 
 from engine.describe.blurhash import blurhash
