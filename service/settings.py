@@ -384,11 +384,8 @@ def describe_settings() -> str:
     lines = []
     hints = get_type_hints(Settings, include_extras=True)
     for field in msgspec.structs.fields(Settings):
-        default = (
-            "required"
-            if field.required
-            else str(as_environment({field.name: field.default})[variable(field.name)])
-        )
+        written = as_environment({field.name: field.default})[variable(field.name)]
+        default = "required" if field.required else written
         lines.append(f"{variable(field.name):<36} {default:<12} {_description(hints[field.name])}")
     return "\n".join(lines)
 
