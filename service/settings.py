@@ -56,9 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         _doc("How often an API or worker counts what waits and asks Redis, for the metrics"),
     ] = 5.0
     metrics_services: Annotated[
-        int,
-        Meta(ge=0, le=1000),
-        _doc("How many services have metrics of their own; 0 means none"),
+        int, Meta(ge=0, le=1000), _doc("How many services have metrics of their own; 0 means none")
     ] = 0
     log_format: Annotated[
         str, Meta(pattern="^(json|console)$"), _doc("Format of log lines: json or console")
@@ -100,8 +98,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Milliseconds, _doc("Time that a statement waits for a lock; Postgres enforces this")
     ] = 4.0
     database_idle_seconds: Annotated[
-        Milliseconds,
-        _doc("Time after which Postgres ends a transaction whose client stands still"),
+        Milliseconds, _doc("Time after which Postgres ends a transaction whose client stands still")
     ] = 2.0
     database_transaction_seconds: Annotated[
         Milliseconds, _doc("Time limit for a transaction; enforced by Postgres 17 and later")
