@@ -356,4 +356,7 @@ SAVING = (
            {**saved("coffee-sepia.webp", describe="palette"),
             "transformations": [{"type": "filter", "filter": "sepia"}]}),
           note="Colours and placeholders are told with the status; here the palette."),
+    Panel("store", "coffee",
+          (saved("coffee.jpg", store={"cache_control": "max-age=3600", "metadata": {"by": "me"}}),),
+          note="What S3 keeps with the object, which is not visible."),
 )  # fmt: skip
