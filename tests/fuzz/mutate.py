@@ -58,6 +58,8 @@ def _job(chance: random.Random, as_watermark: bool) -> Json:
     job: Json = {"destination": f"o.{ending}", "transformations": words, "keep": keep}
     if ending in SEARCHED and chance.random() < 0.2:
         job |= chance.choice([{"quality": "auto"}, {"max_bytes": 2000}])
+    if chance.random() < 0.1:
+        job["describe"] = ["thumbhash", "palette"]
     return job
 
 
