@@ -26,7 +26,6 @@ _REFUSED = {
 }  # fmt: skip
 _DEEP = {0xC1: "JPEG of 12 bits", 0xC2: "JPEG of 12 bits", 0xC9: "arithmetic JPEG of 12 bits",
          0xCA: "arithmetic JPEG of 12 bits"}  # fmt: skip
-_SEARCHED = 1 << 18  # bytes of a partial file in which its frame is looked for
 MOST_SEGMENTS = 4096  # before the first scan; files that anybody wrote have about twenty
 
 
@@ -62,29 +61,40 @@ def mended(data: Buffer) -> Buffer:
 
 
 def refused_kind(data: Content) -> str:
-    """Name the kind of a file that is not decoded here; empty for one that is."""
-    head = data if isinstance(data, Buffer) else bytes(data[:_SEARCHED])
-    frame = next((each for each in _header(head) if each.kind in _FRAMES), None)
+    """Name the kind of a file that is not decoded here; empty for one that is.
+
+    Nothing behind the frame is read. Raises MissingBytes of a partial source that ends before it.
+    """
+    frame = next((each for each in _header(data) if each.kind in _FRAMES), None)
     if frame is None:
         return ""
-    bits = bytes(head[frame.start + 4 : frame.start + 5])
+    bits = bytes(data[frame.start + 4 : frame.start + 5])
     return _REFUSED.get(frame.kind) or (_DEEP.get(frame.kind, "") if bits == b"\x0c" else "")
 
 
-def _header(data: Buffer) -> Iterator[_Segment]:
+def _header(data: Content) -> Iterator[_Segment]:
     """List the segments up to the first scan's; none is looked into."""
     at = 2
     for _ in range(MOST_SEGMENTS):
-        found = _MARKER.search(data, at)
-        if not found:
+        start = _next_marker(data, at)
+        if start is None:
             return
-        kind, start, end = found[1][0], found.start(), found.end()
+        kind, end = data[start + 1], start + 2
         if kind not in _ALONE:
             end += int.from_bytes(data[end : end + 2], "big")
         yield _Segment(kind, at, start, end)
         if kind in {_SOS, _EOI[1]}:
             return
         at = end
+
+
+def _next_marker(data: Content, at: int) -> int | None:
+    if isinstance(data, Buffer):
+        found = _MARKER.search(data, at)
+        return found.start() if found else None
+    # Of a partial source no byte is asked for that is not needed.
+    places = range(at, len(data) - 1)
+    return next((each for each in places if data[each] == 0xFF and 0 < data[each + 1] < 0xFF), None)
 
 
 def _junk(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
