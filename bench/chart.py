@@ -1,6 +1,6 @@
 """The results as a drawing: for each workload a line, on it a dot for each contender."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from math import log10
 
@@ -66,11 +66,11 @@ def _dot(x: float, y: float, key: str, figures: dict[str, float]) -> str:
     return dot + (text(x, y - 11, significant(figures["cpu_ratio"]), "middle") if ours else "")
 
 
-def legend(keys: Iterable[str]) -> Iterable[str]:
+def legend(keys: Iterable[str], colours: Mapping[str, str] = COLOURS) -> Iterable[str]:
     """Show which colour is whose."""
     for index, key in enumerate(keys):
         x, y = 16 + (index % 5) * 162, 20 + (index // 5) * 22
-        yield f'<circle cx="{x}" cy="{y}" r="5" fill="{COLOURS[key]}"/>'
+        yield f'<circle cx="{x}" cy="{y}" r="5" fill="{colours[key]}"/>'
         yield text(x + 12, y + 5, _title(key))
 
 

@@ -10,24 +10,26 @@ WIDTH, HEIGHT, ROOM = 380, 230, 64
 
 
 class Curve(NamedTuple):
-    """A title, and for each contender a value by size."""
+    """A title, and for each line's name a value by size."""
 
     title: str
     lines: Mapping[str, Mapping[int, float]]
 
 
-def draw(curves: Sequence[Curve]) -> str:
-    """Give an SVG with two drawings a row."""
-    parts = [*legend(curves[0].lines)]
+def draw(curves: Sequence[Curve], colours: Mapping[str, str] = COLOURS) -> str:
+    """Give an SVG with two drawings a row; every line's name has a colour."""
+    names = list(dict.fromkeys(name for curve in curves for name in curve.lines))
+    parts = [*legend(names, colours)]
+    above = max(80, 46 + 22 * ((len(names) + 4) // 5))
     for index, curve in enumerate(curves):
         left = ROOM + (index % 2) * (WIDTH + ROOM)
-        top = 80 + (index // 2) * (HEIGHT + ROOM)
-        parts += _plot(curve, left, top)
+        top = above + (index // 2) * (HEIGHT + ROOM)
+        parts += _plot(curve, left, top, colours)
     rows = (len(curves) + 1) // 2
-    return page(2 * (WIDTH + ROOM) + 20, 80 + rows * (HEIGHT + ROOM), parts)
+    return page(2 * (WIDTH + ROOM) + 20, above + rows * (HEIGHT + ROOM), parts)
 
 
-def _plot(curve: Curve, left: float, top: float) -> Iterable[str]:
+def _plot(curve: Curve, left: float, top: float, colours: Mapping[str, str]) -> Iterable[str]:
     sizes = sorted({size for values in curve.lines.values() for size in values})
     values = [value for found in curve.lines.values() for value in found.values()]
     low, high = min(values) / 1.2, max(values) * 1.2
@@ -47,10 +49,10 @@ def _plot(curve: Curve, left: float, top: float) -> Iterable[str]:
         yield text(left - 6, along(tick) + 4, f"{tick:g}", "end")
     for key, found in curve.lines.items():
         points = " ".join(f"{across(size):.1f},{along(value):.1f}" for size, value in found.items())
-        colour = COLOURS[key]
+        colour = colours[key]
         yield f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    steps = [digit * 10.0**power for power in range(7) for digit in (1, 2, 5)]
+    steps = [digit * 10.0**power for power in range(-2, 7) for digit in (1, 2, 5)]
     return [tick for tick in steps if low <= tick <= high]

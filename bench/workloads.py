@@ -13,6 +13,11 @@ class Workload(NamedTuple):
     source: str
     jobs: list[dict[str, Any]]
 
+    def inputs(self) -> set[str]:
+        """Give the watermarks that its jobs read."""
+        steps = [step for job in self.jobs for step in job["transformations"]]
+        return {step["source"] for step in steps if step["type"] == "watermark"}
+
     def as_lossless(self) -> "Workload":
         """Give the same work with every output saved losslessly, to be compared."""
         return Workload(

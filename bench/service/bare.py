@@ -17,12 +17,7 @@ from service.sandbox.protocol import Output, Work
 async def render_bare(folder: Path, workload: Workload, count: int) -> dict[str, float]:
     """Render a workload so many times on one child a core; CPU ms a batch, batches a second."""
     jobs = tuple(json.dumps(job).encode() for job in workload.jobs)
-    keys = {
-        step["source"]
-        for job in workload.jobs
-        for step in job["transformations"]
-        if step["type"] == "watermark"
-    }
+    keys = workload.inputs()
     left = iter(range(count))
 
     async def client(sandbox: Sandbox) -> None:

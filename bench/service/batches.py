@@ -3,11 +3,10 @@
 All that is compared is measured in turn, round by round, in one run.
 """
 
-import os
 import shutil
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench import sources
@@ -37,7 +36,7 @@ async def measure(
     limit = _limit(workload, scratch)
     count = max(8, int(SECONDS / (3 * limit + 0.003)))
     for stack in stacks.values():
-        for name in {workload.source, *_inputs(workload)}:
+        for name in {workload.source, *workload.inputs()}:
             shutil.copy(sources.SOURCES / name, stack.directory / "storage" / name)
     turns: dict[str, Callable[[], Awaitable[Sample]]] = {
         "bare": lambda: render_bare(sources.SOURCES, workload, count),
@@ -89,10 +88,3 @@ def _limit(workload: Workload, scratch: Path) -> float:
             limit.run(workload, sources.SOURCES, folder, reference)["cpu"] for _ in range(31)
         ]
     return float(statistics.median(answers[1:]))
-
-
-def _inputs(workload: Workload) -> Iterable[str]:
-    for job in workload.jobs:
-        for step in job["transformations"]:
-            if step["type"] == "watermark":
-                yield os.fspath(step["source"])

@@ -19,12 +19,12 @@ CALLER = 16  # requests under way at once while batches are posted
 
 # Any version's: `run_stack` has been there for long. It ends with its standard input.
 RUN = """
-import asyncio, sys
+import asyncio, json, sys
 from pathlib import Path
 from service.dev.stack import run_stack
 
 async def main():
-    async with run_stack(Path(sys.argv[1]), storage="folder", port=0):
+    async with run_stack(Path(sys.argv[1]), storage="folder", port=0, **json.loads(sys.argv[2])):
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
@@ -82,7 +82,8 @@ class Stack(Struct, kw_only=True):
     def cpu(self) -> dict[str, float]:
         """Give the CPU seconds that each part has used so far."""
         used: defaultdict[str, float] = defaultdict(float)
-        for part, pid in self.told["pids"].items():
+        for name, pid in self.told["pids"].items():
+            part = name.partition("-")[0]  # worker-2 is a worker
             below = "children" if part == "worker" else part
             for process in _tree(pid):
                 try:
@@ -100,12 +101,15 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 
 @asynccontextmanager
-async def run_stack(directory: Path, checkout: Path = HERE) -> AsyncIterator[Stack]:
-    """Run the stack of a checkout in a new directory; the other checkout has its own `.venv`."""
+async def run_stack(directory: Path, checkout: Path = HERE, **options: int) -> AsyncIterator[Stack]:
+    """Run the stack of a checkout in a new directory; the other checkout has its own `.venv`.
+
+    The options are those of `service.dev.stack.run_stack`: workers, processes and slots.
+    """
     directory.mkdir(parents=True)
     python = sys.executable if checkout == HERE else str(checkout.absolute() / ".venv/bin/python")
     process = await asyncio.create_subprocess_exec(
-        python, "-c", RUN, str(directory), cwd=checkout,
+        python, "-c", RUN, str(directory), json.dumps(options), cwd=checkout,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -7,7 +7,7 @@ import secrets
 import shlex
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -59,15 +59,21 @@ class DarkroomServer(EmbeddedServer):
     poll_seconds: ClassVar[float] = 0.05
 
     def __init__(
-        self, directory: Path, command: str, settings: Mapping[str, object], probe: str
+        self,
+        directory: Path,
+        command: str,
+        settings: Mapping[str, object],
+        probe: str,
+        arguments: Sequence[str] = (),
     ) -> None:
         super().__init__(directory)
         self.name = command  # type: ignore[misc]  # one class, two commands
+        self._arguments = arguments
         self._settings = as_environment(settings)
         self._probe = probe
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "service.cli", self.name]
+        return [sys.executable, "-m", "service.cli", self.name, *self._arguments]
 
     def _environment(self) -> dict[str, str]:
         return self._settings
@@ -88,8 +94,19 @@ class DarkroomServer(EmbeddedServer):
 
 
 @asynccontextmanager
-async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterator[Dev]:
-    """Start everything in a directory, and stop it at the end; a second start keeps the data."""
+async def run_stack(
+    directory: Path,
+    *,
+    storage: str,
+    port: int,
+    workers: int = 1,
+    processes: int = 1,
+    slots: int = 0,
+) -> AsyncIterator[Dev]:
+    """Start everything in a directory, and stop it at the end; a second start keeps the data.
+
+    So many workers of so many slots (0: one for each core), and an API of so many processes.
+    """
     _clear_settings()
     _check_free(port)
     async with AsyncExitStack() as stack:
@@ -100,13 +117,16 @@ async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterato
         await migrate(postgres.dsn)
         async with open_store(postgres.dsn, size=1) as store:
             dev = await _demo_service(store, directory, weed)
-        port, metrics_port = port or free_port(), free_port()
-        settings = _settings(postgres, valkey, port, metrics_port)
-        url, worker_url = f"http://{HOST}:{port}", f"http://{HOST}:{metrics_port}"
-        own: list[EmbeddedServer] = [
-            DarkroomServer(directory / "api", "serve", settings, f"{url}/readyz"),
-            DarkroomServer(directory / "worker", "worker", settings, f"{worker_url}/readyz"),
-        ]
+        port = port or free_port()
+        settings = _settings(postgres, valkey, port) | {"slots": slots}
+        url = f"http://{HOST}:{port}"
+        shared = ["--processes", str(processes)]
+        own = [DarkroomServer(directory / "api", "serve", settings, f"{url}/readyz", shared)]
+        worker_urls = [f"http://{HOST}:{free_port()}" for _ in range(workers)]
+        for number, worker_url in enumerate(worker_urls, 1):
+            name = "worker" if number == 1 else f"worker-{number}"
+            given = settings | {"metrics_port": int(worker_url.rpartition(":")[2])}
+            own.append(DarkroomServer(directory / name, "worker", given, f"{worker_url}/readyz"))
         await _start(stack, own)
         dev = msgspec.structs.replace(dev, url=url)
         write_shell(directory, dev, postgres.dsn, valkey.url)
@@ -114,7 +134,7 @@ async def run_stack(directory: Path, *, storage: str, port: int) -> AsyncIterato
             directory,
             msgspec.structs.replace(
                 dev,
-                metrics_urls=[f"{url}/metrics", f"{worker_url}/metrics"],
+                metrics_urls=[f"{each}/metrics" for each in (url, *worker_urls)],
                 pids={server.directory.name: server.pid for server in [*backing, *own]},
             ),
         )
@@ -179,7 +199,7 @@ def _clear_settings() -> None:
         del os.environ[name]
 
 
-async def _start(stack: AsyncExitStack, servers: list[EmbeddedServer]) -> None:
+async def _start(stack: AsyncExitStack, servers: Sequence[EmbeddedServer]) -> None:
     """Start servers concurrently; whatever was started is stopped in the end."""
     for server in servers:
         stack.push_async_callback(server.stop)
@@ -188,16 +208,13 @@ async def _start(stack: AsyncExitStack, servers: list[EmbeddedServer]) -> None:
             group.create_task(server.start())
 
 
-def _settings(
-    postgres: Postgres, valkey: Valkey, port: int, metrics_port: int
-) -> dict[str, object]:
+def _settings(postgres: Postgres, valkey: Valkey, port: int) -> dict[str, object]:
     return {
         "database_url": postgres.dsn,
         "redis_url": valkey.url,
         "host": HOST,
         "port": port,
         "metrics_host": HOST,
-        "metrics_port": metrics_port,
         # receivers of callbacks are on this machine too
         "callback_private_networks": True,
         "callback_ports": "*",
