@@ -95,7 +95,8 @@ async def test_no_more_is_read_than_the_header(
 
 async def test_malformed_headers_are_answered_and_harm_nobody(api: Api, tenant: Tenant) -> None:
     rng, statuses = random.Random(11), Counter[int]()
-    exits = [f'darkroom_child_exits_total{{reason="{each.value}"}}' for each in Reason]
+    harm = set(Reason) - {Reason.OTHER_OWNER}  # children of earlier tests make room for this one's
+    exits = [f'darkroom_child_exits_total{{reason="{each.value}"}}' for each in sorted(harm)]
     before = [await api.metric(line) for line in exits]
     for make in KINDS.values():
         data = make()
