@@ -56,8 +56,7 @@ class Isolation:
             work = replace(self._work_for(group), budget=self._seconds_left)
             self._on_waiting(True)
             try:
-                async with self._sandbox.render(work) as rendering:
-                    self._on_waiting(False)
+                async with self._sandbox.render(work, self._on_waiting) as rendering:
                     try:
                         while results := await rendering.take():
                             for result in results:

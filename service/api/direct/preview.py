@@ -145,8 +145,12 @@ class Previewer:
                     limits=engine_limits(self._settings),
                 )
                 sandbox = await self._children.sandbox()
-                async with sandbox.render(work) as rendering:
-                    waiting.reschedule(None)
+                end = waiting.when()
+
+                def wait(waits: bool) -> None:
+                    waiting.reschedule(end if waits else None)
+
+                async with sandbox.render(work, wait) as rendering:
                     async for result in rendering:
                         return _read(result.outcome)
         raise RenderCrashed("the rendering process gave no image")

@@ -115,7 +115,9 @@ class Sandbox:
         await self._close()
 
     @contextlib.asynccontextmanager
-    async def render(self, work: Work) -> AsyncIterator[Rendering]:
+    async def render(
+        self, work: Work, on_waiting: Callable[[bool], None] = lambda _: None
+    ) -> AsyncIterator[Rendering]:
         """Wait for a free child, first come first served, and give it the work.
 
         The body takes the results and closes their files. Leaving it before all jobs are
@@ -124,12 +126,16 @@ class Sandbox:
         wrote to one of its files.
 
         What is predicted to take more memory than there is waits for it, without a child.
+        The body is entered when the work is known not to, which may be as late as its first
+        result: `on_waiting` is told False as soon as a child has the work, and True if the
+        work then has to wait for memory.
         """
         before = _states(work)
         with self.memory.share() as share:
             while True:
                 child, rendering = await self._give(work, share)
                 try:
+                    on_waiting(False)
                     if await rendering.begun:
                         yield rendering
                         return
@@ -141,6 +147,7 @@ class Sandbox:
                     if rendering.unfinished and not rendering.over:
                         child.condemn(Reason.CANCELLED, "was stopped when its caller left")
                     rendering.discard()
+                on_waiting(True)
                 await share.wait()
 
     @property

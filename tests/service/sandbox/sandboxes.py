@@ -30,13 +30,17 @@ class Playground(Sandbox):
 
     @asynccontextmanager
     async def playing(
-        self, *acts: Act, deadline: float = 30.0, owner: str = ""
+        self,
+        *acts: Act,
+        deadline: float = 30.0,
+        owner: str = "",
+        on_waiting: Callable[[bool], None] = lambda _: None,
     ) -> AsyncIterator[Rendering]:
         """Give one work whose jobs are these acts, with this file as its source."""
         jobs = tuple(map(msgspec.json.encode, acts))
         with SOURCE.open("rb") as source:  # noqa: ASYNC230 - it is tiny
             work = Work(source=source, jobs=jobs, deadline=deadline, owner=owner)
-            async with self.render(work) as rendering:
+            async with self.render(work, on_waiting) as rendering:
                 yield rendering
 
     async def ask(self, *acts: Act, deadline: float = 30.0, owner: str = "") -> list[Any]:

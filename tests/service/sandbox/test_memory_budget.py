@@ -73,6 +73,25 @@ async def test_who_leaves_gives_back_what_it_had_or_waited_for(pair: Playground)
     assert pair.memory.waiting == 0
 
 
+async def test_a_work_is_told_when_it_waits(pair: Playground) -> None:
+    async def play(waits: list[bool], **act: object) -> list[object]:
+        async with pair.playing(act, on_waiting=waits.append) as rendering:
+            return [told(result) async for result in rendering]
+
+    slow: list[bool] = []
+    sleeping = asyncio.create_task(play(slow, do="sleep", seconds=600))
+    await until(lambda: slow == [False])  # long before its first result
+    sleeping.cancel()
+    holding = weigh(pair, 750, 600)
+    await until(lambda: pair.memory.taken > 0)
+    heavy: list[bool] = []
+    postponed = asyncio.create_task(play(heavy, do="weigh", peak=750 * MIB))
+    await until(lambda: heavy == [False, True])
+    holding.cancel()
+    assert await postponed
+    assert heavy == [False, True, False]
+
+
 async def test_a_child_that_asks_out_of_turn_is_replaced(pair: Playground) -> None:
     wants = {"do": "send_message", "type": "Wants", "peak_bytes": 600 * MIB}
     with pytest.raises(RenderCrashed, match="protocol"):

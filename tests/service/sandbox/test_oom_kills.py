@@ -1,5 +1,6 @@
 """A child that was killed is told as out of memory if the kernel says so, and only then."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -10,7 +11,7 @@ from service.errors import RenderCrashed
 from service.sandbox.parent import oom_kills
 from service.sandbox.parent.oom_kills import WHOLE_MACHINE, count_file, read_count
 from service.sandbox.protocol import Reason
-from tests.service.sandbox.sandboxes import Playground
+from tests.service.sandbox.sandboxes import Playground, until
 
 V1 = "4:memory:/system.slice/darkroom\n3:cpuset:/\n1:name=systemd:/x\n0::/\n"
 V2 = "0::/system.slice/darkroom\n"
@@ -57,10 +58,10 @@ async def test_a_kill_is_told_by_who_sent_it(
     monkeypatch.setattr(oom_kills, "count_file", lambda *_: events)
     async with Playground(1) as sandbox:
         events.write_text("oom_kill 5\n")  # another process was, before this work began
-        async with sandbox.playing({"do": "sleep", "seconds": 60}) as rendering:
-            events.write_text(f"oom_kill {counted}\n")
-            os.kill(sandbox.pids[0], signal.SIGKILL)
-            with pytest.raises(RenderCrashed, match=words):
-                async for _ in rendering:
-                    pass
+        asked = asyncio.create_task(sandbox.ask_one("sleep", seconds=60))
+        await until(lambda: sandbox.busy == 1)
+        events.write_text(f"oom_kill {counted}\n")
+        os.kill(sandbox.pids[0], signal.SIGKILL)
+        with pytest.raises(RenderCrashed, match=words):
+            await asked
         assert (await sandbox.next_exit()).reason == reason
