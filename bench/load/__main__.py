@@ -19,7 +19,8 @@ accepted: the answer 200, that is, the commit in Postgres. FINISHED: the end as 
 callback: its arrival, with --callbacks, by which a client then knows the end; without, it asks the
 records every 20 ms. `waiting` have not ended when the last of a step was sent; an open step where
 these are more than a tenth of the accepted ones is `saturated` (so let a step last much longer
-than a batch). `left` had not even ended --drain seconds later, which ends the run.
+than a batch). `left` had not even ended --drain seconds later, which ends the run; times are then
+those of the batches that did end, and what the others cost is counted with theirs.
 
 docs/performance.md describes the workloads W1 to W11, docs/scaling.md how to use this.
 """

@@ -10,7 +10,7 @@ import pytest
 from service.api.openapi import build_document
 from service.cli import main
 from service.settings import Settings, variable
-from tests.observe.rules import ROOT, RUNBOOKS
+from tests.observe.rules import ROOT, RUNBOOKS, alerts
 from tools.dashboards import BOARDS
 
 PAGES = sorted(RUNBOOKS.glob("*.md"))
@@ -37,10 +37,24 @@ def told(page: Path) -> str:
     return page.read_text()
 
 
+def known_panels() -> set[str]:
+    return {f"{board.title} › {panel.title}" for board in BOARDS for panel in board.panels}
+
+
+def test_the_signs_of_saturation_are_panels_and_alerts() -> None:
+    text = told(ROOT / "docs/scaling.md")
+    panels = set(re.findall(r"\*\*([^*]+ › [^*]+)\*\*", text))
+    assert len(panels) > 10
+    assert panels <= known_panels()
+    named = set(re.findall(r"`(Darkroom[A-Z]\w+)`", text))
+    assert len(named) > 5
+    assert named <= {alert.name for alert in alerts()}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_what_is_named_exists(page: Path) -> None:
     text = told(page)
-    panels = {f"{board.title} › {panel.title}" for board in BOARDS for panel in board.panels}
+    panels = known_panels()
     named = set(re.findall(r"\*\*([^*]+)\*\*", text)) - {"dashboard › panel"}
     assert named <= panels
     assert set(re.findall(r"`(DARKROOM_\w+)`", text)) <= {
