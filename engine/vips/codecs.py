@@ -25,7 +25,13 @@ from engine.schema import (
 from engine.sources import EXIF, IPTC, XMP, Facts, PartialSource, Source, SourceFormat, gif, heif
 from engine.vips.binding import Image, field_names, open_image
 from engine.vips.corrections import corrected
-from engine.vips.images import PROFILE, as_raster, labelled, one_grey
+from engine.vips.images import (
+    PROFILE,
+    as_raster,
+    at_the_usual_resolution,
+    labelled,
+    one_grey,
+)
 from engine.vips.palettes import Palette
 from engine.vips.tiff import open_tiff
 
@@ -110,6 +116,7 @@ def encode(
     if save.packed:
         settings |= {"bitdepth": save.packed.bits}
         image = palette.places(image) if palette else one_grey(image)
+    image = at_the_usual_resolution(image)
     made = bytes(SAVERS[save.format](labelled(image, labels), keep=keep, **settings))
     return palette.written_into(made) if palette else made
 

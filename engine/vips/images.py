@@ -84,6 +84,13 @@ def bare_srgb(image: Image) -> Image:
     return bare
 
 
+def at_the_usual_resolution(image: Image) -> Image:
+    """Let an image say 72 dots an inch, whatever operations have made of that."""
+    if (image.xres, image.yres) == (RESOLUTION, RESOLUTION):
+        return image
+    return image.copy(xres=RESOLUTION, yres=RESOLUTION)
+
+
 def labels_of(image: Image) -> dict[str, bytes]:
     """Give an image's metadata: EXIF, XMP and IPTC as they lie in its file."""
     found = field_names(image)
