@@ -1,7 +1,7 @@
 """What a worker takes on, and how many cores it gives to each process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 
 import msgspec
@@ -43,10 +43,12 @@ async def test_a_lone_process_uses_idle_cores_and_others_one_each(
     render = Sandbox.render
 
     @asynccontextmanager
-    async def noted(self: Sandbox, work: Work) -> AsyncIterator[Rendering]:
+    async def noted(
+        self: Sandbox, work: Work, on_waiting: Callable[[bool], None]
+    ) -> AsyncIterator[Rendering]:
         given.put_nowait(work.threads)
         await going.wait()
-        rendering: AbstractAsyncContextManager[Rendering] = render(self, work)
+        rendering: AbstractAsyncContextManager[Rendering] = render(self, work, on_waiting)
         async with rendering as found:
             yield found
 
