@@ -252,6 +252,13 @@ async def the_queue_holds_garbage(it: Installation) -> AsyncIterator[None]:
     await client.aclose()
 
 
+@asynccontextmanager
+async def another_version_is_there(it: Installation) -> AsyncIterator[None]:
+    it.stranger.there = True
+    yield
+    it.stranger.there = False
+
+
 async def heavy(it: Installation, source: str = "/large.png") -> None:
     """Ask for a result that takes a child some seconds."""
     blur = {"type": "blur", "sigma": 30 + random.random()}
@@ -284,4 +291,5 @@ FAULTS = (
     Fault(["DarkroomCallbacksOld"], callbacks_are_old),
     Fault(["DarkroomCallbacksUnsent"], callbacks_are_not_sent),
     Fault(["DarkroomTaskFailing"], the_queue_holds_garbage),
+    Fault(["DarkroomVersionsDiffer"], another_version_is_there),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from service.embedded import EmbeddedServer, Postgres, Valkey
 from service.storage import StorageOptions, open_storage
 from service.store import Store, migrate, open_store
 from tests.observe.rules import PROMETHEUS, ROOT
+from tests.observe.stranger import Stranger
 from tests.service.harness.receiver import Receiver, receiving
 from tests.service.harness.tenants import Tenant, add_tenant
 
@@ -108,12 +109,14 @@ class Installation:
     def __init__(
         self, postgres: Postgres, valkey: Valkey, api: DarkroomServer, worker: DarkroomServer,
         prometheus: Prometheus, store: Store, tenant: Tenant, receiver: Receiver, url: str,
+        stranger: Stranger,
     ) -> None:  # fmt: skip
         self.postgres, self.valkey = postgres, valkey
         self.api, self.worker = api, worker
         self.prometheus = prometheus
         self.store, self.tenant, self.receiver = store, tenant, receiver
         self.url = url
+        self.stranger = stranger
         self.sent = 0
 
     async def post(self, body: object, path: str = "/request") -> int:
@@ -161,8 +164,8 @@ class Installation:
 
 
 @asynccontextmanager
-async def installed(directory: Path, other: str) -> AsyncIterator[Installation]:
-    """Start everything; `other` is one more target of Prometheus, beside the API."""
+async def installed(directory: Path, stranger: Stranger) -> AsyncIterator[Installation]:
+    """Start everything; the stranger is one more target of Prometheus, beside the API."""
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(Postgres(directory / "postgres", durable=False))
         valkey = await stack.enter_async_context(Valkey(directory / "valkey"))
@@ -176,13 +179,15 @@ async def installed(directory: Path, other: str) -> AsyncIterator[Installation]:
         api = DarkroomServer(directory / "api", "serve", given, f"{url}/readyz")
         worker = DarkroomServer(directory / "worker", "worker", given, f"{worker_url}/livez")
         targets = {
-            "darkroom-api": [url.removeprefix("http://"), other],
+            "darkroom-api": [url.removeprefix("http://"), stranger.address],
             "darkroom-worker": [worker_url.removeprefix("http://")],
         }
         prometheus = Prometheus(directory / "prometheus", targets)
         for server in (api, worker, prometheus):
             await stack.enter_async_context(server)
-        yield Installation(postgres, valkey, api, worker, prometheus, store, tenant, receiver, url)
+        yield Installation(
+            postgres, valkey, api, worker, prometheus, store, tenant, receiver, url, stranger
+        )
 
 
 async def _marked_tenant(store: Store, folder: Path) -> Tenant:
