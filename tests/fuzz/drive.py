@@ -1,6 +1,7 @@
 """Spoiled files through the real children, and what became of each."""
 
 import asyncio
+import random
 import tempfile
 import time
 from collections import Counter
@@ -13,12 +14,15 @@ import msgspec
 
 from engine.errors import DarkroomError
 from engine.limits import EngineLimits
+from service.errors import RenderCrashed
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import ChildExit, Output, Reason, Work
 from tests.engine.images import encoded, smooth
+from tests.fuzz.crashes import Crashes
 from tests.fuzz.mutate import Case, case
 
 DONE = "done"
+KILLED = "killed by us"
 UNEXPECTED = {"internal"}
 SECONDS = 20.0  # for one file
 BASE = encoded(smooth(40, 30))
@@ -36,12 +40,14 @@ class Findings:
     exits: list[ChildExit] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     slowest: tuple[float, int] = (0.0, -1)
+    crashes: Crashes = field(default_factory=Crashes)
 
     @property
     def deaths(self) -> list[ChildExit]:
-        """How children ended whose time had not come."""
+        """How children ended whose time had not come, and that we did not kill."""
         due = {Reason.RECYCLED, Reason.SHUTDOWN}
-        return [end for end in self.exits if end.reason not in due]
+        ends = [end for end in self.exits if end.reason not in due]
+        return [end for end in ends if end.pid not in self.crashes.pids]
 
     @property
     def files(self) -> int:
@@ -51,6 +57,8 @@ class Findings:
     def note(self, tried: Case, outcome: Output | DarkroomError, seconds: float) -> None:
         """Take down what became of a file."""
         code = DONE if isinstance(outcome, Output) else outcome.code
+        if isinstance(outcome, RenderCrashed) and self.crashes.tell():
+            code = KILLED
         self.codes[code] += 1
         self.kinds[tried.kind.split()[0], code] += 1
         self.seeds.setdefault(code, []).append(tried.seed)
@@ -67,6 +75,7 @@ class Findings:
         for kind in sorted({kind for kind, _ in self.kinds}):
             told = {code: n for (of, code), n in sorted(self.kinds.items()) if of == kind}
             yield f"  {kind:5} " + ", ".join(f"{code} {count}" for code, count in told.items())
+        yield from self.crashes.summary()
         ends = Counter(f"{end.reason}: {end.words}" for end in self.deaths)
         yield from (f"  children {words} × {count}" for words, count in ends.most_common())
         yield from (f"  UNEXPECTED {words}" for words in self.unexpected)
@@ -77,10 +86,12 @@ async def fuzz(
     slots: int = 2,
     progress: Callable[[Findings], None] | None = None,
     only: str | None = None,
+    crash_every: int = 0,
 ) -> Findings:
     """Send the cases of some seeds through a sandbox with so many children.
 
-    `only` names the format of all files.
+    `only` names the format of all files. While every `crash_every`th file is tried, a child is
+    killed as a crash would kill it.
     """
     findings = Findings()
     waiting = iter(seeds)
@@ -91,6 +102,8 @@ async def fuzz(
                 tried, began = case(seed, only), time.perf_counter()
                 async for outcome in _outcomes(sandbox, tried):
                     findings.note(tried, outcome, time.perf_counter() - began)
+                if crash_every and seed % crash_every == 0:
+                    await findings.crashes.crash_one(sandbox, random.Random(seed))
                 if progress is not None:
                     progress(findings)
 

@@ -1,17 +1,19 @@
 """A few hundred spoiled files, and that the driver sees what it should; `make fuzz` takes more."""
 
 from engine.errors import DarkroomError
-from tests.fuzz.drive import DONE, Findings, fuzz
+from tests.fuzz.drive import DONE, KILLED, Findings, fuzz
 from tests.fuzz.mutate import CHANGES, case
 
 FILES = 300
 
 
 async def test_every_failure_has_a_code_and_no_child_dies() -> None:
-    findings = await fuzz(range(FILES))
+    findings = await fuzz(range(FILES), crash_every=50)
     assert findings.unexpected == []
     assert findings.deaths == [], "\n".join(findings.summary())
     assert findings.files == FILES
+    assert len(findings.crashes.replaced) >= 3
+    assert findings.codes[KILLED] <= len(findings.crashes.pids)
     assert {DONE, "source_corrupt", "unsupported_format"} <= set(findings.codes)
     assert findings.codes[DONE] < FILES / 2
 
