@@ -58,6 +58,7 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             app[access.QUOTA] = Quota(redis, settings)
             intake = Intake(store, dispatcher, settings, metrics)
             app[handlers.INTAKE] = intake
+            app[handlers.DISPATCHER] = dispatcher
             app[steering.MANY] = steering.ManyIntake(intake, store, settings)
             app[steering.STATUS_WATCH] = steering.StatusWatch(store.steering.ended_among, settings)
             callbacks = Dispatcher(Queue(redis, CALLBACK, settings.dispatch_window))

@@ -13,6 +13,7 @@ from service.api.content_negotiation import preferred
 from service.api.direct import Explainer, Previewer, with_destination
 from service.api.intake import Intake, check_key
 from service.api.steering import STATUS_WATCH, read_wait
+from service.dispatch import Dispatcher
 from service.errors import Cancelled, NotFound
 from service.http import (
     JSON,
@@ -28,6 +29,7 @@ from service.http import (
 )
 from service.ids import is_process_id
 
+DISPATCHER: web.AppKey[Dispatcher] = web.AppKey("dispatcher", Dispatcher)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 EXPLAINER: web.AppKey[Explainer] = web.AppKey("explainer", Explainer)
 PREVIEWER: web.AppKey[Previewer] = web.AppKey("previewer", Previewer)
@@ -107,6 +109,8 @@ async def cancel_process(request: web.Request) -> web.Response:
             "settled", process_id=process_id, service_id=holder.service_id, outcome="FAILED",
             error_code=Cancelled.code, attempt=cancelled.process.attempt,
         )  # fmt: skip
+    elif cancelled.process.cancelling:
+        request.app[DISPATCHER].tell_cancelled(process_id)
     return json_response(show_process(cancelled.process))
 
 

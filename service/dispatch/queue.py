@@ -84,6 +84,11 @@ def wake_channel(queue: str) -> str:
     return f"{queue}:wake"
 
 
+def cancel_channel(queue: str) -> str:
+    """Name the channel on which a queue's workers are told what is to be cancelled."""
+    return f"{queue}:cancel"
+
+
 def spilled_lanes(queue: str) -> str:
     """Name the hash of the lanes of which more waits than the queue holds."""
     return f"{queue}:spilled"
@@ -132,6 +137,10 @@ class Queue:
             pipe.hgetall(spilled_lanes(self._name))
             (found,) = await pipe.execute()
         return {lane.decode(): int(count) for lane, count in found.items()}
+
+    async def tell_cancelled(self, ids: Sequence[str]) -> None:
+        """Tell whoever works on one of these that it is to look at it; nothing is kept of it."""
+        await self._redis.publish(cancel_channel(self._name), " ".join(ids))
 
     async def take_turn(self, what: str, seconds: float) -> bool:
         """Tell whether it is on us to do something that others need not do for so long."""

@@ -12,7 +12,7 @@ from arq.worker import func
 from redis.asyncio.client import Redis
 from redis.exceptions import RedisError
 
-from service.dispatch.queue import Dispatch, spilled_lanes, wake_channel
+from service.dispatch.queue import Dispatch, cancel_channel, spilled_lanes, wake_channel
 from service.outages import POSTGRES, REDIS, outages
 from service.tasks import stop
 
@@ -36,6 +36,7 @@ class Worker(ArqWorker, Generic[Taken]):
 
     `room` tells how many may be in hand now, and how many of them must be free before more
     are taken. `refill` is asked to fill a queue that runs low while more waits in Postgres.
+    `cancelled` is given the ids of what was cancelled a moment ago, here or anywhere.
 
     A queue that gives nothing may be empty, full of what it cannot take in, or out of reach. So
     from time to time `overdue` is asked for what waits all the same: at least every
@@ -52,6 +53,7 @@ class Worker(ArqWorker, Generic[Taken]):
         room: Callable[[], tuple[int, int]],
         overdue: Callable[[int], Awaitable[Sequence[Dispatch]]],
         refill: Callable[[], Awaitable[None]] | None = None,
+        cancelled: Callable[[Sequence[str]], None] = lambda _: None,
         poll_seconds: float,
         overdue_seconds: float,
         unavailable: tuple[type[Exception], ...] = (),
@@ -68,6 +70,7 @@ class Worker(ArqWorker, Generic[Taken]):
         self._room = room
         self._overdue = overdue
         self._refill = refill
+        self._cancelled = cancelled
         self._overdue_seconds = overdue_seconds
         self._overdue_from = 0.0
         self._queue_from = 0.0
@@ -190,10 +193,14 @@ class Worker(ArqWorker, Generic[Taken]):
     async def _hear(self) -> None:
         redis: Redis = self.pool
         async with redis.pubsub() as channel:
-            await channel.subscribe(wake_channel(self.queue_name))
+            cancels = cancel_channel(self.queue_name)
+            await channel.subscribe(wake_channel(self.queue_name), cancels)
             while True:  # the first message says that we hear: what came before is looked for
-                await channel.get_message(timeout=60)
-                self._wake.set()
+                heard = await channel.get_message(timeout=60)
+                if heard and heard["type"] == "message" and heard["channel"] == cancels.encode():
+                    self._cancelled(heard["data"].decode(errors="replace").split())
+                else:
+                    self._wake.set()
 
 
 async def unclaimed(dispatches: Sequence[Dispatch]) -> Sequence[Dispatch]:

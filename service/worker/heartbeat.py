@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from time import time
 
@@ -14,6 +14,8 @@ from service.metrics import Metrics
 from service.outages import POSTGRES, outages
 from service.store import UNAVAILABLE, Leases
 from service.worker.lease import Lease, clock
+
+TOGETHER_SECONDS = 0.05  # what is cancelled so soon after another is looked at with it
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,7 @@ class Heartbeat:
         self._stall_seconds = stall_seconds
         self._metrics = metrics
         self._held: dict[Lease, _Held] = {}
+        self._soon = asyncio.Event()
 
     @asynccontextmanager
     async def hold(self, lease: Lease) -> AsyncIterator[None]:
@@ -84,6 +87,11 @@ class Heartbeat:
         """Interrupt the work on a process that is no longer ours."""
         self._interrupt(lease, LeaseLost("the lease ran out"))
 
+    def beat_soon(self, ids: Sequence[str]) -> None:
+        """Beat now if one of these processes is held: somebody says that it was cancelled."""
+        if not {lease.claim.id for lease in self._held}.isdisjoint(ids):
+            self._soon.set()
+
     async def run(self) -> None:
         """Beat for ever; an unavailable Postgres is waited out."""
         pause = self._seconds.total_seconds() / 3
@@ -94,7 +102,11 @@ class Heartbeat:
                 outages.worked(POSTGRES)
             except UNAVAILABLE as error:
                 outages.failed(POSTGRES, error)
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._soon.wait()
+                    await asyncio.sleep(TOGETHER_SECONDS)
+            self._soon.clear()
 
     async def beat(self) -> None:
         """Renew all leases once, and interrupt the work on those that are gone or cancelled."""

@@ -148,7 +148,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         claims = Claims(store.leases, name, settings.lease_seconds, metrics)
         renderer = Worker(
             redis, RENDER, claims.take, processor.work, room=appetite.room,
-            overdue=refill.overdue, refill=refill.refill_soon, unavailable=UNAVAILABLE,
+            overdue=refill.overdue, refill=refill.refill_soon,
+            cancelled=heartbeat.beat_soon, unavailable=UNAVAILABLE,
             poll_seconds=settings.poll_seconds, overdue_seconds=settings.reconcile_seconds,
         )  # fmt: skip
         reconciler = Reconciler(store, refill, callbacks, settings, metrics)

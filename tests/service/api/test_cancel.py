@@ -1,8 +1,16 @@
 """POST /request/{id}/cancel, of what waits, what runs and what has ended."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
 from service.ids import new_process_id
 from service.settings import Settings
 from service.store import Store
+from service.worker.fetcher import Fetcher
 from tests.service.harness.api_client import Answer, Api
 from tests.service.harness.receiver import receiving
 from tests.service.harness.records import (
@@ -88,3 +96,22 @@ async def test_a_worker_that_gives_it_back_does_not_make_it_wait(
     await write(shared_store, claim, end=later)
     assert await field(shared_store, process_id, "due_at <= now()")
     await set_row(shared_store, process_id, status="'FINISHED'")
+
+
+async def test_a_running_one_is_stopped_long_before_its_lease_is_renewed(
+    api: Api, settings: Settings, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetching = asyncio.Event()
+
+    @asynccontextmanager
+    async def hang(*_: object) -> AsyncIterator[None]:
+        fetching.set()
+        await asyncio.Event().wait()
+        yield
+
+    monkeypatch.setattr(Fetcher, "fetch", hang)
+    async with working(msgspec.structs.replace(settings, lease_seconds=600.0)):
+        process_id = await api.create(tenant)
+        await fetching.wait()
+        assert (await cancel(api, tenant, process_id)).words["cancelling"] is True
+        assert outcomes(await ended(api, tenant, process_id)) == ["cancelled"]

@@ -166,14 +166,19 @@ async def test_whoever_lost_its_lease_stops_and_writes_nothing_more(
     assert (await done_by(api, tenant))["status"] == "FINISHED"  # the slot is free again
 
 
-async def test_what_is_cancelled_is_stopped(
-    api: Api, settings: Settings, sandbox: MoodySandbox, tenant: Tenant
+async def test_what_is_cancelled_in_postgres_alone_is_stopped(
+    api: Api,
+    settings: Settings,
+    sandbox: MoodySandbox,
+    shared_store: Store,
+    tenant: Tenant,
 ) -> None:
     before = await scraped(settings, FENCED)
     process_id = await api.create(tenant, tenant.body("a.png", "b-stall-hang.png", "c.png"))
     await until(recorded(api, tenant, process_id))
-    answer = await api.ask("POST", f"/request/{process_id}/cancel", tenant)
-    assert (answer.words["status"], answer.words["cancelling"]) == ("PROCESSING", True)
+    cancelled = await shared_store.processes.cancel_process(process_id, None, lambda *_: None)
+    assert cancelled is not None
+    assert cancelled.process.cancelling
     status = await ended(api, tenant, process_id)
     assert (status["status"], outcomes(status)) == ("FAILED", ["DONE", "cancelled", "cancelled"])
     await until_now(lambda: bool(sandbox.exits))

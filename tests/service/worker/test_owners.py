@@ -1,0 +1,40 @@
+"""Whether children are replaced between services is a setting."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from service.sandbox.parent import Sandbox
+from service.sandbox.protocol import ChildExit, Reason
+from service.settings import Settings
+from tests.service.harness.api_client import Api
+from tests.service.harness.tenants import Tenant
+from tests.service.harness.workers import done_by, working
+
+
+@pytest.mark.parametrize(("isolate", "replaced"), [(True, 2), (False, 0)])
+async def test_services_share_children_only_where_the_setting_says_so(
+    api: Api,
+    settings: Settings,
+    tenant: Tenant,
+    stranger: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+    isolate: bool,
+    replaced: int,
+) -> None:
+    ends: list[Reason] = []
+
+    def open_sandbox(*given: Any, on_exit: Callable[[ChildExit], None], **options: Any) -> Sandbox:
+        def note(end: ChildExit) -> None:
+            ends.append(end.reason)
+            on_exit(end)
+
+        return Sandbox(*given, on_exit=note, **options)
+
+    monkeypatch.setattr("service.sandbox.setup.Sandbox", open_sandbox)
+    async with working(msgspec.structs.replace(settings, isolate_services=isolate)):
+        for whose in (tenant, stranger, tenant):
+            assert (await done_by(api, whose))["status"] == "FINISHED"
+        assert ends == [Reason.OTHER_OWNER] * replaced
