@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz generators image corpus chaos attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load
+.PHONY: help setup run test lint fuzz generators image corpus chaos attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ bench-service: setup ## measure the intake, dispatch and throughput of the servi
 
 load: setup ## drive the whole service: rates, times, saturation, cost (LOAD="--help")
 	@$(RUN)/python -m bench.load $(LOAD)
+
+load-hosts: setup ## workers on hosts of their own: one, two, one cut off, one lost (root; HOSTS="--help")
+	@$(RUN)/python -m bench.hosts $(HOSTS)
 
 fuzz: setup ## send malformed files of every format through real children (N=10000)
 	@$(RUN)/python -m tests.fuzz --count $(N)

@@ -113,6 +113,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     database_pool: Annotated[
         Count, _doc("Maximum connections to Postgres of one API or worker")
     ] = 10
+    leave_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        _doc(
+            "How long the API goes on answering after SIGTERM while /readyz is 503 already; "
+            "longer than a load balancer takes to see that"
+        ),
+    ] = 0.0
     drain_seconds: Annotated[
         Seconds, _doc("Time that running work has to finish after SIGTERM")
     ] = 25.0

@@ -16,6 +16,9 @@ log = structlog.get_logger(__name__)
 async def run_server(settings: Settings, *, shared: bool = False) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is under way, within the grace.
 
+    Before that it is not ready any more, but goes on answering for `leave_seconds`, so that nobody
+    is refused who has not heard of it yet.
+
     `shared` lets other processes listen on the same port, if they do so too.
     """
     stop = asyncio.Event()
@@ -32,6 +35,8 @@ async def run_server(settings: Settings, *, shared: bool = False) -> None:
         log.info("serving", url=f"http://{settings.host}:{_port(runner)}")
         await stop.wait()
         app[probes.READINESS].draining = True
+        runner.leave()
+        await asyncio.sleep(settings.leave_seconds)
     finally:
         await runner.cleanup()
     log.info("stopped")

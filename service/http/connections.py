@@ -28,10 +28,11 @@ log = structlog.get_logger(__name__)
 class Connection(RequestHandler):
     """The connection of a client; it is reset if an answer is not read in time."""
 
-    __slots__ = ("_abort_timer", "_ending", "_response_seconds", "_wire")
+    __slots__ = ("_abort_timer", "_ending", "_owner", "_response_seconds", "_wire")
 
-    def __init__(self, manager: web.Server, *, response_seconds: float, **kwargs: Any) -> None:
+    def __init__(self, manager: "_Server", *, response_seconds: float, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
+        self._owner = manager
         self._response_seconds = response_seconds
         self._ending = False
         self._wire: asyncio.Transport | None = None
@@ -82,6 +83,8 @@ class Connection(RequestHandler):
         """Send an answer; one that aiohttp made without a handler gets the headers of the API."""
         if isinstance(resp, web.HTTPException):
             resp = answer_outside(resp)
+        if self._owner.leaving:
+            resp.force_close()
         self._start_send_timer()
         try:
             return await super().finish_response(request, resp, start_time)
@@ -111,6 +114,7 @@ class _Server(web.Server):
     def __init__(self, made: web.Server, response_seconds: float, **kwargs: Any) -> None:
         super().__init__(made.request_handler, request_factory=made.request_factory, **kwargs)
         self._response_seconds = response_seconds
+        self.leaving = False
 
     def __call__(self) -> RequestHandler:
         return Connection(
@@ -131,6 +135,11 @@ class Runner(web.AppRunner):
             lingering_time=5,
         )
         self._response_seconds = settings.response_seconds
+
+    def leave(self) -> None:
+        """Close each connection with its next answer, and say so in it; new ones are answered."""
+        if isinstance(self.server, _Server):
+            self.server.leaving = True
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()

@@ -8,7 +8,11 @@ from pathlib import Path
 import click
 
 from tests.chaos.options import Options
+from tests.chaos.rolling import run_rolling
 from tests.chaos.run import run_chaos
+
+RESTARTS = 50
+ENDLESS = 1_000_000
 
 
 @click.command()
@@ -28,8 +32,12 @@ from tests.chaos.run import run_chaos
 @click.option("--hangs", type=int, help="SIGSTOPs, of each kind of process [kills / 40].")
 @click.option("--outages", type=int, help="Storage outages, and full disks [kills / 40].")
 @click.option("--rollings", type=int, help="Rolling restarts by SIGTERM [kills / 40].")
+@click.option("--rolling", is_flag=True, help="Nothing but restarts [50], and no request may fail.")
+@click.option("--rate", default=25.0, show_default=True, help="Requests a second of --rolling.")
 @click.option("--directory", type=click.Path(path_type=Path), help="Keep logs and data there.")
-def main(directory: Path | None, lease: float, kills: int, **words: object) -> None:
+def main(
+    directory: Path | None, lease: float, kills: int, rolling: bool, rate: float, **words: object
+) -> None:
     """Start a complete installation, break it in every way, and check every promise.
 
     Postgres, Valkey, a storage, APIs and workers run as processes of their own. Customers
@@ -41,6 +49,9 @@ def main(directory: Path | None, lease: float, kills: int, **words: object) -> N
     Then everything has five minutes to come to its end. Exits 1 unless every request that was
     accepted has ended, every result has the bytes that the engine alone makes of it, every
     process had callbacks of one id, and no process of ours ended badly after SIGTERM.
+
+    With --rolling nothing is broken. APIs and workers are restarted in turn behind a load
+    balancer, while customers post and ask for statuses, and each request must be answered 200.
 
     \b
     The run of docs/promises.md:  make chaos CHAOS="-n 10000 --kills 200 --minutes 40"
@@ -55,9 +66,13 @@ def main(directory: Path | None, lease: float, kills: int, **words: object) -> N
         name: max(1, round(kills / part.get(name, 40))) if count is None else count
         for name, count in counts.items()
     }
+    if rolling:  # posts go on for as long as the restarts do
+        given["rollings"] = counts["rollings"] or RESTARTS
+        words |= {"processes": ENDLESS, "minutes": ENDLESS / rate / 60}
     options = Options(kills=kills, lease_seconds=lease, **given, **words)  # type: ignore[arg-type]
+    run = run_rolling if rolling else run_chaos
     with tempfile.TemporaryDirectory(prefix="darkroom-chaos-") as temporary:
-        report = asyncio.run(run_chaos(directory or Path(temporary), options, click.echo))
+        report = asyncio.run(run(directory or Path(temporary), options, click.echo))
     click.echo("\n".join(report.lines()))
     sys.exit(report.failed)
 

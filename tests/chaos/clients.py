@@ -4,8 +4,9 @@ import asyncio
 import json
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import takewhile
 
 import aiohttp
 from aiohttp import web
@@ -21,19 +22,28 @@ FAILS = 0.1  # the part of callbacks that the receiver answers with an error at 
 
 
 class Customers:
-    """`accepted` are the ids that were answered 200, with the number of each request."""
+    """`accepted` are the ids that were answered 200, with the number of each request.
 
-    def __init__(self, installation: Installation, options: Options, hook: str) -> None:
+    `failed` are all tries that were not, whatever came of the next. They post to the APIs, or to
+    the URLs that are given.
+    """
+
+    def __init__(
+        self, installation: Installation, options: Options, hook: str, urls: Sequence[str] = ()
+    ) -> None:
         self.accepted: dict[str, int] = {}
         self.refused: list[str] = []
+        self.failed: list[str] = []
+        self.stopped = False
         self._installation = installation
+        self._urls = urls or installation.urls
         self._options = options
         self._hook = hook
         self._chance = random.Random(options.seed + 2)
 
     async def post_all(self) -> None:
-        """Post everything, spread over the time of the run."""
-        numbers = iter(range(self._options.processes))
+        """Post everything, spread over the time of the run, or until `stopped`."""
+        numbers = takewhile(lambda _: not self.stopped, range(self._options.processes))
         began = asyncio.get_running_loop().time()
         spacing = self._options.seconds / self._options.processes
 
@@ -60,20 +70,21 @@ class Customers:
         )
         headers = {"Idempotency-Key": f"chaos-{number}"}
         while True:
-            url = f"{self._chance.choice(self._installation.urls)}/request"
+            url = f"{self._chance.choice(self._urls)}/request"
             try:
                 async with client.post(url, data=body, headers=headers) as answer:
                     told = await answer.json()
                     if answer.status == 200:
                         self.accepted[told["process_id"]] = number
                         return
+                    self.failed.append(f"POST {number}: {answer.status} {told}")
                     if answer.status < 500 and answer.status not in {408, 409, 429}:
                         self.refused.append(f"{number}: {answer.status} {told}")
                         return
                     if answer.status != 503:
                         self.refused.append(f"{number}: {answer.status} {told}, tried again")
-            except (aiohttp.ClientError, TimeoutError, ValueError):
-                pass
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                self.failed.append(f"POST {number}: {error!r}")
             await asyncio.sleep(self._chance.uniform(0.1, 0.5))
 
 

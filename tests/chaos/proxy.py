@@ -50,20 +50,26 @@ class Proxy:
             return
         self._open |= {writer, back}
         try:
-            await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+            await asyncio.gather(
+                pass_on(reader, back, self._flowing), pass_on(there, writer, self._flowing)
+            )
         finally:
             self._open -= {writer, back}
             for each in (writer, back):
                 each.transport.abort()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(1 << 16):
-                await self._flowing.wait()
-                writer.write(data)
-                await writer.drain()
-        with contextlib.suppress(OSError, RuntimeError):
-            writer.write_eof()
+
+async def pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+) -> None:
+    """Pass bytes one way until their end, while they may flow."""
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            await flowing.wait()
+            writer.write(data)
+            await writer.drain()
+    with contextlib.suppress(OSError, RuntimeError):
+        writer.write_eof()
 
 
 @asynccontextmanager

@@ -88,10 +88,10 @@ def test_api_worker_and_migration_run_our_commands() -> None:
 
 @pytest.mark.parametrize("workload", DEPLOYMENTS, ids=by_name)
 def test_what_stops_is_given_longer_than_it_asks_for(workload: Manifest) -> None:
-    hook = container_of(workload).get("lifecycle", {}).get("preStop", {})
-    sleep = float(hook["exec"]["command"][1]) if hook else 0
+    (settings,) = (each["data"] for each in ALL if each["kind"] == "ConfigMap")
+    leave = float(settings["DARKROOM_LEAVE_SECONDS"]) if by_name(workload) == "darkroom-api" else 0
     grace = pod_of(workload)["terminationGracePeriodSeconds"]
-    assert grace >= sleep + DEFAULTS.drain_seconds + 5
+    assert grace >= leave + float(settings["DARKROOM_DRAIN_SECONDS"]) + 5
 
 
 @pytest.mark.parametrize("workload", DEPLOYMENTS, ids=by_name)

@@ -5,9 +5,12 @@ import os
 import signal
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 
+from service.api import run_server
+from service.dev.stack import free_port
 from service.embedded import Postgres
 from service.http.probes import READINESS
 from service.settings import Settings
@@ -43,6 +46,41 @@ async def test_a_draining_api_is_alive_and_not_ready(settings: Settings, tenant:
         assert await ready(api) == (503, "draining")
         assert (await api.ask("GET", "/livez")).status == 200
         assert (await api.post(tenant, tenant.body())).status == 200  # until nobody sends more
+
+
+async def test_an_api_that_leaves_answers_those_who_have_not_heard_of_it(
+    settings: Settings, tenant: Tenant
+) -> None:
+    changes = {"port": free_port(), "leave_seconds": 0.5}
+    api = asyncio.create_task(run_server(msgspec.structs.replace(settings, **changes)))
+    url = f"http://127.0.0.1:{changes['port']}"
+    async with aiohttp.ClientSession(url, headers=tenant.headers) as client:
+
+        async def ask(method: str, path: str, **body: object) -> tuple[int, str]:
+            async with client.request(method, path, **body) as answer:  # type: ignore[arg-type]
+                return answer.status, answer.headers.get("Connection", "keep-alive")
+
+        async with asyncio.timeout(10):
+            while not await reachable(changes["port"]):
+                await asyncio.sleep(0.01)
+        assert await ask("GET", "/readyz") == (200, "keep-alive")
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(5):
+            while (await ask("GET", "/readyz"))[0] == 200:
+                await asyncio.sleep(0.01)
+        assert await ask("GET", "/readyz") == (503, "close")
+        assert await ask("POST", "/request", json=tenant.body()) == (200, "close")
+        await api
+        assert not await reachable(changes["port"])
+
+
+async def reachable(port: float) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(port))
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
 
 
 async def test_missing_migrations_are_named(database: str, settings: Settings) -> None:
