@@ -6,9 +6,9 @@
 
 A host is a network namespace with a cable (a veth pair) to a hub, where Postgres, which commits
 with fsync, Valkey, an API and this caller run; its worker is bound to one core. The first figures
-are batches a second with one host and with two, in turn. What runs in the hub is bound to no core: with
-one host it has the other core for itself, with two it takes its share from both, so that the ratio
-has the cost of all parts in it. CPU is in milliseconds a batch.
+are batches a second with one host and with two, in turn. What runs in the hub is bound to no core:
+with one host it has the other core for itself, with two it takes its share from both, so that the
+ratio has the cost of all parts in it. CPU is in milliseconds a batch.
 
 Then three hosts work. One is cut off for longer than its lease and comes back, one is lost with
 all that runs on it. Each batch must end, with the same bytes as all others, and with one callback.

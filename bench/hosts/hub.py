@@ -24,6 +24,10 @@ LOCAL = "127.0.0.1"
 CALLERS = 8
 POLL_SECONDS = 0.02
 
+ENDED = """
+SELECT count(*) FROM processes WHERE id = ANY($1) AND status IN ('FINISHED', 'FAILED')
+"""
+
 Json = dict[str, Any]
 
 
@@ -105,10 +109,7 @@ class Hub:
     async def ended(self, ids: Sequence[str], count: int, seconds: float) -> bool:
         """Wait until so many of these have ended; False if they have not in time."""
         until = time.monotonic() + seconds
-        while await self.database.fetchval(
-            "SELECT count(*) FROM processes WHERE id = ANY($1) AND status IN ('FINISHED', 'FAILED')",
-            ids,
-        ) < count:  # fmt: skip
+        while await self.database.fetchval(ENDED, ids) < count:
             if time.monotonic() > until:
                 return False
             await asyncio.sleep(POLL_SECONDS)

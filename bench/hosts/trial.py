@@ -1,4 +1,4 @@
-"""What a second host brings, and that nothing is lost with one that is cut off and one that dies."""
+"""What a second host brings, and that nothing is lost with one cut off and one that dies."""
 
 import asyncio
 import hashlib
