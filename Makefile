@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz generators image corpus chaos attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts
+.PHONY: help setup run test lint fuzz generators image corpus chaos upgrade attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts capacity scaling
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,11 +62,20 @@ load: setup ## drive the whole service: rates, times, saturation, cost (LOAD="--
 load-hosts: setup ## workers on hosts of their own: one, two, one cut off, one lost (root; HOSTS="--help")
 	@$(RUN)/python -m bench.hosts $(HOSTS)
 
+capacity: setup ## measure what a batch costs API, Postgres, Valkey and worker, for `make scaling`
+	@$(RUN)/python -m bench.scaling.capacity
+
+scaling: setup ## simulate the plans of docs/scaling.md from what was measured
+	@$(RUN)/python -m bench.scaling
+
 fuzz: setup ## send malformed files of every format through real children (N=10000)
 	@$(RUN)/python -m tests.fuzz --count $(N)
 
 chaos: setup ## break a whole installation and check every promise (CHAOS="--help")
 	@$(RUN)/python -m tests.chaos $(CHAOS)
+
+upgrade: setup ## run the last tagged version and this one side by side, in every combination
+	@$(RUN)/pytest -s -m long tests/upgrade
 
 attack: setup ## attack a running installation in every way that is known (ATTACK="--help")
 	@$(RUN)/python -m tests.attack $(ATTACK)
