@@ -32,7 +32,7 @@ class Visit(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """When each job came and left each visit (jobs × visits); shares of time that servers worked."""
+    """When each job came and left each visit (jobs × visits); shares of time servers worked."""
 
     arrivals: Seconds
     departures: Seconds
