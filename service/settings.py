@@ -227,6 +227,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         Size, _doc("Replace a child that keeps more memory than this after rendering")
     ] = 512 * 1024**2
     child_works: Annotated[Count, _doc("Replace a child after rendering this many times")] = 1000
+    child_nice: Annotated[
+        int,
+        Meta(ge=0, le=19),
+        _doc(
+            "How far a worker's children leave the processor to API, worker and databases on their "
+            "machine: 0 not at all, 19 whenever these want it"
+        ),
+    ] = 10
     isolate_services: Annotated[
         bool, _doc("Whether a child serves one service alone and is replaced for another")
     ] = True

@@ -1,6 +1,7 @@
 """Hosts as network namespaces, each with a cable to the hub that can be cut. Needs root."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -67,7 +68,8 @@ class Host:
             _run(*self._inside(), "ip", *words)
 
     def _inside(self) -> list[str]:
-        return ["nsenter", f"--net=/proc/{self._keeper.pid}/ns/net", "--"]
+        nsenter = shutil.which("nsenter") or "nsenter"  # servers are started by their paths
+        return [nsenter, f"--net=/proc/{self._keeper.pid}/ns/net", "--"]
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """The system calls of Linux that Python does not offer, or not in every build."""
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
@@ -46,6 +48,18 @@ def die_with_parent(parent: int) -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit("the parent is gone")
+
+
+def yield_to_others(nice: int) -> None:
+    """Leave the processor to whatever else wants it, as far as `nice` says (0 to 19).
+
+    Where the kernel shares the processor by sessions (autogroups), that is said of ours too.
+    """
+    if nice == 0:
+        return
+    os.nice(nice)
+    with contextlib.suppress(OSError):  # no such kernel
+        Path("/proc/self/autogroup").write_text(f"{nice}\n")
 
 
 def memory_file(name: str, *, sealable: bool) -> int:

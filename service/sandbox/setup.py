@@ -26,10 +26,12 @@ def make_sandbox(
     supervisor: Supervisor,
     *,
     memory: MemoryBudget | None = None,
+    nice: int = 0,
 ) -> Sandbox:
     """Make a sandbox of so many children, one for each core if 0; it is still to be entered.
 
-    Without a budget of `memory` each child may take what its own limit allows.
+    Without a budget of `memory` each child may take what its own limit allows. Those of a worker
+    are `nice`; those for whom a client waits are not.
     """
     metrics.know_child_exits(Reason)
 
@@ -42,7 +44,7 @@ def make_sandbox(
 
     return Sandbox(
         slots or None,
-        limits=sandbox_limits(settings, memory),
+        limits=msgspec.structs.replace(sandbox_limits(settings, memory), nice=nice),
         environ=os.environ,
         on_exit=note,
         on_wait=metrics.slot_wait.observe,

@@ -173,8 +173,9 @@ async def _sandbox(
 ) -> AsyncIterator[Sandbox]:
     memory = memory_budget(settings, settings.slots)
     made = make_sandbox(
-        settings, metrics, settings.slots, commands.RENDER, supervisor, memory=memory
-    )
+        settings, metrics, settings.slots, commands.RENDER, supervisor, memory=memory,
+        nice=settings.child_nice,
+    )  # fmt: skip
     async with made as sandbox:
         metrics.watch_slots(sandbox)
         metrics.watch_protections(PROTECTIONS, lambda: sandbox.protections)

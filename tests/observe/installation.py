@@ -40,7 +40,7 @@ def hurried(rules: str) -> str:
         time = f"{24 * number}m" if unit == "d" else f"{number}{FASTER[unit]}"
         return f"{found[1]}{time}{found[4]}"
 
-    starts = re.sub(r"(changes\(\w+)\[15m\]", r"\1[60m]", rules)  # a start takes seconds
+    starts = re.sub(r"(changes\(\w+)\[15m\]", r"\1[120m]", rules)  # a start takes seconds
     text = re.sub(r"(\[)(\d+)([mhd])(\])", faster, starts)
     text = re.sub(r"(for: )(\d+)([mhd])($)", faster, text, flags=re.MULTILINE)
     text = text.replace("interval: 30s", "interval: 1s")

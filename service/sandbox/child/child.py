@@ -52,6 +52,7 @@ def _serve(connection: int, render: Renderer) -> None:
         if not isinstance(setup, wire.Setup):
             raise wire.ProtocolError(f"expected Setup first, got {type(setup).__name__}")
         limit_resources(setup.limits)
+        linux.yield_to_others(setup.limits.nice)
         memory = Memory()
         wire.send(channel, wire.Ready(_settle(setup.limits)))
         Desk(channel, render, setup.limits, memory).work()

@@ -48,6 +48,8 @@ class SandboxLimits(Struct, frozen=True, kw_only=True):
     """Pause after a child that did not start; doubled each time."""
     backoff_most_seconds: float = 10.0
     """The longest such pause."""
+    nice: int = 0
+    """How much a child leaves the processor to others: 0 not at all, 19 whenever they want it."""
     fonts: str = ""
     """Folder of fonts for text, beside those of the engine; none if empty."""
     readable: tuple[str, ...] = ()
