@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Installation:
         self.hook = ""
         self._directory = directory
         self._started = 0
+        self._numbers = count()
 
     @property
     def folder(self) -> Path:
@@ -75,13 +77,13 @@ class Installation:
         async with server:
             yield f"http://127.0.0.1:{port}"
 
-    async def post(self, url: str, count: int = COUNT) -> list[str]:
-        """Have batches accepted; gives their ids."""
+    async def post(self, url: str) -> list[str]:
+        """Have COUNT batches accepted; gives their ids."""
         headers = {"Authorization": f"Bearer {self.service['token']}"}
         ids = []
         async with aiohttp.ClientSession(url, headers=headers) as client:
-            for _ in range(count):
-                number = len(self.accepted)
+            for _ in range(COUNT):
+                number = next(self._numbers)
                 jobs = [job | {"destination": f"/{number}/{job['destination']}"} for job in JOBS]
                 body = {"service_id": self.service["service_id"], "source": "/in.png", "jobs": jobs,
                         "callback": f"{self.hook}/{number}"}  # fmt: skip
