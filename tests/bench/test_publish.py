@@ -47,3 +47,11 @@ def test_the_drawing_is_the_run_s(published: Any, repository: Path) -> None:
 
 def test_every_workload_was_published(published: Any) -> None:
     assert published["workloads"].keys() == workloads.load().keys()
+
+
+@pytest.mark.parametrize("workload", ["W3", "W8"])
+def test_what_the_readme_claims_beside_others_is_so(workload: str, published: Any) -> None:
+    figures = published["workloads"][workload]
+    ours = figures["darkroom"]["cpu_ratio"]
+    assert 3.5 < figures["sharp"]["cpu_ratio"] / ours < 5  # "about a quarter"
+    assert figures["naive"]["cpu_ratio"] / ours > 5  # "at most a fifth"

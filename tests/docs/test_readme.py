@@ -10,6 +10,7 @@ from msgspec import json
 from PIL import Image
 
 import engine
+from engine.explain import explain
 from engine.schema import Job
 from service.dev.demo import JOBS, PHOTO
 from service.http import CreateProcess
@@ -37,7 +38,7 @@ def test_its_plan_is_that_of_its_first_request() -> None:
     [body] = re.findall(r"curl -s \$URL/request .*? -d '(\{.*?\})'", README, re.DOTALL)
     request = engine.parse(body.encode(), CreateProcess)
     source = engine.Source.from_path(ROOT / "service" / "dev" / request.source)
-    explanation = engine.explain.explain(source, request.jobs)
+    explanation = explain(source, request.jobs)
     [job] = explanation.jobs
     shown = [f"source: {explanation.facts}", "", job.destination]
     shown += [step.text for step in job.stages[-1].steps]
