@@ -150,7 +150,7 @@ class Rendering:
     @cached_property
     def rights(self) -> dict[str, bytes]:
         """The source's artist and copyright, as labels for a result."""
-        image = codecs.load(self.context.source, self.facts.format)
+        image = codecs.open_header(self.context.source, self.facts.format)
         return rights_only(self.context.source, self.facts.format, images.labels_of(image))
 
     @cached_property

@@ -3,6 +3,7 @@
 Knows nothing of passes, batches or why a plan looks as it does.
 """
 
+from engine.vips import heic
 from engine.vips.binding import Image
 from engine.vips.codecs import load, miniature, profile_of, reread
 from engine.vips.gif_frames import lacks_pixels
@@ -49,6 +50,7 @@ __all__ = [
     "colours_of",
     "faded",
     "greatest",
+    "heic",
     "image_from_numbers",
     "image_from_table",
     "image_from_words",

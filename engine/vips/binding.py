@@ -23,14 +23,13 @@ Interpolate: TypeAlias = pyvips.Interpolate
 OLDEST = (8, 18, 5)
 NO_MEMORY = ("out of memory", "insufficient memory", "cannot allocate memory")
 
-LOADERS = {
+LOADERS = {  # HEIC is `heic`'s matter
     SourceFormat.JPEG: Image.jpegload_source,
     SourceFormat.PNG: Image.pngload_source,
     SourceFormat.WEBP: Image.webpload_source,
     SourceFormat.GIF: Image.gifload_source,
     SourceFormat.AVIF: Image.heifload_source,
     SourceFormat.TIFF: Image.tiffload_source,
-    SourceFormat.HEIC: Image.heifload_source,
     SourceFormat.SVG: Image.svgload_source,
 }
 # What is made of files before a decoder sees them: faults that everybody passes over.
@@ -38,7 +37,6 @@ MENDED: dict[SourceFormat, Mending] = {
     SourceFormat.JPEG: jpeg.mended,
     SourceFormat.GIF: gif.mended,
     SourceFormat.AVIF: heif.mended,
-    SourceFormat.HEIC: heif.mended,
 }
 
 
@@ -108,17 +106,6 @@ def _stream(source: Source | Parts, source_format: SourceFormat) -> Iterator[pyv
         yield stream
     finally:
         reader.check()
-
-
-@cache
-def decodes_hevc() -> bool:
-    """Tell whether this libvips has a decoder for HEIC: it reads one of 8 × 8 pixels."""
-    sample = Source.from_path(Path(__file__).parent / "samples" / "hevc.heic")
-    try:
-        drain(open_image(sample, SourceFormat.HEIC))
-    except SourceCorrupt:
-        return False
-    return True
 
 
 @contextmanager

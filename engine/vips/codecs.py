@@ -23,6 +23,7 @@ from engine.schema import (
     WebpOptions,
 )
 from engine.sources import EXIF, IPTC, XMP, Facts, PartialSource, Source, SourceFormat, gif, heif
+from engine.vips import heic
 from engine.vips.binding import Image, field_names, open_image
 from engine.vips.corrections import corrected
 from engine.vips.images import (
@@ -55,14 +56,32 @@ def load(
     """
     if source_format is SourceFormat.TIFF:
         return open_tiff(source, tolerant=tolerant)
-    if isinstance(source, PartialSource) and _is_made_anew(source, source_format):
-        source.content.require_all()
-        source = Source(source.content[:])
+    if source_format is SourceFormat.HEIC:
+        return corrected(heic.open_pixels(_whole(source)), source.content, source_format)
+    if source_format is SourceFormat.AVIF and heif.needs_mending(source.content):
+        source = _whole(source)  # libvips is given another header than the file's
     options: dict[str, Any] = {"fail_on": "none"} if tolerant else {}
     options |= {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
     if source_format is SourceFormat.GIF and gif.lacks_a_corner(source.content):
         options["page"] = 1
     return corrected(open_image(source, source_format, **options), source.content, source_format)
+
+
+def open_header(
+    source: Source | PartialSource, source_format: SourceFormat, tolerant: bool = False
+) -> Image:
+    """Open a source for what its header says; its pixels are not to be asked for."""
+    if source_format is SourceFormat.HEIC:
+        return corrected(heic.open_header(_whole(source)), source.content, source_format)
+    return load(source, source_format, tolerant=tolerant)
+
+
+def _whole(source: Source | PartialSource) -> Source:
+    """Give a source all of which is at hand, or raise MissingBytes."""
+    if isinstance(source, Source):
+        return source
+    source.content.require_all()
+    return Source(source.content[:])
 
 
 def reread(data: bytes, written: Format, *, last: bool = False) -> Raster:
@@ -78,7 +97,7 @@ def reread(data: bytes, written: Format, *, last: bool = False) -> Raster:
 
 def profile_of(source: Source, facts: Facts) -> bytes:
     """Read the ICC profile that a source's colours are converted through; empty without one."""
-    return bytes(load(source, facts.format).get(PROFILE)) if facts.profile else b""
+    return bytes(open_header(source, facts.format).get(PROFILE)) if facts.profile else b""
 
 
 def miniature(data: bytes, written: Format) -> Raster:
@@ -90,12 +109,6 @@ def miniature(data: bytes, written: Format) -> Raster:
         image = load(source, kind, shrink=min(8, 1 << (spare.bit_length() - 1)))
     image = image.cast("uchar", shift=image.format == "ushort")
     return as_raster(image.thumbnail_image(SIDE, height=SIDE, size="down"))
-
-
-def _is_made_anew(source: PartialSource, source_format: SourceFormat) -> bool:
-    """Tell whether libvips is given another header than the file's, which takes all of it."""
-    is_heif = source_format in {SourceFormat.AVIF, SourceFormat.HEIC}
-    return is_heif and heif.needs_mending(source.content)
 
 
 def encode(

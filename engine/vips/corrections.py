@@ -49,12 +49,17 @@ def _gif(image: Image, content: Content) -> Image:
 
 
 def _avif(image: Image, content: Content) -> Image:
-    """Add turns that libheif was kept from, a profile for code points, and full levels."""
-    orientation = heif.orientation_left(content)
-    profile = _described(image, heif.code_points_of(content))
+    """Stretch levels that libvips' libheif leaves as they are, beside what any HEIF needs."""
     levels = heif.levels_of(content)
     if levels.grey or levels.alpha:
         image = _stretched(image, levels)
+    return _heif(image, content)
+
+
+def _heif(image: Image, content: Content) -> Image:
+    """Add turns that libheif was kept from, and a profile for code points."""
+    orientation = heif.orientation_left(content)
+    profile = _described(image, heif.code_points_of(content))
     if orientation or profile:
         image = image.copy()
     if orientation:
@@ -73,7 +78,7 @@ def _described(image: Image, code: tuple[int, int] | None) -> bytes | None:
     except KeyError:
         told = "/".join(map(str, code))
         raise UnsupportedFormat(
-            f"expected colours that are known here, got an AVIF with the code points {told}"
+            f"expected colours that are known here, got an image with the code points {told}"
         ) from None
 
 
@@ -102,5 +107,5 @@ CORRECTIONS: dict[SourceFormat, Callable[[Image, Content], Image]] = {
     SourceFormat.PNG: _png,
     SourceFormat.GIF: _gif,
     SourceFormat.AVIF: _avif,
-    SourceFormat.HEIC: _avif,
+    SourceFormat.HEIC: _heif,
 }

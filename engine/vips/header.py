@@ -20,19 +20,22 @@ from engine.sources import (
     count_parts,
     describe,
     gif,
+    heif,
     jpeg,
     sniff,
     tiff,
 )
-from engine.vips import codecs
-from engine.vips.binding import Image, decodes_hevc
+from engine.vips import codecs, heic
+from engine.vips.binding import Image
 from engine.vips.palettes import packing_of
 
 ENDS = "the image cannot be decoded: the file ends before its last pixels"
 UNTOLD = 100  # milliseconds of a frame that does not say how long it is shown
 COLOUR_BANDS = {"b-w": 1, "grey16": 1, "cmyk": 4}
-# Formats whose header takes the whole file: frames are counted, and metadata is at the end.
-READ_WHOLE = {SourceFormat.GIF, SourceFormat.WEBP, SourceFormat.SVG}
+# Formats whose header takes the whole file: frames are counted, metadata is at the end, or what
+# reads it reads no parts.
+READ_WHOLE = {SourceFormat.GIF, SourceFormat.WEBP, SourceFormat.SVG, SourceFormat.HEIC}
+HEIF = {SourceFormat.AVIF, SourceFormat.HEIC}
 DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}
 
 
@@ -54,6 +57,8 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     if found is SourceFormat.TIFF:
         tiff.check_limits(source.content, limits)
         _check_pixels(tiff.size_in(source.content), 1, limits)
+    if found in HEIF and (coded := heif.coded_size(source.content)):
+        _check_pixels(coded, 1, limits)
     facts = _facts_of(*_opened(source, found), found)
     if found is SourceFormat.TIFF:
         facts = replace(facts, decoder_bytes=tiff.decoder_bytes(source.content))
@@ -69,11 +74,11 @@ def _opened(source: Source | PartialSource, source_format: SourceFormat) -> tupl
     ends = source_format is SourceFormat.GIF and gif.is_cut_short(source.content)
     damaged = ENDS if ends else ""
     try:
-        return codecs.load(source, source_format, tolerant=ends), damaged
+        return codecs.open_header(source, source_format, tolerant=ends), damaged
     except SourceCorrupt as error:
         damaged = damaged or error.message
     try:
-        return codecs.load(source, source_format, tolerant=True), damaged
+        return codecs.open_header(source, source_format, tolerant=True), damaged
     except SourceCorrupt:
         raise SourceCorrupt(damaged) from None
 
@@ -85,9 +90,9 @@ def _check_kind(content: Content) -> None:
 
 
 def formats_read(limits: EngineLimits = DEFAULT_LIMITS) -> Iterator[SourceFormat]:
-    """List what is read here: HEIC if libvips has a decoder for it, SVG if it is allowed."""
+    """List what is read here: HEIC if what decodes it is installed, SVG if it is allowed."""
     for known in SourceFormat:
-        if (known is not SourceFormat.HEIC or decodes_hevc()) and (
+        if (known is not SourceFormat.HEIC or heic.is_installed()) and (
             known is not SourceFormat.SVG or limits.allow_svg
         ):
             yield known
@@ -99,7 +104,7 @@ def _format_of(source: Source | PartialSource, limits: EngineLimits) -> SourceFo
     if found is not None and found in set(formats_read(limits)):
         return found
     reasons = {
-        SourceFormat.HEIC: "HEIC, for which this build of libvips has no decoder",
+        SourceFormat.HEIC: f"HEIC, which takes an extra: {heic.INSTALL}",
         SourceFormat.SVG: "SVG, which is not allowed here (allow_svg)",
     }
     came = reasons[found] if found else describe(source.head(HEAD))

@@ -25,6 +25,7 @@ PIXEL_FIELDS = {
     b"width", b"height", b"bands", b"format", b"coding", b"interpretation",
     b"xoffset", b"yoffset", b"xres", b"yres", b"filename", b"vips-sequential",
 }  # fmt: skip
+WHITE = {"uchar": 255, "ushort": 65_535, "float": 1.0}
 RESOLUTION = 72 / 25.4  # pixels a millimetre, which PNG and TIFF cannot leave out
 
 
@@ -104,6 +105,13 @@ def labelled(image: Image, labels: Mapping[str, bytes]) -> Image:
     for name, label in labels.items():
         image.set_type(GValue.blob_type, name, label)
     return image
+
+
+def unmultiplied(image: Image) -> Image:
+    """Divide the colours of an image by its opacity."""
+    straight = image.unpremultiply(max_alpha=WHITE[image.format])
+    whole = image.format != "float"
+    return (straight + 0.5).cast(image.format) if whole else straight
 
 
 def image_from_table(tables: tuple[bytes, ...]) -> Image:

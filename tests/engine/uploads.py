@@ -11,6 +11,7 @@ import pyvips
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.engine import heic_files
 from tests.engine.images import DATA, Pixels, encoded, noise, smooth
 from tests.engine.tiff_files import Tiff
 
@@ -164,6 +165,9 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "avif 10 bit": lambda: written(_deep(3), ".avif", "rgb16", bitdepth=10),
     "avif animated": lambda: animation("AVIF", FRAMES, DELAYS),
     "heic": lambda: HEIC,
+    "heic alpha": lambda: heic_files.picture("veiled-turned"),
+    "heic 10 bit": lambda: heic_files.picture("deep"),
+    "heic grid": lambda: heic_files.grid(2, 1),
     "tiff": lambda: encoded(smooth(24, 10), "TIFF"),
     "tiff lzw tiles": lambda: written(smooth(24, 10), ".tif", "srgb", compression="lzw", tile=True),
     "tiff jpeg": lambda: written(smooth(24, 10), ".tif", "srgb", compression="jpeg"),

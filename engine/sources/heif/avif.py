@@ -1,8 +1,9 @@
 """AVIF as browsers show it where libheif does not: sequences, levels, opacity that is turned."""
 
-from struct import pack
+from struct import pack, unpack
 from typing import NamedTuple
 
+from engine.geometry import Size
 from engine.sources.heif import av1
 from engine.sources.heif.boxes import Box, Tables, boxes, colour_code_points, read_tables, within
 from engine.sources.source import Buffer, Content
@@ -97,6 +98,16 @@ def code_points_of(data: Content) -> tuple[int, int] | None:
         return None
     found = colour_code_points(tables, tables.primary)
     return None if found is None else found[:2]
+
+
+def coded_size(data: Content) -> Size | None:
+    """Give the size that is decoded, of which an aperture may show little; None if not told."""
+    tables = read_tables(data)
+    told = tables and tables.of(tables.primary, b"ispe")
+    if not told or len(told) < 12:
+        return None
+    width, height = unpack(">II", told[4:12])
+    return Size(width, height)
 
 
 def _is_grey(tables: Tables, item: int) -> bool:

@@ -11,8 +11,8 @@ from engine.sources.tiff import (
     palette_of,
 )
 from engine.vips.binding import Image
-from engine.vips.images import image_from_table, image_from_words, mask_image
-from engine.vips.tiff.samples import SIGNED, WHITE, widened
+from engine.vips.images import WHITE, image_from_table, image_from_words, mask_image
+from engine.vips.tiff.samples import SIGNED, widened
 
 # Colours that need no profile, and get none.
 DEFINED = {

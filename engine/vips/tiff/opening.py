@@ -18,9 +18,9 @@ from engine.sources.tiff import (
     rewritten,
 )
 from engine.vips.binding import GValue, Image, open_image
-from engine.vips.images import cache_rows
+from engine.vips.images import WHITE, cache_rows, unmultiplied
 from engine.vips.tiff.colours import DEFINED, coloured
-from engine.vips.tiff.samples import WHITE, unpacked, widened
+from engine.vips.tiff.samples import unpacked, widened
 
 PROFILE = "icc-profile-data"
 BLOBS = {PROFILE: Tag.ICC_PROFILE, XMP: Tag.XMP, IPTC: Tag.IPTC}
@@ -92,14 +92,7 @@ def _with_alpha(image: Image, layout: Layout) -> Image:
     if alpha.format != made.format:
         alpha = (alpha * (WHITE[made.format] / WHITE[alpha.format])).rint().cast(made.format)
     joined = made.bandjoin(alpha)
-    return _divided(joined) if layout.is_premultiplied else joined
-
-
-def _divided(image: Image) -> Image:
-    """Divide the colours by their opacity."""
-    straight = image.unpremultiply(max_alpha=WHITE[image.format])
-    whole = image.format != "float"
-    return (straight + 0.5).cast(image.format) if whole else straight
+    return unmultiplied(joined) if layout.is_premultiplied else joined
 
 
 def _labelled(image: Image, layout: Layout, source: Source | PartialSource) -> Image:

@@ -9,7 +9,6 @@ from engine.sources.tiff import Layout, Numbers, is_light, is_stretched, shown
 from engine.vips.binding import Image
 from engine.vips.images import image_from_table, mask_image
 
-WHITE = {"uchar": 255, "ushort": 65_535, "float": 1.0}
 KEPT = 16  # upper bits of a sample that are kept
 SIGNED = {"uchar": "char", "ushort": "short", "uint": "int"}
 

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from engine.errors import UnusableFonts
 from engine.fonts import read_folder
+from engine.vips import heic
 from service.dispatch import connect
 from service.errors import DarkroomError
 from service.metrics import Metrics
@@ -58,6 +59,7 @@ async def examine() -> Findings:
     async for found in _records(settings):
         yield found
     yield await _redis(settings)
+    yield _heic()
     fonts = await _fonts(settings)
     yield fonts
     if fonts.verdict == "fail":  # for which no child would start
@@ -205,6 +207,16 @@ async def _sandbox(settings: Settings) -> Finding:
     return Finding(
         "sandbox", "ok", f"all {len(REQUIRED)} required protections are in force{beside}"
     )
+
+
+def _heic() -> Finding:
+    if not heic.is_installed():
+        return Finding("heic", "ok", f"iPhones' photos are refused; to read them: {heic.INSTALL}")
+    try:
+        return Finding("heic", "ok", f"read by {heic.decoder()}")
+    except ImportError as error:
+        advice = f"install it again ({heic.INSTALL}), or remove pi-heif"
+        return Finding("heic", "fail", f"what reads it cannot be loaded: {error}", advice)
 
 
 async def _fonts(settings: Settings) -> Finding:

@@ -23,6 +23,7 @@ import msgspec
 
 from engine.errors import DarkroomError, OutputTooLarge
 from engine.fonts import add_fonts
+from engine.vips import heic
 from service.sandbox import linux
 from service.sandbox.child.confine import confine
 from service.sandbox.child.fork_server import become_children
@@ -41,6 +42,7 @@ def main(render: Renderer) -> None:
     faulthandler.enable()
     for signum in (signal.SIGINT, signal.SIGTERM):  # the worker decides when it is over
         signal.signal(signum, signal.SIG_IGN)
+    heic.preload()
     with contextlib.suppress(EOFError):
         become_children(connection)
         _serve(connection, render)

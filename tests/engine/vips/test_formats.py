@@ -20,10 +20,9 @@ from engine.errors import (
 )
 from engine.schema import Format
 from engine.sources import HEAD, TRAITS, SourceFormat, sniff
-from engine.vips import binding, black
-from engine.vips.header import formats_read
+from engine.vips import black
 from tests.engine.images import Pixels, decoded, encoded, job, jobs, make, noise, smooth
-from tests.engine.uploads import HEIC, KINDS, SVG, animation, cmyk, png_chunks, written
+from tests.engine.uploads import KINDS, SVG, animation, cmyk, png_chunks, written
 
 WITH_SVG = EngineLimits(allow_svg=True)
 
@@ -66,7 +65,7 @@ def test_svg_is_found_behind_what_may_stand_before_it(svg: bytes) -> None:
         assert sniff(other) is None
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name not in {"heic", "svg"}])
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "svg"])
 def test_every_kind_becomes_every_format(name: str) -> None:
     """Of the right format and size, upright, with the colours of the lossless result."""
     source = Source.from_bytes(KINDS[name]())
@@ -166,16 +165,6 @@ def test_quality_0_is_written_as_1() -> None:
 def test_arithmetic_coding_is_read() -> None:
     made = decoded(make(KINDS["jpeg arithmetic"]()).data)
     assert np.abs(made.astype(int) - smooth(24, 10)).max() < 20
-
-
-def test_heic_is_read_where_the_build_can() -> None:
-    if not binding.decodes_hevc():
-        with pytest.raises(UnsupportedFormat, match="got HEIC, for which this build of libvips"):
-            read_facts(Source.from_bytes(HEIC))
-        assert SourceFormat.HEIC not in formats_read()
-        return
-    made = decoded(make(HEIC).data).astype(int)
-    assert np.abs(made[5, 5] - (200, 40, 40)).max() < 20
 
 
 def test_svg_is_read_only_when_allowed() -> None:

@@ -26,6 +26,7 @@ from service.errors import RenderCrashed, RenderUnavailable
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import ChildExit, Output, Reason, SandboxLimits, Summary, Work
 from service.sandbox.protocol.limits import MIB
+from tests.engine import heic_files
 from tests.fonts import font_named
 
 PHOTOS = Path(__file__).parents[2] / "data" / "photos"
@@ -116,6 +117,15 @@ async def test_the_bytes_are_the_engine_s(service: Service, photo: str) -> None:
     assert summary.pixels_decoded == summary.source_pixels
     assert 0 < summary.plan_seconds < summary.render_seconds
     assert 10 * MIB < summary.peak_memory_bytes < 500 * MIB
+
+
+async def test_heic_is_decoded_in_confinement(service: Service) -> None:
+    source, jobs = heic_files.grid(4, 2), [job("jpg", SMALL), job("png", SMALL)]
+    assert await service.make(source, *jobs) == directly(source, jobs)
+    assert service.summary is not None
+    assert service.summary.source_format == "heic"
+    [spoiled] = await service.make(source[:-400], jobs[0])
+    assert isinstance(spoiled, SourceCorrupt)
 
 
 async def test_watermarks_arrive_and_a_missing_one_fails_its_job_alone(service: Service) -> None:
