@@ -48,7 +48,8 @@ class SeaweedFS(EmbeddedServer):
         return f"http://{HOST}:{self._ports['s3']}"
 
     def _environment(self) -> dict[str, str]:
-        return {"GOMEMLIMIT": "200MiB", "GOGC": "50"}
+        # Under a limit of 200 MiB, of which it reserves the most, it collects garbage all the time.
+        return {"GOMEMLIMIT": "512MiB", "GOGC": "50"}
 
     def _command(self) -> list[str]:
         options = {
