@@ -17,6 +17,7 @@ from tests.chaos.options import Options
 from tests.chaos.recovery import Recovery
 
 KILLED = ("worker", "worker", "child", "api")  # how often each, of all kills
+ABSENT_SECONDS = 0.05  # until a victim that is away is looked for again
 QUIET = 0.1  # the part of a run, at its beginning and its end, in which nothing is broken
 
 
@@ -80,7 +81,9 @@ class Saboteur:
 
     async def _kill(self, _: Fault, who: str) -> bool:
         if who == "child":
-            return self._signal_child(signal.SIGKILL) is not None
+            while self._signal_child(signal.SIGKILL) is None:
+                await asyncio.sleep(ABSENT_SECONDS)
+            return True
         if who in {"postgres", "valkey"}:
             server = self._server(who)
             async with self._installation.locks[who]:
@@ -88,9 +91,8 @@ class Saboteur:
                 await server.start()
             return True
         victim = self._one_of(who)
-        pid = victim.pid
-        if not victim.signal(signal.SIGKILL):
-            return False
+        while not (pid := victim.pid) or not victim.signal(signal.SIGKILL):
+            await asyncio.sleep(ABSENT_SECONDS)
         if who == "worker":
             self._recovery.watch(pid)
         return True
@@ -153,6 +155,8 @@ class Saboteur:
         if not children:
             return None
         victim = self._chance.choice(children)
-        with suppress(ProcessLookupError):
+        try:
             os.kill(victim.pid, number)
+        except ProcessLookupError:
+            return None
         return victim.pid

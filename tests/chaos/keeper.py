@@ -52,9 +52,12 @@ class Kept:
 
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal, if it is there to get it."""
-        if not self.pid:
+        if not self._running.is_set():
             return False
-        os.kill(self.pid, number)
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            return False
         return True
 
     async def restart(self) -> None:

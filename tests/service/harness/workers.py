@@ -95,7 +95,7 @@ class WorkerProcess:
 
     def _renderers(self) -> list[psutil.Process]:
         children = psutil.Process(self.process.pid).children(recursive=True)
-        renderers = [child for child in children if "service.sandbox.child" in child.cmdline()]
+        renderers = [child for child in children if _renders(child)]
         assert renderers
         return renderers
 
@@ -107,6 +107,14 @@ class WorkerProcess:
         os.kill(self.process.pid, signum)
         async with asyncio.timeout(20):
             return await self.process.wait()
+
+
+def _renders(process: psutil.Process) -> bool:
+    """Whether it is a rendering child, or the server that forks them."""
+    try:
+        return "service.sandbox.child" in process.cmdline()
+    except psutil.NoSuchProcess:  # it has just ended, and may be a zombie still
+        return False
 
 
 @asynccontextmanager
