@@ -12,6 +12,8 @@ import msgspec
 import structlog
 from structlog.typing import Processor
 
+from service.outages import POSTGRES, outages
+
 NAMES = r"""(?i:secret(?:_key)?|access_key|password|passwd|api_?key|token|sig|signature
       | x-amz-(?:signature|credential|security-token))"""
 SECRETS = re.compile(
@@ -100,6 +102,15 @@ def _logger_from(level: int) -> Any:
     return Logger
 
 
+def _tell_outage(record: logging.LogRecord) -> bool:
+    """Have an outage that asyncpg's pool meets told once, not at each of its tries."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return True
+    outages.failed(POSTGRES, error)
+    return False
+
+
 def configure_logs(form: str, level: str) -> None:
     """Write JSON lines, or readable lines when `form` is ``console``.
 
@@ -129,3 +140,4 @@ def configure_logs(form: str, level: str) -> None:
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("arq").setLevel(logging.ERROR)
+    logging.getLogger("asyncpg.pool").addFilter(_tell_outage)

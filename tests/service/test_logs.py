@@ -103,6 +103,29 @@ def test_every_line_is_json_whoever_wrote_it() -> None:
     ]
 
 
+RETRYING = """
+import asyncpg.pool
+from service.logs import configure_logs
+
+configure_logs("json", "info")
+for _ in range(3):
+    try:
+        raise ConnectionRefusedError("refused")
+    except ConnectionRefusedError:
+        asyncpg.pool.logger.warning("Failed to restore the pool connection floor", exc_info=True)
+asyncpg.pool.logger.warning("Pool.close() is taking over 60 seconds to complete.")
+"""
+
+
+def test_tries_of_the_pool_in_an_outage_are_one_line() -> None:
+    command = [sys.executable, "-c", RETRYING]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    outage, other = map(json.loads, ended.stderr.splitlines())
+    assert (outage["event"], outage["dependency"]) == ("dependency_unavailable", "postgres")
+    assert outage["error"] == "ConnectionRefusedError: refused"
+    assert other["event"].startswith("Pool.close()")
+
+
 UNTOLD = """
 import logging, structlog
 from service.logs import configure_logs
