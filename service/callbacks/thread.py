@@ -85,6 +85,7 @@ class CallbackThread:
                 room=lambda: (IN_HAND * settings.callback_concurrency, 1),
                 overdue=overdue, unavailable=UNAVAILABLE,
                 poll_seconds=settings.poll_seconds, overdue_seconds=settings.reconcile_seconds,
+                on_garbage=self._metrics.queue_garbage.inc,
             )  # fmt: skip
             taking = asyncio.create_task(worker.main())
             stack.push_async_callback(stop, taking)

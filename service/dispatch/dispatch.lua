@@ -22,7 +22,7 @@ local size = redis.call('ZCARD', window)
 local added = 0
 
 local function number(field)
-    if not known[field] then known[field] = tonumber(redis.call('HGET', clocks, field) or '0') end
+    if not known[field] then known[field] = tonumber(redis.call('HGET', clocks, field) or '0') or 0 end
     return known[field]
 end
 

@@ -6,6 +6,7 @@ any number of times, and one that is taken twice does nothing the second time, s
 finds nothing to take.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 
@@ -21,6 +22,7 @@ CALLBACK = "darkroom:callbacks"
 
 HIGHEST = 1
 CLASS_SPAN = 2**40  # of costs, in which a double still tells thousandths apart
+MEMBER = re.compile(r"(\d{1,18}):([\w.-]+):(\d{1,9})", re.ASCII)
 CREDIT = 64.0  # of costs that a lane may catch up on after it was idle
 
 SCRIPT = files("service.dispatch").joinpath("dispatch.lua").read_text(encoding="utf-8")
@@ -57,9 +59,11 @@ class Dispatch(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, member: str) -> "Dispatch":
-        """Read a member of the queue."""
-        lane, _, name = member.partition(":")
-        id_, _, run = name.rpartition(":")
+        """Read a member of the queue; ValueError if it is nothing that we have put there."""
+        found = MEMBER.fullmatch(member)
+        if found is None:
+            raise ValueError(f"expected lane:id:run, got {member[:100]!r}")
+        lane, id_, run = found.groups()
         return cls(id_, int(run), lane=int(lane))
 
 
@@ -112,7 +116,7 @@ class Queue:
         await self._assert(dispatches, refill=False)
 
     async def refill(
-        self, dispatches: Sequence[Dispatch], more: Mapping[str, bool], spilled: Mapping[str, int]
+        self, dispatches: Sequence[Dispatch], more: Mapping[str, bool], spilled: Mapping[str, bytes]
     ) -> int:
         """Assert what was read from Postgres, the first of each lane; gives how many were new.
 
@@ -131,12 +135,12 @@ class Queue:
             await pipe.execute()
         return added
 
-    async def spilled(self) -> dict[str, int]:
-        """Give the lanes of which more waits than the queue holds, each with a count of changes."""
+    async def spilled(self) -> dict[str, bytes]:
+        """Give the lanes of which more waits than the queue holds; what stands by one, changes."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(spilled_lanes(self._name))
             (found,) = await pipe.execute()
-        return {lane.decode(): int(count) for lane, count in found.items()}
+        return {lane.decode(errors="replace"): count for lane, count in found.items()}
 
     async def tell_cancelled(self, ids: Sequence[str]) -> None:
         """Tell whoever works on one of these that it is to look at it; nothing is kept of it."""

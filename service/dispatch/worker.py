@@ -34,6 +34,8 @@ class Worker(ArqWorker, Generic[Taken]):
     which alone knows what is done: so no mark is needed, no job's body and no removal.
     `claim` raises `unavailable` when it could not claim; then all is put back.
 
+    What is in the queue and no dispatch is dropped: `on_garbage` is told how much of it.
+
     `room` tells how many may be in hand now, and how many of them must be free before more
     are taken. `refill` is asked to fill a queue that runs low while more waits in Postgres.
     `cancelled` is given the ids of what was cancelled a moment ago, here or anywhere.
@@ -57,6 +59,7 @@ class Worker(ArqWorker, Generic[Taken]):
         poll_seconds: float,
         overdue_seconds: float,
         unavailable: tuple[type[Exception], ...] = (),
+        on_garbage: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(
             functions=[func(_never, name="work")],
@@ -75,6 +78,7 @@ class Worker(ArqWorker, Generic[Taken]):
         self._overdue_from = 0.0
         self._queue_from = 0.0
         self._unavailable = unavailable
+        self._on_garbage = on_garbage
         self._passing: tuple[type[Exception], ...] = (RedisError, OSError, *unavailable)
         self._wake = asyncio.Event()
         self._in_hand: set[asyncio.Task[None]] = set()
@@ -122,20 +126,37 @@ class Worker(ArqWorker, Generic[Taken]):
             free = most - self.in_hand
             if not self.allow_pick_jobs or free < least:
                 return
-            scores, spilled = await self._pop(free)
-            waiting = [Dispatch.parse(member.decode()) for member in scores]
-            waiting = waiting or list(await self._look_for_overdue(free))
+            popped, spilled = await self._pop(free)
+            scores = self._dispatches_in(popped)
+            waiting = list(scores) or list(await self._look_for_overdue(free))
             if waiting:
                 await self._begin_on(waiting, scores)
-            if spilled and len(scores) < free and self._refill is not None:
+            if spilled and len(popped) < free and self._refill is not None:
                 await self._refill()
 
-    async def _begin_on(self, waiting: Sequence[Dispatch], scores: dict[bytes, float]) -> None:
+    def _dispatches_in(self, popped: dict[bytes, float]) -> dict[Dispatch, float]:
+        """Read what was popped; what is no dispatch is dropped."""
+        found: dict[Dispatch, float] = {}
+        garbage: list[str] = []
+        for member, score in popped.items():
+            try:
+                found[Dispatch.parse(member.decode())] = score
+            except ValueError as error:
+                garbage.append(str(error))
+        if garbage:
+            log.warning(
+                "queue_garbage", queue=self.queue_name, dropped=len(garbage), error=garbage[0]
+            )
+            self._on_garbage(len(garbage))
+        return found
+
+    async def _begin_on(self, waiting: Sequence[Dispatch], scores: dict[Dispatch, float]) -> None:
         try:
             taken = await self._claim(waiting)
         except self._unavailable:
             if scores:
-                await self.pool.zadd(self.queue_name, scores, nx=True)
+                places = {dispatch.member: score for dispatch, score in scores.items()}
+                await self.pool.zadd(self.queue_name, places, nx=True)
             raise
         for each in taken:
             self._begin(each)

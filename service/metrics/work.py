@@ -32,7 +32,7 @@ class SlotState(Protocol):
 
     @property
     def waiting(self) -> int:
-        """How many works wait for a child."""
+        """How many works wait for a child, or for memory."""
 
 
 class WorkMetrics:
@@ -98,6 +98,11 @@ class WorkMetrics:
             of=WORKER,
             known=["process", "callback", "direct"],
         )
+        self.queue_garbage = declare.counter(
+            "queue_garbage_total",
+            "Members of a queue in Redis that were no dispatch, and were dropped",
+            of=WORKER,
+        )
         self.leases_expired = declare.counter(
             "leases_expired_total", "Leases that expired", of=WORKER
         )
@@ -159,7 +164,7 @@ class WorkMetrics:
             of=WORKER,
         )
         self.slot_waiting = declare.gauge(
-            "slot_waiting", "Works that wait for a free slot", of=WORKER
+            "slot_waiting", "Works that wait for a free slot, or for memory", of=WORKER
         )
         self.slot_wait = declare.histogram(
             "slot_wait_seconds", "Time that a work waited for a free slot", buckets=STAGE, of=WORKER

@@ -151,6 +151,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
             overdue=refill.overdue, refill=refill.refill_soon,
             cancelled=heartbeat.beat_soon, unavailable=UNAVAILABLE,
             poll_seconds=settings.poll_seconds, overdue_seconds=settings.reconcile_seconds,
+            on_garbage=metrics.queue_garbage.inc,
         )  # fmt: skip
         reconciler = Reconciler(store, refill, callbacks, settings, metrics)
         await stack.enter_async_context(_serve_probes(settings, metrics, readiness))

@@ -167,8 +167,8 @@ class Sandbox:
 
     @property
     def waiting(self) -> int:
-        """How many works wait for a child."""
-        return sum(not turn.child.done() for turn in self._turns)
+        """How many works wait for a child, or for memory."""
+        return sum(not turn.child.done() for turn in self._turns) + self.memory.waiting
 
     @property
     def protections(self) -> frozenset[str]:

@@ -31,11 +31,12 @@ async def running(
     least: int = 1,
     poll: float = 5,
     overdue: Overdue = nothing,
+    on_garbage: Callable[[int], None] = lambda _: None,
 ) -> AsyncIterator[Worker[Dispatch]]:
     redis = connect(url)
     worker = Worker(
         redis, RENDER, claim, work, room=lambda: (slots, least), overdue=overdue,
-        poll_seconds=poll, overdue_seconds=0.05, unavailable=(LookupError,),
+        poll_seconds=poll, overdue_seconds=0.05, unavailable=(LookupError,), on_garbage=on_garbage,
     )  # fmt: skip
     task = asyncio.create_task(worker.main())
     try:
@@ -158,6 +159,22 @@ async def test_what_cannot_be_claimed_now_keeps_its_place(
         await work.wait_for(3)
     assert claim.given[:3] == [["c:0", "b:0"]] * 3
     assert work.seen == ["c:0", "b:0", "a:0"]
+
+
+async def test_what_is_no_dispatch_is_dropped_and_counted(queue: Queue, redis_url: str) -> None:
+    garbage = ["", "7", "a:b:c", "1:p:", "1:a\0b:0", "1:a b:0", b"\xff", f"1:{'9' * 9}:{'9' * 30}"]
+    redis, work, dropped = connect(redis_url), Recorder(), list[int]()
+    await redis.zadd(RENDER, dict.fromkeys(garbage, 0))
+    await redis.hset(f"{RENDER}:spilled", "x", "y")
+    await redis.hset(f"{RENDER}:clocks", "now:1", "z")
+    await redis.aclose()
+    await queue.dispatch([Dispatch("a", 0)])
+    async with running(redis_url, work, slots=100, poll=0.01, on_garbage=dropped.append):
+        await work.wait_for(1)
+    assert work.seen == ["a:0"]
+    assert sum(dropped) == len(garbage)
+    assert await queue.refill([], {}, await queue.spilled()) == 0
+    assert not await queue.spilled()
 
 
 async def test_a_new_run_is_a_new_dispatch(queue: Queue, redis_url: str) -> None:
