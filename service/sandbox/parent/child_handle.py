@@ -93,7 +93,7 @@ class Child:
             raise BrokenPipeError
         self._process.forget_stderr()
         self._oom_kills = oom_kills()
-        rendering = Rendering(parcel.wanted, self._taken)
+        rendering = Rendering(parcel.wanted, self._limits.results_ahead, self._taken)
         try:
             files = rendering.files.create(self._files_missing(rendering))
             wire.send(self._socket, parcel.task, (*parcel.descriptors, *files))
@@ -184,7 +184,7 @@ class Child:
             case wire.Made() | wire.Refused(), Rendering() as rendering:
                 rendering.add(message)
                 self._clock.next_job()
-                if self._waits_for_caller(rendering):
+                if rendering.pauses:
                     self._clock.pause()
             case wire.Wants(peak), Rendering() as rendering if not rendering.begun.done():
                 granted = self._ask(peak)
@@ -224,7 +224,7 @@ class Child:
         """Condemn it, unless its answer lies in the socket already."""
         working = self._rendering
         self._receive_all()
-        if working is None or working is not self._rendering or self._waits_for_caller(working):
+        if working is None or working is not self._rendering or working.pauses:
             return
         if self._clock.expired:
             self.condemn(Reason.TIMEOUT, self._clock.verdict)
@@ -234,9 +234,6 @@ class Child:
     def _note_seconds(self) -> None:
         if self._rendering is not None:
             self._rendering.seconds = self._clock.spent
-
-    def _waits_for_caller(self, rendering: Rendering) -> bool:
-        return rendering.untaken >= self._limits.results_ahead and bool(rendering.unfinished)
 
     def _files_missing(self, rendering: Rendering) -> int:
         """Give how many files the child needs until it pauses; no more than that many exist."""

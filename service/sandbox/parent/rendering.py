@@ -17,6 +17,8 @@ from service.sandbox.protocol import (
     to_error,
 )
 
+GATHER_SECONDS = 0.02  # that a result waits for others of its work, to be published with them
+
 
 class Rendering:
     """An asynchronous iterator of results, in the order in which the child makes them.
@@ -25,15 +27,23 @@ class Rendering:
     RenderCrashed or RenderUnavailable. What was given out before stands. `unfinished`
     tells then which jobs have no result, in their order; the child works in this order
     too, so the first is the one it was busy with.
+
+    `ahead` results that wait make the child pause: then they are given out at once, as they are
+    when nothing more will come; before that, each waits a moment for others.
     """
 
-    def __init__(self, wanted: Iterable[int], on_taken: Callable[["Rendering"], None]) -> None:
+    def __init__(
+        self, wanted: Iterable[int], ahead: int, on_taken: Callable[["Rendering"], None]
+    ) -> None:
         self.summary: Summary | None = None
         """The figures of the whole work, after the last result; None if they were lost."""
         self.seconds = 0.0
         """How long the child worked, once it is over."""
         self._open = set(wanted)
+        self._ahead = ahead
         self._waiting: deque[Result] = deque()
+        self._due = False
+        self._gathering: asyncio.TimerHandle | None = None
         self._on_taken = on_taken
         self.files = OutputFiles()
         """What the child may fill."""
@@ -54,6 +64,11 @@ class Rendering:
         return self._over
 
     @property
+    def pauses(self) -> bool:
+        """Whether the child waits until results are taken."""
+        return bool(self._open) and len(self._waiting) >= self._ahead
+
+    @property
     def untaken(self) -> int:
         """How many results wait to be taken."""
         return len(self._waiting)
@@ -69,7 +84,7 @@ class Rendering:
 
     async def take(self, most: int = 1000) -> list[Result]:
         """Wait for results and give all that are there, or none after the last."""
-        while not self._waiting:
+        while not (self._waiting and self._due):
             if self._over:
                 if self._error is not None:
                     raise self._error
@@ -77,6 +92,7 @@ class Rendering:
             self._news = asyncio.get_running_loop().create_future()
             await self._news
         taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        self._due = self._over or bool(self._waiting)
         for _ in taken:
             self._on_taken(self)
         return taken
@@ -93,7 +109,11 @@ class Rendering:
         self.begin(begun=True)
         self._open.remove(message.index)
         self._waiting.append(Result(message.index, outcome))
-        self._wake()
+        if self.pauses or not self._open:
+            self._wake()
+        elif self._gathering is None:
+            loop = asyncio.get_running_loop()
+            self._gathering = loop.call_later(GATHER_SECONDS, self._wake)
 
     def begin(self, *, begun: bool) -> None:
         """Note that the child works on it, or has put it away."""
@@ -125,6 +145,7 @@ class Rendering:
 
     def discard(self) -> None:
         """Close what nobody has taken."""
+        self._wake()
         while self._waiting:
             outcome = self._waiting.popleft().outcome
             if isinstance(outcome, Output):
@@ -137,6 +158,10 @@ class Rendering:
         self._wake()
 
     def _wake(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        self._due = True
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 

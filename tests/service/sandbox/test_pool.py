@@ -195,6 +195,17 @@ async def test_a_child_waits_for_a_caller_who_is_behind_and_its_deadline_with_it
         assert sandbox.exits == []
 
 
+async def test_results_wait_for_company_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Playground(limits=SandboxLimits(results_ahead=4)) as sandbox:
+        monkeypatch.setattr("service.sandbox.parent.rendering.GATHER_SECONDS", 600.0)
+        async with sandbox.playing(*[{"do": "tell"}] * 7) as rendering:
+            taken = [await rendering.take(), await rendering.take()]
+            assert [len([told(result) for result in results]) for results in taken] == [4, 3]
+        monkeypatch.setattr("service.sandbox.parent.rendering.GATHER_SECONDS", 0.001)
+        async with sandbox.playing({"do": "tell"}, {"do": "sleep", "seconds": 600}) as rendering:
+            assert [told(result) for result in await rendering.take()]
+
+
 async def test_a_caller_who_is_behind_does_not_hurry_the_next_work() -> None:
     acts = [{"do": "tell"}] * 4
     async with Playground(limits=SandboxLimits(results_ahead=2)) as sandbox:
