@@ -28,13 +28,38 @@ def replace_files(
     what it raises is raised.
     """
     with ExitStack() as opened:
-        files = [opened.enter_context(_Replacement(upload, root)) for upload in uploads]
-        _for_each(files, lambda file: file.write(sweep))
+        folders = opened.enter_context(_Folders(root, sweep))
+        files = [opened.enter_context(_Replacement(upload, folders)) for upload in uploads]
+        _for_each(files, _Replacement.write)
         _for_each(files, _Replacement.flush, FLUSHERS.map)
         check()
         _for_each(files, _Replacement.rename)
         _flush_folders([file for file in files if file.error is None])
         return [file.error for file in files]
+
+
+class _Folders:
+    """The folders that are written to, each made, checked and opened once; a context."""
+
+    def __init__(self, root: int, sweep: Callable[[int], None]) -> None:
+        self._root = root
+        self._sweep = sweep
+        self._known: dict[tuple[str, ...], int] = {}
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def open(self, *names: str) -> int:
+        """Give a folder below the root; it stays open as long as this context."""
+        if names not in self._known:
+            folder = self._opened.enter_context(open_below(self._root, [*names], make=True))
+            self._sweep(folder)
+            self._known[names] = folder
+        return self._known[names]
 
 
 class _Replacement:
@@ -43,11 +68,11 @@ class _Replacement:
     `error` is what went wrong, after which nothing more is done.
     """
 
-    def __init__(self, upload: Upload, root: int) -> None:
+    def __init__(self, upload: Upload, folders: _Folders) -> None:
         self.error: StorageError | None = None
         self.folder = -1
         self._upload = upload
-        self._root = root
+        self._folders = folders
         self._unfinished = f".darkroom-{secrets.token_hex(8)}.part"
         self._name = ""
         self._renamed = False
@@ -68,11 +93,10 @@ class _Replacement:
             except StorageError as error:
                 self.error = error
 
-    def write(self, sweep: Callable[[int], None]) -> None:
+    def write(self) -> None:
         """Write everything under a temporary name."""
         *folders, self._name = names_of(self._upload.key)
-        self.folder = self._opened.enter_context(open_below(self._root, folders, make=True))
-        sweep(self.folder)
+        self.folder = self._folders.open(*folders)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         fd = os.open(self._unfinished, flags, 0o666, dir_fd=self.folder)
         self._opened.callback(self._remove)
