@@ -22,7 +22,7 @@ from service.store import migrate, open_store
 POSTGRES_PORT, VALKEY_PORT, API_PORT, METRICS_PORT = 5432, 6379, 8080, 9100
 LOCAL = "127.0.0.1"
 CALLERS = 8
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.1
 
 ENDED = """
 SELECT count(*) FROM processes WHERE id = ANY($1) AND status IN ('FINISHED', 'FAILED')

@@ -78,7 +78,9 @@ class CallbackThread:
             again = timedelta(seconds=settings.redispatch_seconds)
 
             async def overdue(most: int) -> Sequence[Dispatch]:
-                return [dispatch_of(due) for due in await store.deliveries.take_due(most, again)]
+                taken = await store.deliveries.take_due(most, again)
+                self._metrics.reconciled.labels("callback").inc(len(taken))
+                return [dispatch_of(due) for due in taken]
 
             worker = Worker(
                 redis, CALLBACK, unclaimed, partial(send_safely, sender),

@@ -67,5 +67,7 @@ def check_out(tag: str, folder: Path) -> Version:
         archive.extractall(folder / "tag", filter="data")
     install = [UV, "sync", "--frozen", "--quiet", "--python", sys.executable]
     own = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    subprocess.run(install, cwd=folder / "tag", check=True, env=own)
+    here = {"cwd": folder / "tag", "env": own}
+    if subprocess.run([*install, "--offline"], check=False, capture_output=True, **here).returncode:
+        subprocess.run(install, check=True, **here)
     return Version(tag, folder / "tag" / ".venv" / "bin" / "python")
