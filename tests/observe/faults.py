@@ -28,10 +28,11 @@ Trouble = Callable[[Installation], AbstractAsyncContextManager[None]]
 
 
 class Fault(Struct, frozen=True):
-    """A fault that lasts while its context is open."""
+    """A fault that lasts while its context is open, until its alerts fire, for so long at most."""
 
     alerts: Sequence[str]
     trouble: Trouble
+    seconds: float = 180.0
 
 
 @asynccontextmanager
@@ -291,5 +292,5 @@ FAULTS = (
     Fault(["DarkroomCallbacksOld"], callbacks_are_old),
     Fault(["DarkroomCallbacksUnsent"], callbacks_are_not_sent),
     Fault(["DarkroomTaskFailing"], the_queue_holds_garbage),
-    Fault(["DarkroomVersionsDiffer"], another_version_is_there),
+    Fault(["DarkroomVersionsDiffer"], another_version_is_there, 300.0),  # it waits for hours
 )  # fmt: skip

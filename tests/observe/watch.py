@@ -15,7 +15,7 @@ from tests.service.harness.tenants import job
 from tools.dashboards.model import WINDOW
 
 HEALTHY_SECONDS = 15.0
-FIRE_SECONDS, RESOLVE_SECONDS = 180.0, 180.0
+RESOLVE_SECONDS = 180.0
 SLOW_SECONDS = 600.0  # what looks back over hours, made minutes
 TRIES = 2  # of a fault, whose alerts may come too late on a machine that is busy
 
@@ -51,7 +51,7 @@ class Watch:
                 return
             began = time.monotonic()
             async with fault.trouble(self._it):
-                silent = await self._fires(wanted, began)
+                silent = await self._fires(wanted, began, fault.seconds)
             ended = time.monotonic()
             stuck = await self._resolves(filter(_quick, wanted), ended)
             await self._note_panels()
@@ -75,7 +75,7 @@ class Watch:
         slow = not _quick(name)
         return name in self._progress.fired and (slow or name in self._progress.resolved)
 
-    async def _fires(self, names: Iterable[str], began: float) -> set[str]:
+    async def _fires(self, names: Iterable[str], began: float, seconds: float) -> set[str]:
         """Wait until each alert has fired once; gives those that have not."""
         silent = set(names)
 
@@ -85,7 +85,7 @@ class Watch:
                 self._progress.fired[name] = round(time.monotonic() - began, 1)
             return not silent
 
-        await eventually(seen, min(FIRE_SECONDS, self.left))
+        await eventually(seen, min(seconds, self.left))
         return silent
 
     async def _resolves(
