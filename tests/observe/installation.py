@@ -41,7 +41,8 @@ def hurried(rules: str) -> str:
         return f"{found[1]}{time}{found[4]}"
 
     starts = re.sub(r"(changes\(\w+)\[15m\]", r"\1[120m]", rules)  # a start takes seconds
-    text = re.sub(r"(\[)(\d+)([mhd])(\])", faster, starts)
+    waits = re.sub(r"(for: )1h$", r"\g<1>20m", starts, flags=re.MULTILINE)  # one lost scrape ends it
+    text = re.sub(r"(\[)(\d+)([mhd])(\])", faster, waits)
     text = re.sub(r"(for: )(\d+)([mhd])($)", faster, text, flags=re.MULTILINE)
     text = text.replace("interval: 30s", "interval: 1s")
     return re.sub(r"> (300|60)\b", lambda found: f"> {int(found[1]) // 60 + 2}", text)
