@@ -41,7 +41,7 @@ def hurried(rules: str) -> str:
         return f"{found[1]}{time}{found[4]}"
 
     starts = re.sub(r"(changes\(\w+)\[15m\]", r"\1[120m]", rules)  # a start takes seconds
-    waits = re.sub(r"(for: )1h$", r"\g<1>20m", starts, flags=re.MULTILINE)  # one lost scrape ends it
+    waits = re.sub(r"(for: )1h$", r"\g<1>20m", starts, flags=re.MULTILINE)  # a lost scrape ends it
     text = re.sub(r"(\[)(\d+)([mhd])(\])", faster, waits)
     text = re.sub(r"(for: )(\d+)([mhd])($)", faster, text, flags=re.MULTILINE)
     text = text.replace("interval: 30s", "interval: 1s")
