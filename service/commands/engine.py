@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 import engine
-from engine.explain import draw
+from engine.explain import Explanation, draw
+from engine.explain import explain as explanation_of
 from engine.schema import Key
 from service.commands.fonts import takes_fonts
 from service.errors import SourceNotFound
@@ -21,7 +22,7 @@ from service.http import JobError, JobStatus, inputs_of
 READABLE = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-FORMATS: dict[str, Callable[[engine.explain.Explanation], str]] = {
+FORMATS: dict[str, Callable[[Explanation], str]] = {
     "text": str,
     "json": lambda each: msgspec.json.format(msgspec.json.encode(each)).decode(),
     "svg": draw,
@@ -47,14 +48,15 @@ class _Jobs(Struct):
     help="Folder for the results.",
 )  # fmt: skip
 def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
-    """Process JOBS on SOURCE without a server, and print the results as JSON.
+    """Process JOBS on SOURCE without a server.
 
-    SOURCE is a path in --root. JOBS is a file with a request or its array of jobs, as JSON.
-    Exit status: 0 if all jobs are done, 1 if one failed, 2 if the arguments are invalid.
+    Prints the results as JSON. SOURCE is a path in --root. JOBS is a file with a request or its
+    array of jobs, as JSON. Exit status: 0 if all jobs are done, 1 if one failed, 2 if the arguments
+    are invalid.
     """
     batch = _read_batch(source, jobs.read())
     try:
-        results = _do(batch, root, out)
+        results = _render(batch, root, out)
     except OSError as error:
         _fail(f"{error.filename or out}: {error.strerror or error}")
     click.echo(msgspec.json.format(msgspec.json.encode(results)).decode())
@@ -71,19 +73,18 @@ def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True,
-    help="Text, JSON or a diagram.",
+    help="Output format; svg is a diagram.",
 )  # fmt: skip
 def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
-    """Show what the engine would do with JOBS on SOURCE, without doing it.
+    """Show the plan for JOBS on SOURCE, without executing it.
 
-    SOURCE is a path in --root, of which only the header is read. JOBS is a file with a request
-    or its array of jobs, as JSON.
+    SOURCE is a path in --root; only its header is read. JOBS is a file with a request or its array
+    of jobs, as JSON.
     """
     batch = _read_batch(source, jobs.read())
     try:
-        explanation = engine.explain.explain(
-            _open(root, batch.source), batch.jobs, inputs=_inputs(root, batch)
-        )
+        inputs = _inputs(root, batch)
+        explanation = explanation_of(_open(root, batch.source), batch.jobs, inputs=inputs)
     except engine.DarkroomError as error:
         click.echo(f"{error.code}: {error.message}", err=True)
         sys.exit(1)
@@ -92,7 +93,7 @@ def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
 
 def _read_batch(source: str, body: bytes) -> engine.Batch:
     try:
-        msgspec.json.decode(body)  # all of it, so that an error has its position in the file
+        msgspec.json.decode(body)  # the whole file, so that errors give their position in it
         array = body.lstrip()[:1] == b"["
         jobs = Raw(body) if array else msgspec.json.decode(body, type=_Jobs).jobs
         request = {"source": source, "jobs": jobs}
@@ -106,8 +107,8 @@ def _read_batch(source: str, body: bytes) -> engine.Batch:
     return batch
 
 
-def _do(batch: engine.Batch, root: Path, out: Path) -> list[JobStatus]:
-    """Do the jobs in order; a missing watermark fails only the jobs that use it."""
+def _render(batch: engine.Batch, root: Path, out: Path) -> list[JobStatus]:
+    """Render the jobs in order; a missing watermark fails only the jobs that use it."""
     source = _open(root, batch.source)
     inputs = _inputs(root, batch)
     results = []
@@ -157,7 +158,7 @@ def _failed(job: engine.Job, why: engine.DarkroomError) -> JobStatus:
 def _open(root: Path, key: Key) -> engine.Source:
     path = root / key
     if not path.is_file():
-        _fail(f"{key}: no such file in {root.resolve()}, which is --root")
+        _fail(f"{key}: no such file in {root.resolve()} (--root)")
     return engine.Source.from_path(path)
 
 

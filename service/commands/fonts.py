@@ -1,4 +1,4 @@
-"""`darkroom fonts`: which fonts there are for text, and how they look."""
+"""`darkroom fonts`: lists the fonts for text and draws samples of them."""
 
 import base64
 import sys
@@ -47,9 +47,10 @@ def _use_fonts(_context: click.Context, _option: click.Parameter, folder: Path |
     help="Write a PNG with a sample of each font.",
 )  # fmt: skip
 def fonts(sample: Path | None) -> None:
-    """List the fonts for text by family, with their styles, scripts and origin.
+    """List the fonts that text can be drawn with.
 
-    Characters that a font lacks are drawn with the others (fallback fonts).
+    Each family is listed with its aliases, styles, scripts and origin. Characters that a font
+    lacks are drawn with the other fonts (fallback fonts).
     """
     click.echo("\n".join(_table()))
     if sample is not None:

@@ -15,7 +15,7 @@ from service.store import PresetRow, Store
 
 @click.group()
 def presets() -> None:
-    """Save, show and delete the presets of a service."""
+    """Save, show and delete presets of a service."""
 
 
 @presets.command("list")
@@ -35,7 +35,7 @@ def list_names(service_id: int) -> None:
 @click.argument("service_id", type=int)
 @click.argument("name")
 def show(service_id: int, name: str) -> None:
-    """Print what a preset stands for, as JSON that `put` takes."""
+    """Print the definition of a preset, as JSON for `put`."""
 
     async def work(store: Store) -> PresetRow | None:
         return await store.presets.get(service_id, name)
@@ -51,9 +51,10 @@ def show(service_id: int, name: str) -> None:
 @click.argument("name")
 @click.argument("definition", type=click.File("rb"), default="-")
 def put(service_id: int, name: str, definition: BinaryIO) -> None:
-    """Save a preset, or replace it, from a file with JSON or from standard input.
+    """Save or replace a preset.
 
-    DEFINITION is an object with transformations, quality, options or background, such as
+    DEFINITION is a file, or - for standard input, with a JSON object that has transformations,
+    quality, options or background, such as
     {"transformations": [{"type": "resize", "width": 800}], "quality": 80}.
     """
     chosen = settings()
@@ -72,13 +73,16 @@ def put(service_id: int, name: str, definition: BinaryIO) -> None:
     saved = with_store(work)
     check_found(saved is not False, service_id)
     if saved is None:
-        fail(f"Service {service_id} has {chosen.max_presets} presets already; delete one first.")
+        fail(f"Service {service_id} already has {chosen.max_presets} presets; delete one first.")
 
 
 @presets.command()
 @click.argument("service_id", type=int)
 @click.argument("name")
 def delete(service_id: int, name: str) -> None:
-    """Delete a preset; what was accepted with it is done as it was."""
+    """Delete a preset.
+
+    Requests that were accepted before are not affected.
+    """
     if not with_store(lambda store: store.presets.delete(service_id, name)):
         fail(f"Service {service_id} has no preset {name!r}.")

@@ -1,4 +1,4 @@
-"""`darkroom processes`: what clients asked for, seen and steered without SQL."""
+"""`darkroom processes`: lists, shows, cancels and retries processes."""
 
 import re
 import sys
@@ -29,14 +29,14 @@ COLUMNS = [
 
 
 class Moment(click.ParamType[datetime]):
-    """A moment: so long ago (30m, 6h, 2d), or in ISO 8601 (UTC unless it says otherwise)."""
+    """A point in time: an age (30m, 6h, 2d), or ISO 8601 (UTC unless it has an offset)."""
 
     name = "moment"
 
     def convert(
         self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """Read one."""
+        """Parse a point in time; fails with a usage error."""
         if isinstance(value, datetime):
             return value
         if found := AGO.fullmatch(value):
@@ -54,17 +54,17 @@ TAKES_IDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 @click.group()
 def processes() -> None:
-    """List, show, cancel and retry the processes of all services."""
+    """List, show, cancel and retry processes of all services."""
 
 
 @processes.command("list")
-@click.option("--service", "service_id", type=int, help="Of this service alone.")
+@click.option("--service", "service_id", type=int, help="Only those of this service.")
 @click.option(
     "--status", "statuses", type=click.Choice(list(get_args(Status))), multiple=True,
-    help="In this state alone; may be given several times.",
+    help="Only those in this state; may be repeated.",
 )  # fmt: skip
-@click.option("--since", type=Moment(), help="Created since: 30m, 6h, 2d, or 2024-01-31T08:00.")
-@click.option("--until", "before", type=Moment(), help="Created before, in the same forms.")
+@click.option("--since", type=Moment(), help="Created after: 30m, 6h, 2d ago, or 2024-01-31T08:00.")
+@click.option("--until", "before", type=Moment(), help="Created before, in the same form.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @takes_json
 def list_processes(
@@ -76,9 +76,10 @@ def list_processes(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List processes, the newest first, with how many of their jobs are done or failed, and why.
+    """List processes, newest first.
 
-    A state that is rare among many processes is found sooner with --since.
+    Shows how many jobs of each process are done or failed, and the codes of their errors. With
+    many processes, --since makes a search for a rare state faster.
     """
     wanted = Wanted(service_id=service_id, statuses=statuses)
     if since is not None:
@@ -92,63 +93,64 @@ def list_processes(
 @processes.command(context_settings=TAKES_IDS)
 @click.argument("process_id")
 def show(process_id: str) -> None:
-    """Show a process as JSON: its jobs and callbacks, as its client sees them."""
+    """Show a process as its client sees it, as JSON."""
     found = with_store(lambda store: store.processes.get(process_id, None))
     if found is None:
-        fail(f"There is no process {process_id}.")
+        fail(f"No process {process_id}.")
     click.echo(msgspec.json.format(msgspec.json.encode(show_process(found))).decode())
 
 
 @processes.command(context_settings=TAKES_IDS)
 @click.argument("process_ids", nargs=-1, required=True)
 def cancel(process_ids: tuple[str, ...]) -> None:
-    """Cancel processes: one that waits ends at once, one that runs is stopped by its worker.
+    """Cancel processes.
 
-    What is done stays stored; the other jobs fail with `cancelled`, and the callback is sent. A
-    worker hears of it within a third of DARKROOM_LEASE_SECONDS. Exit status: 1 if one does not
-    exist or has ended already.
+    A queued process ends at once; a running one is stopped by its worker, which learns of it
+    within a third of DARKROOM_LEASE_SECONDS. Results that are stored stay; the other jobs fail
+    with `cancelled`, and the callback is sent. Exit status: 1 if one of them does not exist or
+    has already ended.
     """
 
     async def work(store: Store) -> dict[str, str]:
         return {each: await _cancel(store, each) for each in process_ids}
 
-    told = with_store(work)
-    _tell(told)
-    sys.exit(not all(words.startswith("cancelled") for words in told.values()))
+    outcomes = with_store(work)
+    _print_outcomes(outcomes)
+    sys.exit(not all(words.startswith("cancelled") for words in outcomes.values()))
 
 
 async def _cancel(store: Store, process_id: str) -> str:
     found = await store.processes.cancel_process(process_id, None, make_callback)
     if found is None:
-        return "there is no such process"
+        return "no such process"
     if found.ended:
         return "cancelled"
     if found.process.cancelling:
-        return "cancelled, as soon as its worker stops it"
-    return f"has ended already: {found.process.status}"
+        return "cancelled; its worker is stopping it"
+    return f"has already ended: {found.process.status}"
 
 
 @processes.command(context_settings=TAKES_IDS)
 @click.argument("process_ids", nargs=-1, required=True)
-@click.option("--all", "everything", is_flag=True, help="Run jobs again that are done, too.")
+@click.option("--all", "everything", is_flag=True, help="Also run the jobs again that are done.")
 def retry(process_ids: tuple[str, ...], everything: bool) -> None:
-    """Queue ended processes again: only their failed jobs run, unless --all is given.
+    """Run the failed jobs of ended processes again.
 
-    Exit status: 1 if one does not exist or has not ended.
+    Exit status: 1 if one of the processes does not exist or has not ended.
     """
 
     async def work(store: Store) -> dict[str, str]:
         return {each: await _retry(store, each, everything) for each in process_ids}
 
-    told = with_store(work)
-    _tell(told)
-    sys.exit(not all(words.startswith(("queued", "nothing")) for words in told.values()))
+    outcomes = with_store(work)
+    _print_outcomes(outcomes)
+    sys.exit(not all(words.startswith(("queued", "nothing")) for words in outcomes.values()))
 
 
 async def _retry(store: Store, process_id: str, everything: bool) -> str:
     owner = await store.steering.owner(process_id)
     if owner is None:
-        return "there is no such process"
+        return "no such process"
     found, retried = await store.processes.retry(
         [process_id], owner, everything=everything, grace=timedelta(0)
     )
@@ -158,6 +160,6 @@ async def _retry(store: Store, process_id: str, everything: bool) -> str:
     return "nothing to do: every job is done" if status == "FINISHED" else f"is still {status}"
 
 
-def _tell(told: dict[str, str]) -> None:
-    for process_id, words in told.items():
+def _print_outcomes(outcomes: dict[str, str]) -> None:
+    for process_id, words in outcomes.items():
         click.echo(f"{process_id}: {words}")

@@ -1,4 +1,4 @@
-"""What the commands on records share: the connection, what they print, and their errors."""
+"""Shared by the commands on records: the connection to Postgres, output, and errors."""
 
 import asyncio
 import sys
@@ -28,7 +28,7 @@ def settings() -> Settings:
 
 
 def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    """Do something with the records; exit with a message if that fails."""
+    """Run work on the store; exit with a message if that fails."""
 
     async def run() -> T:
         async with open_store(database_url, size=1) as store:
@@ -38,9 +38,9 @@ def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
     try:
         return asyncio.run(run())
     except asyncpg.UniqueViolationError:
-        fail("A service of that name exists already.")
+        fail("A service with that name already exists.")
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
-        fail("The database has no tables, or old ones: run `darkroom migrate` first.")
+        fail("The database has no tables or outdated ones: run `darkroom migrate` first.")
     except DarkroomError as error:
         fail(f"The storage cannot be used ({error.code}): {error.message}")
     except Exception as error:
@@ -55,7 +55,7 @@ def print_json(value: object) -> None:
 
 
 def print_rows(rows: Sequence[msgspec.Struct], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print structs as JSON lines, or some of their fields as a table; nothing for none."""
+    """Print structs as JSON lines, or some of their fields as a table; prints nothing for none."""
     if as_json:
         for row in rows:
             print_json(row)
@@ -88,9 +88,9 @@ def cell(value: Any) -> str:
 
 
 def check_found(found: object, service_id: int) -> None:
-    """Exit unless there was such a service."""
+    """Exit with a message unless the service was found."""
     if not found:
-        fail(f"There is no service {service_id}.")
+        fail(f"No service {service_id}; `darkroom services list` lists all.")
 
 
 def fail(message: str, status: int = 1) -> NoReturn:

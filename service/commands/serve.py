@@ -28,9 +28,9 @@ log = structlog.get_logger(__name__)
 def serve(processes: int, shared_by: int | None) -> None:
     """Run the HTTP API until SIGTERM.
 
-    It fails if its port is in use, by another Darkroom too. With --processes N it is N processes:
-    one that dies is started again. Each has its own metrics, of which a scrape sees one: where
-    that matters, run one process for each port instead.
+    Fails if the port is in use, even by another Darkroom. With --processes N, N processes share
+    the port, and one that dies is restarted. Each has its own metrics and a scrape sees only one
+    of them: if that matters, run one process per port instead.
     """
     from service.api import run_server  # noqa: PLC0415 - load what the command needs
 

@@ -49,9 +49,11 @@ STORAGE_OPTIONS = [
     ),
     click.option(
         "--ignore-store", is_flag=True,
-        help="Let jobs ask a folder to keep what only S3 keeps (`store`), and ignore it.",
+        help="For a folder: accept and ignore `store`, which only S3 can honour.",
     ),
-    click.option("--check/--no-check", default=True, help="Check the storage first."),
+    click.option(
+        "--check/--no-check", default=True, help="Check the storage first; mark a folder.",
+    ),
 ]  # fmt: skip
 CONNECTION = ("endpoint", "region", "access_key", "secret_key", "ignore_store")
 KEPT = ("cache_control", "content_disposition", "acl", "storage_class", "metadata")
@@ -117,11 +119,20 @@ def services() -> None:
 @services.command()
 @click.argument("name", callback=lambda _ctx, _param, name: _named(name))
 @click.option("--storage", required=True, help="file:///path or s3://bucket/prefix")
-@click.option("--jobs-a-minute", type=click.IntRange(1), help="Quota of jobs (default: none).")
-@click.option("--weight", type=WEIGHT, default=1.0, help="Share of the work beside others.")
+@click.option("--jobs-a-minute", type=click.IntRange(1), help="Quota (default: none).")
+@click.option(
+    "--weight",
+    type=WEIGHT,
+    default=1.0,
+    help="Share of the workers, see set-weight.",
+)
 @storage_arguments("storage")
 def add(name: str, jobs_a_minute: int | None, weight: float, storage: StorageArguments) -> None:
-    """Add a service and print its id, token and webhook secret, once, as JSON."""
+    """Add a service; prints its token, once.
+
+    Prints the id, the token and the webhook secret of the service as JSON. Neither can be shown
+    again.
+    """
     token, secret = new_token(), new_webhook_secret()
 
     async def work(store: Store) -> int:
@@ -149,7 +160,7 @@ def list_services() -> None:
 @services.command()
 @click.argument("service_id", type=int)
 def show(service_id: int) -> None:
-    """Show a service as JSON: its storage, its quota, its tokens; secrets are left out."""
+    """Show a service as JSON, without its secrets."""
 
     async def work(store: Store) -> Shown | None:
         service = await store.services.get(service_id)
@@ -179,10 +190,9 @@ def show(service_id: int) -> None:
 @click.argument("service_id", type=int)
 @click.argument("jobs_a_minute", type=click.IntRange(0))
 def set_quota(service_id: int, jobs_a_minute: int) -> None:
-    """Change how many jobs a minute a service may ask for; 0 lifts the quota.
+    """Limit the jobs per minute of a service.
 
-    An API goes on with the quota before for as long as it caches tokens:
-    DARKROOM_TOKEN_CACHE_SECONDS.
+    0 removes the limit. APIs apply the previous quota for up to DARKROOM_TOKEN_CACHE_SECONDS (5).
     """
     found = with_store(lambda store: store.steering.set_quota(service_id, jobs_a_minute or None))
     check_found(found, service_id)
@@ -191,7 +201,10 @@ def set_quota(service_id: int, jobs_a_minute: int) -> None:
 @services.command("rotate-token")
 @click.argument("service_id", type=int)
 def rotate_token(service_id: int) -> None:
-    """Add a token to a service; the one before stays valid, older ones are revoked."""
+    """Add a token; the previous one stays valid.
+
+    Older ones are revoked: a service has at most two tokens.
+    """
     token = new_token()
     found = with_store(lambda store: store.services.add_token(service_id, token_hash(token)))
     check_found(found, service_id)
@@ -201,7 +214,10 @@ def rotate_token(service_id: int) -> None:
 @services.command("rotate-webhook-secret")
 @click.argument("service_id", type=int)
 def rotate_webhook_secret(service_id: int) -> None:
-    """Sign callbacks with a new secret and with the one before."""
+    """Add a webhook secret; the previous one stays valid.
+
+    Callbacks are signed with both.
+    """
     secret = new_webhook_secret()
     found = with_store(lambda store: store.services.rotate_webhook_secret(service_id, secret))
     check_found(found, service_id)
@@ -213,7 +229,10 @@ def rotate_webhook_secret(service_id: int) -> None:
 @click.argument("storage")
 @storage_arguments("storage")
 def set_storage(service_id: int, storage: StorageArguments) -> None:
-    """Move a service to another storage: file:///path or s3://bucket/prefix."""
+    """Move a service to another storage.
+
+    STORAGE is file:///path or s3://bucket/prefix.
+    """
 
     async def work(store: Store) -> bool:
         options = await _checked_options(storage)
@@ -226,7 +245,10 @@ def set_storage(service_id: int, storage: StorageArguments) -> None:
 @click.argument("service_id", type=int)
 @click.argument("weight", type=WEIGHT)
 def set_weight(service_id: int, weight: float) -> None:
-    """Give a service a share of the work: with 2, twice that of one with 1, when both wait."""
+    """Set the share of the workers that a service gets.
+
+    When several services wait, one with weight 2 gets twice as much work done as one with 1.
+    """
     found = with_store(lambda store: store.services.set_weight(service_id, weight))
     check_found(found, service_id)
 
@@ -235,9 +257,10 @@ def set_weight(service_id: int, weight: float) -> None:
 @click.argument("service_id", type=int)
 @click.argument("hosts", nargs=-1, callback=lambda _ctx, _param, hosts: _hosts(hosts))
 def set_source_hosts(service_id: int, hosts: list[str]) -> None:
-    """Let https sources be fetched from HOSTS and no others; from none if there are none.
+    """Set the hosts that https sources may come from.
 
-    A host is a name such as img.example.com, or *.example.com for all names below it.
+    Replaces the list; without HOSTS, https sources are rejected. A host is a name such as
+    img.example.com, or *.example.com for all names below it.
     """
     check_found(
         with_store(lambda store: store.services.set_source_hosts(service_id, hosts)), service_id
@@ -247,14 +270,14 @@ def set_source_hosts(service_id: int, hosts: list[str]) -> None:
 @services.command()
 @click.argument("service_id", type=int)
 def disable(service_id: int) -> None:
-    """Reject the requests of a service; accepted processes are finished."""
+    """Reject new requests of a service."""
     check_found(with_store(lambda store: store.services.set_disabled(service_id, True)), service_id)
 
 
 @services.command()
 @click.argument("service_id", type=int)
 def enable(service_id: int) -> None:
-    """Accept the requests of a disabled service again."""
+    """Accept requests of a disabled service again."""
     check_found(
         with_store(lambda store: store.services.set_disabled(service_id, False)), service_id
     )
@@ -262,7 +285,10 @@ def enable(service_id: int) -> None:
 
 @services.command("list-quarantined")
 def list_quarantined() -> None:
-    """List the sources that are not tried because they kill rendering processes, as JSON lines."""
+    """List the sources in quarantine, as JSON lines.
+
+    A source is put into quarantine when it has crashed too many rendering processes.
+    """
 
     async def work(store: Store) -> list[QuarantinedSource]:
         window = timedelta(hours=limits.source_quarantine_hours)
@@ -278,14 +304,17 @@ def list_quarantined() -> None:
 @click.argument("service_id", type=int)
 @click.argument("sha256")
 def lift_quarantine(service_id: int, sha256: str) -> None:
-    """Let a service's source be tried again; its SHA-256 is in the error of its jobs."""
+    """Allow a source in quarantine to be tried again.
+
+    Its SHA256 is shown by `list-quarantined` and in the errors of its jobs.
+    """
     found = with_store(lambda store: store.quarantine.lift(service_id, sha256.lower()))
     if not found:
-        fail(f"Service {service_id} has no such source in quarantine.")
+        fail(f"Service {service_id} has no source with this SHA-256 in quarantine.")
 
 
 async def _checked_options(storage: StorageArguments) -> dict[str, object]:
-    """Check a storage and mark it, unless told not to; gives the options to record."""
+    """Check and mark a storage, unless --no-check is given; returns the options to record."""
     opened = await open_storage(storage.url, read_options(storage.options))
     try:
         if not storage.check:

@@ -1,4 +1,4 @@
-"""`darkroom tokens`: the tokens of services, and how one is made useless at once."""
+"""`darkroom tokens`: lists the tokens of services, and revokes one."""
 
 import click
 
@@ -13,10 +13,10 @@ ID_LENGTH = 12  # of the 64 hexadecimal digits of a token's SHA-256
 
 @click.group()
 def tokens() -> None:
-    """List the tokens of services, and revoke one that leaked.
+    """List the tokens of services and revoke leaked ones.
 
-    Darkroom keeps only the SHA-256 of a token; the beginning of that is its id. A new token is
-    made by `services rotate-token`.
+    Darkroom stores only the SHA-256 of a token; its first 12 digits are the id of the token.
+    `services rotate-token` creates a new token.
     """
 
 
@@ -24,7 +24,7 @@ def tokens() -> None:
 @click.argument("service_id", type=int, required=False)
 @takes_json
 def list_tokens(service_id: int | None, as_json: bool) -> None:
-    """List the tokens of a service, or of all: id, service, age."""
+    """List the tokens of one service or of all."""
     rows = with_store(lambda store: store.steering.tokens(service_id))
     print_rows(rows, ["id", "service_id", "created_at"], as_json=as_json)
 
@@ -32,10 +32,10 @@ def list_tokens(service_id: int | None, as_json: bool) -> None:
 @tokens.command()
 @click.argument("token")
 def revoke(token: str) -> None:
-    """Revoke TOKEN, which is a token or its id as `tokens list` shows it.
+    """Revoke a token.
 
-    Every API rejects it as soon as its cache has forgotten it: at once where it was not used in
-    the last DARKROOM_TOKEN_CACHE_SECONDS (5), else after that time at the latest.
+    TOKEN is a token, or its id as `tokens list` shows it. APIs cache tokens: each rejects it after
+    DARKROOM_TOKEN_CACHE_SECONDS (5) at the latest.
     """
     token_id = token_hash(token).hex()[:ID_LENGTH] if token.startswith(PREFIX) else token
 
@@ -47,10 +47,10 @@ def revoke(token: str) -> None:
         name = f"{revoked.service_id} ({owner.name})" if owner else str(revoked.service_id)
         return f"Revoked {token_id} of service {name}, which has {revoked.left_over} left."
 
-    told = with_store(work)
-    if not told:
-        fail(f"There is no token {token_id}: `darkroom tokens list` shows them.")
+    revoked = with_store(work)
+    if not revoked:
+        fail(f"No token {token_id}; `darkroom tokens list` lists all.")
     cached = variable("token_cache_seconds")
     click.echo(
-        f"{told} No API accepts it after {read_settings().token_cache_seconds:g} s ({cached})."
+        f"{revoked} No API accepts it after {read_settings().token_cache_seconds:g} s ({cached})."
     )

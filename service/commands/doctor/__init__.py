@@ -1,4 +1,4 @@
-"""`darkroom doctor`: whether this machine and what it depends on are fit to run, and what to do."""
+"""`darkroom doctor`: checks this machine and everything it depends on, and advises what to do."""
 
 import asyncio
 import sys
@@ -18,23 +18,23 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.command()
 @takes_json
 def doctor(as_json: bool) -> None:
-    """Check all that Darkroom needs, with this machine's settings, and say what to do.
+    """Check that Darkroom can run here, and say what to do if not.
 
     Checks the settings, Postgres and its migrations, Redis, the storage of each service, the
-    protections of rendering children, and the fonts. Nothing is changed. Run it where an API or
-    worker is to run, as the same user. Exit status: 0 if nothing failed (warnings are no
-    failures), 1 otherwise.
+    protections of rendering children, and the fonts. Nothing is changed. Run it on the machine
+    and as the user that will run the API or worker. Exit status: 1 if a check failed, 0 otherwise
+    (warnings do not count).
     """
-    sys.exit(asyncio.run(_tell(print_json if as_json else _print)))
+    sys.exit(asyncio.run(_report(print_json if as_json else _print)))
 
 
-async def _tell(tell: "Callable[[Finding], None]") -> bool:
-    """Tell each finding when it is there; gives whether one failed."""
+async def _report(report: "Callable[[Finding], None]") -> bool:
+    """Report each finding as soon as it is made; returns whether a check failed."""
     from service.commands.doctor.checks import examine  # noqa: PLC0415 - load what the command needs
 
     failed = False
     async for found in examine():
-        tell(found)
+        report(found)
         failed |= found.verdict == "fail"
     return failed
 

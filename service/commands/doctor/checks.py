@@ -46,7 +46,7 @@ Findings = AsyncIterator[Finding]
 
 
 async def examine() -> Findings:
-    """Check one thing after the other; what cannot be known without the one before is left out."""
+    """Run the checks in order; those that depend on a failed one are left out."""
     try:
         settings = read_settings()
     except SettingsError as error:
@@ -68,7 +68,7 @@ async def examine() -> Findings:
 
 
 async def _records(settings: Settings) -> Findings:
-    """Check Postgres, and what only it knows: migrations and storages."""
+    """Check Postgres and what is recorded in it: migrations and storages."""
     found: list[Finding] = []
     owners: list[Service] = []
     try:
@@ -81,7 +81,7 @@ async def _records(settings: Settings) -> Findings:
                 owners = [owner for owner in listed if owner is not None]
                 if not owners:
                     advice = "add one: `darkroom services add`"
-                    found.append(Finding("services", "warn", "there are none", advice))
+                    found.append(Finding("services", "warn", "none", advice))
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         words = f"{type(error).__name__}: {error}" if str(error) else f"no answer in {SECONDS:g} s"
         advice = (
@@ -107,18 +107,18 @@ async def _postgres(store: Store, settings: Settings) -> list[Finding]:
     took = (perf_counter() - began) * 1000
     show = store.pool.fetchval
     number = int(await show("SHOW server_version_num")) // 10_000
-    told = f"{await show('SHOW server_version')}, answers in {took:.0f} ms"
-    found = [Finding("postgres", "ok", told)]
+    summary = f"{await show('SHOW server_version')}, answers in {took:.0f} ms"
+    found = [Finding("postgres", "ok", summary)]
     if number < OLDEST_POSTGRES:
         advice = f"it is older than {OLDEST_POSTGRES}: upgrade it"
-        found = [Finding("postgres", "warn", told, advice)]
+        found = [Finding("postgres", "warn", summary, advice)]
     if await show("SHOW transaction_read_only") == "on":
-        words = "it only reads: a standby, or an administrator's choice"
+        words = "it is read-only: a standby, or configured so"
         advice = f"point {variable('database_url')} at the primary"
         found.append(Finding("postgres", "fail", words, advice))
     if off := [name for name in DURABLE if await show(f"SHOW {name}") == "off"]:
         words = f"{', '.join(off)} off: a crash may lose accepted processes"
-        advice = "switch it on, unless these data may be lost"
+        advice = "switch it on, unless this data may be lost"
         found.append(Finding("postgres", "warn", words, advice))
     room, api = int(await show("SHOW max_connections")), settings.database_pool
     worker = api + settings.callback_database_pool
@@ -163,21 +163,23 @@ async def _redis(settings: Settings) -> Finding:
     except (RedisError, OSError, TimeoutError, ValueError) as error:
         return Finding(
             "redis", "fail", f"{type(error).__name__}: {error}",
-            f"start it, or correct {variable('redis_url')}; requests are accepted without it, "
-            "but nothing is rendered",
+            f"start it, or correct {variable('redis_url')}; without it, requests are accepted, and "
+            "workers take them from Postgres, later",
         )  # fmt: skip
     finally:
         with suppress(RedisError, OSError):
             await redis.aclose()
-    told = f"{about.get('valkey_version') or about.get('redis_version')}, answers in {took:.0f} ms"
+    summary = (
+        f"{about.get('valkey_version') or about.get('redis_version')}, answers in {took:.0f} ms"
+    )
     policy = about.get("maxmemory_policy", "unknown")
     if policy != "noeviction":
         return Finding(
-            "redis", "warn", f"{told}, but maxmemory-policy is {policy}",
-            "set it to noeviction: what is evicted is rendered up to "
+            "redis", "warn", f"{summary}, but maxmemory-policy is {policy}",
+            "set it to noeviction: evicted processes are rendered up to "
             f"{settings.redispatch_seconds:g} s later",
         )  # fmt: skip
-    return Finding("redis", "ok", told)
+    return Finding("redis", "ok", summary)
 
 
 async def _sandbox(settings: Settings) -> Finding:
@@ -200,10 +202,10 @@ async def _sandbox(settings: Settings) -> Finding:
     if missing:
         return Finding(
             "sandbox", "warn", f"missing: {', '.join(missing)}",
-            f"{variable('allow_weak_sandbox')} allows it: a hostile image may do more here",
+            f"{variable('allow_weak_sandbox')} allows it: a hostile image could do more harm here",
         )  # fmt: skip
     lacking = [name for name in PROTECTIONS if name not in force]
-    beside = f"; not required and not there: {', '.join(lacking)}" if lacking else ""
+    beside = f"; not available, not required: {', '.join(lacking)}" if lacking else ""
     return Finding(
         "sandbox", "ok", f"all {len(REQUIRED)} required protections are in force{beside}"
     )
@@ -221,7 +223,7 @@ def _heic() -> Finding:
 
 async def _fonts(settings: Settings) -> Finding:
     if not settings.fonts:
-        return Finding("fonts", "ok", "those that are shipped")
+        return Finding("fonts", "ok", "the bundled fonts")
     try:
         found = await asyncio.to_thread(read_folder, Path(settings.fonts))
     except UnusableFonts as error:
@@ -229,4 +231,4 @@ async def _fonts(settings: Settings) -> Finding:
             "fonts", "fail", error.message,
             f"remove or replace the file, or correct {variable('fonts')}",
         )  # fmt: skip
-    return Finding("fonts", "ok", f"{len(found)} of {settings.fonts}, and those that are shipped")
+    return Finding("fonts", "ok", f"{len(found)} from {settings.fonts}, and the bundled fonts")

@@ -11,6 +11,7 @@ import redis.asyncio
 
 import engine
 from engine.explain import draw
+from engine.explain import explain as explanation_of
 from service.settings import Settings
 from service.store import Store
 from tests.engine.images import Json, encoded, noise
@@ -27,7 +28,7 @@ async def test_it_tells_what_the_engine_tells_in_three_forms(api: Api, tenant: T
     body = batch(tenant, job("a.png"), job("/b.jpg", SMALL, mark), job("c.webp", BESIDE))
     tenant.put("m/mark.png", encoded(noise(9, 6, 4)))
     read = engine.parse_batch(msgspec.json.encode({k: body[k] for k in ("source", "jobs")}))
-    expected = engine.explain.explain(
+    expected = explanation_of(
         engine.Source.from_bytes(PICTURE),
         read.jobs,
         inputs={"m/mark.png": engine.Source.from_path(tenant.folder / "m" / "mark.png")},

@@ -129,7 +129,7 @@ def test_a_watermark_is_read_under_the_root_and_a_missing_one_fails_its_job(
 def test_process_rejects_a_missing_source(tmp_path: Path) -> None:
     status, _, errors = process(tmp_path, JOBS, source="nowhere.jpg")
     assert status == 2
-    assert f"nowhere.jpg: no such file in {PHOTOS.resolve()}, which is --root" in errors
+    assert f"nowhere.jpg: no such file in {PHOTOS.resolve()} (--root)" in errors
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,10 @@ def test_the_hosts_of_sources_are_set(database: str) -> None:
     assert "expected a host" in services("set-source-hosts", "1", "https://a.example")[1]
     assert services("set-source-hosts", "1") == (0, "")
     assert json.loads(services("list")[1])["source_hosts"] == []
-    assert services("set-source-hosts", "2") == (1, "There is no service 2.\n")
+    assert services("set-source-hosts", "2") == (
+        1,
+        "No service 2; `darkroom services list` lists all.\n",
+    )
 
 
 def test_presets_are_put_shown_and_deleted(database: str) -> None:

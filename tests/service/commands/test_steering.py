@@ -65,8 +65,8 @@ async def test_processes_are_listed_shown_and_retried(
     cancelled = await darkroom(settings, "processes", "cancel", theirs, running.id, failed.id)
     assert cancelled.stdout.splitlines() == [
         f"{theirs}: cancelled",
-        f"{running.id}: cancelled, as soon as its worker stops it",
-        f"{failed.id}: has ended already: FAILED",
+        f"{running.id}: cancelled; its worker is stopping it",
+        f"{failed.id}: has already ended: FAILED",
     ]
     assert cancelled.exit_code == 1
 
@@ -93,7 +93,7 @@ async def test_a_callback_is_sent_again_with_all_its_tries(
 
     result = await darkroom(settings, "callbacks", "redeliver", callback, "msg_nothing")
     assert result.exit_code == 1
-    assert result.stdout == (f"{callback}: is sent again\nmsg_nothing: there is no such callback\n")
+    assert result.stdout == (f"{callback}: queued again\nmsg_nothing: no such callback\n")
     assert lines(await darkroom(settings, *failed)) == []
     [sent] = await store.deliveries.take_due(9, MINUTE)
     again = await store.deliveries.claim(Due(id=callback, tries=sent.tries), MINUTE, 9)
