@@ -1,4 +1,4 @@
-"""Sizes and windows in whole pixels, and how numbers are rounded to them."""
+"""Sizes and windows in whole pixels, and the rounding of numbers to them."""
 
 from fractions import Fraction
 from math import cos, floor, radians, sin

@@ -1,4 +1,4 @@
-"""Every error of the service, in one tree with those of the engine.
+"""The errors of the service, in one tree with those of the engine.
 
 DarkroomError                           code, retryable (engine.errors)
 ├── InvalidRequest … ImageError         the errors of the engine; HTTP 400 at creation

@@ -1,4 +1,4 @@
-"""Failpoints: where an API or worker kills itself on demand, as a power cut would.
+"""Failpoints: places where an API or worker kills itself on demand, as a power cut would.
 
 There is one at every point where a crash could lose or repeat something; the tests of
 `tests/service/worker/test_crash_points.py` crash at each and check what is left. Nothing

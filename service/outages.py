@@ -1,4 +1,4 @@
-"""One line when a dependency becomes unavailable, and one when it is available again.
+"""Logs one line when a dependency becomes unavailable, and one when it is available again.
 
 Several parts of a process meet the same outage, some of them many times a second; what they meet
 is one outage to whoever reads the log.

@@ -1,4 +1,4 @@
-"""Keeps background tasks running: each is started again after an error, counted, and told."""
+"""Keeps background tasks running: restarts each after an error, counts it, and reports it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

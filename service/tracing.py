@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry, if the operator wants them; else nothing, which costs nothing.
+"""OpenTelemetry spans, if they are enabled; otherwise they cost nothing.
 
 The SDK is the extra `otel`. Where spans go and which are sampled is its own business: it reads
 the variables OTEL_*.

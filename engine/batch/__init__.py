@@ -1,6 +1,6 @@
-"""Batches: the plans of one source merged, so that common prefixes are executed once.
+"""Batches: merge the plans of one source, so that common prefixes are executed once.
 
-Knows no pixels.
+Knows nothing about pixels.
 """
 
 from engine.batch.merge import MergedPlan, merge_plans

@@ -1,4 +1,4 @@
-"""Partitions plans: which read so little of the source that a decode of their own is cheaper.
+"""Partitions plans: separates those that read so little that a decode of their own is cheaper.
 
 What several plans share is decoded whole, at the largest scale that one of them needs, and
 materialised. A plan that only needs the top of the source stops there when it is executed

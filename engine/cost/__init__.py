@@ -1,6 +1,6 @@
 """Cost model: peak memory, pixels and decode passes, predicted from nodes.
 
-Knows no pixels.
+Knows nothing about pixels.
 """
 
 from engine.cost.estimate import (

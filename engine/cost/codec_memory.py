@@ -1,4 +1,4 @@
-"""Memory that decoders and encoders need beside the rows that stream through them.
+"""The memory that decoders and encoders need, besides the rows that stream through them.
 
 Some keep the whole image, whatever comes before or after them. How much depends on the
 pixels: a flat image needs least, one that is all grain needs most, above all for the file

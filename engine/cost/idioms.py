@@ -1,4 +1,4 @@
-"""Which idiom a node is lowered to: libvips' stream, or rasters in memory.
+"""Decides whether a node is lowered to a libvips stream or to rasters in memory.
 
 Rasters are decoded and encoded by libjpeg-turbo and scaled by fast_image_resize, each at once and
 without threads, so a small image costs its pixels and next to nothing else. A stream begins

@@ -1,4 +1,4 @@
-"""Models the memory of a run of nodes: whole images, and the rows that are buffered.
+"""Models the memory of a run of nodes: whole images and buffered rows.
 
 Whole images are those materialised before nodes with random access, layers, what codecs keep,
 and the file that is written. Rows are buffered in every stage of the stream between two of

@@ -1,6 +1,6 @@
-"""Descriptions of an image: placeholders that are shown until it is there, and its colours.
+"""Descriptions of an image: placeholders to show until it is loaded, and its colours.
 
-Knows a small raster alone, and nothing of where it comes from.
+Knows only a small raster, and nothing about where it comes from.
 """
 
 from engine.describe.description import SIDE, describe

@@ -1,4 +1,4 @@
-"""BlurHash, as https://github.com/woltapp/blurhash/blob/master/Algorithm.md describes it."""
+"""BlurHash, after https://github.com/woltapp/blurhash/blob/master/Algorithm.md."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The colours of an image: their mean, and the few that stand for it."""
+"""The colours of an image: the mean, and a few dominant ones."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What is told of an image, as it is asked for."""
+"""Describes an image: the placeholders and colours that a job asks for."""
 
 import base64
 from collections.abc import Collection

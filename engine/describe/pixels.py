@@ -1,4 +1,4 @@
-"""Pixels as arrays, and sRGB in linear light."""
+"""Pixels as arrays, and sRGB converted to linear light."""
 
 from typing import Any
 

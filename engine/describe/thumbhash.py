@@ -1,4 +1,4 @@
-"""ThumbHash, as its reference implementation has it: https://github.com/evanw/thumbhash."""
+"""ThumbHash, after its reference implementation: https://github.com/evanw/thumbhash."""
 
 import math
 from typing import NamedTuple

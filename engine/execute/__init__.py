@@ -1,6 +1,6 @@
 """Execution: plan a batch, run the merged plans, encode.
 
-Knows nothing of HTTP or SQL.
+Knows nothing about HTTP or SQL.
 """
 
 from engine.execute.batch_run import Result, render

@@ -1,4 +1,4 @@
-"""Renders batches: from a source and its jobs to results, planned together, in their order."""
+"""Renders batches: plans the jobs of one source together and yields results in their order."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress

@@ -1,4 +1,4 @@
-"""Which of a job's images is damaged, once something failed or libvips warned of something."""
+"""Finds out which image of a job is damaged, after an error or a warning of libvips."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

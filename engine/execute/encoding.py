@@ -1,4 +1,4 @@
-"""Encodes results: once, or as often as it takes to find their quality."""
+"""Encodes results: once, or repeatedly to search for a quality."""
 
 from collections.abc import Iterator, Mapping
 

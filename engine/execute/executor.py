@@ -1,4 +1,4 @@
-"""Runs merged plans: an output is materialised from its first reader to its last."""
+"""Runs merged plans; a shared output is materialised from its first reader to its last."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

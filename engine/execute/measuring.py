@@ -1,4 +1,4 @@
-"""Measures in pixels what a plan has to know: bars, borders, attention, percentiles.
+"""Measures pixels for plans that depend on them: bars, borders, attention, percentiles.
 
 What is measured streams: it is evaluated once, or until enough is known. Of an animation all
 frames are measured together.

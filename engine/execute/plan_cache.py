@@ -1,4 +1,4 @@
-"""Plans kept across batches: an integration that asks for the same again is not planned anew.
+"""Caches plans across batches, so that repeated requests are not planned again.
 
 A plan depends on the source's facts, the jobs but for where their results go, the limits, the
 facts of the watermarks, what was measured, and the fonts; so it is kept by these, whole, and two

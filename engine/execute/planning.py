@@ -1,4 +1,4 @@
-"""Plans batches: what the header alone decides, job by job and then together."""
+"""Plans batches from the header alone: each job, then all jobs together."""
 
 from collections.abc import Mapping, Sequence
 

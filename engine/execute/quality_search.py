@@ -1,4 +1,4 @@
-"""Searches the quality of a lossy format: the least that is near enough, the most that fits."""
+"""Searches the quality of a lossy format: the lowest that is similar enough, or that fits."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Renders plans of one source: lowers and evaluates them, encodes, refuses what is damaged."""
+"""Renders plans of one source: lowers and evaluates them, encodes, and rejects damaged images."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Work in threads, its results in order."""
+"""Runs work in threads and yields the results in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence

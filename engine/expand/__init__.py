@@ -1,6 +1,6 @@
 """Expansion: from request schema and facts to a plan, one node list per job.
 
-Knows nothing of why or how plans are optimised.
+Knows nothing about why or how plans are optimised.
 """
 
 from engine.expand.builder import NOTHING_RESOLVED, Resolved, measures

@@ -1,4 +1,4 @@
-"""The builder of plans, what has to be resolved before it starts, and how it is given nodes."""
+"""Builds plans: resolves what a job needs first, then appends nodes for each transformation."""
 
 from collections.abc import Mapping
 from functools import singledispatch

@@ -1,4 +1,4 @@
-"""Whether a PNG is written as grey or with the source's palette: where nothing is lost by it."""
+"""Decides whether a PNG can be written as grey or with the source's palette, without loss."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
-"""Explanations: what would be done with a batch, as data, as text, as a drawing.
+"""Explanations: what would be done with a batch, as data, text or a diagram.
 
-Executes nothing and knows no pixels.
+Executes nothing and knows nothing about pixels.
 """
 
 from engine.explain.explanation import (

@@ -1,4 +1,4 @@
-"""Merged plans as they are shown: data for JSON, and lines of text."""
+"""Merged plans as they are shown: data for JSON and lines of text."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
-"""Fonts: which there are, which one a name means, fallback fonts, scripts.
+"""Fonts: finding them by name, fallback fonts, and the scripts that they cover.
 
-Knows nothing of libvips.
+Knows nothing about libvips.
 """
 
 from engine.fonts.clusters import clusters

@@ -1,4 +1,4 @@
-"""Splits text into clusters: what is drawn as one, such as a letter with its marks."""
+"""Splits text into clusters, which are drawn as one, such as a letter with its marks."""
 
 import uharfbuzz as harfbuzz
 

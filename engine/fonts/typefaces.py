@@ -1,4 +1,4 @@
-"""The fonts that may be used: found by name, with fallback fonts for missing characters.
+"""The available fonts: found by name, with fallback fonts for missing characters.
 
 Text is drawn in the fonts that are shipped in `FOLDER`, and in those of a folder that an
 operator adds; the machine's own fonts are never used. So an image comes out the same on every

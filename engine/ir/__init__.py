@@ -1,6 +1,6 @@
-"""Intermediate representation: plans, nodes, the rules for legal plans, and scheduling.
+"""Intermediate representation: plans, nodes, rules for legal plans, and scheduling.
 
-Knows no pyvips, and of the request schema its enums alone.
+Knows nothing about pyvips. Of the request schema it knows only the enums.
 """
 
 from engine.ir.curves import IDENTITY, Curve, luma

@@ -1,4 +1,4 @@
-"""Pointwise transformations as look-up tables: the 256 values of a band, mapped.
+"""Pointwise transformations as look-up tables of 256 values for each band.
 
 A table is 256 bytes. The formulas are those of GD's `imagefilter`, as Photon calls it.
 """

@@ -1,4 +1,4 @@
-"""What has to be measured in pixels before the rest of a job can be planned.
+"""What must be measured in pixels before the rest of a job can be planned.
 
 A measurement is what a plan is to find out, as data; `engine.execute.measuring` does it. What
 is found is a window of the measured image, or the range of each channel.

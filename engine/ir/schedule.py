@@ -1,4 +1,4 @@
-"""Schedules a run of nodes: what streams, and where pixels are buffered on the way.
+"""Schedules a run of nodes: what streams, and where pixels are buffered.
 
 This is decided from the nodes alone, so that lowering and the cost model agree.
 """

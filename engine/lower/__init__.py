@@ -1,6 +1,6 @@
-"""Lowering: one node, one idiom, of libvips or of rasters in memory.
+"""Lowering: each node becomes one idiom of libvips or of rasters in memory.
 
-Knows nothing of why a plan is in this order.
+Knows nothing about why a plan is in this order.
 """
 
 from engine.lower.colour import palette_in_srgb

@@ -1,6 +1,6 @@
-"""Optimisation passes: plan to plan, each exact or bounded, in an order kept as data.
+"""Optimisation passes: plan to plan, each exact or bounded, in an order that is data.
 
-A pass knows no other pass and no pixels.
+A pass knows nothing about other passes or pixels.
 """
 
 from engine.passes.order import Bounded, optimise

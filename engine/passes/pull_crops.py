@@ -1,4 +1,4 @@
-"""Moves crops towards the source: pixels that a crop discards are not computed, nor even read.
+"""Moves crops towards the source, so that discarded pixels are neither computed nor read.
 
 A crop right after decoding ends the reading of a file early, and everything after it sees
 fewer pixels. Moved before a neighbourhood node it leaves a margin, trimmed where it stood.

@@ -1,6 +1,6 @@
-"""Images of 8 bits in memory: decoded, encoded and scaled by libraries of their own, and compared.
+"""Images of 8 bits in memory: decoded, encoded, scaled and compared without libvips.
 
-Knows nothing of plans, and nothing of libvips.
+Knows nothing about plans, and nothing about libvips.
 """
 
 from engine.raster.jpeg import Subsampling, decode, encode

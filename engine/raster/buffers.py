@@ -1,4 +1,4 @@
-"""Bytes that are written after they were made, which spares a copy of every image.
+"""Bytes objects that are filled after they are created, which saves a copy of each image.
 
 The scaler takes its pixels from `bytes` only, and a decoder fills what it is given. Python's C API
 allows both to meet: the contents of a new `bytes` object are its maker's to write, until it is

@@ -1,4 +1,4 @@
-"""The environment that numpy's linear algebra reads when it is loaded: nobody here uses it."""
+"""Environment variables that numpy's linear algebra reads when it is loaded."""
 
 import os
 

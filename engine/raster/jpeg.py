@@ -1,4 +1,4 @@
-"""JPEG by libjpeg-turbo, plain files only."""
+"""JPEG by libjpeg-turbo, for ordinary files only."""
 
 from enum import Enum
 

@@ -1,4 +1,4 @@
-"""Pixels in memory, row after row without gaps."""
+"""Pixels in memory, row after row without padding."""
 
 from threading import Lock
 from typing import Self

@@ -1,4 +1,4 @@
-"""Scaling by fast_image_resize, in 8 bits from pass to pass."""
+"""Scaling by fast_image_resize, in 8 bits between its two passes."""
 
 from functools import cache
 from threading import local

@@ -1,4 +1,4 @@
-"""Structural similarity of two images, by which a quality is judged.
+"""Structural similarity of two images, which measures the loss of an encoding.
 
 SSIM is that of Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error
 visibility to structural similarity", IEEE Transactions on Image Processing 13 (4), 2004: the mean,

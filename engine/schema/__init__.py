@@ -1,6 +1,6 @@
-"""Request schema: transformations, their options, encoder options, and parsing with errors by path.
+"""Request schema: transformations, options, encoder options, and parsing with paths in errors.
 
-Knows nothing of images.
+Knows nothing about images.
 """
 
 from engine.schema.describe import Describe, Description

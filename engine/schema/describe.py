@@ -1,4 +1,4 @@
-"""What is told of a result: what a job may ask for, and the answer."""
+"""The schema of descriptions: what a job may ask to be told of its result, and the answer."""
 
 from typing import Annotated
 

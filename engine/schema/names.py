@@ -1,4 +1,4 @@
-"""Choices of several names, such as what is kept of a source's metadata."""
+"""Options that are a set of names, such as the metadata to keep."""
 
 from typing import Any, ClassVar, Self
 

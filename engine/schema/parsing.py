@@ -1,4 +1,4 @@
-"""Parses JSON as the request schema, or raises an error with its path and what was found."""
+"""Parses JSON as the request schema; errors have the path and the value that was found."""
 
 import difflib
 import json

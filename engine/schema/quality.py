@@ -1,4 +1,4 @@
-"""The quality of lossy formats: a number, or what it is searched by."""
+"""The quality of lossy formats: a number, or the criteria to search it by."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Store options: what an object storage keeps with a result and serves it by.
+"""Store options: headers and metadata that an object storage keeps with a result.
 
 They become HTTP headers, so every text is bounded, printable ASCII. The bounds are those of S3.
 """

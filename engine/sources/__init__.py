@@ -1,6 +1,6 @@
-"""Source files: their bytes, formats by first bytes, header facts, copyright metadata.
+"""Source files: bytes, formats by their first bytes, facts from headers, copyright metadata.
 
-Knows nothing of libvips.
+Knows nothing about libvips.
 """
 
 from engine.sources.damage import damage_in

@@ -1,4 +1,4 @@
-"""What libvips only warns of while it decodes: which of it is damage, and why.
+"""Classifies the warnings of libvips while it decodes: which of them mean damage.
 
 Where the pixels that are left are not those that were written, the image is damaged. What
 is odd in a file and changes no pixel is harmless: everybody shows it. The texts are those of

@@ -1,4 +1,4 @@
-"""What an image's header alone tells."""
+"""The facts that an image's header alone gives."""
 
 from enum import Enum
 

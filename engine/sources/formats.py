@@ -1,4 +1,4 @@
-"""What is known of each image format without opening a file."""
+"""The properties of each image format, known without opening a file."""
 
 import re
 from typing import NamedTuple

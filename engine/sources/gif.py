@@ -1,4 +1,4 @@
-"""GIF's structure: whether a file is whole, and what libnsgif has to be told in its own terms.
+"""GIF's structure: whether a file is complete, and the corrections that libnsgif needs.
 
 libnsgif gives what it finds of a file that was cut short, drops the last pixels of data without
 an end code, and clears a frame to the background's colour where browsers clear it to nothing.

@@ -1,4 +1,4 @@
-"""JPEG's outer structure: what is harmless in it is mended before libjpeg counts it as a fault.
+"""JPEG's outer structure: repairs harmless faults before libjpeg reports them.
 
 libjpeg tells the first of its warnings only, and a missing end looks to it like missing data.
 So what every viewer passes over is set right in a copy: whatever it then warns of is in the data.

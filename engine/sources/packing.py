@@ -1,4 +1,4 @@
-"""How closely a file packs its pixels: levels of few bits, or places in a palette."""
+"""How closely a file packs its pixels: levels of few bits, or palette indices."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""An image of which only some bytes are at hand: whoever asks for others is told which.
+"""A source of which only some ranges are available; reading others raises which are needed.
 
 The header of a large file in a far place is read so: bytes are fetched as they are asked for.
 """

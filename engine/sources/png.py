@@ -1,4 +1,4 @@
-"""PNG's chunks: what its own metadata say of colours and of which way is up.
+"""PNG's chunks: colour and orientation from its metadata.
 
 libvips gives EXIF that stands before the pixels, and takes no notice of cICP, gAMA and cHRM.
 """

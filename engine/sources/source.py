@@ -1,4 +1,4 @@
-"""An image's bytes: kept whole, read as often as needed."""
+"""The bytes of an image, which can be read any number of times."""
 
 import mmap
 import os

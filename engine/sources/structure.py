@@ -1,4 +1,4 @@
-"""How many frames, scans and parts a file has, counted before its decoder sees it.
+"""Counts the frames, scans and parts of a file before its decoder sees it.
 
 Decoders take time for each part however small, some of them more the more there are, and
 memory for each that they keep. Here each is looked at once, and counting stops at the first

@@ -1,4 +1,4 @@
-"""The root element of an XML document, told by its first bytes in one pass over them.
+"""Finds the root element of an XML document in one pass over its first bytes.
 
 Nothing is parsed or expanded: what may stand before the root is skipped, each byte once.
 """

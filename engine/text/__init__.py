@@ -1,6 +1,6 @@
-"""Text as libvips draws it: the extents of lines, where they are wrapped, how layers are painted.
+"""Text as libvips draws it: measuring lines, wrapping them, painting layers.
 
-Knows nothing of plans beyond that layer.
+Knows nothing about plans beyond that layer.
 """
 
 from engine.text.measure import TextExtents, line_height, text_extents

@@ -1,4 +1,4 @@
-"""Paints a text layer: the box, then the stroke, then the letters; rotated, and faded."""
+"""Paints a text layer: box, stroke and letters, rotated and with opacity."""
 
 from engine.geometry import Size, rotated_canvas
 from engine.ir import RGBA, TextLayer

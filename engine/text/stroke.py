@@ -1,4 +1,4 @@
-"""Strokes around letters: their coverage, grown by a disc."""
+"""Strokes around letters: the coverage of the letters, dilated by a disc."""
 
 from collections import defaultdict
 from math import ceil, hypot, sqrt

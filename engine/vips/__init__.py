@@ -1,6 +1,6 @@
 """libvips: the only import of pyvips, headers, codecs, and idioms on images.
 
-Knows nothing of passes, batches or why a plan looks as it does.
+Knows nothing about passes, batches or why a plan looks as it does.
 """
 
 from engine.vips import heic

@@ -1,4 +1,4 @@
-"""How glibc's allocator treats the memory of large images; other allocators are left alone."""
+"""Tunes glibc's allocator for large images; other allocators are left alone."""
 
 import ctypes
 

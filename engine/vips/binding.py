@@ -1,4 +1,4 @@
-"""libvips: the only import of pyvips, how sources are opened, and what its errors mean here."""
+"""The binding to libvips: the only import of pyvips, how sources are opened, and its errors."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Reading and writing each format: libvips' options, one function per format.
+"""Reads and writes each format: one function per format, with libvips' options.
 
 The pixels are upright sRGB by then, and carry nothing of the source's metadata.
 """

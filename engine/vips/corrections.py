@@ -1,4 +1,4 @@
-"""What libvips does not read in a file, or reads wrongly, set right on the image that it opens."""
+"""Corrects an opened image where libvips ignores or misreads something in its file."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The environment that libvips reads when it is loaded; to be imported before it is.
+"""Environment variables that libvips reads when it is loaded; import this first.
 
 `VIPS_CONCURRENCY` may be set by whoever starts the process; one thread a process gives the
 most images a second when there is a process for each core. What bears on text is fixed or

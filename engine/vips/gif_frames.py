@@ -1,4 +1,4 @@
-"""Whether a GIF's frames have all their pixels, which libnsgif does not say."""
+"""Checks that the frames of a GIF have all their pixels, which libnsgif does not."""
 
 from engine.errors import SourceCorrupt
 from engine.sources import Source, SourceFormat, gif

@@ -1,4 +1,4 @@
-"""Text drawn by Pango through libvips: the ink of one or more lines in the fonts that are named."""
+"""Text drawn by Pango through libvips: the ink of one or more lines in the given fonts."""
 
 import re
 from html import escape

@@ -1,4 +1,4 @@
-"""Reading an image's header: its facts, and every limit on it, before any pixel."""
+"""Reads an image's header: its facts, and every limit that can be checked before decoding."""
 
 from collections.abc import Iterator
 from typing import Any

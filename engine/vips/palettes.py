@@ -1,4 +1,4 @@
-"""Pixels as places among their source's colours, and the PNG files of such pixels."""
+"""Pixels as palette indices, and PNG files of such pixels."""
 
 import zlib
 from collections.abc import Callable, Sequence

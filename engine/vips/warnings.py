@@ -1,4 +1,4 @@
-"""What libvips warns of, which it tells to GLib's log and no caller.
+"""Collects the warnings of libvips, which only GLib's log receives.
 
 pyvips gives that log to Python's; it is taken from there, and shown nowhere.
 """

@@ -1,6 +1,6 @@
 """The HTTP API: decode, validate, record, dispatch, answer.
 
-Knows nothing of how jobs are rendered.
+Knows nothing about how jobs are rendered.
 """
 
 from service.api.server import run_server

@@ -1,4 +1,4 @@
-"""What every handler does first: who asks, may they, what do they send."""
+"""The first steps of every handler: authenticate, authorise, read the body."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The first story: a request comes in, is recorded, is dispatched, is answered."""
+"""Accepts a request: validates, records, dispatches and answers it."""
 
 import hashlib
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""How much a service may ask for: a quota of jobs a minute, shared by all processes of the API.
+"""Quotas: jobs per minute of a service, counted for all APIs together.
 
 A bucket as deep as a minute's quota, that fills up all the time. A request is let in while there
 is one job left in it, and all its jobs are taken out then: what it has taken too much is owed,

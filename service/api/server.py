@@ -1,4 +1,4 @@
-"""Runs the API: one process, one port, until it is told to stop."""
+"""Runs the API: one process, one port, until it is stopped."""
 
 import asyncio
 import signal

@@ -1,6 +1,6 @@
-"""Callbacks: check where they go, wait their turn, sign, send, back off.
+"""Callbacks: check the address, wait for a slot, sign, send, back off.
 
-Knows nothing of rendering.
+Knows nothing about rendering.
 """
 
 from service.callbacks.exchange import callback_guard

@@ -1,4 +1,4 @@
-"""When a callback that failed is tried again: a fixed schedule, jitter, and `Retry-After`."""
+"""When a failed callback is tried again: a fixed schedule, jitter, and `Retry-After`."""
 
 import random
 import time

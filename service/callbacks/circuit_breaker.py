@@ -1,4 +1,4 @@
-"""Receivers that do not answer are left alone for a while, so that they hold no slots."""
+"""A circuit breaker for receivers that do not answer, so that they occupy no slots."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""One POST over one connection, which the receiver can make neither long nor large.
+"""One POST over one connection, bounded in time and size whatever the receiver does.
 
 The answer is read up to the end of its headers, so far as it keeps to its limits; its body is
 nobody's business. h11 speaks HTTP; it sends what it is given unchanged.

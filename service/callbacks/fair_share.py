@@ -1,4 +1,4 @@
-"""Who may send next: slots are lent to the services in turn, and nobody has them all."""
+"""Shares the slots for sending fairly between services."""
 
 import asyncio
 from collections import Counter, deque

@@ -1,4 +1,4 @@
-"""Sends the callbacks that are due: waits for a turn, claims, signs, POSTs, records the outcome."""
+"""Sends the callbacks that are due: waits for a slot, claims, signs, POSTs, records the outcome."""
 
 import random
 import time

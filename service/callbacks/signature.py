@@ -1,4 +1,4 @@
-"""Signs callbacks as Standard Webhooks say: HMAC-SHA256 over ``id.timestamp.body``."""
+"""Signs callbacks according to Standard Webhooks: HMAC-SHA256 over ``id.timestamp.body``."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Callbacks have a thread of their own, so that no receiver can hold up rendering.
+"""Runs callbacks in a thread of their own, so that no receiver can delay rendering.
 
 It has its own event loop, its own connections to Postgres and Redis, and its own limits.
 """

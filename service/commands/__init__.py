@@ -1,5 +1,5 @@
 """The command line: one module for each command or group of commands.
 
 Exports nothing: each is loaded when it is named.
-Knows nothing of how requests are handled or work is done.
+Knows nothing about how requests are handled or work is done.
 """

@@ -1,4 +1,4 @@
-"""What the commands share that start something: settings, fonts, the event loop, and errors."""
+"""Shared by the commands that start something: settings, fonts, the event loop, errors."""
 
 import asyncio
 import sys

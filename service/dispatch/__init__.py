@@ -1,6 +1,6 @@
 """Dispatch: ids through arq, and keeping Redis in step with Postgres.
 
-Knows nothing of HTTP or images.
+Knows nothing about HTTP or images.
 """
 
 from service.dispatch.batching import Batcher

@@ -1,4 +1,4 @@
-"""Many small requests for one costly thing, answered by fewer, larger ones.
+"""Combines many small requests for one costly operation into fewer, larger ones.
 
 While a batch is under way, the requests that arrive wait together for the next one: under
 load a commit or a round trip serves many of them, and a lone request waits for nothing.

@@ -1,4 +1,4 @@
-"""Hands what was just recorded to Redis, many dispatches in one round trip."""
+"""Dispatches recorded processes through Redis, many in one round trip."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Dispatch through a sorted set: names in a fair order, and no more of them than a window holds.
+"""The queue in Redis: a sorted set in fair order, bounded by a window.
 
 Redis may be wiped at any moment, and may be full. What it holds is rebuilt from Postgres, where
 every row that waits is found again until somebody claims it. Therefore a dispatch may be asserted

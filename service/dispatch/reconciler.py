@@ -1,5 +1,4 @@
-"""Keeps Redis in step with Postgres: finds what nobody dispatched, what Redis lost, and what dead
-workers held.
+"""Keeps Redis in step with Postgres: finds what was lost, or held by dead workers.
 
 Any number of reconcilers may run at once: each row is taken by one.
 """

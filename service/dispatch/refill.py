@@ -1,4 +1,4 @@
-"""Fills the queue of what is to be rendered from Postgres: a fair share of each lane that waits."""
+"""Refills the queue from Postgres: a fair share of each lane that waits."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The receiving side of a queue: takes what waits as far as there is room, and works on it."""
+"""The receiving side of a queue: takes as much as there is room for, and works on it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,7 +1,7 @@
 """Postgres, Valkey and SeaweedFS from PyPI wheels, for `darkroom dev` and the tests.
 
 Each server runs in a directory of its own and ends with the process that started it. Knows nothing
-of the rest of the service, which does not use it in production.
+about the rest of the service, which does not use it in production.
 """
 
 from service.embedded.postgres import Postgres

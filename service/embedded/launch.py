@@ -1,4 +1,4 @@
-"""A small script that becomes a server which ends with its parent.
+"""A small script that becomes a server and ends with its parent.
 
 It runs as a process of its own (`python -I -S launch.py …`) because both steps
 belong between fork and exec, where a parent with threads must not run Python.

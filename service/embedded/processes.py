@@ -1,4 +1,4 @@
-"""What the embedded servers share: a binary, a lock, a child process, a deadline.
+"""Shared by the embedded servers: a binary, a lock, a child process, a deadline.
 
 A server lives in one directory::
 

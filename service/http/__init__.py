@@ -1,6 +1,6 @@
-"""What the API and the worker share of HTTP: schemas, middleware, probes.
+"""Shared by the API and the worker: HTTP schemas, middleware, probes.
 
-Knows nothing of how requests are handled.
+Knows nothing about how requests are handled.
 """
 
 from service.http.connections import Runner

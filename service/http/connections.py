@@ -1,4 +1,4 @@
-"""Connections of the API and of a worker's probes: malformed HTTP, and clients that do not read.
+"""Connections of the API and of a worker's probes: malformed HTTP, and clients that read slowly.
 
 aiohttp answers malformed requests itself, in plain text and with a traceback in the log, and waits
 forever for a client to read its answer. Here the first are errors of the API, and the second

@@ -1,4 +1,4 @@
-"""The callback of a process that has ended."""
+"""Makes the callback of a process that has ended."""
 
 import msgspec
 from msgspec import Struct

@@ -1,4 +1,4 @@
-"""Around every request: its id, its trace, its metrics, and errors turned into answers."""
+"""Surrounds every request: its id, trace and metrics, and errors turned into answers."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Liveness and readiness probes, and metrics, of an API or worker."""
+"""The liveness and readiness probes and the metrics of an API or worker."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""The schemas of requests and answers, around those of the engine."""
+"""The schemas of requests and answers, built around those of the engine."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""URLs that a client writes, and sources, which may be such."""
+"""URLs in requests, and sources, which may be URLs."""
 
 import re
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""Measures what no event tells: what waits in Postgres, and whether Postgres and Redis answer."""
+"""Measures at intervals: the backlog in Postgres, and whether Postgres and Redis answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

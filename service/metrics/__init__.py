@@ -1,6 +1,6 @@
-"""Metrics: every one with its name, its help text, and whose it is.
+"""Metrics: each with its name, its help text, and the role that exposes it.
 
-Knows nothing of what is measured. The page docs/metrics.md is made from what is declared here.
+Knows nothing about what is measured. The page docs/metrics.md is made from what is declared here.
 """
 
 from service.metrics.declarations import Declared, Role, Scope

@@ -1,4 +1,4 @@
-"""Metrics of single services, for installations that ask for them; their number is bounded."""
+"""Metrics of single services, if enabled; their number is bounded."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How a metric is declared: its name and help, its labels, who exposes it, and whose it is."""
+"""Declares metrics: name, help, labels, and the roles that expose them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

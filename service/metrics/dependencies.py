@@ -1,4 +1,4 @@
-"""Metrics of what Darkroom uses: Postgres, Redis, storages, the receivers of callbacks."""
+"""Metrics of dependencies: Postgres, Redis, storages, receivers of callbacks."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""A gauge that is absent while nobody knows its value, instead of 0."""
+"""A gauge that is absent instead of 0 while its value is unknown."""
 
 from collections.abc import Callable, Iterable
 

@@ -1,6 +1,6 @@
 """Connections to servers that clients name: guarded, and bounded in time and size.
 
-Knows nothing of what callbacks say or what is made of a source.
+Knows nothing about what callbacks say or what is made of a source.
 """
 
 from service.outbound.address_guard import AddressGuard, AddressRefused, is_public

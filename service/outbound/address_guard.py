@@ -1,4 +1,4 @@
-"""Which addresses and ports we may connect to for a client: those of the internet, unless set."""
+"""Which addresses and ports may be connected to for a client: public ones, unless configured."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address

@@ -1,4 +1,4 @@
-"""Connections to hosts that a guard allows: the addresses that were checked are connected to."""
+"""Connects to hosts that a guard allows, at exactly the addresses that were checked."""
 
 import asyncio
 import socket

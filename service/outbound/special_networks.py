@@ -1,4 +1,4 @@
-"""Networks that nothing for clients goes to: the IANA's special-purpose registries, and more.
+"""Networks that are never connected to for a client: IANA's special-purpose registries, and more.
 
 The registries (https://www.iana.org/assignments/iana-ipv4-special-registry and
 …/iana-ipv6-special-registry) as of 2025-10-09. Every entry is refused, those too that are

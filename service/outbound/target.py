@@ -1,4 +1,4 @@
-"""A client's URL taken apart to connect to it: nothing in it is normalised.
+"""Splits a client's URL into what is needed to connect; nothing is normalised.
 
 Servers sign and compare URLs, so the path and query go out byte for byte as the client wrote
 them. Only what HTTP has no place for is turned into ASCII: an international name by IDNA,

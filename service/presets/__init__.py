@@ -1,6 +1,6 @@
-"""Presets: part of a job under a name; checked when it is saved, put in its place at intake.
+"""Presets: named parts of jobs; checked when they are saved, expanded at intake.
 
-Knows nothing of HTTP, SQL or how jobs are rendered.
+Knows nothing about HTTP, SQL or how jobs are rendered.
 """
 
 from service.presets.definition import (

@@ -1,4 +1,4 @@
-"""What a preset is: a name, and the part of a job that it stands for."""
+"""The definition of a preset: a name, and the part of a job that it stands for."""
 
 import re
 from typing import TYPE_CHECKING, Any, Self, Union

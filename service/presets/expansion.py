@@ -1,4 +1,4 @@
-"""Puts presets in their place: a request as it came becomes one that names none.
+"""Expands presets: a request that names presets becomes one that does not.
 
 It happens to the JSON, before it is validated, so that there is one validation: of what will be
 done. Errors are about the place that the client wrote.

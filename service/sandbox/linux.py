@@ -1,4 +1,4 @@
-"""The system calls of Linux that Python does not offer, or not in every build."""
+"""Linux system calls that Python does not offer, or not in every build."""
 
 import contextlib
 import ctypes

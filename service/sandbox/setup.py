@@ -1,4 +1,4 @@
-"""Rendering children as the settings want them, and how their ends are noted."""
+"""Creates the sandbox from the settings, and records how children end."""
 
 import os
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The customer's storage: a folder or S3, behind one Protocol.
 
-Knows nothing of HTTP, SQL or arq.
+Knows nothing about HTTP, SQL or arq.
 """
 
 from service.storage.options import StorageOptions, read_options

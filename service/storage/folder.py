@@ -1,4 +1,4 @@
-"""A folder of the local file system or of a mounted one."""
+"""A folder of a local or mounted file system as a storage."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The marker in a storage's root, without which a folder is not the storage.
+"""The marker in a folder's root, without which it is not taken for the storage.
 
 A missing mount leaves an empty folder, and a folder that is renamed leaves none; neither
 means that the files in it are gone.

@@ -1,4 +1,4 @@
-"""Paths below a folder's root: opened one name at a time, and their errors as a storage's."""
+"""Paths below a folder's root: opened one component at a time, with errors of the storage."""
 
 import errno
 import os

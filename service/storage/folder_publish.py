@@ -1,4 +1,4 @@
-"""Files that get their final names together: written, flushed, renamed, each all or nothing."""
+"""Publishes files together: written, flushed and renamed, each all or nothing."""
 
 import os
 import secrets

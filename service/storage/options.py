@@ -1,4 +1,4 @@
-"""The options of a storage beside its URL."""
+"""The options of a storage, besides its URL."""
 
 from collections.abc import Mapping
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Takes in a file of limited size, and seals it so that a child can safely map it."""
+"""Receives a file of limited size, and seals it so that a child can safely map it."""
 
 import fcntl
 import os

@@ -1,6 +1,6 @@
-"""Records in Postgres: the truth. SQL is in `sql/`, the tables are in `migrations/`.
+"""Records in Postgres, the source of truth. SQL is in `sql/`, the tables are in `migrations/`.
 
-Knows nothing of HTTP, arq, storage or images.
+Knows nothing about HTTP, arq, storage or images.
 """
 
 from service.store.backlog import Backlog

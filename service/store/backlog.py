@@ -1,4 +1,4 @@
-"""What waits and what runs, in numbers."""
+"""Counts the processes and callbacks that wait or run."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Deliveries: the callbacks that are still to be sent, and how sending them went."""
+"""Deliveries: callbacks to be sent, and the outcomes of sending them."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Leases: who works on a process now. Every write of a worker is fenced by its run."""
+"""Leases: which worker has a process. Every write of a worker is fenced by its run."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

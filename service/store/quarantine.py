@@ -1,4 +1,4 @@
-"""Sources that kill rendering children: how often each did, and which are in quarantine."""
+"""Counts the rendering children that each source has killed, and finds sources in quarantine."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Services: who may ask, where their images are, what signs their callbacks."""
+"""Services: their tokens, storages, quotas and webhook secrets."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What operators and clients look at and change, beside the work itself."""
+"""Statements of operators and clients: listing, redelivery, tokens, quotas."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Records in Postgres: the truth. SQL lives in `sql/`, the tables in `migrations/`."""
+"""The store: all records in Postgres, behind one object."""
 
 import asyncio
 from collections.abc import AsyncIterator

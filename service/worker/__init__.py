@@ -1,6 +1,6 @@
 """A worker: claim, fetch, render, publish, settle, queue the callback.
 
-Knows nothing of the API.
+Knows nothing about the API.
 """
 
 from service.worker.worker import run_worker

@@ -1,4 +1,4 @@
-"""Takes queued processes for this worker: as many as it has room for in one statement."""
+"""Claims queued processes for this worker: as many as it has room for, in one statement."""
 
 from collections.abc import Sequence
 from datetime import timedelta

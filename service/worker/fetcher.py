@@ -1,4 +1,4 @@
-"""Opens what a process needs: its source, and the watermarks that its jobs name."""
+"""Opens the inputs of a process: its source, and the watermarks of its jobs."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,4 +1,4 @@
-"""Keeps this worker's leases alive, and stops work that is lost, cancelled or stuck."""
+"""Renews this worker's leases, and stops work that is lost, cancelled or stuck."""
 
 import asyncio
 import math

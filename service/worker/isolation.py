@@ -1,4 +1,4 @@
-"""Renders jobs together, and apart what a crash or a timeout has left behind.
+"""Renders jobs together, and isolates the one that crashes or times out.
 
 The jobs of a request share a child, since they share a decode. When the child dies, the
 job it was busy with is suspected: it goes on alone, the others without it, so that one

@@ -1,4 +1,4 @@
-"""A process in this worker's hands, and until when it is surely ours by our own clock.
+"""A leased process, and until when the lease certainly holds by the worker's own clock.
 
 Nobody is asked before each write to a storage: Postgres gives a process to another only when
 its lease has run out, and counts the lease from when it got our statement. We count from

@@ -1,4 +1,4 @@
-"""The second story: claim, fetch, render, publish, record, settle, queue the callback."""
+"""Processes one process: claim, fetch, render, publish, record, settle, queue the callback."""
 
 import asyncio
 import os

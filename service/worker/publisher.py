@@ -1,4 +1,4 @@
-"""Puts outputs into the storage, those that are there together in one go."""
+"""Publishes outputs to the storage, together where several are ready."""
 
 from collections.abc import Sequence
 

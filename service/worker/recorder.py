@@ -1,4 +1,4 @@
-"""Writes down what becomes of processes: of many in one statement, one statement at a time."""
+"""Records the outcomes of processes: many in one statement, one statement at a time."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What was asked for, read again from the record, and its callback made in the end."""
+"""Reads the recorded request of a process, and makes its callback."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

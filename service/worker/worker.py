@@ -1,4 +1,4 @@
-"""A worker: takes processes from the queue, renders them, sends callbacks, minds the rest."""
+"""A worker: takes processes from the queue, renders them, sends callbacks, runs the upkeep."""
 
 import asyncio
 import os

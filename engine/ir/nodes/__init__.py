@@ -1,4 +1,4 @@
-"""The nodes of a plan, by family: each one operation, with its parameters and its output frame.
+"""The nodes of a plan, by family: each is one operation with its parameters and output frame.
 
 What all nodes have in common is described in `engine.ir.plan.Node`.
 """

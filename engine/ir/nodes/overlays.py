@@ -1,4 +1,4 @@
-"""Nodes that lay something over the image, and what is laid."""
+"""Nodes that draw a layer over the image, and the layers."""
 
 # ruff: noqa: D102 - frame, access, halo and detail are described once, in Node
 

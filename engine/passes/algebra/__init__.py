@@ -1,6 +1,6 @@
-"""What several passes and the merging of plans share: orientation and decode scale.
+"""Shared by several passes and the merging of plans: orientation and decode scale.
 
-Knows no passes and no pixels.
+Knows nothing about passes or pixels.
 """
 
 from engine.passes.algebra.decode_scale import (

@@ -1,4 +1,4 @@
-"""What all transformations share, and the option types of more than one family."""
+"""Shared by all transformations, and option types of more than one family."""
 
 from enum import Enum
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Transformations that lay something over the image: schema only."""
+"""Transformations that draw a layer over the image: schema only."""
 
 import re
 from enum import Enum

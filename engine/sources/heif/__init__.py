@@ -1,6 +1,6 @@
-"""HEIF, which AVIF and HEIC are: what browsers show and libheif does not.
+"""HEIF, the container of AVIF and HEIC: what browsers show and libheif does not.
 
-Knows nothing of libvips.
+Knows nothing about libvips.
 """
 
 from engine.sources.heif.av1 import has_full_range

@@ -1,4 +1,4 @@
-"""AV1's sequence header: whether levels are full, which HEIF does not always repeat."""
+"""AV1's sequence header: whether samples use the full range, which HEIF does not always say."""
 
 _SEQUENCE_HEADER = 1  # the type of its OBU
 _MOST_BYTES = 1024  # that are looked at; a sequence header has some twenty

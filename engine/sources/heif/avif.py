@@ -1,4 +1,4 @@
-"""AVIF as browsers show it where libheif does not: sequences, levels, opacity that is turned."""
+"""AVIF as browsers show it where libheif does not: sequences, sample ranges, rotated alpha."""
 
 from struct import pack, unpack
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""HEIF's boxes, as far as libheif does not follow them: AVIF's and HEIC's tables.
+"""HEIF's boxes in AVIF and HEIC files, as far as libheif does not follow them.
 
 Names are those of ISO/IEC 14496-12 and 23008-12.
 """

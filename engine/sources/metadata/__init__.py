@@ -1,6 +1,6 @@
-"""Metadata beside the pixels: artist and copyright in EXIF, XMP and IPTC, and ICC profiles.
+"""Metadata: artist and copyright in EXIF, XMP and IPTC, and ICC profiles.
 
-Knows nothing of libvips.
+Knows nothing about libvips.
 """
 
 from engine.sources.metadata.copyright_metadata import EXIF, IPTC, XMP, rights_only

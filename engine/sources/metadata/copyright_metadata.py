@@ -1,4 +1,4 @@
-"""Who made an image and who owns it: the only metadata that a job may keep.
+"""The artist and copyright of an image: the only metadata that a job may keep.
 
 Artist and copyright are read where EXIF, XMP and IPTC have them, and written anew, with
 nothing else: EXIF's Artist and Copyright, XMP's dc:creator and dc:rights, IPTC's By-line and

@@ -1,4 +1,4 @@
-"""ICC profiles: written for colours that a file describes in numbers, and looked into.
+"""ICC profiles: read, and written for colours that a file describes in numbers.
 
 A written profile is a matrix and curves, or one curve for grey. Light beyond white, as HDR has
 it, is brought below by Reinhard's curve: so do browsers for screens without HDR.

@@ -1,4 +1,4 @@
-"""Lists of text in XMP, read in one pass over its XML, whatever encoding that is in.
+"""Reads lists of text from XMP in one pass over its XML, in any encoding.
 
 Namespaces are followed here and not by expat, which would write the whole name of each
 element's namespace out again. A document type ends the reading, so no entity is ever declared.

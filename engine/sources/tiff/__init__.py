@@ -1,6 +1,6 @@
-"""TIFF as far as it is known without unpacking it: directories, layouts, what is decoded.
+"""TIFF without decoding it: directories, layouts, and which kinds are supported.
 
-Knows nothing of libvips.
+Knows nothing about libvips.
 """
 
 from engine.sources.tiff.chunks import chunks_of, clipped, is_cut_short

@@ -1,4 +1,4 @@
-"""Where the strips or tiles of a TIFF's first page lie, checked against the file."""
+"""The positions of the strips or tiles of a TIFF's first page, checked against the file."""
 
 from engine.errors import SourceCorrupt
 from engine.sources.tiff.layout import Chunks, Layout

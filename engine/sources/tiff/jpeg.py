@@ -1,4 +1,4 @@
-"""What JPEG's own data say of themselves, which the directory often says otherwise."""
+"""The headers of JPEG data in TIFF, which often contradict the directory."""
 
 from struct import error as unpackable
 from struct import unpack_from

@@ -1,4 +1,4 @@
-"""How the pixels of a TIFF's first page lie in the file, as its directory tells."""
+"""How the pixels of a TIFF's first page are laid out, according to its directory."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What libvips and libtiff keep while a TIFF is read, beside the rows that stream through."""
+"""The memory that libvips and libtiff need to read a TIFF, besides the rows that stream through."""
 
 from engine.sources.source import Content
 from engine.sources.tiff.chunks import chunks_a_plane, chunks_of, clipped

@@ -1,4 +1,4 @@
-"""Old-style JPEG, as far as it is a whole JPEG file within the TIFF: it is read as the new one.
+"""Old-style JPEG in TIFF, as far as it is a complete JPEG file: read like new-style JPEG.
 
 Where there are only scans, and tables elsewhere, nobody agrees on what is meant.
 """

@@ -1,4 +1,4 @@
-"""A TIFF as libtiff is shown it: the file's bytes behind a directory of our own.
+"""Rewrites a TIFF for libtiff: the file's bytes with a directory of our own.
 
 The directory has what is needed to unpack strips or tiles, and nothing that would be warned
 about, so every warning that is left is damage. There is one page, however many the file has.

@@ -1,4 +1,4 @@
-"""What libtiff is told that the pixels are.
+"""The directory fields that libtiff is given in place of the file's own.
 
 Only those samples are called by their name that libtiff changes on the way: JPEG's, those of
 light, and YCbCr with fewer samples of colour than of lightness. All others are plain numbers

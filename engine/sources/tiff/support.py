@@ -1,4 +1,4 @@
-"""Which TIFFs are decoded, and by what name the others are refused.
+"""Which TIFFs are supported, and the reason why others are rejected.
 
 libvips takes what libtiff unpacks and guesses the rest; some guesses are wrong, and what
 libtiff lacks comes out black. So everything is decided here, from the directory alone. The

@@ -1,4 +1,4 @@
-"""TIFF's numbers by their names: tags, types of fields, meanings of samples."""
+"""Names for TIFF's numbers: tags, field types, photometric interpretations."""
 
 from enum import IntEnum
 

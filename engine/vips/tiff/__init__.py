@@ -1,4 +1,4 @@
-"""TIFF: libtiff unpacks strips and tiles, what the samples mean is settled here."""
+"""TIFF: libtiff unpacks strips and tiles; samples are interpreted here."""
 
 from engine.vips.tiff.opening import open_tiff
 

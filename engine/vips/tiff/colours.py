@@ -1,4 +1,4 @@
-"""The colours of a TIFF, by what its samples mean, as libvips calls them."""
+"""The colours of a TIFF: from photometric interpretations to those of libvips."""
 
 from collections.abc import Callable
 

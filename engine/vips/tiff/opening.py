@@ -1,4 +1,4 @@
-"""A TIFF's first page as an image of a kind that every node takes."""
+"""Opens a TIFF's first page as an image that every node accepts."""
 
 from typing import NamedTuple
 

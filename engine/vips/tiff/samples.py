@@ -1,4 +1,4 @@
-"""Samples as whole bytes: what is packed more closely is unpacked, odd ranges are widened.
+"""Samples as whole bytes: unpacks smaller ones and widens unusual ranges.
 
 What comes out is `uchar`, `ushort` or `float`, each over its whole range.
 """

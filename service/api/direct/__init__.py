@@ -1,6 +1,6 @@
-"""What is answered while the client waits, made in children of the API: explanations, previews.
+"""Requests that are answered while the client waits, by children of the API: explain, preview.
 
-Knows nothing of routes or records.
+Knows nothing about routes or records.
 """
 
 from service.api.direct.explain import Explainer

@@ -1,4 +1,4 @@
-"""Children of the API: they start with the first request that needs them."""
+"""The children of the API, started by the first request that needs them."""
 
 import asyncio
 from collections.abc import Sequence

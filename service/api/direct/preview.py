@@ -1,4 +1,4 @@
-"""`POST /preview`: one job, rendered at once and given as the image itself.
+"""`POST /preview`: renders one job at once and answers with the image.
 
 Nothing is recorded or stored. The limits are tighter than those of a worker, since a client waits.
 """

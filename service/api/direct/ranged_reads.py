@@ -1,4 +1,4 @@
-"""Reads ranges of files, so that headers are read without the rest."""
+"""Reads ranges of files, so that a header can be read without the rest."""
 
 import os
 from types import TracebackType

@@ -1,6 +1,6 @@
-"""The reference: an OpenAPI 3.1 document made from the types that read requests and write answers.
+"""The reference: an OpenAPI 3.1 document, made from the types of requests and answers.
 
-Knows nothing of requests.
+Knows nothing about requests.
 """
 
 from service.api.openapi.document import build_document

@@ -1,4 +1,4 @@
-"""What each type and each field means to a client; which values it accepts, the type says."""
+"""What each type and field means to a client; the types themselves give the accepted values."""
 
 from service.api.openapi.answer_descriptions import ANSWER_FIELDS, ANSWER_TYPES
 

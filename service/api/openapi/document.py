@@ -1,4 +1,4 @@
-"""The OpenAPI document: every route, its parameters and everything that it can answer."""
+"""The OpenAPI document: every route, its parameters and all its answers."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""The parts that the document's operations share: headers, bodies, errors."""
+"""Parts that operations of the document share: headers, bodies, errors."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The operations that list and steer processes."""
+"""The operations that list, create in bulk, and cancel processes."""
 
 from typing import Any, get_args
 

@@ -1,6 +1,6 @@
-"""Seeing and steering processes over HTTP: lists, waiting, many at once, callbacks again.
+"""Listing and controlling processes over HTTP: lists, waiting, bulk creation, redelivery.
 
-Knows nothing of how a process is recorded or rendered.
+Knows nothing about how a process is recorded or rendered.
 """
 
 from service.api.steering.listing import DEFAULT_LIMIT, MAX_LIMIT

@@ -1,4 +1,4 @@
-"""Which processes a client asks for, read from its query, and places in lists as it sees them."""
+"""Lists of processes: reads filters and cursors from a query, and makes pages."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Many requests in one: recorded in one transaction, each with an answer of its own."""
+"""Bulk creation: many requests in one transaction, each with its own answer."""
 
 import hashlib
 from datetime import timedelta

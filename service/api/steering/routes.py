@@ -1,4 +1,4 @@
-"""The routes for seeing and steering processes."""
+"""The routes for listing and controlling processes."""
 
 from datetime import timedelta
 

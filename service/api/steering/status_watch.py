@@ -1,4 +1,4 @@
-"""Answers that wait for the end of a process: one statement asks for all who wait."""
+"""Answers that wait until a process ends: one statement polls for all waiting clients."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

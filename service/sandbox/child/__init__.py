@@ -1,4 +1,4 @@
-"""The child's side of the sandbox: it confines itself, and renders or explains.
+"""The child's side of the sandbox: it confines itself, then renders or explains.
 
-Knows nothing of asyncio, storage, SQL, HTTP or settings.
+Knows nothing about asyncio, storage, SQL, HTTP or settings.
 """

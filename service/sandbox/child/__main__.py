@@ -1,4 +1,4 @@
-"""``python -I -m service.sandbox.child SOCKET PARENT``: what a slot of the sandbox runs."""
+"""``python -I -m service.sandbox.child SOCKET PARENT``: the process in a slot of the sandbox."""
 
 from service.sandbox.child.adapter import render_order
 from service.sandbox.child.child import main

@@ -1,4 +1,4 @@
-"""The engine as a renderer of orders."""
+"""Adapts the engine to the renderer that a child calls."""
 
 import time
 

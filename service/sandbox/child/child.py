@@ -1,4 +1,4 @@
-"""The rendering child: takes works from its socket, one after the other, and answers them.
+"""The rendering child: takes work from its socket, one after the other, and answers it.
 
 It is forked by a server that is started with the number of its socket and the process id of its
 worker; the child has a socket of its own under the same number. It knows the

@@ -1,4 +1,4 @@
-"""What a child gives up before it sees its first image.
+"""Confines a child: the rights that it gives up before it sees its first image.
 
 A decoder that is taken over by a hostile file finds: no credentials in its environment, no
 capabilities, no network, no other program to run, no process to inspect or to signal, no

@@ -1,4 +1,4 @@
-"""A child that explains batches: it reads headers and plans, and makes no image.
+"""A child that explains batches: it reads headers and plans, and decodes no image.
 
 It is asked and answers as a rendering child does: each work has one job, which is a
 `Question`, and the output is an `Answer`, both in JSON. Of the files only pieces are at hand;

@@ -1,4 +1,4 @@
-"""Landlock: the kernel lets this process read a few folders, and do nothing else to files.
+"""Landlock: the kernel allows this process to read a few folders and denies all other file access.
 
 It also stops TCP connections (ABI 4), abstract Unix sockets and signals to others (ABI 6),
 and always the inspection of other processes, such as their environment in `/proc`.

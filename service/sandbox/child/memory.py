@@ -1,4 +1,4 @@
-"""How much memory this process has resident, now and at its most."""
+"""The resident memory of this process, now and at its peak."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What the child asks of a renderer, which is the engine or a stand-in of the tests."""
+"""The interface of a renderer: the engine, or a stand-in in tests."""
 
 from collections.abc import Callable, Generator, Mapping
 

@@ -1,4 +1,4 @@
-"""The kernel's limits on a child.
+"""The resource limits of a child.
 
 RLIMIT_NPROC is left alone: it counts all processes of the user, on the whole machine, so
 a figure that fits one host stops another. The child cannot start processes anyway.

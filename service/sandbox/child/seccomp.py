@@ -1,4 +1,4 @@
-"""A seccomp filter: system calls that rendering does not need end with an error.
+"""A seccomp filter: system calls that rendering does not need fail.
 
 It is a list of what is forbidden rather than of what is allowed, so that another version
 of libc or libvips does not break rendering; calls newer than the list do not exist.

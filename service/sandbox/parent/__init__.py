@@ -1,6 +1,6 @@
 """The parent's side of the sandbox: a pool of child processes, their deadlines and results.
 
-Knows nothing of storage, SQL or HTTP.
+Knows nothing about storage, SQL or HTTP.
 """
 
 from service.sandbox.parent.memory import MemoryBudget, memory_for_works, memory_limit

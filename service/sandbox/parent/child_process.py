@@ -1,4 +1,4 @@
-"""A forked child as a process: watched through a descriptor, killed, and asked why it died."""
+"""A forked child as a process: watched through a descriptor, killed, its cause of death found."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Deadlines that count only while the child is the one who works: of each job, and of all."""
+"""Deadlines of each job and of all jobs, which count only while the child is working."""
 
 import asyncio
 import math

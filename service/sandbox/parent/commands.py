@@ -1,4 +1,4 @@
-"""How the children are started: each kind is a module that Python runs, isolated."""
+"""The command lines of children: modules that Python runs in isolated mode."""
 
 import sys
 

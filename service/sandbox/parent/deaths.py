@@ -1,4 +1,4 @@
-"""Why a process has died, as far as can be told from outside."""
+"""Why a process has died, as far as can be seen from outside."""
 
 import signal
 

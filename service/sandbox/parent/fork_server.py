@@ -1,4 +1,4 @@
-"""The fork server as the worker sees it: started when it is needed, asked for children."""
+"""The fork server as the worker sees it: started on demand, asked for children."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""How many processes the kernel has killed for want of memory, where a child of ours counts too."""
+"""Counts the processes that the kernel has killed for lack of memory."""
 
 import re
 from functools import cache

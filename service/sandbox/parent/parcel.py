@@ -1,4 +1,4 @@
-"""A work made ready for its child: one small message and the descriptors that go with it."""
+"""Work packed for a child: one small message and the descriptors that go with it."""
 
 from types import TracebackType
 from typing import Self

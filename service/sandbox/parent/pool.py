@@ -1,4 +1,4 @@
-"""The sandbox: slots that each hold one rendering child, and who waits for them."""
+"""The sandbox: slots with one rendering child each, and a queue of those that wait for one."""
 
 import asyncio
 import contextlib

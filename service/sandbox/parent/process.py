@@ -1,4 +1,4 @@
-"""The fork server as a process: started in a clean place, watched, killed, asked why it died."""
+"""The fork server as a process: started in a clean environment, watched, killed."""
 
 import asyncio
 import contextlib

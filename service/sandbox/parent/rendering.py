@@ -1,4 +1,4 @@
-"""One work under way: its results, one by one, while the child makes them."""
+"""One rendering in progress: its results, one by one, while the child makes them."""
 
 import asyncio
 from collections import deque

@@ -1,6 +1,6 @@
-"""What parent and child exchange: messages, descriptors, errors, limits.
+"""The protocol between parent and child: messages, descriptors, errors, limits.
 
-Knows neither side.
+Knows nothing about either side.
 """
 
 from service.sandbox.protocol.explanation import Answer, Gathered, Question, Told, Wanting

@@ -1,4 +1,4 @@
-"""What a child is asked that explains a batch, and what it answers; both travel as JSON."""
+"""Requests to a child that explains batches, and its answers; both travel as JSON."""
 
 from collections.abc import Mapping
 

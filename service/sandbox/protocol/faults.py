@@ -1,4 +1,4 @@
-"""Errors cross the socket as plain words and become errors of the tree again."""
+"""Errors as they cross the socket: written as plain text, read back as classes of the tree."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a rendering child may use, and how its slot is looked after."""
+"""The resources that a rendering child may use, and the timing of its slot."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""What is asked of a rendering child, and what comes back."""
+"""Work for a rendering child, and its results."""
 
 import math
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""Connections to Postgres: a pool that is watched, time limits, errors, and statements by name.
+"""Connections to Postgres: an observed pool, time limits, errors, and statements by name.
 
-Knows nothing of what is recorded.
+Knows nothing about what is recorded.
 """
 
 from service.store.database.pool import Observer, Pool, Unobserved, observe

@@ -1,4 +1,4 @@
-"""Connections to Postgres: lent out, and observed while they are used."""
+"""The connection pool of Postgres, observed while it is used."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The types of asyncpg that the store speaks in, and which of its errors say "unavailable".
+"""The types of asyncpg that the store uses, and which errors mean "unavailable".
 
 The types are subscripted for mypy, not at run time.
 """

@@ -1,4 +1,4 @@
-"""Reads the named statements of `sql/`: ``-- name: claim`` begins the one called claim."""
+"""Reads the named statements of `sql/`: ``-- name: claim`` starts the one called claim."""
 
 import re
 from functools import cache

@@ -1,4 +1,4 @@
-"""How long Postgres lets a connection of ours hold what it holds.
+"""Time limits that Postgres enforces on our connections.
 
 Postgres itself enforces these, for a client that is frozen cannot: a transaction that stands
 still is broken off, and its locks are free for others.

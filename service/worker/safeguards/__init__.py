@@ -1,6 +1,6 @@
-"""What keeps work from doing harm: inputs that jobs overwrite, and sources that kill children.
+"""Safeguards against harm: inputs that jobs overwrite, and sources that kill children.
 
-Knows nothing of how jobs are rendered.
+Knows nothing about how jobs are rendered.
 """
 
 from service.worker.safeguards.identity import sha256_of

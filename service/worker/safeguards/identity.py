@@ -1,4 +1,4 @@
-"""Which version of a file this is: the SHA-256 of its bytes, which every storage can give.
+"""The identity of a file's version: the SHA-256 of its bytes, which every storage can give.
 
 ETags differ between storages and uploads of the same bytes, and a folder has none. It costs
 some 1 ms for each megabyte, and is computed only where it is needed.

@@ -1,4 +1,4 @@
-"""Jobs whose destination is an input of their process: its source, or a watermark.
+"""Handles jobs whose destination is an input of their process: its source or a watermark.
 
 What they store cannot be made again, since what it was made of is gone then. So the versions of
 such inputs are written down before anything is made of them, and these jobs are stored last, when

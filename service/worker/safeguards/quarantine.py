@@ -1,4 +1,4 @@
-"""Sources that have killed too many children are not tried again from other processes.
+"""Quarantines sources that have killed too many children, across processes.
 
 To hash every source would cost more than most of them cost to render. So a worker knows the sizes
 of what is in quarantine, which is hardly ever anything, and hashes only what has one of them.

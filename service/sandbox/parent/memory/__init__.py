@@ -1,6 +1,6 @@
-"""Memory of a worker: how much there is, and which works share it.
+"""The memory of a worker: how much there is, and how renderings share it.
 
-Knows nothing of children.
+Knows nothing about children.
 """
 
 from service.sandbox.parent.memory.budget import MemoryBudget, Share

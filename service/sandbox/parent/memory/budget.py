@@ -1,4 +1,4 @@
-"""Memory that rendering children share: what fits goes side by side, the rest waits in its lane."""
+"""The memory budget of rendering children: what fits runs in parallel, the rest waits."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""How much memory this process and its children may take: of the control group, or the machine."""
+"""The memory limit of this process and its children: of the control group, or of the machine."""
 
 import os
 from pathlib import Path
