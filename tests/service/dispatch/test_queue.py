@@ -162,11 +162,15 @@ async def test_what_cannot_be_claimed_now_keeps_its_place(
 
 
 async def test_what_is_no_dispatch_is_dropped_and_counted(queue: Queue, redis_url: str) -> None:
-    garbage = ["", "7", "a:b:c", "1:p:", "1:a\0b:0", "1:a b:0", b"\xff", f"1:{'9' * 9}:{'9' * 30}"]
+    words = ["", "7", "a:b:c", "1:p:", "1:a\0b:0", "1:a b:0", f"1:{'9' * 9}:{'9' * 30}"]
+    garbage = [b"\xff", *(word.encode() for word in words)]
     redis, work, dropped = connect(redis_url), Recorder(), list[int]()
-    await redis.zadd(RENDER, dict.fromkeys(garbage, 0))
-    await redis.hset(f"{RENDER}:spilled", "x", "y")
-    await redis.hset(f"{RENDER}:clocks", "now:1", "z")
+    async with redis.pipeline() as pipe:
+        for member in garbage:
+            pipe.zadd(RENDER, {member: 0.0})
+        pipe.hset(f"{RENDER}:spilled", "x", "y")
+        pipe.hset(f"{RENDER}:clocks", "now:1", "z")
+        await pipe.execute()
     await redis.aclose()
     await queue.dispatch([Dispatch("a", 0)])
     async with running(redis_url, work, slots=100, poll=0.01, on_garbage=dropped.append):
