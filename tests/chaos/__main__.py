@@ -3,14 +3,18 @@
 import asyncio
 import sys
 import tempfile
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import click
 
 from tests.chaos.options import Options
-from tests.chaos.rolling import run_rolling
-from tests.chaos.run import run_chaos
+from tests.chaos.rolling import RollingReport, run_rolling
+from tests.chaos.run import Report, run_chaos
 
+Run = Callable[
+    [Path, Options, Callable[[str], None]], Coroutine[None, None, Report | RollingReport]
+]
 RESTARTS = 50
 ENDLESS = 1_000_000
 
@@ -70,7 +74,7 @@ def main(
         given["rollings"] = counts["rollings"] or RESTARTS
         words |= {"processes": ENDLESS, "minutes": ENDLESS / rate / 60}
     options = Options(kills=kills, lease_seconds=lease, **given, **words)  # type: ignore[arg-type]
-    run = run_rolling if rolling else run_chaos
+    run: Run = run_rolling if rolling else run_chaos
     with tempfile.TemporaryDirectory(prefix="darkroom-chaos-") as temporary:
         report = asyncio.run(run(directory or Path(temporary), options, click.echo))
     click.echo("\n".join(report.lines()))

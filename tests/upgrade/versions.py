@@ -54,7 +54,7 @@ NOW = Version("this version", Path(sys.executable))
 
 def last_tag() -> str:
     """Give the last tag before this commit; empty if there is none, as in a shallow clone."""
-    command = ["git", "-C", ROOT, "describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^"]
+    command = ["git", "-C", str(ROOT), "describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^"]
     found = subprocess.run(command, check=False, capture_output=True, text=True)
     return found.stdout.strip() if found.returncode == 0 else ""
 
@@ -62,12 +62,13 @@ def last_tag() -> str:
 def check_out(tag: str, folder: Path) -> Version:
     """Unpack a tag and install what it depends on, as its own lock file says."""
     packed = folder / "tag.tar"
-    subprocess.run(["git", "-C", ROOT, "archive", "-o", packed, tag], check=True)
+    subprocess.run(["git", "-C", str(ROOT), "archive", "-o", str(packed), tag], check=True)
     with tarfile.open(packed) as archive:
         archive.extractall(folder / "tag", filter="data")
-    install = [UV, "sync", "--frozen", "--quiet", "--python", sys.executable]
+    install = [str(UV), "sync", "--frozen", "--quiet", "--python", sys.executable]
     own = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    here = {"cwd": folder / "tag", "env": own}
-    if subprocess.run([*install, "--offline"], check=False, capture_output=True, **here).returncode:
-        subprocess.run(install, check=True, **here)
+    for words in ([*install, "--offline"], install):  # what was downloaded before is enough
+        done = subprocess.run(words, cwd=folder / "tag", check=words is install, env=own)
+        if done.returncode == 0:
+            break
     return Version(tag, folder / "tag" / ".venv" / "bin" / "python")
