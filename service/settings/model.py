@@ -101,12 +101,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Count, _doc("Maximum connections to Postgres of one API or worker")
     ] = 10
     leave_seconds: Annotated[
-        float,
-        Meta(ge=0, le=3600),
-        _doc(
-            "How long the API goes on answering after SIGTERM while /readyz is 503 already; "
-            "longer than a load balancer takes to see that"
-        ),
+        float, Meta(ge=0, le=3600), _doc("How long an API answers after SIGTERM, /readyz at 503")
     ] = 0.0
     drain_seconds: Annotated[
         Seconds, _doc("Time that running work has to finish after SIGTERM")
@@ -215,12 +210,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 512 * 1024**2
     child_works: Annotated[Count, _doc("Replace a child after rendering this many times")] = 1000
     child_nice: Annotated[
-        int,
-        Meta(ge=0, le=19),
-        _doc(
-            "How far a worker's children leave the processor to API, worker and databases on their "
-            "machine: 0 not at all, 19 whenever these want it"
-        ),
+        int, Meta(ge=0, le=19), _doc("How far children leave the processor to others: 0 to 19")
     ] = 10
     isolate_services: Annotated[
         bool, _doc("Whether a child serves one service alone and is replaced for another")

@@ -13,7 +13,6 @@ from msgspec import Struct
 from redis.exceptions import RedisError
 
 from service.callbacks.back_off import MAX_TRIES
-from service.dispatch import RENDER
 from service.errors import EmbeddedError
 from tests.engine.images import encoded, smooth
 from tests.observe.installation import Installation
@@ -22,6 +21,11 @@ from tests.service.harness.tenants import job
 PASSING = (
     OSError, psutil.Error, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, EmbeddedError
 )  # fmt: skip
+EXPIRE = (
+    "UPDATE processes SET status = 'PROCESSING', worker = 'gone', "
+    "lease_until = now() - interval '1 second' WHERE id IN "
+    "(SELECT id FROM processes WHERE status = 'FINISHED' ORDER BY updated_at LIMIT 2)"
+)
 SETTLED_SECONDS = 0.3  # of a child that has started
 
 Trouble = Callable[[Installation], AbstractAsyncContextManager[None]]
@@ -144,12 +148,7 @@ async def the_worker_is_restarted(it: Installation) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def leases_expire(it: Installation) -> AsyncIterator[None]:
-    expire = (
-        "UPDATE processes SET status = 'PROCESSING', worker = 'gone', "
-        "lease_until = now() - interval '1 second' WHERE id IN "
-        "(SELECT id FROM processes WHERE status = 'FINISHED' ORDER BY updated_at LIMIT 2)"
-    )
-    async with again_and_again(lambda: it.execute(expire), 1):
+    async with again_and_again(lambda: it.execute(EXPIRE), 1):
         yield
 
 
@@ -230,27 +229,33 @@ async def callbacks_are_old(it: Installation) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def callbacks_are_not_sent(it: Installation) -> AsyncIterator[None]:
+async def refusing(it: Installation, table: str, when: str) -> AsyncIterator[None]:
+    """Let Postgres refuse changes of rows."""
     await it.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'no claim of a callback'; END $$"
+        "$$ BEGIN RAISE EXCEPTION 'refused'; END $$"
     )
     await it.execute(
-        "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries FOR EACH ROW "
-        "WHEN (OLD.tries <> NEW.tries) EXECUTE FUNCTION refuse()"
+        f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW "
+        f"WHEN ({when}) EXECUTE FUNCTION refuse()"
     )
     yield
-    await it.execute("DROP TRIGGER refuse ON deliveries")
+    await it.execute(f"DROP TRIGGER refuse ON {table}")
     await it.execute("DROP FUNCTION refuse")
 
 
 @asynccontextmanager
-async def the_queue_holds_garbage(it: Installation) -> AsyncIterator[None]:
-    client = redis.asyncio.Redis.from_url(it.valkey.url)
-    async with again_and_again(lambda: client.zadd(RENDER, {"garbage": 0}), 0.3):
+async def callbacks_are_not_sent(it: Installation) -> AsyncIterator[None]:
+    async with refusing(it, "deliveries", "OLD.tries <> NEW.tries"):
         yield
-    await client.zrem(RENDER, "garbage")
-    await client.aclose()
+
+
+@asynccontextmanager
+async def what_is_lost_cannot_be_taken_back(it: Installation) -> AsyncIterator[None]:
+    lost = "OLD.lease_until < now() AND OLD.status = 'PROCESSING' AND NEW.status = 'QUEUED'"
+    async with refusing(it, "processes", lost):
+        await it.execute(EXPIRE)
+        yield
 
 
 @asynccontextmanager
@@ -291,6 +296,6 @@ FAULTS = (
     Fault(["DarkroomCallbacksFailing", "DarkroomCallbacksGivenUp"], the_receiver_fails),
     Fault(["DarkroomCallbacksOld"], callbacks_are_old),
     Fault(["DarkroomCallbacksUnsent"], callbacks_are_not_sent),
-    Fault(["DarkroomTaskFailing"], the_queue_holds_garbage),
+    Fault(["DarkroomTaskFailing"], what_is_lost_cannot_be_taken_back),
     Fault(["DarkroomVersionsDiffer"], another_version_is_there, 300.0),  # it waits for hours
 )  # fmt: skip

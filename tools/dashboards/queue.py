@@ -62,7 +62,10 @@ QUEUE = Board(
                 Panel(
                     "Dispatched again",
                     "By the reconciler. Above 0 with a short queue: Redis loses what it is told.",
-                    (Query(rate("darkroom_reconciled_total", "reason"), "{{reason}}"),),
+                    (
+                        Query(rate("darkroom_reconciled_total", "reason"), "{{reason}}"),
+                        Query(rate("darkroom_queue_garbage_total"), "dropped, no dispatch"),
+                    ),
                     "ops",
                 ),
                 Panel(
