@@ -20,6 +20,7 @@ WARM = 0.1  # of the time, that does not count
 REGION_MS = 80.0  # a round trip to a bucket in another region
 FETCHES = 4  # round trips of a batch with three results: one source, three stores
 API, POSTGRES, VALKEY, WORKER, DELAY = "api", "postgres", "valkey", "worker", "delay"
+LATE_SECONDS = 1.0
 ACCEPTED, ENDED = 2, 7  # visits after which it is so
 
 
@@ -125,8 +126,7 @@ def after_outage(made: Plan, costs: Costs, outage: float) -> dict[str, float]:
     """Give what becomes of a backlog, when no worker of a cell works for so many seconds."""
     result = run_cell(made, costs, seconds=8 * outage, closed=outage)
     took = result.took(ENDED)
-    usual = 10 * costs.all / 1000
-    late = result.departures[:, ENDED][took > usual]
+    late = result.departures[:, ENDED][took > LATE_SECONDS]
     return {"oldest": float(took.max()), "over": float(late.max()) - outage if len(late) else 0.0}
 
 
@@ -167,5 +167,5 @@ def summary(costs: Costs, told: Mapping[str, Any]) -> list[str]:
         "cores.",
         "When all workers of an installation for 100 a second are away for 20 s, the oldest "
         f"process is {outage['oldest']:.0f} s old at its end, and {outage['over']:.0f} s after "
-        "they are back nothing is late any more.",
+        "they are back nothing takes longer than a second any more.",
     ]
