@@ -16,16 +16,11 @@ from service.callbacks.back_off import MAX_TRIES
 from service.errors import EmbeddedError
 from tests.engine.images import encoded, smooth
 from tests.observe.installation import Installation
-from tests.service.harness.tenants import job
+from tests.service.harness.tenants import add_tenant, job
 
 PASSING = (
     OSError, psutil.Error, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, EmbeddedError
 )  # fmt: skip
-EXPIRE = (
-    "UPDATE processes SET status = 'PROCESSING', worker = 'gone', "
-    "lease_until = now() - interval '1 second' WHERE id IN "
-    "(SELECT id FROM processes WHERE status = 'FINISHED' ORDER BY updated_at LIMIT 2)"
-)
 SETTLED_SECONDS = 0.3  # of a child that has started
 
 Trouble = Callable[[Installation], AbstractAsyncContextManager[None]]
@@ -148,7 +143,12 @@ async def the_worker_is_restarted(it: Installation) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def leases_expire(it: Installation) -> AsyncIterator[None]:
-    async with again_and_again(lambda: it.execute(EXPIRE), 1):
+    expire = (
+        "UPDATE processes SET status = 'PROCESSING', worker = 'gone', "
+        "lease_until = now() - interval '1 second' WHERE id IN "
+        "(SELECT id FROM processes WHERE status = 'FINISHED' ORDER BY updated_at LIMIT 2)"
+    )
+    async with again_and_again(lambda: it.execute(expire), 1):
         yield
 
 
@@ -229,33 +229,34 @@ async def callbacks_are_old(it: Installation) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def refusing(it: Installation, table: str, when: str) -> AsyncIterator[None]:
-    """Let Postgres refuse changes of rows."""
+async def callbacks_are_not_sent(it: Installation) -> AsyncIterator[None]:
     await it.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'refused'; END $$"
+        "$$ BEGIN RAISE EXCEPTION 'no claim of a callback'; END $$"
     )
     await it.execute(
-        f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW "
-        f"WHEN ({when}) EXECUTE FUNCTION refuse()"
+        "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries FOR EACH ROW "
+        "WHEN (OLD.tries <> NEW.tries) EXECUTE FUNCTION refuse()"
     )
     yield
-    await it.execute(f"DROP TRIGGER refuse ON {table}")
+    await it.execute("DROP TRIGGER refuse ON deliveries")
     await it.execute("DROP FUNCTION refuse")
 
 
 @asynccontextmanager
-async def callbacks_are_not_sent(it: Installation) -> AsyncIterator[None]:
-    async with refusing(it, "deliveries", "OLD.tries <> NEW.tries"):
-        yield
-
-
-@asynccontextmanager
-async def what_is_lost_cannot_be_taken_back(it: Installation) -> AsyncIterator[None]:
-    lost = "OLD.lease_until < now() AND OLD.status = 'PROCESSING' AND NEW.status = 'QUEUED'"
-    async with refusing(it, "processes", lost):
-        await it.execute(EXPIRE)
-        yield
+async def a_service_weighs_nothing(it: Installation) -> AsyncIterator[None]:
+    """Write a weight past the constraint, so that what waits cannot be read."""
+    other = await add_tenant(it.store, it.tenant.folder.with_name("other"))
+    weigh = "UPDATE services SET weight = $2 WHERE id = $1"
+    await it.execute("ALTER TABLE services DROP CONSTRAINT services_weight_check")
+    await it.execute(weigh, other.service_id, 0.0)
+    await it.execute(
+        "UPDATE processes SET service_id = $1, status = 'QUEUED', due_at = now() WHERE id = "
+        "(SELECT id FROM processes WHERE status = 'FINISHED' ORDER BY updated_at LIMIT 1)",
+        other.service_id,
+    )
+    yield
+    await it.execute(weigh, other.service_id, 1.0)
 
 
 @asynccontextmanager
@@ -296,6 +297,6 @@ FAULTS = (
     Fault(["DarkroomCallbacksFailing", "DarkroomCallbacksGivenUp"], the_receiver_fails),
     Fault(["DarkroomCallbacksOld"], callbacks_are_old),
     Fault(["DarkroomCallbacksUnsent"], callbacks_are_not_sent),
-    Fault(["DarkroomTaskFailing"], what_is_lost_cannot_be_taken_back),
+    Fault(["DarkroomTaskFailing"], a_service_weighs_nothing),
     Fault(["DarkroomVersionsDiffer"], another_version_is_there, 300.0),  # it waits for hours
 )  # fmt: skip
