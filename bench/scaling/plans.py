@@ -154,13 +154,14 @@ def summary(costs: Costs, told: Mapping[str, Any]) -> list[str]:
     outage = after_outage(plan(100, costs), costs, 20.0)
     intake, work = told["intake"], told["work"]
     postgres = costs.postgres_intake + costs.postgres_work
+    calls = (intake["valkey_calls"] + work["valkey_calls"]) / costs.valkey * 1000
     statements = (intake["transactions"] + work["transactions"]) / postgres * 1000
     return [
         f"Measured {told['measured_at'][:10]} for {told['workload']}: {costs.all:.2f} ms CPU a "
         f"batch. A core carries {1000 / costs.api:,.0f} requests a second of an API, "
         f"{1000 / postgres:,.0f} processes of Postgres ({statements:,.0f} transactions), "
-        f"{1000 / costs.valkey:,.0f} processes of Valkey, {1000 / costs.worker:,.0f} batches of a "
-        "worker.",
+        f"{1000 / costs.valkey:,.0f} processes of Valkey ({calls:,.0f} calls), "
+        f"{1000 / costs.worker:,.0f} batches of a worker.",
         f"At 10,000 a second a cell takes {rate:,}. With its buckets in another region "
         f"({FETCHES} round trips of {REGION_MS:.0f} ms) a batch ends after "
         f"{far['ended_p50']:.0f} ms (p50) instead of {near['ended_p50']:.0f}, and needs no more "
