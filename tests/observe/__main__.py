@@ -41,7 +41,7 @@ async def observe(directory: Path, progress: Progress, given: argparse.Namespace
         await watch.see_health()
         for number, fault in enumerate(faults, 1):
             await watch.see(fault, f"{number}/{len(faults)}")
-        await watch.see_the_end(slow=not given.only)
+        await watch.see_the_end()
 
 
 def main() -> int:

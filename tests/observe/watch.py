@@ -29,6 +29,7 @@ class Watch:
         self._file = file
         self._until = time.monotonic() + seconds
         self._panels_since = time.time()
+        self._fired = set[str]()  # in this run
 
     @property
     def left(self) -> float:
@@ -63,17 +64,17 @@ class Watch:
                 + f". {self._progress.line()}"
             )
 
-    async def see_the_end(self, *, slow: bool) -> None:
+    async def see_the_end(self) -> None:
         """Wait until nothing fires; what looks back over hours resolves last."""
-        names = [alert.name for alert in alerts() if alert.name in self._progress.fired]
-        if stuck := await self._resolves(names, time.monotonic(), SLOW_SECONDS if slow else 1):
+        names = [alert.name for alert in alerts() if alert.name in self._fired]
+        if stuck := await self._resolves(names, time.monotonic(), SLOW_SECONDS):
             say(f"still firing in the end: {', '.join(sorted(stuck))}")
         await self._note_panels()
         say(f"the end: {self._progress.line()}")
 
     def _done(self, name: str) -> bool:
-        slow = not _quick(name)
-        return name in self._progress.fired and (slow or name in self._progress.resolved)
+        """Whether it has resolved, or need only be waited for in the end."""
+        return name in self._progress.resolved or (name in self._fired and not _quick(name))
 
     async def _fires(self, names: Iterable[str], began: float, seconds: float) -> set[str]:
         """Wait until each alert has fired once; gives those that have not."""
@@ -82,6 +83,7 @@ class Watch:
         async def seen() -> bool:
             for name in silent & await self._it.prometheus.firing():
                 silent.discard(name)
+                self._fired.add(name)
                 self._progress.fired[name] = round(time.monotonic() - began, 1)
             return not silent
 
