@@ -5,14 +5,18 @@ import json
 import logging
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import aiohttp
 import click
 
 from tests.attack.api import fuzz_api, send_malformed, valid_request
+from tests.attack.beside import disturb
+from tests.attack.bomb_table import table, throw_bombs
 from tests.attack.bombs import BOMBS
 from tests.attack.findings import Findings
+from tests.attack.large import WORKER_BYTES, send_large
 from tests.attack.tenants import answer_badly, escape, forge_callbacks, send_bombs
 from tests.chaos.installation import Installation, installed
 from tests.chaos.options import Options
@@ -20,44 +24,75 @@ from tests.chaos.options import Options
 SMALL = Options(
     processes=500, kills=0, seed=1, minutes=1, apis=1, workers=1, durable=False
 )  # fmt: skip
+ROOMY = Options(processes=4_000, kills=0, seed=1, minutes=1, apis=1, workers=1, durable=False)
+PARTS = ("sandbox", "api", "bombs", "receivers", "neighbours", "large")
 
 
 @click.command()
+@click.option("--only", type=click.Choice(PARTS), multiple=True, help="This part alone.")
 @click.option("--examples", default=300, show_default=True, help="Requests for each operation.")
 @click.option("--malformed", default=3000, show_default=True, help="Requests that are no HTTP.")
+@click.option("--batches", default=60, show_default=True, help="Healthy ones, beside hostile.")
 @click.option("--seed", default=1, show_default=True, help="Chooses both.")
-def main(examples: int, malformed: int, seed: int) -> None:
+def main(only: Sequence[str], examples: int, malformed: int, batches: int, seed: int) -> None:
     """Attack a complete installation, and check that it holds.
 
     \b
-    api                what schemathesis makes of the OpenAPI document: no answer of 5xx
-    malformed HTTP     spoilt requests: answered below 500 or cut off, never left open
-    SSRF               callbacks to a canary on this machine in every spelling: not reached
-    bombs              small files that ask for much: refused, and the next batch is served
-    hostile receivers  endless, slow and senseless answers to callbacks: others are served
-    sandbox            what a decoder that is taken over would try: all of it refused
+    sandbox     what a decoder that is taken over would try: all of it refused
+    api         what schemathesis makes of the OpenAPI document: no answer of 5xx; spoilt
+                HTTP: answered below 500 or cut off, never left open; callbacks to a canary
+                on this machine in every spelling: not reached
+    bombs       a table of small files that ask for much: refused within 0.1 s, or done in
+                the time that is predicted; the next batch is served
+    receivers   endless, slow and senseless answers to callbacks: others are served
+    neighbours  a table of what a healthy tenant notices of 1, 8 and 64 hostile ones
+    large       50 sources of 50 to 100 megapixels at once on a worker of 2 GiB
 
     Exits 1 if anything gave way. `make fuzz` sends malformed images.
     """
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of receivers that never end
-    findings = asyncio.run(_attack(examples, malformed, seed))
+    parts = only or PARTS
+    findings = asyncio.run(_attack(parts, examples, malformed, batches, seed))
     sys.exit(any(found.breaches for found in findings))
 
 
-async def _attack(examples: int, malformed: int, seed: int) -> list[Findings]:
+async def _attack(
+    parts: Sequence[str], examples: int, malformed: int, batches: int, seed: int
+) -> list[Findings]:
+    findings = []
     with tempfile.TemporaryDirectory(prefix="darkroom-attack-") as temporary:
         folder = Path(temporary)
-        findings = [_say(await escape())]
-        strict = {"callback_private_networks": False}
-        async with installed(folder / "strict", SMALL, **strict) as installation:
-            findings += [
-                _say(await _fuzz(installation, examples, seed)),
-                _say(await _malform(installation, malformed, seed)),
-                _say(await forge_callbacks(installation)),
-                _say(await send_bombs(installation, BOMBS)),
-            ]
-        async with installed(folder / "open", SMALL) as installation:
-            findings.append(_say(await answer_badly(installation)))
+        if "sandbox" in parts:
+            findings.append(_say(await escape()))
+        if "bombs" in parts:
+            found, rows = await throw_bombs()
+            findings.append(_say(found, table(rows)))
+        if {"api", "bombs"} & {*parts}:
+            strict = {"callback_private_networks": False}
+            async with installed(folder / "strict", ROOMY, **strict) as installation:
+                if "api" in parts:
+                    findings += [
+                        _say(await _fuzz(installation, examples, seed)),
+                        _say(await _malform(installation, malformed, seed)),
+                        _say(await forge_callbacks(installation)),
+                    ]
+                if "bombs" in parts:
+                    findings.append(_say(await send_bombs(installation, BOMBS)))
+        if "receivers" in parts:
+            async with installed(folder / "receivers", SMALL) as installation:
+                findings.append(_say(await answer_badly(installation)))
+        if "neighbours" in parts:
+            async with installed(folder / "neighbours", ROOMY, slots=2) as installation:
+                found, seen = await disturb(installation, batches)
+                head = (
+                    "| beside hostile | at once | p50, ms | p95, ms |",
+                    "| --- |" + " ---: |" * 3,
+                )
+                findings.append(_say(found, (*head, *map(str, seen))))
+        if "large" in parts:
+            bounded = {"slots": 2, "memory_bytes": WORKER_BYTES}
+            async with installed(folder / "large", ROOMY, **bounded) as installation:
+                findings.append(_say(await send_large(installation)))
     return findings
 
 
@@ -78,8 +113,8 @@ async def _malform(installation: Installation, count: int, seed: int) -> Finding
     return await send_malformed(port, request, count, seed)
 
 
-def _say(findings: Findings) -> Findings:
-    click.echo("\n".join(findings.lines()))
+def _say(findings: Findings, rows: Iterable[str] = ()) -> Findings:
+    click.echo("\n".join([*rows, *findings.lines()]))
     return findings
 
 

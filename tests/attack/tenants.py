@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.attack.bombs import Bomb
 from tests.attack.findings import Findings
 from tests.chaos.batches import BATCHES
 from tests.chaos.installation import Folder, Installation
@@ -19,6 +20,7 @@ from tests.service.sandbox.sandboxes import Playground
 FINAL = {"FINISHED", "FAILED"}
 END_SECONDS = 120.0
 HEALTHY_SECONDS = 20.0
+WAIT_SECONDS = 5  # that the API holds an answer back for
 
 
 class Tenant:
@@ -35,16 +37,15 @@ class Tenant:
         async with self._client.post(f"{self._installation.urls[0]}/request", json=body) as answer:
             return answer.status, await answer.json()
 
-    async def ended(self, process_id: str) -> Any:
+    async def ended(self, process_id: str, seconds: float = END_SECONDS) -> Any:
         """Wait until a process has ended; TimeoutError if it does not."""
-        url = f"{self._installation.urls[0]}/request/{process_id}"
-        async with asyncio.timeout(END_SECONDS):
+        url = f"{self._installation.urls[0]}/request/{process_id}?wait={WAIT_SECONDS}"
+        async with asyncio.timeout(seconds):
             while True:
                 async with self._client.get(url) as answer:
                     status = await answer.json()
                 if status["status"] in FINAL:
                     return status
-                await asyncio.sleep(0.1)
 
 
 def tenant_of(installation: Installation, stack: AsyncExitStack) -> "Tenant":
@@ -74,18 +75,18 @@ async def forge_callbacks(installation: Installation) -> Findings:
     return findings
 
 
-async def send_bombs(installation: Installation, bombs: dict[str, bytes]) -> Findings:
-    """Have each bomb rendered, and a healthy image behind it."""
-    findings = Findings("bombs")
+async def send_bombs(installation: Installation, bombs: dict[str, Bomb]) -> Findings:
+    """Have each bomb rendered by the service, and a healthy image behind it."""
+    findings = Findings("bombs in the service")
     assert isinstance(installation.storage, Folder)
     slowest = (0.0, "")
     async with AsyncExitStack() as stack:
         tenant = tenant_of(installation, stack)
-        for name, data in bombs.items():
+        for number, (name, bomb) in enumerate(bombs.items()):
             findings.tried += 1
-            installation.storage.put(f"bomb-{name}", data)
+            installation.storage.put("bomb", bomb.make())
             began = time.monotonic()
-            _, answer = await tenant.post(f"bombs/{name}", source=f"bomb-{name}")
+            _, answer = await tenant.post(f"bombs/{number}", source="bomb")
             try:
                 status = await tenant.ended(answer["process_id"])
             except TimeoutError:

@@ -221,4 +221,4 @@ def _kept(
 ) -> Kept:
     name = f"{'api' if command == 'serve' else command}-{number + 1}"
     probe = f"http://{HOST}:{port}/readyz"
-    return Kept(DarkroomServer(directory / name, command, settings, probe), name)
+    return Kept(DarkroomServer(directory / name, command, settings, probe), name, probe)

@@ -18,8 +18,10 @@ RESTART_SECONDS = 0.2
 class Kept:
     """An API or a worker, by name; `pid` is 0 while it is not running."""
 
-    def __init__(self, server: DarkroomServer, name: str) -> None:
+    def __init__(self, server: DarkroomServer, name: str, probe: str) -> None:
         self.name = name
+        self.probe = probe
+        """The URL that tells whether it is ready."""
         self.pid = 0
         self.dirty_exits = 0
         """Ends after SIGTERM with another status than 0."""

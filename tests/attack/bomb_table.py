@@ -1,0 +1,160 @@
+"""Every bomb through a real child: how it ended, after how long, and how long it might take.
+
+A file that is refused must be so within 0.1 s. One that is within the limits may take as long as
+is predicted: what an honest image of its format takes for as many pixels, gone over as often, and
+those 0.1 s. Times are of the child's processor, the least of a few, since the machine may do other
+things too; what is ended by its deadline has had all of that.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import msgspec
+import psutil
+
+from engine.errors import DarkroomError
+from engine.limits import EngineLimits
+from service.errors import RenderCrashed, RenderTimeout
+from service.sandbox.parent import Sandbox
+from service.sandbox.protocol import ChildExit, Output, Reason, Work
+from tests.attack.bombs import BOMBS, Bomb
+from tests.attack.findings import Findings
+from tests.engine.images import encoded, noise
+
+REFUSED_SECONDS = 0.1
+SPREAD = 2.0  # between images of the same size
+TRIES = 3  # of what is neither quick nor long
+LONG_SECONDS = 0.5
+DEADLINE = 20.0
+JOB = msgspec.json.encode({
+    "destination": "o.png", "keep": ["copyright"],
+    "transformations": [{"type": "resize", "width": 100}],
+})  # fmt: skip
+HONEST_SIDE = 1_500
+HONEST = {
+    "PNG": lambda: encoded(noise(HONEST_SIDE, HONEST_SIDE)),
+    "JPEG": lambda: encoded(noise(HONEST_SIDE, HONEST_SIDE), "JPEG"),
+    "GIF": lambda: encoded(noise(HONEST_SIDE, HONEST_SIDE), "GIF"),
+    "WebP": lambda: encoded(noise(HONEST_SIDE, HONEST_SIDE), "WEBP", lossless=True),
+    "TIFF": lambda: encoded(noise(HONEST_SIDE, HONEST_SIDE), "TIFF", compression="tiff_deflate"),
+    "AVIF": lambda: encoded(noise(HONEST_SIDE, HONEST_SIDE), "AVIF", speed=10),
+}
+LIMITS = EngineLimits(allow_svg=True)
+
+
+@dataclass
+class Row:
+    """One bomb, and what became of it."""
+
+    name: str
+    bytes: int
+    outcome: str
+    seconds: float
+    allowed: float
+    """Seconds it might take."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it did what is promised."""
+        return self.seconds <= self.allowed and self.outcome not in {"internal", "render_crashed"}
+
+    def __str__(self) -> str:
+        """Write it as a row of a table."""
+        return (
+            f"| {self.name} | {self.bytes:,} | `{self.outcome}` | {self.seconds * 1000:.0f}"
+            f" | {self.allowed * 1000:.0f} |{'' if self.held else ' **gave way**'}"
+        )
+
+
+@dataclass
+class Table:
+    """Throws bombs at a sandbox, and takes down what becomes of them."""
+
+    sandbox: Sandbox
+    rates: dict[str, float] = field(default_factory=dict)
+    """Seconds for each pixel of an honest image, by the first word of a bomb's name."""
+
+    async def learn(self) -> None:
+        """Take the time of an honest image of each format."""
+        for name, make in HONEST.items():
+            _, seconds, _ = await self._least(make())
+            self.rates[name] = seconds / HONEST_SIDE**2
+
+    async def throw(self, name: str, bomb: Bomb) -> Row:
+        """Give the row of a bomb."""
+        data = bomb.make()
+        outcome, seconds, pixels = await self._least(data)
+        allowed = REFUSED_SECONDS
+        if outcome == "done":
+            rate = self.rates.get(name.split(maxsplit=1)[0].strip(","), 0.0)
+            allowed += SPREAD * rate * pixels * bomb.passes
+        return Row(name, len(data), outcome, seconds, allowed)
+
+    async def _least(self, data: bytes) -> tuple[str, float, int]:
+        tries = []
+        for _ in range(TRIES):
+            tries.append(await self._render(data))
+            if not REFUSED_SECONDS < tries[-1][1] < LONG_SECONDS:
+                break
+        return min(tries, key=lambda each: each[1])
+
+    async def _render(self, data: bytes) -> tuple[str, float, int]:
+        """Give the outcome, its seconds and the pixels that were decoded."""
+        with ExitStack() as files:
+            source: BinaryIO = files.enter_context(tempfile.TemporaryFile())
+            source.write(data)
+            source.flush()
+            work = Work(owner="", source=source, jobs=(JOB,), deadline=DEADLINE, limits=LIMITS)
+            spent = await self._spent()
+            try:
+                async with self.sandbox.render(work) as rendering:
+                    [result] = [each async for each in rendering]
+                    seconds = await self._spent() - spent
+                    if not isinstance(result.outcome, Output):
+                        return result.outcome.code, seconds, 0
+                    result.outcome.file.close()
+                    summary = rendering.summary
+                    return "done", seconds, summary.source_pixels if summary else 0
+            except (RenderCrashed, RenderTimeout) as error:
+                return error.code, DEADLINE, 0
+            except DarkroomError as error:
+                return error.code, await self._spent() - spent, 0
+
+    async def _spent(self) -> float:
+        """Give the seconds of processor that the child has had; wait for one if it was killed."""
+        while not self.sandbox.pids:
+            await asyncio.sleep(0.01)
+        [pid] = self.sandbox.pids
+        times = psutil.Process(pid).cpu_times()
+        return times.user + times.system
+
+
+async def throw_bombs(bombs: dict[str, Bomb] = BOMBS) -> tuple[Findings, list[Row]]:
+    """Throw all bombs at a child; a breach is one that takes longer, or kills it."""
+    findings, rows = Findings("bombs in a child"), []
+    exits: list[ChildExit] = []
+    async with Sandbox(1, on_exit=exits.append) as sandbox:
+        table = Table(sandbox)
+        await table.learn()
+        for name, bomb in bombs.items():
+            row = await table.throw(name, bomb)
+            rows.append(row)
+            findings.tried += 1
+            if not row.held:
+                findings.breach(f"{row.name}: {row.outcome} after {row.seconds:.2f} s")
+    due = {Reason.RECYCLED, Reason.SHUTDOWN, Reason.TIMEOUT}
+    findings.breaches += [f"a child {end.words}" for end in exits if end.reason not in due]
+    slowest = max(rows, key=lambda row: row.seconds)
+    findings.notes.append(f"slowest {slowest.seconds * 1000:.0f} ms, {slowest.name}")
+    return findings, rows
+
+
+def table(rows: list[Row]) -> Iterator[str]:
+    """Write all rows as a table."""
+    yield "| bomb | bytes | outcome | ms | may take, ms |"
+    yield "| --- | ---: | --- | ---: | ---: |"
+    yield from map(str, rows)
