@@ -3,7 +3,7 @@
 -- KEYS: the window, a sorted set; the clocks, a hash; the spilled lanes, a hash
 -- ARGV: most members of the window; credit; span of a class; '1' for a refill; wake channel;
 --       then for each dispatch: member, class, lane, cost, '1' if it was taken before
--- Gives how many were added.
+-- Gives how many were added. The channel is told how many of them go before all that waited.
 --
 -- A score is class * span + start. A dispatch starts where the one before it of its lane ended, but
 -- no earlier than `credit` before the virtual time: the least start that waits. So lanes advance
@@ -19,7 +19,8 @@ local refill, channel = ARGV[4] == '1', ARGV[5]
 
 local times, known, changed = {}, {}, {}
 local size = redis.call('ZCARD', window)
-local added = 0
+local first = tonumber(redis.call('ZRANGE', window, 0, 0, 'WITHSCORES')[2] or '-inf')
+local added, ahead = 0, 0
 
 local function number(field)
     if not known[field] then known[field] = tonumber(redis.call('HGET', clocks, field) or '0') or 0 end
@@ -70,6 +71,7 @@ local function add(member, class, lane, cost, again)
     end
     size = size + 1
     added = added + 1
+    if score < first then ahead = ahead + 1 end
 end
 
 for i = 6, #ARGV, 5 do
@@ -89,5 +91,5 @@ for i = 6, #ARGV, 5 do
     end
 end
 for field in pairs(changed) do redis.call('HSET', clocks, field, known[field]) end
-if added > 0 then redis.call('PUBLISH', channel, '') end
+if added > 0 then redis.call('PUBLISH', channel, ahead) end
 return added

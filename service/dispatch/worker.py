@@ -37,8 +37,9 @@ class Worker(ArqWorker, Generic[Taken]):
     What is in the queue and no dispatch is dropped: `on_garbage` is told how much of it.
 
     `room` tells how many may be in hand now, and how many of them must be free before more
-    are taken. `refill` is asked to fill a queue that runs low while more waits in Postgres.
-    `cancelled` is given the ids of what was cancelled a moment ago, here or anywhere.
+    are taken; what goes before all that waits is taken at once, even beside so many. `refill`
+    is asked to fill a queue that runs low while more waits in Postgres. `cancelled` is given
+    the ids of what was cancelled a moment ago, here or anywhere.
 
     A queue that gives nothing may be empty, full of what it cannot take in, or out of reach. So
     from time to time `overdue` is asked for what waits all the same: at least every
@@ -81,6 +82,7 @@ class Worker(ArqWorker, Generic[Taken]):
         self._on_garbage = on_garbage
         self._passing: tuple[type[Exception], ...] = (RedisError, OSError, *unavailable)
         self._wake = asyncio.Event()
+        self._ahead = 0  # of what has come since it was last looked for, before all that waited
         self._in_hand: set[asyncio.Task[None]] = set()
         self._taking = asyncio.Lock()
 
@@ -123,9 +125,10 @@ class Worker(ArqWorker, Generic[Taken]):
         """Take what waits, as much as there is room for, and begin to work on it."""
         async with self._taking:
             most, least = self._room()
-            free = most - self.in_hand
-            if not self.allow_pick_jobs or free < least:
+            free = max(most - self.in_hand, min(self._ahead, most + least - self.in_hand))
+            if not self.allow_pick_jobs or free < (1 if self._ahead else least):
                 return
+            self._ahead = 0
             popped, spilled = await self._pop(free)
             scores = self._dispatches_in(popped)
             waiting = list(scores) or list(await self._look_for_overdue(free))
@@ -220,8 +223,10 @@ class Worker(ArqWorker, Generic[Taken]):
                 heard = await channel.get_message(timeout=60)
                 if heard and heard["type"] == "message" and heard["channel"] == cancels.encode():
                     self._cancelled(heard["data"].decode(errors="replace").split())
-                else:
-                    self._wake.set()
+                    continue
+                if heard and heard["type"] == "message" and heard["data"].isdigit():
+                    self._ahead += int(heard["data"])
+                self._wake.set()
 
 
 async def unclaimed(dispatches: Sequence[Dispatch]) -> Sequence[Dispatch]:

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
@@ -44,10 +46,14 @@ PROVEN_SECONDS = 1.0  # a child that lived so long, or was given work, was no fa
 
 
 class _Turn:
-    """Someone who waits for a child, and how often others went before for their owner's sake."""
+    """Someone who waits for a child, and how often others went before for their owner's sake.
 
-    def __init__(self, owner: str) -> None:
+    The least `place` goes first.
+    """
+
+    def __init__(self, owner: str, place: float) -> None:
         self.owner = owner
+        self.place = place
         self.passed = 0
         self.child: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
 
@@ -90,6 +96,8 @@ class Sandbox:
         self._children: dict[int, Child | StartFailed] = {}
         self._idle: deque[Child] = deque()
         self._turns: deque[_Turn] = deque()
+        self._place = 0.0  # of who was served last
+        self._next_places: dict[str, float] = {}  # of each owner's next turn
         self._keepers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -118,7 +126,7 @@ class Sandbox:
     async def render(
         self, work: Work, on_waiting: Callable[[bool], None] = lambda _: None
     ) -> AsyncIterator[Rendering]:
-        """Wait for a free child, first come first served, and give it the work.
+        """Wait for a free child and give it the work; owners take turns, each first come first.
 
         The body takes the results and closes their files. Leaving it before all jobs are
         answered kills the child. Raises RenderUnavailable while no child can be started,
@@ -222,11 +230,8 @@ class Sandbox:
             return child
         if len(self._troubles) == self.slots:
             raise self._unavailable()
-        turn = _Turn(owner)
-        if first:
-            self._turns.appendleft(turn)
-        else:
-            self._turns.append(turn)
+        turn = _Turn(owner, -math.inf if first else self._next_place(owner))
+        insort(self._turns, turn, key=lambda each: each.place)
         try:
             return await turn.child
         except asyncio.CancelledError:
@@ -234,8 +239,16 @@ class Sandbox:
                 self._offer(turn.child.result())
             raise
 
+    def _next_place(self, owner: str) -> float:
+        """Give a place behind the owner's others, and beside the first of everybody else."""
+        if not self._turns:
+            self._next_places.clear()
+        place = max(self._place, self._next_places.get(owner, 0.0))
+        self._next_places[owner] = place + 1
+        return place
+
     def _offer(self, child: Child) -> None:
-        """Give a free child to whoever has waited longest, or next to that for the same owner."""
+        """Give a free child to whoever is first, or next to that for the same owner."""
         while self._turns and self._turns[0].child.done():
             self._turns.popleft()
         if not self._turns:
@@ -250,6 +263,7 @@ class Sandbox:
                 break
             each.passed += 1
         self._turns.remove(turn)
+        self._place = max(self._place, turn.place)
         turn.child.set_result(child)
 
     async def _keep(self, slot: int) -> None:

@@ -1,7 +1,9 @@
 """One service's thousands do not make another's ten wait, wherever they lie."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
@@ -9,17 +11,19 @@ import msgspec
 import pytest
 from arq.connections import ArqRedis
 
-from service.dispatch import RENDER, Dispatch, Queue, Refill, connect
+from service.dispatch import RENDER, Dispatch, Queue, Refill, Worker, connect, unclaimed
 from service.dispatch.queue import lane_of
 from service.embedded import Valkey
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Store
 from service.store.database import sql
+from service.tasks import stop
 from tests.service.harness.api_client import serving
 from tests.service.harness.records import LEASE, new_process, record, set_row
 from tests.service.harness.tenants import Tenant, add_tenant
 from tests.service.harness.workers import ended, working
+from tests.service.sandbox.sandboxes import until as until_now
 
 MANY, FEW = 1, 2
 WINDOW = 200
@@ -51,6 +55,51 @@ async def popped(redis: ArqRedis, number: int) -> list[Dispatch]:
 
 def lanes(dispatches: Iterable[Dispatch]) -> list[int]:
     return [dispatch.lane for dispatch in dispatches]
+
+
+async def test_a_worker_with_its_hands_full_takes_what_goes_before_the_others_at_once(
+    redis: ArqRedis, queue: Queue
+) -> None:
+    taken: list[int] = []
+    ends: list[asyncio.Event] = []
+
+    async def work(dispatch: Dispatch) -> None:
+        taken.append(dispatch.lane)
+        ends.append(asyncio.Event())
+        await ends[-1].wait()
+
+    async def nothing(most: int) -> list[Dispatch]:
+        return []
+
+    worker = Worker(
+        redis, RENDER, unclaimed, work, room=lambda: (4, 3), overdue=nothing,
+        poll_seconds=0.01, overdue_seconds=60,
+    )  # fmt: skip
+    async with running(worker):
+        await queue.dispatch(some(20, MANY))
+        await until_now(lambda: len(taken) == 4)
+        ends[0].set()
+        await queue.dispatch(some(2, MANY))
+        await asyncio.sleep(0.1)
+        assert taken == [MANY] * 4  # three must be free
+        await queue.dispatch(some(2, FEW))
+        await until_now(lambda: len(taken) == 6)
+        assert taken[4:] == [FEW] * 2
+        await queue.dispatch(some(9, FEW))
+        await until_now(lambda: worker.in_hand == 7)
+        assert taken[6:] == [FEW] * 2  # no more than may be in hand, and three beside
+        for end in ends:
+            end.set()
+
+
+@asynccontextmanager
+async def running(worker: Worker[Dispatch]) -> AsyncIterator[None]:
+    task = asyncio.create_task(worker.main())
+    try:
+        yield
+    finally:
+        await worker.drain(0)
+        await stop(task)
 
 
 async def test_the_few_of_one_go_before_the_many_of_another(redis: ArqRedis) -> None:

@@ -29,6 +29,21 @@ async def test_owners_keep_their_children_while_there_are_enough() -> None:
         assert sandbox.exits == []
 
 
+async def test_many_works_of_one_owner_do_not_hold_up_another_s() -> None:
+    served: list[str] = []
+
+    async def ask(sandbox: Playground, owner: str) -> None:
+        await pid_for(sandbox, owner)
+        served.append(owner)
+
+    async with Playground() as sandbox, asyncio.TaskGroup() as group:
+        for owner in 20 * "a" + "bb":
+            group.create_task(ask(sandbox, owner))
+            await asyncio.sleep(0)
+    assert served.index("b") <= 2 + pool.PASSED_MOST
+    assert served[-1] == "a"
+
+
 async def test_who_waits_is_passed_for_the_owner_s_sake_a_few_times_at_most() -> None:
     served: list[str] = []
 
