@@ -17,7 +17,7 @@
 `service.errors` extends the hierarchy with errors that only occur in the service.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class DarkroomError(Exception):
@@ -34,6 +34,19 @@ class DarkroomError(Exception):
     def message(self) -> str:
         """The public message."""
         return str(self)
+
+    def without_frames(self) -> Self:
+        """Let go of the frames that it, and what led to it, was raised in, with all they hold.
+
+        What is kept for its message alone would keep images alive, until some later collection
+        of garbage closes them, in the middle of other work.
+        """
+        error: BaseException | None = self
+        while error is not None:
+            before = error.__cause__ or error.__context__
+            error.__traceback__ = error.__cause__ = error.__context__ = None
+            error = before
+        return self
 
 
 class IllegalPlan(DarkroomError):

@@ -49,7 +49,8 @@ def render(
     try:
         rendering = Rendering(source, inputs, limits, stats if stats is not None else Stats())
     except DarkroomError as error:
-        yield from ((index, error) for index in wanted)
+        told = error.without_frames()
+        yield from ((index, told) for index in wanted)
         return
     run = BatchRun(rendering, jobs, wanted, threads)
     admit(run.peak())
@@ -158,7 +159,7 @@ class BatchRun:
                 return self.rendering.execute(planned)
             return self.rendering.make(self.executor, index, planned)
         except DarkroomError as error:
-            return error
+            return error.without_frames()
 
     def _resolve_group(self, index: int) -> None:
         """Plan a job that needs pixels and those that may share work with it, and merge them."""
@@ -179,7 +180,7 @@ class BatchRun:
                 measured[planned.needs_pixels] = self.rendering.measure(planned)
                 planned = self._plan(self.jobs[index], measured)
         except DarkroomError as error:
-            return error
+            return error.without_frames()
         return planned
 
     def _plan(self, job: Job, measured: Mapping[int, Measured]) -> Plan:

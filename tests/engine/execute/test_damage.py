@@ -1,5 +1,6 @@
 """Damaged images are refused, or taken as they are and called damaged; whatever the order."""
 
+import gc
 from itertools import permutations
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from engine import Job, Output, Source, Stats, render
 from engine.errors import SourceCorrupt
 from engine.explain import explain
+from engine.vips import binding
 from tests.engine.images import (
     Json,
     decoded,
@@ -122,6 +124,24 @@ def test_the_order_of_jobs_makes_no_difference(source: bytes) -> None:
         named = [getattr(made, "message", "done") for made in results]
         seen.add(tuple(name for _, name in sorted(zip(order, named, strict=True))))
     assert len(seen) == 1, seen
+
+
+def test_an_error_keeps_no_image_alive() -> None:
+    """Or it is closed, with all its warnings, whenever garbage is collected: in other work."""
+    spoilt, batch = _spoilt_frame("WEBP"), [job(TOP), job({"type": "ulb"}), job(format="webp")]
+    outcomes(spoilt, *batch)
+    gc.collect()
+    gc.disable()
+    try:
+        before = images_alive()
+        assert isinstance(outcomes(spoilt, *batch)[-1], SourceCorrupt)
+        assert images_alive() == before
+    finally:
+        gc.enable()
+
+
+def images_alive() -> int:
+    return sum(isinstance(each, binding.Image) for each in gc.get_objects())
 
 
 def test_a_damaged_watermark_is_named_each_time() -> None:
