@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz generators image corpus chaos upgrade attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts capacity scaling
+.PHONY: help setup run test pytest lint fuzz generators image corpus chaos upgrade attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts capacity scaling
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,8 +31,11 @@ prometheus: setup .venv/prometheus/.ready ## get prometheus and promtool for the
 run: setup ## start a complete installation and send a batch (STORAGE=s3, PORT=0)
 	@exec $(RUN)/darkroom dev --storage $(STORAGE) --port $(PORT)
 
-test: setup prometheus lint bench-guard ## run lint, the guard and all tests (AT_ONCE=2 processes)
-	@$(RUN)/pytest -n $(AT_ONCE) --dist loadfile
+test: setup prometheus ## run lint, the guard and all tests, side by side (AT_ONCE=2 processes)
+	@$(MAKE) --no-print-directory -j 2 pytest lint bench-guard
+
+pytest: setup prometheus
+	@$(RUN)/pytest -n $(AT_ONCE) --dist worksteal
 
 lint: setup ## run ruff, mypy strict, import-linter and deptry
 	@$(RUN)/ruff check .
