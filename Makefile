@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test pytest lint fuzz generators image corpus chaos upgrade attack matrix memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts capacity scaling
+.PHONY: help setup run test pytest lint fuzz generators image corpus chaos upgrade attack matrix properties memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts capacity scaling
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -94,6 +94,9 @@ image: setup ## build the container image without Docker, and use it (needs root
 
 matrix: setup ## test every transformation on every kind of image in every format
 	@$(RUN)/pytest -m long tests/engine/matrix
+
+properties: setup ## test every property on 1,000 examples
+	@$(RUN)/pytest -n $(AT_ONCE) -m hypothesis --hypothesis-profile long --timeout 3600
 
 memory: setup ## compare predicted with measured memory: every type, format and source, and batches
 	@$(RUN)/pytest -s -m long tests/engine/memory

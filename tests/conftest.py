@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis.asyncio
+from hypothesis import HealthCheck, settings
 
 from service.embedded import Postgres, SeaweedFS, Valkey
 from tests.databases import fresh_database
@@ -13,6 +14,14 @@ from tests.s3 import client_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+
+# A property is tried on few examples, or on many by `make properties`; none has a deadline, for
+# the machine may be busy.
+settings.register_profile(
+    "suite", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("long", settings.get_profile("suite"), max_examples=1000)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

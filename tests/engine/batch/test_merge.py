@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -57,7 +57,6 @@ def drawn(*trees: MergedPlan) -> list[str]:
 LISTS = transformations(longest=3) | transformations(*NEIGHBOURS, longest=2)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     image=images(),
     beginning=transformations(longest=2),

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import DarkroomError, Facts, Output, Source, read_facts, render
@@ -79,7 +79,6 @@ def measured_plan(steps: list[Json], source: Source) -> Plan | None:
 
 
 @pytest.mark.parametrize("rewriting", EXACT_PASSES, ids=lambda rewriting: rewriting.name)
-@settings(max_examples=80, deadline=None)
 @given(image=images(), steps=ANY_WORDS)
 def test_exact_passes_keep_every_bit(rewriting: Pass, image: Pixels, steps: list[Json]) -> None:
     source = Source.from_bytes(encoded(image))
@@ -92,7 +91,6 @@ def test_exact_passes_keep_every_bit(rewriting: Pass, image: Pixels, steps: list
         assert np.array_equal(one, other)
 
 
-@settings(max_examples=60, deadline=None)
 @given(image=images(), beginning=transformations(longest=2), endings=ENDINGS)
 def test_an_exact_batch_is_made_to_the_letter(
     image: Pixels, beginning: list[Json], endings: list[list[Json]]
@@ -108,7 +106,6 @@ def test_an_exact_batch_is_made_to_the_letter(
             assert np.array_equal(decoded(result.data), executed(plain, source, mark=MARK))
 
 
-@settings(max_examples=60, deadline=None)
 @given(image=images(), steps=transformations(*NEIGHBOURS, longest=2))
 def test_all_passes_together_keep_to_what_they_declare(image: Pixels, steps: list[Json]) -> None:
     """One blur differs by its pass's levels; what follows may spread a difference."""
@@ -123,7 +120,6 @@ def test_all_passes_together_keep_to_what_they_declare(image: Pixels, steps: lis
     assert levels <= sum(fidelity.levels for fidelity in declared)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     steps=transformations(longest=8) | transformations(*NEIGHBOURS),
     facts=st.builds(
@@ -145,7 +141,6 @@ def test_every_job_has_a_legal_plan_or_a_refusal(
         assert optimise(plain).frame == plain.frame
 
 
-@settings(max_examples=80, deadline=None)
 @given(image=images(), steps=ANY_WORDS)
 def test_what_comes_out_has_the_planned_size(image: Pixels, steps: list[Json]) -> None:
     source = Source.from_bytes(encoded(image))

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -88,7 +88,6 @@ def apart(one: Pixels, other: Pixels) -> tuple[float, float]:
     return distance(one[..., :3], other[..., :3])
 
 
-@settings(max_examples=150, deadline=None)
 @given(image=IMAGES, across=st.floats(0.05, 1), down=st.floats(0.05, 1))
 def test_scaling_down_is_as_near_as_declared(image: Pixels, across: float, down: float) -> None:
     sides = round(image.shape[1] * across), round(image.shape[0] * down)
@@ -100,7 +99,6 @@ def test_scaling_down_is_as_near_as_declared(image: Pixels, across: float, down:
     assert psnr >= SHRUNK.psnr
 
 
-@settings(max_examples=100, deadline=None)
 @given(image=IMAGES, across=st.floats(1, 4), down=st.floats(1, 4))
 def test_scaling_up_is_as_near_as_declared(image: Pixels, across: float, down: float) -> None:
     width, height = round(image.shape[1] * across), round(image.shape[0] * down)

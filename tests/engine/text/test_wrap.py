@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InvalidRequest, LimitExceeded
@@ -38,7 +38,6 @@ def width_of(line: str, size: float = 20) -> float:
     return text_extents(line, TYPEFACES.faces_for(ARIAL, f"{line}|"), size).width
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     text=st.lists(WORDS, max_size=25).map(" ".join),
     width=st.integers(1, 400),

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
@@ -52,7 +52,6 @@ def test_outside_of_a_blended_layer_nothing_changes(blend: str) -> None:
     assert not changed.any()
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     bands=st.sampled_from([3, 4]),
     mark=st.tuples(st.integers(1, 30), st.integers(1, 20), st.sampled_from([3, 4])),
@@ -143,7 +142,6 @@ def test_modes_and_tiles_of_a_batch_share_a_layer() -> None:
     assert len(rendering.context.layers) == 1
 
 
-@settings(max_examples=20, deadline=None)
 @given(blend=st.sampled_from([*models.BLENDS]), xoffset=OFFSETS, tile=st.booleans())
 def test_a_window_of_the_marked_image_is_the_marked_window(
     blend: str, xoffset: Any, tile: bool

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvips
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -153,7 +153,6 @@ def test_plans_tell_what_is_kept() -> None:
     assert "grey of 1 bit as in the source" in told
 
 
-@settings(max_examples=15, deadline=None)
 @given(
     st.sampled_from(["grey of 1 bit", "opacity", "gif with a hole", "grey and opacity"]),
     st.lists(st.sampled_from([*MOVED, {"type": "rotate", "degrees": 270}]), max_size=4),

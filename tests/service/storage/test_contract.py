@@ -351,9 +351,7 @@ NASTY = st.one_of(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(key=NASTY)
 async def test_no_key_leaves_the_prefix(place: Place, storage: Storage, key: str) -> None:
     """What lies beside the prefix is neither read nor changed."""
