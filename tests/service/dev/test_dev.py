@@ -67,7 +67,7 @@ class Stack:
         return self.ask(f"/request/{process_id}")
 
     def finish(self, process_id: str) -> Any:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             status = self.status(process_id)
             if status["status"] in {"FINISHED", "FAILED"}:
@@ -91,7 +91,7 @@ def running(data: Path, *arguments: str) -> Iterator[Stack]:
 
 
 def assert_all_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=15)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
 
 
@@ -151,7 +151,7 @@ def test_it_shows_results_that_can_be_made_again_and_the_readme_works_beside_it(
         family = stack.family()
         assert len(family) > 6
         stack.process.send_signal(signal.SIGINT)
-        assert stack.process.wait(30) == 0
+        assert stack.process.wait(60) == 0
         assert_all_gone(family)
 
     with running(tmp_path / "d") as again:
@@ -184,7 +184,7 @@ def test_the_same_with_s3(tmp_path: Path) -> None:
         assert stored == (tmp_path / "d" / "results" / "square.jpg").read_bytes()
         family = stack.family()
         stack.process.send_signal(signal.SIGTERM)
-        assert stack.process.wait(30) == 0
+        assert stack.process.wait(60) == 0
         assert_all_gone(family)
 
 

@@ -41,7 +41,7 @@ def work() -> Work:
 
 
 async def started(work: Work, batches: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(work.batches) < batches:
             await asyncio.sleep(0)
 

@@ -59,7 +59,7 @@ class Recorder:
         await asyncio.sleep(self.takes)
 
     async def wait_for(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.seen) < count:
                 await asyncio.sleep(0.005)
 
@@ -152,7 +152,7 @@ async def test_what_cannot_be_claimed_now_keeps_its_place(
     work, claim = Recorder(), Claimant()
     claim.unavailable = True
     async with running(redis_url, work, claim, poll=0.01):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(claim.given) < 3:
                 await asyncio.sleep(0.005)
         claim.unavailable = False
@@ -214,7 +214,7 @@ async def test_a_worker_outlives_its_redis_and_keeps_its_slots(tmp_path: Path) -
             async with Valkey(tmp_path / "v"):
                 await redis.flushall()
                 await queue.dispatch([Dispatch(f"after{i}", 0) for i in range(10)])
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while sum(name.startswith("after") for name in work.seen) < 10:
                         await asyncio.sleep(0.01)
                     while worker.in_hand:

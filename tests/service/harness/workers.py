@@ -30,7 +30,7 @@ async def working(settings: Settings) -> AsyncIterator[Running]:
             await running.drain(0)
 
 
-async def until(true: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Ask again and again until something is true; TimeoutError if it never is."""
     async with asyncio.timeout(seconds):
         while not await true():
@@ -105,7 +105,7 @@ class WorkerProcess:
 
     async def end(self, signum: signal.Signals) -> int:
         os.kill(self.process.pid, signum)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self.process.wait()
 
 

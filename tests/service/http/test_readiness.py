@@ -60,7 +60,7 @@ async def test_an_api_that_leaves_answers_those_who_have_not_heard_of_it(
             async with client.request(method, path, **body) as answer:  # type: ignore[arg-type]
                 return answer.status, answer.headers.get("Connection", "keep-alive")
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await reachable(changes["port"]):
                 await asyncio.sleep(0.01)
         assert await ask("GET", "/readyz") == (200, "keep-alive")

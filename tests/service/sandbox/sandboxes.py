@@ -67,7 +67,7 @@ def told(result: Result) -> Any:
         return msgspec.json.decode(file.read())
 
 
-async def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something is true; TimeoutError if it never is."""
     async with asyncio.timeout(seconds):
         while not true():

@@ -120,7 +120,7 @@ async def test_a_caller_that_leaves_when_its_turn_comes_hands_it_on() -> None:
             waiting = asyncio.create_task(sandbox.ask({"do": "tell"}))
             assert [told(result) async for result in rendering] == [{"slept": 0.1}]
             waiting.cancel()  # by now it has been given the child, and has not run yet
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await sandbox.ask({"do": "tell"})
         assert sandbox.exits == []
 

@@ -129,7 +129,7 @@ async def test_what_is_made_after_a_crash_is_what_would_have_been_made(
 
 
 async def dead(victim: WorkerProcess) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await victim.process.wait() == -signal.SIGKILL
 
 
