@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ PAGES = sorted(RUNBOOKS.glob("*.md"))
 IDS = {"process_id", "service_id", "request_id", "trace_id", "run", "attempt"}
 
 
+@cache
 def events() -> dict[str, set[str]]:
     """Give the events that are logged, with their fields."""
     found: dict[str, set[str]] = {}

@@ -40,7 +40,8 @@ def scaled(pixels: Pixels, width: int, height: int) -> Floats:
     """Give premultiplied colours, as wide and high as wanted."""
     high, wide = pixels.shape[:2]
     values = premultiplied(pixels)
-    values = np.einsum("yh,hwb,xw->yxb", matrix(high, height), values, matrix(wide, width))
+    down, across = matrix(high, height), matrix(wide, width)
+    values = np.einsum("yh,hwb,xw->yxb", down, values, across, optimize=True)
     made: Floats = np.clip(values, 0, 255)
     if pixels.shape[2] == 4:
         made[..., :3] = np.minimum(made[..., :3], made[..., 3:])
