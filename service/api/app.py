@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from service.api import access, handlers, presets, steering
+from service.api import access, handlers, presets, processes
 from service.api.auth import Authenticator
 from service.api.direct import Explainer, Previewer
 from service.api.intake import Intake
@@ -31,7 +31,7 @@ def build_app(settings: Settings) -> web.Application:
         services=settings.metrics_services,
     )
     app.add_routes(handlers.routes)
-    app.add_routes(steering.routes)
+    app.add_routes(processes.routes)
     app.add_routes(presets.routes)
     app.add_routes(probes.routes)
     add_reference(app, settings)
@@ -59,10 +59,12 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             intake = Intake(store, dispatcher, settings, metrics)
             app[handlers.INTAKE] = intake
             app[handlers.DISPATCHER] = dispatcher
-            app[steering.MANY] = steering.ManyIntake(intake, store, settings)
-            app[steering.STATUS_WATCH] = steering.StatusWatch(store.steering.ended_among, settings)
+            app[processes.BULK_INTAKE] = processes.BulkIntake(intake, store, settings)
+            app[processes.STATUS_WATCH] = processes.StatusWatch(
+                store.administration.ended_among, settings
+            )
             callbacks = Dispatcher(Queue(redis, CALLBACK, settings.dispatch_window))
-            app[steering.CALLBACKS] = callbacks
+            app[processes.CALLBACKS] = callbacks
             storages = Storages(
                 store.services.get, storage_limits(settings), metrics.storage_request
             )
@@ -86,4 +88,4 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
 
 async def _start_draining(app: web.Application) -> None:
     app[probes.READINESS].draining = True
-    app[steering.STATUS_WATCH].release()
+    app[processes.STATUS_WATCH].release()

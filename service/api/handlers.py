@@ -12,7 +12,7 @@ from service.api.access import SETTINGS, STORE, authenticate, charge, read_body
 from service.api.content_negotiation import preferred
 from service.api.direct import Explainer, Previewer, with_destination
 from service.api.intake import Intake, check_key
-from service.api.steering import STATUS_WATCH, read_wait
+from service.api.processes import STATUS_WATCH, read_wait
 from service.dispatch import Dispatcher
 from service.errors import Cancelled, NotFound
 from service.http import (

@@ -26,7 +26,7 @@ def list_callbacks(
     service_id: int | None, status: Outcome | None, limit: int, as_json: bool
 ) -> None:
     """List callbacks, latest first, with their last outcome."""
-    rows = with_store(lambda store: store.steering.callbacks(service_id, status, limit))
+    rows = with_store(lambda store: store.administration.callbacks(service_id, status, limit))
     columns = ["id", "process_id", "status", "tries", "last_status", "last_error", "due_at", "url"]
     print_rows(rows, columns, as_json=as_json)
 
@@ -42,7 +42,7 @@ def redeliver(callback_ids: tuple[str, ...]) -> None:
     """
 
     async def work(store: Store) -> list[str]:
-        return [each for each in callback_ids if await store.steering.redeliver(each) is None]
+        return [each for each in callback_ids if await store.administration.redeliver(each) is None]
 
     missing = with_store(work)
     for each in callback_ids:

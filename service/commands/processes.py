@@ -86,7 +86,7 @@ def list_processes(
         wanted = msgspec.structs.replace(wanted, since=since)
     if before is not None:
         wanted = msgspec.structs.replace(wanted, before=Place(before))
-    rows = with_store(lambda store: store.steering.processes(wanted, limit))
+    rows = with_store(lambda store: store.administration.processes(wanted, limit))
     print_rows(rows, COLUMNS, as_json=as_json)
 
 
@@ -148,7 +148,7 @@ def retry(process_ids: tuple[str, ...], everything: bool) -> None:
 
 
 async def _retry(store: Store, process_id: str, everything: bool) -> str:
-    owner = await store.steering.owner(process_id)
+    owner = await store.administration.owner(process_id)
     if owner is None:
         return "no such process"
     found, retried = await store.processes.retry(

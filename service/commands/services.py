@@ -178,7 +178,7 @@ def show(service_id: int) -> None:
                 if name in SHOWN_OPTIONS
             },
             webhook_secrets=len(service.webhook_secrets),
-            tokens=await store.steering.tokens(service_id),
+            tokens=await store.administration.tokens(service_id),
         )
 
     found = with_store(work)
@@ -194,7 +194,9 @@ def set_quota(service_id: int, jobs_a_minute: int) -> None:
 
     0 removes the limit. APIs apply the previous quota for up to DARKROOM_TOKEN_CACHE_SECONDS (5).
     """
-    found = with_store(lambda store: store.steering.set_quota(service_id, jobs_a_minute or None))
+    found = with_store(
+        lambda store: store.administration.set_quota(service_id, jobs_a_minute or None)
+    )
     check_found(found, service_id)
 
 

@@ -25,7 +25,7 @@ def tokens() -> None:
 @takes_json
 def list_tokens(service_id: int | None, as_json: bool) -> None:
     """List the tokens of one service or of all."""
-    rows = with_store(lambda store: store.steering.tokens(service_id))
+    rows = with_store(lambda store: store.administration.tokens(service_id))
     print_rows(rows, ["id", "service_id", "created_at"], as_json=as_json)
 
 
@@ -40,7 +40,7 @@ def revoke(token: str) -> None:
     token_id = token_hash(token).hex()[:ID_LENGTH] if token.startswith(PREFIX) else token
 
     async def work(store: Store) -> str:
-        revoked = await store.steering.revoke_token(token_id)
+        revoked = await store.administration.revoke_token(token_id)
         if revoked is None:
             return ""
         owner = await store.services.get(revoked.service_id)

@@ -3,6 +3,7 @@
 Knows nothing about HTTP, arq, storage or images.
 """
 
+from service.store.administration import CallbackRow, Place, Redelivered, Summary, TokenRow, Wanted
 from service.store.backlog import Backlog
 from service.store.database import UNAVAILABLE, is_unavailable, time_limits
 from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
@@ -22,7 +23,6 @@ from service.store.processes import (
 )
 from service.store.quarantine import Quarantine, QuarantinedSource
 from service.store.services import Holder, Service, Services
-from service.store.steering import CallbackRow, Place, Redelivered, Summary, TokenRow, Wanted
 from service.store.store import Store, open_store
 
 __all__ = [

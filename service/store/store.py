@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from service.store.administration import Administration
 from service.store.backlog import Backlogs
 from service.store.database import (
     DEFAULT_TIME_LIMITS,
@@ -22,17 +23,16 @@ from service.store.presets import Presets
 from service.store.processes import Processes
 from service.store.quarantine import Quarantine
 from service.store.services import Services
-from service.store.steering import Steering
 
 PING_SECONDS = 2.0
 
 __all__ = [
+    "Administration",
     "Deliveries",
     "Leases",
     "Presets",
     "Processes",
     "Services",
-    "Steering",
     "Store",
     "open_store",
 ]
@@ -52,7 +52,7 @@ class Store:
         self.leases = Leases(pool)
         self.deliveries = Deliveries(pool)
         self.backlog = Backlogs(pool)
-        self.steering = Steering(pool)
+        self.administration = Administration(pool)
         self.quarantine = Quarantine(pool)
         self.presets = Presets(pool)
 

@@ -34,8 +34,8 @@ from engine.sources import BLOCK, TRAITS, SourceFormat
 from service.api.direct import with_destination
 from service.api.handlers import FORMATS
 from service.api.openapi.schemas import as_json
-from service.api.steering import DEFAULT_LIMIT, LONGEST_WAIT, MAX_LIMIT
-from service.api.steering.listing import NAMES
+from service.api.processes import DEFAULT_LIMIT, LONGEST_WAIT, MAX_LIMIT
+from service.api.processes.listing import NAMES
 from service.callbacks.back_off import SCHEDULE
 from service.callbacks.signature import sign
 from service.http import (

@@ -3,7 +3,7 @@
 import msgspec
 
 from engine.errors import SourceCorrupt
-from service.api.openapi import examples, steering
+from service.api.openapi import examples, process_operations
 from service.api.openapi.parts import (
     HEADERS,
     PARAMETERS,
@@ -76,9 +76,12 @@ def build_document(settings: Settings) -> Schema:
             "/request": {"post": _create(settings)},
             "/request/{process_id}": {"get": _status()},
             "/request/{process_id}/cancel": {"post": _cancel()},
-            "/requests": {"get": steering.list_processes(), "post": steering.create_many(settings)},
+            "/requests": {
+                "get": process_operations.list_processes(),
+                "post": process_operations.create_many(settings),
+            },
             "/request/{process_id}/callbacks/{callback_id}/redeliver": {
-                "post": steering.redeliver()
+                "post": process_operations.redeliver()
             },
             "/retry": {"post": _retry(settings)},
             "/explain": {"post": _explain(settings)},
@@ -145,11 +148,15 @@ def _status() -> Schema:
         "summary": "Get the status of a process",
         "description": "Returns the status of a process and of each of its jobs. With `wait` the "
         "answer waits until the process has ended, or for so many seconds.",
-        "parameters": [steering.PROCESS_ID, steering.WAIT, parameter("X-Request-Id")],
+        "parameters": [
+            process_operations.PROCESS_ID,
+            process_operations.WAIT,
+            parameter("X-Request-Id"),
+        ],
         "responses": {
             "200": answer("The status of the process.", ref("ProcessStatus"), examples.STATUSES),
             **error_responses(
-                steering.wait_errors(), *access_errors(), NotFound("Process not found")
+                process_operations.wait_errors(), *access_errors(), NotFound("Process not found")
             ),
         },
     }
@@ -163,7 +170,7 @@ def _cancel() -> Schema:
         "description": "Ends a queued process at once: its jobs fail with `cancelled`. A running "
         "process is stopped within seconds; until then its status has `cancelling`. What is stored "
         "stays. A process that has ended is left as it is, so the call may be repeated.",
-        "parameters": [steering.PROCESS_ID, parameter("X-Request-Id")],
+        "parameters": [process_operations.PROCESS_ID, parameter("X-Request-Id")],
         "responses": {
             "200": answer("The status of the process.", ref("ProcessStatus"), examples.CANCELLED),
             **error_responses([], *access_errors(), NotFound("Process not found")),

@@ -17,7 +17,7 @@ from service.api.openapi.parts import (
     ref,
 )
 from service.api.openapi.schemas import Schema
-from service.api.steering import DEFAULT_LIMIT, LONGEST_WAIT, MAX_LIMIT
+from service.api.processes import DEFAULT_LIMIT, LONGEST_WAIT, MAX_LIMIT
 from service.errors import IdempotencyInFlight, IdempotencyMismatch, NotFound
 from service.http import CreateResult, JobCounts, Problem, ProcessList, ProcessSummary
 from service.settings import Settings

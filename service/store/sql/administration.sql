@@ -1,4 +1,4 @@
--- What operators and clients look at and change, beside the work itself.
+-- What operators and clients list and change, besides the processing itself.
 
 -- name: list_processes
 -- The newest first, of one service or of all: each service's part is read through its index.

@@ -14,7 +14,7 @@ from service.settings import Settings
 from service.store import Holder, NewProcess, Store
 
 
-class Many(Struct, frozen=True):
+class BulkResult(Struct, frozen=True):
     """The answers in the order of the requests, and how many jobs they count as."""
 
     results: list[CreateResult]
@@ -22,8 +22,8 @@ class Many(Struct, frozen=True):
     replayed: bool = False
 
 
-class ManyIntake:
-    """Takes arrays of requests in, as `Intake` takes one."""
+class BulkIntake:
+    """Accepts arrays of requests, as `Intake` accepts one."""
 
     def __init__(self, intake: Intake, store: Store, settings: Settings) -> None:
         self._intake = intake
@@ -40,7 +40,7 @@ class ManyIntake:
         key: str | None,
         traceparent: str | None,
         request_id: str,
-    ) -> Many:
+    ) -> BulkResult:
         """Record all that is valid in one transaction, and dispatch it.
 
         Raises InvalidRequest if this is no array of requests; what is wrong with one of them is
@@ -63,7 +63,7 @@ class ManyIntake:
                 if not await self._record(holder, answers, used):
                     return _again(answers, await self._intake.first_answer(used))
         jobs = sum(len(a.destinations) if isinstance(a, NewProcess) else 1 for a in answers)
-        return Many([_result(answer) for answer in answers], jobs)
+        return BulkResult([_result(answer) for answer in answers], jobs)
 
     def _split(self, body: bytes) -> list[Raw]:
         """Take an array apart; how deep its parts are is checked with each."""
@@ -106,7 +106,7 @@ def _key_of(
     )  # fmt: skip
 
 
-def _again(answers: list[NewProcess | DarkroomError], remembered: str) -> Many:
+def _again(answers: list[NewProcess | DarkroomError], remembered: str) -> BulkResult:
     """Give the first answers; what was invalid then is so now, unless the limits have changed."""
     ids = dict(part.split(":") for part in remembered.split(","))
     refused = InvalidRequest("this was not accepted when its Idempotency-Key was first used")
@@ -116,7 +116,7 @@ def _again(answers: list[NewProcess | DarkroomError], remembered: str) -> Many:
             results.append(CreateResult(status=200, process_id=process_id))
         else:
             results.append(_result(refused if isinstance(answer, NewProcess) else answer))
-    return Many(results, jobs=1, replayed=True)
+    return BulkResult(results, jobs=1, replayed=True)
 
 
 def _result(answer: NewProcess | DarkroomError) -> CreateResult:

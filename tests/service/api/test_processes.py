@@ -165,7 +165,7 @@ async def test_a_callback_is_sent_again(
     api: Api, store: Store, tenant: Tenant, stranger: Tenant
 ) -> None:
     callback = await due(store, tenant, "https://shop.example/hook")
-    [row] = await store.steering.callbacks(tenant.service_id, None, 9)
+    [row] = await store.administration.callbacks(tenant.service_id, None, 9)
     held = await store.deliveries.claim(Due(id=callback, tries=0), MINUTE, 9)
     assert held is not None
     await store.deliveries.record_try(held, "DELIVERED", answered=200, error=None)

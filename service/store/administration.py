@@ -74,8 +74,8 @@ class Revoked(Struct, frozen=True, kw_only=True):
     left_over: int
 
 
-class Steering:
-    """Lists, and changes by hand."""
+class Administration:
+    """What operators and clients list and change, besides the processing itself."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

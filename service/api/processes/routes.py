@@ -6,15 +6,15 @@ from aiohttp import web
 
 from service.api.access import SETTINGS, STORE, authenticate, charge, read_body
 from service.api.intake import check_key
-from service.api.steering.listing import read_page, show_page
-from service.api.steering.many import ManyIntake
-from service.api.steering.status_watch import StatusWatch
+from service.api.processes.bulk_intake import BulkIntake
+from service.api.processes.listing import read_page, show_page
+from service.api.processes.status_watch import StatusWatch
 from service.dispatch import Dispatch, Dispatcher
 from service.errors import NotFound
 from service.http import json_response, log_about, request_id, show_callback, traceparent
 from service.ids import is_process_id
 
-MANY: web.AppKey[ManyIntake] = web.AppKey("many", ManyIntake)
+BULK_INTAKE: web.AppKey[BulkIntake] = web.AppKey("bulk_intake", BulkIntake)
 STATUS_WATCH: web.AppKey[StatusWatch] = web.AppKey("status_watch", StatusWatch)
 CALLBACKS: web.AppKey[Dispatcher] = web.AppKey("callbacks", Dispatcher)
 
@@ -26,7 +26,7 @@ async def list_processes(request: web.Request) -> web.Response:
     """List the processes of the service that asks, the newest first."""
     holder = await authenticate(request)
     page = read_page(request, holder.service_id)
-    rows = await request.app[STORE].steering.processes(page.wanted, page.limit + 1)
+    rows = await request.app[STORE].administration.processes(page.wanted, page.limit + 1)
     return json_response(show_page(page, rows))
 
 
@@ -36,7 +36,7 @@ async def create_processes(request: web.Request) -> web.Response:
     holder = await authenticate(request)
     key = check_key(request.headers.get("Idempotency-Key"))
     body = await read_body(request)
-    many = await request.app[MANY].accept(
+    many = await request.app[BULK_INTAKE].accept(
         body, holder, key=key, traceparent=traceparent(request), request_id=request_id(request)
     )
     charge(request, holder, many.jobs)
@@ -55,7 +55,7 @@ async def redeliver_callback(request: web.Request) -> web.Response:
     found = None
     if is_process_id(process_id) and "\0" not in callback_id:
         log_about(request, process_id=process_id, callback_id=callback_id)
-        found = await request.app[STORE].steering.redeliver(
+        found = await request.app[STORE].administration.redeliver(
             callback_id,
             process_id=process_id,
             service_id=holder.service_id,
