@@ -29,7 +29,7 @@ TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
 def draw(results: Results) -> str:
-    """Give an SVG: CPU time as a multiple of the limit's, logarithmic."""
+    """Return an SVG: CPU time as a multiple of the limit's, logarithmic."""
     workloads = results["workloads"]
     ratios = [
         figures["cpu_ratio"] for measured in workloads.values() for figures in measured.values()

@@ -10,7 +10,7 @@ SAME = 99.0  # dB; what equal images get, and the most that any get
 
 
 def psnr(one: Path, other: Path) -> float:
-    """Give the peak signal-to-noise ratio in dB, of images flattened onto white.
+    """Return the peak signal-to-noise ratio in dB, of images flattened onto white.
 
     Where sizes differ by a pixel or two, which rivals round differently, the common middle is
     compared.

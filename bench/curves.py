@@ -17,7 +17,7 @@ class Curve(NamedTuple):
 
 
 def draw(curves: Sequence[Curve], colours: Mapping[str, str] = COLOURS) -> str:
-    """Give an SVG with two drawings a row; every line's name has a colour."""
+    """Return an SVG with two drawings a row; every line's name has a colour."""
     names = list(dict.fromkeys(name for curve in curves for name in curve.lines))
     parts = [*legend(names, colours)]
     above = max(80, 46 + 22 * ((len(names) + 4) // 5))

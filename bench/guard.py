@@ -59,7 +59,7 @@ def count(name: str) -> Counts:
 
 
 def peak_memory() -> int:
-    """Give the peak of libvips' own memory in bytes, since this process began."""
+    """Return the peak of libvips' own memory in bytes, since this process began."""
     highwater = ctypes.CDLL(_libvips.__file__).vips_tracked_get_mem_highwater
     highwater.restype = ctypes.c_size_t
     return int(highwater())

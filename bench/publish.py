@@ -50,7 +50,7 @@ WRITERS = {"readme": readme, "page": page}
 
 
 def machine(results: Results) -> str:
-    """Tell where and when it was measured."""
+    """Return where and when it was measured."""
     on = results["machine"]
     return (
         f"Measured {results['measured_at'][:10]} on one core of {on['cores']} ({on['cpu']}, "
@@ -60,7 +60,7 @@ def machine(results: Results) -> str:
 
 
 def filled(name: str, results: Results) -> str:
-    """Give a page of the repository with its part regenerated."""
+    """Return a page of the repository with its part regenerated."""
     text = (ROOT / name).read_text(encoding="utf-8")
     part = WRITERS[PAGES[name]](results)
     return MARKED.sub(lambda found: f"{found[1]}\n{part}\n{found[2]}", text)

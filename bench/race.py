@@ -57,7 +57,7 @@ class Race:
                 self._make_lossless(key)
 
     def figures(self) -> dict[str, Figures]:
-        """Give each contender's medians, as multiples of the limit's."""
+        """Return each contender's medians, as multiples of the limit's."""
         cpu, wall = (
             {key: statistics.median(answer[what] for answer in answers)
              for key, answers in self.samples.items()}

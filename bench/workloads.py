@@ -14,12 +14,12 @@ class Workload(NamedTuple):
     jobs: list[dict[str, Any]]
 
     def inputs(self) -> set[str]:
-        """Give the watermarks that its jobs read."""
+        """Return the watermarks that its jobs read."""
         steps = [step for job in self.jobs for step in job["transformations"]]
         return {step["source"] for step in steps if step["type"] == "watermark"}
 
     def as_lossless(self) -> "Workload":
-        """Give the same work with every output saved losslessly, to be compared."""
+        """Return the same work with every output saved losslessly, to be compared."""
         return Workload(
             self.source, [job | {"destination": f"{job['destination']}.png"} for job in self.jobs]
         )

@@ -63,7 +63,7 @@ class Box(NamedTuple):
 
 
 def rotated_canvas(size: Size, degrees: float) -> Size:
-    """Give the canvas that an image needs when it is rotated, rounded to the nearest pixel."""
+    """Return the canvas that an image needs when it is rotated, rounded to the nearest pixel."""
     across, along = abs(cos(radians(degrees))), abs(sin(radians(degrees)))
     return Size(
         max(1, rnd(size.width * across + size.height * along)),

@@ -39,12 +39,12 @@ def chain(*steps: Json) -> Json:
 
 
 def each(values: list[Any], option: str, **others: Any) -> list[Json]:
-    """Give the same transformation once for each value of an option."""
+    """Return the same transformation once for each value of an option."""
     return [{**others, option: value} for value in values]
 
 
 def text(content: str, size: int) -> Json:
-    """Give an annotation in white."""
+    """Return an annotation in white."""
     return {"type": "annotation", "text": content, "size": size, "color": "#ffffff"}
 
 

@@ -144,7 +144,7 @@ def _marked(job: Json, title: str) -> str:
 
 
 def shown(job: Json) -> object:
-    """Give the part of a job that an example is about: one step, all steps, or the job."""
+    """Return the part of a job that an example is about: one step, all steps, or the job."""
     if "destination" in job:
         return job
     steps = job["transformations"]

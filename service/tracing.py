@@ -84,7 +84,7 @@ def past_span(name: str, seconds: float, **attributes: Value | None) -> None:
 
 
 def current_traceparent() -> str | None:
-    """Give the trace context of what is open, if anything is."""
+    """Return the trace context of what is open, if anything is."""
     if _tracer is None:
         return None
     from opentelemetry.trace import get_current_span  # noqa: PLC0415 - an extra
@@ -128,7 +128,7 @@ def export_traces(component: str) -> None:
 
 
 def trace_with(provider: "TracerProvider | None") -> None:
-    """Give spans to a provider, or to none."""
+    """Send spans to a provider, or to none."""
     global _tracer  # noqa: PLW0603 - one for the process, as logs are
     _tracer = provider.get_tracer("darkroom", version()) if provider else None
 

@@ -70,14 +70,14 @@ def table() -> str:
 
 
 def said(package: Module) -> tuple[str, str]:
-    """Give what a package's docstring says: what it is about, and what it does not know."""
+    """Return what a package's docstring says: what it is about, and what it does not know."""
     about, *rest = (" ".join(each.split()) for each in package.docstring.split("\n\n"))
     sentences = re.split(r"(?<=\.) ", " ".join(rest))
     return about, " ".join(each for each in sentences if KNOWLEDGE.search(each))
 
 
 def page(text: str) -> str:
-    """Give ARCHITECTURE.md with the table of now."""
+    """Return ARCHITECTURE.md with the table of now."""
     before, _, rest = text.partition(BEGIN)
     return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
 

@@ -98,7 +98,7 @@ def _sorted(layers: Layers, links: Sequence[tuple[Node, Node]], *, downwards: bo
 def _middle(
     node: Node, place: Mapping[Node, float], links: Sequence[tuple[Node, Node]], *, above: bool
 ) -> float:
-    """Give the mean place of the neighbours above or below; without any, its own."""
+    """Return the mean place of the neighbours above or below; without any, its own."""
     near = [tail if above else head for tail, head in links if node == (head if above else tail)]
     return mean(place[each] for each in near) if near else place[node]
 

@@ -42,7 +42,7 @@ def main(cjk: str, dejavu: str) -> None:
 
 
 def cjk_characters() -> tuple[set[int], set[int], set[int]]:
-    """Give what GB 2312 holds with kana and signs, then more, and the rarer hangul.
+    """Return what GB 2312 holds with kana and signs, then more, and the rarer hangul.
 
     More is traditional, Japanese and, of Korean, what KS X 1001 holds.
     """

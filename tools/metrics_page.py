@@ -33,7 +33,7 @@ No id of a service, process or job is a label, but for the services that
 
 
 def page() -> str:
-    """Give the page as it is to be."""
+    """Return the page as it is to be."""
     declared = Metrics(version="", libvips="").declared
     whole = [each for each in declared if each.scope is Scope.INSTALLATION]
     own = [each for each in declared if each.scope is Scope.PROCESS]

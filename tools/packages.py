@@ -49,7 +49,7 @@ def modules() -> Mapping[str, Module]:
 
 
 def packages() -> list[Module]:
-    """Give the packages, a package before those inside it."""
+    """Return the packages, a package before those inside it."""
     return [module for module in modules().values() if module.is_package]
 
 
@@ -68,14 +68,14 @@ def imports() -> Iterator[Import]:
 
 
 def _imported(node: ast.AST) -> list[tuple[str, str]]:
-    """Give the modules that a statement imports from, each with the name that it takes."""
+    """Return the modules that a statement imports from, each with the name that it takes."""
     if isinstance(node, ast.ImportFrom):
         return [(node.module or "", alias.name) for alias in node.names]
     return [(alias.name, "") for alias in node.names] if isinstance(node, ast.Import) else []
 
 
 def exported(package: Module) -> frozenset[str]:
-    """Give what a package lists in `__all__`."""
+    """Return what a package lists in `__all__`."""
     for node in _tree(package.path).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return frozenset(ast.literal_eval(node.value))
@@ -83,7 +83,7 @@ def exported(package: Module) -> frozenset[str]:
 
 
 def dependencies(container: str) -> Graph:
-    """Give which packages each package directly inside a container uses, leaving out files.
+    """Return which packages each package directly inside a container uses, leaving out files.
 
     What it uses of another container counts as that container.
     """
@@ -114,7 +114,7 @@ def reduced(graph: Graph) -> Graph:
 
 
 def _reachable(graph: Graph, name: str) -> frozenset[str]:
-    """Give what a package uses, directly or through others."""
+    """Return what a package uses, directly or through others."""
     return graph[name].union(*(_reachable(graph, each) for each in graph[name]))
 
 

@@ -28,19 +28,19 @@ def scaled_to_width(size: Size, width: int) -> Size:
 
 
 def covering(size: Size, box: Size) -> Size:
-    """Give the smallest size of the same shape that covers a box."""
+    """Return the smallest size of the same shape that covers a box."""
     scale = max(box[0] / size[0], box[1] / size[1])
     return max(box[0], whole(size[0] * scale)), max(box[1], whole(size[1] * scale))
 
 
 def fitting(size: Size, box: Size) -> Size:
-    """Give the largest size of the same shape that fits a box."""
+    """Return the largest size of the same shape that fits a box."""
     scale = min(box[0] / size[0], box[1] / size[1])
     return min(box[0], whole(size[0] * scale)), min(box[1], whole(size[1] * scale))
 
 
 def scaled(step: Step, size: Size) -> Size | None:
-    """Tell the size that a step scales to, before it cuts or fills; None if it does not."""
+    """Return the size that a step scales to, before it cuts or fills; None if it does not."""
     box = step.get("width", 0), step.get("height", 0)
     match step:
         case {"type": "resize"}:
@@ -73,13 +73,13 @@ def colour(value: str) -> tuple[int, int, int]:
 
 
 def contrast(level: float) -> tuple[float, float]:
-    """Give factor and summand of a contrast level."""
+    """Return factor and summand of a contrast level."""
     factor = ((100 + level) / 100) ** 2
     return factor, 127.5 * (1 - factor)
 
 
 def shrink(batch_sizes: list[Size], size: Size) -> int:
-    """Tell how far a JPEG may be shrunk while it is decoded: 8, 4, 2 or 1 times.
+    """Return how far a JPEG may be shrunk while it is decoded: 8, 4, 2 or 1 times.
 
     All that is made of it must be made by shrinking still.
     """
@@ -91,6 +91,6 @@ def shrink(batch_sizes: list[Size], size: Size) -> int:
 
 
 def widths(steps: list[Step]) -> list[tuple[Step, int]]:
-    """Give with each step the width that the one before has, 0 if there is none."""
+    """Return with each step the width that the one before has, 0 if there is none."""
     made = [0, *(step.get("width", 0) for step in steps)]
     return list(zip(steps, made, strict=False))

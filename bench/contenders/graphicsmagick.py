@@ -52,7 +52,7 @@ def hint(batch: Batch, first: Step) -> list[object]:
 
 
 def arguments_of(step: Step) -> list[object]:
-    """Give GraphicsMagick's arguments for a step."""
+    """Return GraphicsMagick's arguments for a step."""
     match step:
         case {"type": "resize", "width": width}:
             return ["-thumbnail", f"{width}x"]

@@ -37,7 +37,7 @@ def hint(batch: Batch) -> list[object]:
 
 
 def arguments_of(step: Step, batch: Batch, known_width: int) -> list[object]:
-    """Give ImageMagick's arguments for a step."""
+    """Return ImageMagick's arguments for a step."""
     match step:
         case {"type": "resize", "width": width}:
             return ["-thumbnail", f"{width}x"]

@@ -52,13 +52,13 @@ def first_size(steps: list[Step], size: Size) -> Size:
 
 @cache
 def reused_buffer(count: int) -> bytearray:
-    """Give memory, the same each time."""
+    """Return memory, the same each time."""
     return bytearray(count)
 
 
 @cache
 def pixels(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    """Give what an output shows; flattened onto white where its format has no alpha."""
+    """Return what an output shows; flattened onto white where its format has no alpha."""
     with Image.open(path) as image:
         if ".jpg" in path.suffixes and image.mode == "RGBA":
             white = Image.new("RGBA", image.size, "white")

@@ -61,7 +61,7 @@ def serve(version: str, perform: Perform) -> None:
 
 
 def absent(how: str) -> NoReturn:
-    """Tell how the contender could be had, and leave."""
+    """Return how the contender could be had, and leave."""
     _say({"absent": how})
     sys.exit(0)
 

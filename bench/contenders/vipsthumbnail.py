@@ -13,7 +13,7 @@ def perform(batch: Batch) -> None:
 
 
 def arguments_of(job: Job) -> list[object]:
-    """Give vipsthumbnail's arguments for a job."""
+    """Return vipsthumbnail's arguments for a job."""
     quality = "" if job.path.suffix == ".png" else f"[Q={job.quality}]"
     output = ["-o", f"{job.path}{quality}"]
     match job.steps:

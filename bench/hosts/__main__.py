@@ -42,7 +42,7 @@ def say(words: str) -> None:
 
 
 def obstacle() -> str:
-    """Give the reason why no hosts can be made here, empty if they can."""
+    """Return the reason why no hosts can be made here, empty if they can."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
@@ -71,7 +71,7 @@ async def take(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def report(found: dict[str, Any]) -> list[str]:
-    """Give the lines that sum it up."""
+    """Return the lines that sum it up."""
     lines = []
     if rates := found.get("rates"):
         for name in ("one", "two"):

@@ -36,7 +36,7 @@ class Trial(Struct, frozen=True, kw_only=True):
 
 
 async def measure_hosts(hub: Hub, trial: Trial, say: Say) -> dict[str, Any]:
-    """Give batches a second of one host and of two, in turn, with the CPU of every part."""
+    """Return batches a second of one host and of two, in turn, with the CPU of every part."""
     rounds: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     prepare(hub, trial.workload)
     with ExitStack() as opened:

@@ -10,7 +10,7 @@ Tasks = set[asyncio.Task[None]]
 
 
 def poisson(rate: float, seconds: float, seed: int) -> list[float]:
-    """Give the seconds after the start at which batches are sent: the same for the same seed.
+    """Return the seconds after the start at which batches are sent: the same for the same seed.
 
     The gaps are exponential, as those of many callers who know nothing of each other.
     """

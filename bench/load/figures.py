@@ -14,7 +14,7 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 def figures(step: Step) -> dict[str, Any]:
-    """Give the figures of a step, as they are written to JSON.
+    """Return the figures of a step, as they are written to JSON.
 
     Rates are batches a second, times milliseconds, `cpu_ms` is CPU milliseconds a batch that
     ended by part, and `cores` those that the service used while batches were sent.
@@ -49,7 +49,7 @@ def figures(step: Step) -> dict[str, Any]:
 
 
 def percentiles(seconds: Iterable[float]) -> dict[str, float] | None:
-    """Give p50, p95, p99 and the maximum in milliseconds, by nearest rank; None of nothing."""
+    """Return p50, p95, p99 and the maximum in milliseconds, by nearest rank; None of nothing."""
     each = sorted(second * 1000 for second in seconds)
     if not each:
         return None
@@ -58,6 +58,6 @@ def percentiles(seconds: Iterable[float]) -> dict[str, float] | None:
 
 
 def _waits(batches: Sequence[Batch], until: str) -> list[float]:
-    """Give the seconds from when each was due."""
+    """Return the seconds from when each was due."""
     times = [(batch.due, getattr(batch, until)) for batch in batches]
     return [at - due for due, at in times if at is not None]

@@ -70,7 +70,7 @@ def _costs(steps: Steps, loop: Loop) -> Rows:
 
 
 def as_drawing(steps: Steps, loop: Loop) -> str:
-    """Give an SVG: times, rates and costs by level; two levels at least, that differ."""
+    """Return an SVG: times, rates and costs by level; two levels at least, that differ."""
     times = {
         f"{name} {share}": {step["level"]: step[key][share] for step in steps if step[key]}
         for name, key in TIMES.items()

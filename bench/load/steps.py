@@ -117,7 +117,7 @@ async def _sampled(stack: Stack) -> AsyncIterator[list[float]]:
 
 
 async def _slots(stack: Stack) -> tuple[float, float]:
-    """Give how many slots of all workers are busy, and how many there are."""
+    """Return how many slots of all workers are busy, and how many there are."""
     busy = slots = 0.0
     for url in stack.told["metrics_urls"][1:]:  # the first is the API's
         async with aiohttp.request("GET", url) as answer:

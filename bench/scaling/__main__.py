@@ -12,7 +12,7 @@ MARKED = re.compile(r"(<!-- plans:begin -->\n).*?(<!-- plans:end -->)", re.DOTAL
 
 
 def text() -> str:
-    """Give the table and the sentences below it."""
+    """Return the table and the sentences below it."""
     costs, told = read_costs(), json.loads(CAPACITY.read_text())
     sentences = "\n".join(f"- {each}" for each in summary(costs, told))
     return f"{as_markdown(as_rows(costs))}\n\n{sentences}\n"

@@ -39,7 +39,7 @@ Counts = Mapping[str, float]
 
 
 async def measure_commit(stack: Stack) -> float:
-    """Give the median milliseconds of a statement that commits, alone."""
+    """Return the median milliseconds of a statement that commits, alone."""
     await stack.database.execute("CREATE TABLE bench_commit AS SELECT 1 AS number")
     took = []
     for _ in range(COMMITS):

@@ -84,7 +84,7 @@ def plan(rate: int, costs: Costs) -> Plan:
 
 
 def visits(costs: Costs, away: float = 0.0) -> list[Visit]:
-    """Give the way of a batch; `away` are milliseconds that it waits for buckets elsewhere."""
+    """Return the way of a batch; `away` are milliseconds that it waits for buckets elsewhere."""
     return [
         Visit(API, costs.api / 1000),
         Visit(POSTGRES, costs.postgres_intake / 1000),
@@ -109,7 +109,7 @@ def run_cell(made: Plan, costs: Costs, *, seconds: float = 0, away: float = 0.0,
 
 
 def figures(made: Plan, costs: Costs, away: float = 0.0) -> dict[str, float]:
-    """Give times in milliseconds and the use of the part that is used most."""
+    """Return times in milliseconds and the use of the part that is used most."""
     result = run_cell(made, costs, away=away)
     skip = WARM * float(result.arrivals[-1])
     accepted, ended = (1000 * result.took(visit, skip=skip) for visit in (ACCEPTED, ENDED))
@@ -123,7 +123,7 @@ def figures(made: Plan, costs: Costs, away: float = 0.0) -> dict[str, float]:
 
 
 def after_outage(made: Plan, costs: Costs, outage: float) -> dict[str, float]:
-    """Give what becomes of a backlog, when no worker of a cell works for so many seconds."""
+    """Return what becomes of a backlog, when no worker of a cell works for so many seconds."""
     result = run_cell(made, costs, seconds=8 * outage, closed=outage)
     took = result.took(ENDED)
     late = result.departures[:, ENDED][took > LATE_SECONDS]
@@ -147,7 +147,7 @@ def as_rows(costs: Costs) -> list[list[str]]:
 
 
 def summary(costs: Costs, told: Mapping[str, Any]) -> list[str]:
-    """Give the sentences that go with the table."""
+    """Return the sentences that go with the table."""
     made = plan(10_000, costs)
     near, far = figures(made, costs), figures(made, costs, away=FETCHES * REGION_MS)
     rate = made.rate // made.cells

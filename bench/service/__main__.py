@@ -48,7 +48,7 @@ def show(words: str = "") -> None:
 
 
 def lone_workloads() -> dict[str, Workload]:
-    """Give the batches whose time alone counts."""
+    """Return the batches whose time alone counts."""
     sizes = {
         name: Workload(
             LONE_SOURCE,

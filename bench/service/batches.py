@@ -32,7 +32,7 @@ async def measure(
     rounds: int,
     say: Say,
 ) -> dict[str, dict[str, float]]:
-    """Give the medians of everybody: CPU milliseconds a batch by part, batches a second."""
+    """Return the medians of everybody: CPU milliseconds a batch by part, batches a second."""
     limit = _limit(workload, scratch)
     count = max(8, int(SECONDS / (3 * limit + 0.003)))
     for stack in stacks.values():

@@ -18,7 +18,7 @@ SMALL = [{"destination": "bench/s.jpg", "transformations": [{"type": "resize", "
 
 
 async def measure_wait(stack: Stack, source: str, count: int) -> dict[str, float]:
-    """Give the milliseconds from a process's answer to its claim, as the records tell them."""
+    """Return the milliseconds from a process's answer to its claim, as the records tell them."""
     shutil.copy(sources.SOURCES / source, stack.directory / "storage" / source)
     await stack.database.execute(
         "ALTER TABLE processes ADD COLUMN IF NOT EXISTS claimed_at timestamptz;"

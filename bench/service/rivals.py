@@ -65,11 +65,11 @@ class Rival(Struct, frozen=True):
         return {"cpu": (self._cpu() - before) / count * 1000, "rate": count / took}
 
     async def lone(self, workload: Workload) -> float:
-        """Give the seconds that one batch takes when nothing else runs."""
+        """Return the seconds that one batch takes when nothing else runs."""
         return 1 / (await self.serve(workload, 1))["rate"]
 
     def _cpu(self) -> float:
-        """Give the CPU seconds of whoever listens there, and of all its children."""
+        """Return the CPU seconds of whoever listens there, and of all its children."""
         port = urlsplit(self.url).port or 80
         listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
         owners = {c.pid for c in listening if c.pid and c.laddr and c.laddr.port == port}

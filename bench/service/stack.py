@@ -80,7 +80,7 @@ class Stack(Struct, kw_only=True):
             await asyncio.sleep(0.05)
 
     def cpu(self) -> dict[str, float]:
-        """Give the CPU seconds that each part has used so far."""
+        """Return the CPU seconds that each part has used so far."""
         used: defaultdict[str, float] = defaultdict(float)
         for name, pid in self.told["pids"].items():
             part = name.partition("-")[0]  # worker-2 is a worker

@@ -55,7 +55,7 @@ class MergedPlan(Struct, frozen=True, dict=True):
                 yield from child.path(job)
 
     def remaining_path(self, job: int, cached: Container[int]) -> "list[MergedPlan]":
-        """Give the path to a job, from the last part whose output is `cached` on."""
+        """Return the path to a job, from the last part whose output is `cached` on."""
         path = list(self.path(job))
         at = max((at for at, part in enumerate(path) if id(part) in cached), default=0)
         return path[at:]

@@ -46,7 +46,7 @@ def _without(plans: Plans, groups: Sequence[Plans]) -> Plans:
 
 
 def _rows(plan: Plan) -> float:
-    """Tell how far down a plan reads the source, from 0 to 1; all of what decodes at once."""
+    """Return how far down a plan reads the source, from 0 to 1; all of what decodes at once."""
     if plan.facts.decoded_at_once:
         return 1
     for node in plan.nodes:

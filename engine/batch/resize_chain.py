@@ -15,7 +15,7 @@ MIN_SIDE = 64  # pixels of an image that others are made from
 
 
 def resize_chains(start: Size, targets: Iterable[Size]) -> dict[Size, tuple[Size, ...]]:
-    """Give for each target the intermediate sizes from the start on, the largest first.
+    """Return for each target the intermediate sizes from the start on, the largest first.
 
     Each is made from the smallest other target that has pixels enough for it; a target that
     none of the others serves is made from the start directly.

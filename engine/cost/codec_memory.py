@@ -132,7 +132,7 @@ def file_bytes(save: Save, frame: Frame) -> int:
 
 
 def _written(save: Save, frame: Frame) -> Frame:
-    """Give the frame of what is written, its depth in the bits that a PNG packs pixels in."""
+    """Return the frame of what is written, its depth in the bits that a PNG packs pixels in."""
     if save.packed is None:
         return frame
     alpha = frame.alpha and not save.packed.palette
@@ -141,7 +141,7 @@ def _written(save: Save, frame: Frame) -> Frame:
 
 @singledispatch
 def _encoder_memory(options: SaveOptions, quality: int, frame: Frame) -> _PerPixel:
-    """Give the memory of an encoder for each pixel, beside the file."""
+    """Return the memory of an encoder for each pixel, beside the file."""
     raise TypeError(f"no encoder takes {type(options).__name__}")
 
 
@@ -203,7 +203,7 @@ def _(options: TiffOptions, quality: int, frame: Frame) -> _PerPixel:
 
 @singledispatch
 def _bytes_in_file(options: SaveOptions, quality: int, frame: Frame) -> float:
-    """Give the bytes in the file for each pixel of grain: uncompressed unless overridden."""
+    """Return the bytes in the file for each pixel of grain: uncompressed unless overridden."""
     return 3 + frame.alpha
 
 
@@ -242,7 +242,7 @@ def _has_full_chroma(subsampling: str, quality: int) -> bool:
 
 
 def _lossy(quality: int) -> float:
-    """Give the bytes a pixel of grain at 4:2:0; quality costs most near its end."""
+    """Return the bytes a pixel of grain at 4:2:0; quality costs most near its end."""
     middle = min(1.0, max(0, quality - 70) / 20)
     high = max(0, quality - 90) / 10
     return 0.3 + 0.3 * middle + 1.27 * high * high

@@ -54,7 +54,7 @@ class Time(NamedTuple):
     each: float
 
     def of(self, frame: Frame) -> float:
-        """Give the time for a frame."""
+        """Return the time for a frame."""
         return self.fixed + self.each * frame.size.pixels
 
 
@@ -75,7 +75,7 @@ def idioms_of(
     shared: bool = False,
     converted: bool = True,
 ) -> IdiomChoice:
-    """Give what chooses for the nodes of a run, which it is asked for in their order.
+    """Return what chooses for the nodes of a run, which it is asked for in their order.
 
     Where it is `exact`, all is libvips'. What is `shared` by several readers may take more
     memory to be made. Rasters are sRGB, so what libvips decoded is one only when it was
@@ -99,7 +99,7 @@ def idioms_of(
 
 
 def _fits(node: Node, given: Frame, made: Frame, in_memory: bool) -> bool:
-    """Tell whether a node that follows decoding is done on rasters."""
+    """Return whether a node that follows decoding is done on rasters."""
     if not is_raster(given):
         return False
     match node:
@@ -113,12 +113,12 @@ def _fits(node: Node, given: Frame, made: Frame, in_memory: bool) -> bool:
 
 
 def is_raster(frame: Frame) -> bool:
-    """Tell whether a frame can be a raster."""
+    """Return whether a frame can be a raster."""
     return frame.depth == 8 and frame.bands + frame.alpha in BANDS
 
 
 def is_read_as_raster(part: MergedPlan) -> bool:
-    """Tell whether a reader of what a part materialises does its work on rasters."""
+    """Return whether a reader of what a part materialises does its work on rasters."""
     if part.exact or not part.converted or not is_raster(part.frame):
         return False
     encodes = (is_encoded_from_raster(save, part.frame, True) for save in part.saves.values())
@@ -131,7 +131,7 @@ def _begins_with_raster(part: MergedPlan) -> bool:
 
 
 def is_encoded_from_raster(save: Save, frame: Frame, in_memory: bool) -> bool:
-    """Tell whether a result is written by libjpeg-turbo: plain JPEG, small if it is streamed."""
+    """Return whether a result is written by libjpeg-turbo: plain JPEG, small if it is streamed."""
     options = save.options or JpegOptions()
     if save.format is not Format.JPEG or not isinstance(options, JpegOptions):
         return False
@@ -143,7 +143,7 @@ def is_encoded_from_raster(save: Save, frame: Frame, in_memory: bool) -> bool:
 
 
 def _decodes(nodes: Sequence[Node], facts: Facts, most_pixels: int) -> bool:
-    """Tell whether a source is decoded by libjpeg-turbo: plain JPEG that is read to its end."""
+    """Return whether a source is decoded by libjpeg-turbo: plain JPEG that is read to its end."""
     decode = nodes[0]
     if not isinstance(decode, Decode) or facts.format is not SourceFormat.JPEG:
         return False
@@ -154,7 +154,7 @@ def _decodes(nodes: Sequence[Node], facts: Facts, most_pixels: int) -> bool:
 
 
 def _rows_read(nodes: Sequence[Node], made: Frame) -> float:
-    """Tell how far down a stream would read, from 0 to 1."""
+    """Return how far down a stream would read, from 0 to 1."""
     for node in nodes[1:]:
         if isinstance(node, Crop):
             return (node.box.top + node.box.height) / made.height
@@ -164,7 +164,7 @@ def _rows_read(nodes: Sequence[Node], made: Frame) -> float:
 
 
 def _scales(given: Frame, made: Frame, in_memory: bool) -> bool:
-    """Tell whether a scaling is done by fast_image_resize."""
+    """Return whether a scaling is done by fast_image_resize."""
     most = MOST_MATERIALISED if in_memory else MOST_STREAMED
     if given.size.pixels > most or made.size.pixels > MOST_DECODED:
         return False

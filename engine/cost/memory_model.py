@@ -224,28 +224,28 @@ class _MemoryModel:
 
 
 def _excess(stage: Stage) -> float:
-    """Give how far an image is scaled down beyond `FREE_FACTOR`, row by row."""
+    """Return how far an image is scaled down beyond `FREE_FACTOR`, row by row."""
     factor = stage.given.height / stage.made.height
     return AVERAGED_FACTOR if factor >= BLOCK_AVERAGED else max(0, factor - FREE_FACTOR)
 
 
 def rows_read(frame: Frame) -> int:
-    """Give the bytes of the rows that are buffered where an image is decoded."""
+    """Return the bytes of the rows that are buffered where an image is decoded."""
     return _rows(frame, READ, TALL)
 
 
 def rows_written(frame: Frame) -> int:
-    """Give the bytes of the rows that are buffered where an image is encoded."""
+    """Return the bytes of the rows that are buffered where an image is encoded."""
     return _rows(frame, WRITTEN, TALL)
 
 
 def _rows(frame: Frame, count: int, full: int = FULL) -> int:
-    """Give the bytes of so many rows; images of less than `full` rows buffer a share."""
+    """Return the bytes of so many rows; images of less than `full` rows buffer a share."""
     return frame.bytes * count * min(frame.height, full) // (frame.height * full)
 
 
 def _shrunk(frame: Frame, factor: int) -> Frame:
-    """Give the frame that a wide blur works on, as it is first materialised."""
+    """Return the frame that a wide blur works on, as it is first materialised."""
     return frame.sized(-(-frame.width // factor), frame.height)
 
 
@@ -355,13 +355,13 @@ def _(node: Overlay, stage: Stage) -> int:
 
 
 def covered_bytes(node: Overlay, frame: Frame) -> int:
-    """Give about the bytes of an image that a layer lies on."""
+    """Return about the bytes of an image that a layer lies on."""
     covered = layer_bytes(node.layer) if node.step is None else frame.bytes
     return min(covered, frame.bytes)
 
 
 def layer_bytes(layer: ImageLayer | TextLayer) -> int:
-    """Give the bytes of a prepared layer, RGBA at most."""
+    """Return the bytes of a prepared layer, RGBA at most."""
     if isinstance(layer, TextLayer):
         return 4 * layer.drawn.pixels
     return layer.frame.bytes

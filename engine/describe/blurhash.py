@@ -29,14 +29,14 @@ def blurhash(rgba: Array) -> str:
 
 
 def _constant(colour: Array) -> int:
-    """Give the mean colour as 24 bits of sRGB."""
+    """Return the mean colour as 24 bits of sRGB."""
     values: list[float] = from_linear(colour).tolist()
     red, green, blue = (int(value * 255 + 0.5) for value in values)
     return red << 16 | green << 8 | blue
 
 
 def _wave(colour: Array, most: float) -> int:
-    """Give a component as three digits to the base of 19."""
+    """Return a component as three digits to the base of 19."""
     number: int = 0
     for value in (colour / most).tolist():
         root = math.copysign(abs(value) ** 0.5, value)

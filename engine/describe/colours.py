@@ -26,7 +26,7 @@ TO_LAB = np.array(
 
 
 def average(rgba: Array) -> str | None:
-    """Give the mean of the code values, each pixel as much as it covers; None if none does."""
+    """Return the mean of the code values, each pixel as much as it covers; None if none does."""
     cover = rgba[:, :, 3:]
     if not cover.sum():
         return None
@@ -34,7 +34,7 @@ def average(rgba: Array) -> str | None:
 
 
 def palette(rgba: Array) -> tuple[str, ...]:
-    """Give at most 6 colours, the one of most pixels first; none if nothing is visible.
+    """Return at most 6 colours, the one of most pixels first; none if nothing is visible.
 
     They are the means of clusters: k-means in Oklab (Ottosson, 2020), begun with the most common
     of 4096 colours and then those that are most common and farthest from what is there.
@@ -53,7 +53,7 @@ def palette(rgba: Array) -> tuple[str, ...]:
 
 
 def _counted(rgba: Array) -> tuple[Array, Array]:
-    """Give the mean colour of each of 4096 boxes that has pixels, and its share of them."""
+    """Return the mean colour of each of 4096 boxes that has pixels, and its share of them."""
     pixels = rgba.reshape(-1, 4)
     visible = pixels[pixels[:, 3] > 0]
     box = np.minimum((visible[:, :3] * LEVELS).astype(int), LEVELS - 1) @ [LEVELS**2, LEVELS, 1]
@@ -77,14 +77,14 @@ def _begun(places: Array, weights: Array) -> Array:
 
 
 def _nearest(places: Array, centres: Array) -> Array:
-    """Give which clusters each colour belongs to: colours × clusters, 0 or 1."""
+    """Return which clusters each colour belongs to: colours × clusters, 0 or 1."""
     far = ((places[:, None] - centres) ** 2).sum(2)
     belongs: Array = (far.argmin(1)[:, None] == np.arange(len(centres))).astype(float)
     return belongs
 
 
 def _means(values: Array, weights: Array, belongs: Array) -> tuple[Array, Array]:
-    """Give the share and the mean of each cluster that is not empty."""
+    """Return the share and the mean of each cluster that is not empty."""
     parts = belongs * weights[:, None]
     shares = parts.sum(0)
     found = shares > 0

@@ -25,5 +25,5 @@ def from_linear(values: Array) -> Array:
 
 
 def waves(count: int, size: int, shift: float) -> Array:
-    """Give cosines of so many frequencies, from 0 on, along a side: count × size."""
+    """Return cosines of so many frequencies, from 0 on, along a side: count × size."""
     return np.cos(np.pi / size * np.outer(np.arange(count), np.arange(size) + shift))

@@ -46,7 +46,7 @@ def thumbhash(rgba: Array) -> bytes:
 
 
 def _channel(values: Array, across: int, down: int) -> _Channel:
-    """Give the cosine transform of a channel, its lower left triangle."""
+    """Return the cosine transform of a channel, its lower left triangle."""
     height, width = values.shape
     found = waves(down, height, 0.5) @ values @ waves(across, width, 0.5).T / values.size
     places = [(y, x) for y in range(down) for x in range(across)]

@@ -44,7 +44,7 @@ class DamageFinder:
                 raise (self.damage(plan) or error) from None
 
     def suspects(self, plan: Plan, warnings: Sequence[str]) -> bool:
-        """Tell whether anything speaks of damage in what was made."""
+        """Return whether anything speaks of damage in what was made."""
         return (
             damage_in(self._facts.format, warnings) is not None
             or any(layer in self._context.suspect for layer in _layers(plan))

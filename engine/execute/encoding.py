@@ -36,7 +36,7 @@ def encode(
 
 
 def _compared(pixels: Pixels, frame: Frame) -> Iterator[Raster]:
-    """Give what a result is judged by: of an animation the first frame and the last."""
+    """Yield what a result is judged by: of an animation the first frame and the last."""
     if isinstance(pixels, Raster):
         yield pixels
         return

@@ -48,7 +48,7 @@ class Executor:
         return pixels
 
     def warnings(self, job: int) -> list[str]:
-        """Give libvips' warnings from materialising what a job reads."""
+        """Return libvips' warnings from materialising what a job reads."""
         path = self._merged_plan_of(job).path(job)
         return [each for part in path for each in self.warned.get(id(part), ())]
 

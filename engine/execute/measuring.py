@@ -47,7 +47,7 @@ def _border(measurement: Border, lowered: Lowered) -> Box:
 
 
 def _corner(lowered: Lowered) -> tuple[int, ...]:
-    """Give the colour of the top left pixel: no more is read than the first rows."""
+    """Return the colour of the top left pixel: no more is read than the first rows."""
     first = next(iter(lowered())).crop(0, 0, 1, 1)
     return tuple(bytes(first.write_to_memory()))
 
@@ -79,7 +79,7 @@ def _percentiles(measurement: Percentiles, lowered: Lowered) -> Ranges:
 
 
 def _percentile(counts: list[int], percent: int) -> int:
-    """Give the least value that so many percent of all do not exceed."""
+    """Return the least value that so many percent of all do not exceed."""
     below, least = 0, sum(counts) * percent
     for value, count in enumerate(counts):
         below += count

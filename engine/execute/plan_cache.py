@@ -52,14 +52,14 @@ class PlanCache:
         resolved: Resolved,
         reused: Reused,
     ) -> BatchPlan:
-        """Give the plan of a batch, as `plan_batch` makes it."""
+        """Return the plan of a batch, as `plan_batch` makes it."""
         key = _key(jobs, facts, limits, resolved)
         return self._get(key, lambda: plan_batch(jobs, facts, limits, resolved), reused)
 
     def job(
         self, job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved, reused: Reused
     ) -> Plan:
-        """Give the plan of a job of which pixels were measured, as `plan` makes it."""
+        """Return the plan of a job of which pixels were measured, as `plan` makes it."""
         key = _key([job], facts, limits, resolved)
         return self._get((key,), lambda: plan(job, facts, limits, resolved), reused)
 
@@ -93,7 +93,7 @@ class PlanCache:
 
 
 def _key(jobs: Sequence[Job], facts: Facts, limits: EngineLimits, resolved: Resolved) -> Hashable:
-    """Give all that plans depend on; None where an input's error is among it."""
+    """Return all that plans depend on; None where an input's error is among it."""
     inputs = resolved.inputs
     if any(isinstance(found, DarkroomError) for found in inputs.values()):
         return None
@@ -108,7 +108,7 @@ def _key(jobs: Sequence[Job], facts: Facts, limits: EngineLimits, resolved: Reso
 
 
 def _asked(job: Job) -> Hashable:
-    """Give all that a job says, but for where its result goes and what is kept with it."""
+    """Return all that a job says, but for where its result goes and what is kept with it."""
     given = frozenset(job.options.given)
     return (*(getattr(job, name) for name in ASKED), job.output_format, job.save_options, given)
 

@@ -102,13 +102,13 @@ class PlanBuilder:
         self.add_premultiplied(Rotate(float(degrees), *canvas, fill if fill[3] else CLEAR))
 
     def measured_box(self) -> Box:
-        """Give the window that was measured for the present transformation."""
+        """Return the window that was measured for the present transformation."""
         found = self.resolved.measured[self.index]
         assert isinstance(found, Box)  # noqa: S101 - as its measurement is
         return found
 
     def measured_ranges(self) -> Ranges:
-        """Give the ranges that were measured for the present transformation."""
+        """Return the ranges that were measured for the present transformation."""
         found = self.resolved.measured[self.index]
         assert not isinstance(found, Box)  # noqa: S101 - as its measurement is
         return found
@@ -146,7 +146,7 @@ def measurement_of(transformation: Transform, builder: PlanBuilder) -> Measureme
 
 
 def measures(transformation: Transform) -> bool:
-    """Tell whether a transformation may have to be measured, so that its job is planned twice."""
+    """Return whether a transformation may have to be measured, so that its job is planned twice."""
     by_gravity = getattr(transformation, "gravity", None) is CropGravity.SMART
     return by_gravity or isinstance(transformation, MEASURING)
 

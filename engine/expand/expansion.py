@@ -62,7 +62,7 @@ def _to_save(builder: PlanBuilder, job: Job) -> Plan:
 
 
 def mode_of(job: Job, limits: EngineLimits) -> schema.Mode:
-    """Give the fidelity that a job is rendered with."""
+    """Return the fidelity that a job is rendered with."""
     return limits.mode if job.mode is UNSET else job.mode
 
 

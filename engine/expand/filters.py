@@ -53,7 +53,7 @@ def _blur(options: schema.Blur, builder: PlanBuilder) -> None:
 
 
 def _reach(sigma: float) -> int:
-    """Give the radius beyond which weights of a Gaussian are less than a level."""
+    """Return the radius beyond which weights of a Gaussian are less than a level."""
     return max(1, ceil(3.5 * sigma))
 
 

@@ -175,7 +175,7 @@ def _window(options: schema.Crop | schema.FitMethod, cut: Cut, builder: PlanBuil
 
 
 def _measured_window(cut: Cut, builder: PlanBuilder) -> Box:
-    """Give the window that draws attention; on the image as it is, it is measured smaller."""
+    """Return the window that draws attention; on the image as it is, it is measured smaller."""
     box = builder.measured_box()
     if _grows(cut, builder.size):
         left = rnd(Fraction(box.left * cut.scaled.width, builder.size.width))
@@ -192,7 +192,7 @@ def _put_on_canvas(builder: PlanBuilder, canvas: Box, fill: RGBA) -> None:
 
 
 def _fill(options: schema.FitMethod | schema.Pad | schema.Rotate) -> RGBA:
-    """Give the fill: the colour's own alpha (255 unless written) times the opacity."""
+    """Return the fill: the colour's own alpha (255 unless written) times the opacity."""
     red, green, blue, alpha = options.color
     return red, green, blue, rnd(share_of(options.opacity) * alpha / 10)
 

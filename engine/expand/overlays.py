@@ -31,7 +31,7 @@ def _watermark(options: schema.Watermark, builder: PlanBuilder) -> None:
 
 
 def _step(options: schema.Watermark, mark: Size, builder: PlanBuilder) -> Size:
-    """Give how far it is from one tile to the next."""
+    """Return how far it is from one tile to the next."""
     between = 0 if options.spacing is UNSET else resolve_gap(options.spacing, builder.size)
     return Size(mark.width + between, mark.height + between)
 

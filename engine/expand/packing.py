@@ -26,7 +26,7 @@ USUAL_EFFORT = 6  # which libpng takes itself, as it does these filters
 
 
 def packed(job: Job, nodes: Sequence[Node], facts: Facts) -> Packed | None:
-    """Give the closest kind that holds the pixels which these nodes make; None for RGB.
+    """Return the closest kind that holds the pixels which these nodes make; None for RGB.
 
     Pixels that are only moved are those of the source. Grey stays grey as well where each band
     is computed from itself alone.
@@ -45,7 +45,7 @@ def packed(job: Job, nodes: Sequence[Node], facts: Facts) -> Packed | None:
 
 
 def packed_options(job: Job, kept: Packed) -> SaveOptions:
-    """Give the options with which such pixels take no more bytes than in most sources.
+    """Return the options with which such pixels take no more bytes than in most sources.
 
     That costs no more time than RGB with the usual ones. Options that the client gave stay.
     """

@@ -31,7 +31,7 @@ def resolve(length: Length, along: int, across: int) -> Fraction:
 def resolve_size(
     width: Width | UnsetType, height: Height | UnsetType, image: Size, reference: Size | None = None
 ) -> Size:
-    """Give the size that a width and a height ask for on an image, both at least 1.
+    """Return the size that a width and a height ask for on an image, both at least 1.
 
     A side that is not given follows the image's shape from the other, already rounded, one.
     With neither, it is the image's own size. Relative units are measured on `reference`,
@@ -84,7 +84,7 @@ def place_around(focus: Focus, size: Size, area: Size) -> Box:
 
 
 def share_of(number: Number) -> Fraction:
-    """Give a number as it was written, without what binary fractions lose."""
+    """Return a number as it was written, without what binary fractions lose."""
     return Fraction(repr(float(number)))
 
 
@@ -99,12 +99,12 @@ def resolve_gap(gap: Gap, image: Size) -> int:
 
 
 def not_larger(size: Size, image: Size) -> Size:
-    """Give a size of which no side is larger than the image's."""
+    """Return a size of which no side is larger than the image's."""
     return Size(min(size.width, image.width), min(size.height, image.height))
 
 
 def scale_to_cover(image: Size, box: Size) -> Size:
-    """Give the size at which an image just covers a box, its shape kept."""
+    """Return the size at which an image just covers a box, its shape kept."""
     scale = max(Fraction(box.width, image.width), Fraction(box.height, image.height))
     return Size(
         max(box.width, rnd(image.width * scale)), max(box.height, rnd(image.height * scale))
@@ -112,7 +112,7 @@ def scale_to_cover(image: Size, box: Size) -> Size:
 
 
 def scale_to_fit(image: Size, box: Size) -> Size:
-    """Give the size at which an image just fits into a box, its shape kept."""
+    """Return the size at which an image just fits into a box, its shape kept."""
     scale = min(Fraction(box.width, image.width), Fraction(box.height, image.height))
     return Size(
         min(box.width, max(1, rnd(image.width * scale))),

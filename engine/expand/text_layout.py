@@ -26,7 +26,7 @@ ROOM_BEFORE = {Align.LEFT: Fraction(0), Align.CENTER: Fraction(1, 2), Align.RIGH
 
 
 def text_layer_of(options: Annotation, builder: PlanBuilder) -> TextLayer:
-    """Give the layer of an annotation.
+    """Return the layer of an annotation.
 
     Its box is as wide as was asked for, or else as the longest line. Raises UnknownFont,
     MissingGlyph, and LimitExceeded before anything is drawn.
@@ -85,7 +85,7 @@ def _asked_width(options: Annotation, builder: PlanBuilder) -> int | None:
 
 
 def _lefts(align: Align, width: int, extents: list[TextExtents]) -> tuple[int, ...]:
-    """Give where lines begin in the box; one that is wider than that begins at its left."""
+    """Return where lines begin in the box; one that is wider than that begins at its left."""
     if align is Align.LEFT:
         return ()
     share = ROOM_BEFORE[align]

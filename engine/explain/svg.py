@@ -127,7 +127,7 @@ def _branch(
 
 
 def _outlets(branch: TreeBranch) -> list[Outlet]:
-    """Give the readers of a branch's output, in the order of their first jobs."""
+    """Return the readers of a branch's output, in the order of their first jobs."""
     outlets: list[Outlet] = [*branch.saves, *branch.branches]
     return sorted(outlets, key=_first_job)
 
@@ -143,7 +143,7 @@ def _columns(outlet: Outlet) -> int:
 
 
 def _middle(outlet: Outlet, left: float) -> float:
-    """Give the horizontal centre: the middle between the first and the last reader."""
+    """Return the horizontal centre: the middle between the first and the last reader."""
     if isinstance(outlet, TreeSave):
         return left + COLUMN / 2
     *others, last = _outlets(outlet)
@@ -153,7 +153,7 @@ def _middle(outlet: Outlet, left: float) -> float:
 
 
 def _depth(outlet: Outlet) -> float:
-    """Give the height from the top of a branch to its leaves."""
+    """Return the height from the top of a branch to its leaves."""
     if isinstance(outlet, TreeSave):
         return 0
     boxes = sum(_height(_rows(step.words)) for step in outlet.steps)

@@ -44,7 +44,7 @@ class TreeBranch(Struct, frozen=True):
 
 
 def tree_of(merged: MergedPlan) -> TreeBranch:
-    """Give a merged plan, with its children, as data."""
+    """Return a merged plan, with its children, as data."""
     return TreeBranch(
         tuple(_steps(merged)),
         merged.frame.bytes if merged.materialised else 0,

@@ -78,7 +78,7 @@ class Typefaces:
         raise UnknownFont(f"unknown font {name!r}{hint}")
 
     def faces_for(self, face: Face, text: str) -> tuple[Face, ...]:
-        """Give a face, and the fallback faces for the characters of a text that it lacks.
+        """Return a face, and the fallback faces for the characters of a text that it lacks.
 
         The operator's families are tried first, in the order of their paths, then `FALLBACK`.
         Raises MissingGlyph for characters that none has.
@@ -96,7 +96,7 @@ class Typefaces:
         return (*chosen, *(e for e in emoji if e not in chosen))
 
     def origin(self, face: Face) -> str:
-        """Tell where a face comes from: "shipped", or its file in the operator's folder."""
+        """Return where a face comes from: "shipped", or its file in the operator's folder."""
         return "shipped" if face.family in self._shipped else face.path
 
     def aliases(self, family: str) -> list[str]:
@@ -122,7 +122,7 @@ class Typefaces:
                     yield name, face
 
     def _aliases(self) -> list[tuple[str, str]]:
-        """Give the aliases, except those that are a family's own name."""
+        """Return the aliases, except those that are a family's own name."""
         own = {_key(family) for family in self._families}
         return [(alias, family) for alias, family in ALIASES.items() if _key(alias) not in own]
 
@@ -136,14 +136,14 @@ class Typefaces:
         return faces.get(style) or faces.get(Style.REGULAR) or next(iter(faces.values()))
 
     def _emoji_in(self, text: str, characters: set[int]) -> list[Face]:
-        """Give the emoji font where Pango may see emoji, even if another font has them."""
+        """Return the emoji font where Pango may see emoji, even if another font has them."""
         emoji = self._nearest(EMOJI, Style.REGULAR)
         seen = {c for c in characters if c >= FIRST_EMOJI}
         return [emoji] if AS_EMOJI in text or seen & emoji.characters else []
 
 
 def needed(text: str) -> set[int]:
-    """Give the characters of a text that a font must have to draw it."""
+    """Return the characters of a text that a font must have to draw it."""
     return {ord(c) for c in text if not c.isspace() and not IGNORABLE.match(c)}
 
 

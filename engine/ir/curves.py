@@ -60,7 +60,7 @@ def threshold(least: int) -> Curve:
 
 
 def luma(red: int, green: int, blue: int) -> int:
-    """Give the grey that stands for a colour: ``floor((299 R + 587 G + 114 B) / 1000)``."""
+    """Return the grey that stands for a colour: ``floor((299 R + 587 G + 114 B) / 1000)``."""
     return (299 * red + 587 * green + 114 * blue) // 1000
 
 

@@ -27,7 +27,7 @@ class Measurement(Struct, frozen=True):
     materialises: ClassVar[bool] = False
 
     def assumed(self, size: Size) -> Measured:
-        """Give what an explanation goes on with, for an image of this size: all of it."""
+        """Return what an explanation goes on with, for an image of this size: all of it."""
         return Box(0, 0, *size)
 
 

@@ -96,7 +96,7 @@ class Node(Struct, frozen=True, tag_field="node", tag=str.lower):
         return 0
 
     def frame(self, given: Frame) -> Frame:
-        """Give the output frame for an input frame."""
+        """Return the output frame for an input frame."""
         return given
 
     @property
@@ -199,7 +199,7 @@ class Plan(Struct, frozen=True, dict=True):
         return any(getattr(node, "tolerant", False) for node in self.nodes[:1])
 
     def with_nodes(self, nodes: tuple[Node, ...]) -> "Plan":
-        """Give the same plan with other nodes; the very same object if they are equal."""
+        """Return the same plan with other nodes; the very same object if they are equal."""
         return self if nodes == self.nodes else replace(self, nodes=nodes)
 
     def __str__(self) -> str:
@@ -209,12 +209,12 @@ class Plan(Struct, frozen=True, dict=True):
 
 
 def source_frame(facts: Facts) -> Frame:
-    """Give the frame of the file itself, the input of the first node."""
+    """Return the frame of the file itself, the input of the first node."""
     return Frame(facts.width, facts.height, facts.bands, facts.alpha, depth=facts.depth)
 
 
 def frames_of(facts: Facts, nodes: Iterable[Node]) -> tuple[Frame, ...]:
-    """Give the frame after each of some nodes that begin with decoding."""
+    """Return the frame after each of some nodes that begin with decoding."""
     frames, frame = [], source_frame(facts)
     for node in nodes:
         frame = node.frame(frame)

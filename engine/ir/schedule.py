@@ -93,12 +93,12 @@ def stages(
 
 
 def streams(nodes: Iterable[Node]) -> bool:
-    """Tell whether nothing is materialised on the way, whatever the frames are."""
+    """Return whether nothing is materialised on the way, whatever the frames are."""
     return not any(node.access is Access.RANDOM or isinstance(node, Overlay) for node in nodes)
 
 
 def needs_row_cache(given: Frame, made: Frame) -> bool:
-    """Tell whether the output of a scaling has to be cached as whole rows.
+    """Return whether the output of a scaling has to be cached as whole rows.
 
     libvips finds the position of each pixel by adding up from where a row was begun, and rounds
     it to a 64th of a pixel. Where one falls between two of these, the accumulated error
@@ -111,7 +111,7 @@ def needs_row_cache(given: Frame, made: Frame) -> bool:
 
 
 def _twos(side: int) -> int:
-    """Give the largest power of two that divides a side."""
+    """Return the largest power of two that divides a side."""
     return side & -side
 
 

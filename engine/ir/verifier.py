@@ -140,7 +140,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def verify(plan: Plan) -> Plan:
-    """Give the plan back if it is legal; IllegalPlan names the rule and the node."""
+    """Return the plan back if it is legal; IllegalPlan names the rule and the node."""
     broken = _broken_by_nodes(plan) or (
         _broken_at_save(plan) if plan.needs_pixels is None else None
     )

@@ -48,7 +48,7 @@ def _in_integers(image: Image, across: Kernel, down: Kernel) -> Image:
 
 
 def _total(kernel: Kernel) -> int:
-    """Give the sum of the integer weights: the power of two that makes the largest 32 to 64.
+    """Return the sum of the integer weights: the power of two that makes the largest 32 to 64.
 
     libvips' vector code holds weights as such numbers; it would round others one by one, and
     their sum would brighten or darken the image.
@@ -133,7 +133,7 @@ def _shrink_down(image: Image, axis: _Axis) -> Image:
 
 
 def _seen(across: _Axis, down: _Axis) -> list[int]:
-    """Give the window of the blocks that the image is enlarged from."""
+    """Return the window of the blocks that the image is enlarged from."""
     corner = [axis.margin - axis.kept for axis in (across, down)]
     return corner + [axis.blocks + 2 * axis.kept for axis in (across, down)]
 

@@ -44,7 +44,7 @@ def _rows(node: Convolve, sign: int = 1) -> list[list[float]]:
 
 
 def _difference(first: Image, second: Image) -> Image:
-    """Give ``first − second + 255`` as whole numbers from 0 to 510, to look up."""
+    """Return ``first − second + 255`` as whole numbers from 0 to 510, to look up."""
     return first + second.invert()
 
 
@@ -73,7 +73,7 @@ def _selective_blur(node: SelectiveBlur, image: Image, context: NodeContext) -> 
 
 
 def _windows(grown: Image, margin: int, size: Size) -> Callable[[int, int], Image]:
-    """Give what cuts the image out of one with a margin, displaced across and down."""
+    """Return what cuts the image out of one with a margin, displaced across and down."""
     return lambda across, down: grown.crop(margin + across, margin + down, *size)
 
 
@@ -114,7 +114,7 @@ def _place_weight(across: int, down: int) -> int:
 def _neighbours(
     grown: Image, window: Callable[[int, int], Image], size: Size
 ) -> Iterator[tuple[int, Image]]:
-    """Give for each neighbour its weight, and its values where it is near, else 0."""
+    """Yield for each neighbour its weight, and its values where it is near, else 0."""
     squares = image_from_numbers([float(d * d) for d in range(-255, 256)], "f")
     width, height = size
     for across, down in HALF_WINDOW:

@@ -84,7 +84,7 @@ def _enlarge_a_window(node: Enlarge, image: Image, context: NodeContext) -> Imag
 
 
 def _seen(node: Enlarge, context: NodeContext) -> Box:
-    """Give the part of the image that a window is made of, with what bicubic reads around."""
+    """Return the part of the image that a window is made of, with what bicubic reads around."""
     (width, height), box = context.given.size, node.box
     left, top = box.left * width // node.width, box.top * height // node.height
     right = -(-(box.left + box.width) * width // node.width)

@@ -37,7 +37,7 @@ def folded(sigma: float, radius: int, side: int) -> Kernel:
 
 
 def coarsened(kernel: Kernel, factor: int) -> Kernel:
-    """Give the weights of whole blocks of `factor` pixels, seen from a block's centre."""
+    """Return the weights of whole blocks of `factor` pixels, seen from a block's centre."""
     radius = len(kernel) // 2
     sums = [0.0, *accumulate(kernel)]
 

@@ -28,7 +28,7 @@ class LayerCache:
         self._lock = Lock()
 
     def get(self, key: Key) -> Ink | None:
-        """Give a layer that is cached, or None."""
+        """Return a layer that is cached, or None."""
         with self._lock:
             if key in self._inks:
                 self._inks.move_to_end(key)
@@ -51,7 +51,7 @@ class LayerCache:
 
 
 def key_of(layer: ImageLayer | TextLayer, source: Source | None) -> Key:
-    """Give the key of a layer: what it is made of."""
+    """Return the key of a layer: what it is made of."""
     if source is None or isinstance(layer, TextLayer):
         return b"", layer
     return blake2b(source.data, digest_size=20).digest(), replace(layer, source="")

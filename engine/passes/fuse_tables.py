@@ -24,7 +24,7 @@ def fuse_tables(plan: Plan) -> Plan:
 
 
 def _fused(first: Node, second: Node) -> Node | None:
-    """Give the one node that does what two did; None if there is none."""
+    """Return the one node that does what two did; None if there is none."""
     match first, second:
         case Table(), Table():
             return Table(_composed(first.tables, second.tables))

@@ -51,7 +51,7 @@ def _pull(nodes: list[Node], plan: Plan) -> None:
 
 @singledispatch
 def _exchanged(node: Node, box: Box, given: Frame) -> list[Node] | None:
-    """Give the nodes, a crop first, that do the same as a node and a crop; None if none do."""
+    """Return the nodes, a crop first, that do the same as a node and a crop; None if none do."""
     if node.locality is Locality.POINTWISE:
         return [Crop(box), node]
     if node.locality is Locality.NEIGHBOURHOOD:

@@ -30,7 +30,7 @@ BLOCK = 200_000  # pixels that are worked on at once
 
 
 def structural_similarity(one: Raster, other: Raster) -> float:
-    """Give the SSIM of two images of one size, 1 if their luma is the same.
+    """Return the SSIM of two images of one size, 1 if their luma is the same.
 
     All windows that lie inside the images count; of a large image every third, fifth … in both
     directions. An image of less than a window is continued at its edges. What is translucent is
@@ -47,13 +47,13 @@ def structural_similarity(one: Raster, other: Raster) -> float:
 
 
 def _step(pixels: int) -> int:
-    """Give the distance between windows: odd, so that they fall everywhere in blocks of 8 × 8."""
+    """Return the distance between windows: odd, so that they fall everywhere in blocks of 8 × 8."""
     step = int((pixels / ENOUGH_WINDOWS) ** 0.5)
     return max(1, step - (step + 1) % 2)
 
 
 def _gaussian() -> Plane:
-    """Give a window's weights along one side, which add up to 1."""
+    """Return a window's weights along one side, which add up to 1."""
     at = np.arange(SIDE) - SIDE // 2
     weights = np.exp(-(at**2) / (2 * SIGMA**2))
     unit: Plane = (weights / weights.sum()).astype(np.float32)
@@ -61,7 +61,7 @@ def _gaussian() -> Plane:
 
 
 def _blocks(raster: Raster, step: int) -> Iterator[Plane]:
-    """Give the luma of some rows of windows after the other."""
+    """Yield the luma of some rows of windows after the other."""
     rows = np.frombuffer(raster.pixels, np.uint8).reshape(raster.height, raster.width, raster.bands)
     last = max(0, raster.height - SIDE)
     many = step * max(1, BLOCK // (raster.width * step))
@@ -71,7 +71,7 @@ def _blocks(raster: Raster, step: int) -> Iterator[Plane]:
 
 
 def _luma(rows: npt.NDArray[np.uint8]) -> Plane:
-    """Give the luma of rows with 1 to 4 bands, of which the second or fourth is alpha."""
+    """Return the luma of rows with 1 to 4 bands, of which the second or fourth is alpha."""
     bands = rows.shape[2]
     values = rows.astype(np.float32)
     luma: Plane = values[:, :, 0] if bands < 3 else values[:, :, :3] @ LUMA
@@ -90,7 +90,7 @@ def _continued(plane: Plane) -> Plane:
 
 
 def _map(a: Plane, b: Plane, weights: Plane, step: int) -> Plane:
-    """Give the index of each window, at every `step`-th place."""
+    """Return the index of each window, at every `step`-th place."""
 
     def mean(plane: Plane) -> Plane:
         return _weighted(_weighted(plane, weights, step).T, weights, step)

@@ -99,7 +99,7 @@ class SaveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 @cache
 def fields_of(kind: type[SaveOptions]) -> Mapping[str, FieldInfo]:
-    """Give a format's options by name; cached, since msgspec computes them each time."""
+    """Return a format's options by name; cached, since msgspec computes them each time."""
     return {field.name: field for field in fields(kind)}
 
 
@@ -255,7 +255,7 @@ class Options:
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         return {"type": "object"}
 
     def of(self, format_name: str) -> SaveOptions:

@@ -61,7 +61,7 @@ class Key(str):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         return {
             "type": "string",
             "minLength": 1,

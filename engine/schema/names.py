@@ -29,7 +29,7 @@ class Names:
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         name = {"type": "string", "enum": list(cls.known)}
         return {"anyOf": [name, {"type": "array", "items": name}]}
 

@@ -33,7 +33,7 @@ class Quality:
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         return {"anyOf": [_Percent.schema(), {"type": "string", "enum": [AUTO]}]}
 
     @property

@@ -98,7 +98,7 @@ class Number(float):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of a number; a string that spells one is accepted besides."""
+        """Return the JSON Schema of a number; a string that spells one is accepted besides."""
         if cls.among:
             return {"type": "number", "enum": list(cls.among)}
         bounds = {"minimum": cls.low, "maximum": cls.high, "exclusiveMinimum": cls.above}
@@ -155,7 +155,7 @@ class Choice(str):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         return {"type": "string", "enum": list(cls.choices)}
 
 
@@ -179,7 +179,7 @@ class Flag:
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of a boolean; a string that spells one is accepted besides."""
+        """Return the JSON Schema of a boolean; a string that spells one is accepted besides."""
         return {"type": "boolean"}
 
     def __bool__(self) -> bool:
@@ -239,7 +239,7 @@ class Length:
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of pixels as a number, or of a string with a unit."""
+        """Return the JSON Schema of pixels as a number, or of a string with a unit."""
         signed = cls._in_range(Fraction(-1))
         units = "|".join(_any_case(unit) for unit in cls.units)
         sign = "[+-]?" if signed else ""
@@ -319,7 +319,7 @@ class Colour(tuple[int, int, int, int]):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         pattern = COLOUR.pattern.replace("a-f", "a-fA-F")
         return {"type": "string", "pattern": f"^{pattern}$", "description": cls.expected}
 

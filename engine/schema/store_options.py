@@ -38,7 +38,7 @@ class HeaderText(str):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         pattern = f"^{PRINTABLE.pattern}$"
         return {"type": "string", "minLength": 1, "maxLength": cls.longest, "pattern": pattern}
 
@@ -81,7 +81,7 @@ class StorageClass(str):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         return {"type": "string", "pattern": f"^{cls.pattern.pattern}$"}
 
 
@@ -117,7 +117,7 @@ class Metadata(tuple[tuple[str, str], ...]):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         return {
             "type": "object",
             "propertyNames": {"pattern": f"^{METADATA_NAME.pattern}$"},
@@ -141,7 +141,7 @@ class StoreOptions(
         return self != NOTHING
 
     def over(self, defaults: "StoreOptions") -> "StoreOptions":
-        """Give these, and what others say of which these say nothing."""
+        """Return these, and what others say of which these say nothing."""
         if not defaults:
             return self
         given = defaults.given | self.given

@@ -114,7 +114,7 @@ def _describe_text(head: bytes) -> str:
 
 
 def _root(head: bytes) -> bytes | None:
-    """Give the name of an XML document's root, empty if it is none; None if it comes later."""
+    """Return the name of an XML document's root, empty if it is none; None if it comes later."""
     try:
         return root_name(head)
     except EndOfHead:

@@ -83,7 +83,7 @@ class Frame(NamedTuple):
 
 
 def is_cut_short(data: Content) -> bool:
-    """Tell whether the bytes end within a block; a missing trailer alone is forgiven."""
+    """Return whether the bytes end within a block; a missing trailer alone is forgiven."""
     try:
         *_, last = [_SCREEN, *(frame.end for frame in _frames(data))]
     except IndexError:
@@ -92,7 +92,7 @@ def is_cut_short(data: Content) -> bool:
 
 
 def has_hidden_alpha(data: Content) -> bool:
-    """Tell whether some of the canvas is seen that no frame covers, and no frame tells of it."""
+    """Return whether some of the canvas is seen that no frame covers, and no frame tells of it."""
     return _leaves_holes(data, frames_of(data))
 
 
@@ -111,14 +111,14 @@ def packing_of(data: Content) -> Packing:
 
 
 def _colours(data: Content, frame: Frame) -> bytes:
-    """Give the bytes of a frame's table of colours: its own, or that of all frames."""
+    """Return the bytes of a frame's table of colours: its own, or that of all frames."""
     own = data[frame.start + _DESCRIPTOR - 1]
     flags, at = (own, frame.start + _DESCRIPTOR) if own & 0x80 else (data[_SCREEN - 3], _SCREEN)
     return bytes(data[at : at + _table(flags)])
 
 
 def lacks_a_corner(data: Content) -> bool:
-    """Tell whether libnsgif would cut the canvas off behind the first frame.
+    """Return whether libnsgif would cut the canvas off behind the first frame.
 
     `mended` has a frame more then, before the others, which is at the corner and shows nothing.
     """
@@ -141,7 +141,7 @@ def frames_of(data: Content) -> list[Frame]:
 
 
 def mended(data: Buffer) -> Buffer:
-    """Give a copy in which libnsgif sees what browsers show."""
+    """Return a copy in which libnsgif sees what browsers show."""
     view = memoryview(data)  # so that parts are copied once
     frames = frames_of(data)
     flags = dict(_disposals(data, frames))
@@ -185,7 +185,7 @@ def _alone(data: Buffer, frame: Frame) -> bytes:
 
 
 def _described(data: Content, frame: Frame) -> bytes:
-    """Give a frame's description with a table of all colours that its codes can name.
+    """Return a frame's description with a table of all colours that its codes can name.
 
     Those that the file does not tell are black, as browsers have them; to libnsgif they are no
     pixels at all.
@@ -235,7 +235,7 @@ def _clears(at: int, frame: Frame) -> bool:
 
 
 def _disposals(data: Content, frames: Sequence[Frame]) -> Iterator[tuple[int, bytes]]:
-    """Give new flags, delay and colour for frames that have to be cleared to nothing.
+    """Yield new flags, delay and colour for frames that have to be cleared to nothing.
 
     That is what libnsgif does with one that names a transparent colour. Where codes have 8 bits
     all colours may be in use; then what was before is restored, if nothing was there.
@@ -255,19 +255,19 @@ def _disposals(data: Content, frames: Sequence[Frame]) -> Iterator[tuple[int, by
 
 
 def after_screen(data: Content) -> int:
-    """Give where the first extension or image is."""
+    """Return where the first extension or image is."""
     return _SCREEN + _table(data[_SCREEN - 3])
 
 
 def before_blocks(data: Content, at: int) -> int:
-    """Give where the blocks begin of the extension or image at a place."""
+    """Return where the blocks begin of the extension or image at a place."""
     if data[at] == IMAGE:
         return at + _DESCRIPTOR + _table(data[at + _DESCRIPTOR - 1]) + 1
     return at + 2
 
 
 def _table(flags: int) -> int:
-    """Give the bytes of the colour table that a flags byte announces."""
+    """Return the bytes of the colour table that a flags byte announces."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 

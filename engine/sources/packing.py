@@ -38,5 +38,5 @@ def levels(bits: int, hidden: int = -1) -> Packing:
 
 
 def bits_for(count: int) -> int:
-    """Give the bits that tell so many colours apart."""
+    """Return the bits that tell so many colours apart."""
     return next(bits for bits in (1, 2, 4, 8) if count <= 2**bits)

@@ -56,7 +56,7 @@ class Pieces:
         return next(self._parts(place, place + 1))[0]
 
     def part(self, start: int, end: int) -> bytes:
-        """Give bytes from `start` on as far as they are at hand; none if the first is not."""
+        """Return bytes from `start` on as far as they are at hand; none if the first is not."""
         piece, data = self._at_hand
         if not piece.start <= start < piece.end:
             around = (each for each in self._known if each.start <= start < each.end)
@@ -91,11 +91,11 @@ class PartialSource:
         self.size = size
 
     def head(self, count: int) -> bytes:
-        """Give the first bytes; MissingBytes if they are not at hand."""
+        """Return the first bytes; MissingBytes if they are not at hand."""
         return self.content[:count]
 
     def part(self, start: int, end: int) -> bytes:
-        """Give bytes from `start` on as far as they are at hand; none if the first is not."""
+        """Return bytes from `start` on as far as they are at hand; none if the first is not."""
         return self.content.part(start, end)
 
 
@@ -108,7 +108,7 @@ class Parts(Protocol):
         ...
 
     def part(self, start: int, end: int) -> bytes | memoryview:
-        """Give bytes from `start` on, as far as they are at hand and before `end`."""
+        """Return bytes from `start` on, as far as they are at hand and before `end`."""
         ...
 
 

@@ -39,7 +39,7 @@ class Colours(NamedTuple):
 
 
 def exif_of(data: Content) -> bytes:
-    """Give EXIF, wherever its chunk stands, or from the text that ImageMagick writes it in.
+    """Return EXIF, wherever its chunk stands, or from the text that ImageMagick writes it in.
 
     Empty if there is none. What browsers show is turned by the chunk.
     """
@@ -53,7 +53,7 @@ def exif_of(data: Content) -> bytes:
 
 
 def orientation_of(exif: bytes) -> int:
-    """Give EXIF's orientation, 1 to 8; 1 if it has none."""
+    """Return EXIF's orientation, 1 to 8; 1 if it has none."""
     values = Directory(exif.removeprefix(b"Exif\0\0")).numbers(Tag.ORIENTATION, 1)
     return values[0] if values and 1 <= values[0] <= 8 else 1
 
@@ -141,7 +141,7 @@ def _behind_pixels(data: Content) -> Iterator[bytes]:
 
 
 def _raw_profile(name: bytes, body: bytes) -> bytes:
-    """Give the EXIF that a text holds in hexadecimal; empty if it is another text."""
+    """Return the EXIF that a text holds in hexadecimal; empty if it is another text."""
     key, _, text = body.partition(b"\0")
     if key not in _TEXTS:
         return b""

@@ -54,7 +54,7 @@ class Source:
         return cls(mmap.mmap(fd, 0, access=mmap.ACCESS_READ))
 
     def through(self, mend: Mending) -> Buffer:
-        """Give the bytes as `mend` makes them once; they stay, for decoders read them later."""
+        """Return the bytes as `mend` makes them once; they stay, for decoders read them later."""
         if mend not in self._mended:
             self._mended[mend] = mend(self.data)
         return self._mended[mend]
@@ -70,9 +70,9 @@ class Source:
         return self.data.nbytes if isinstance(self.data, memoryview) else len(self.data)
 
     def head(self, count: int) -> bytes:
-        """Give the first bytes."""
+        """Return the first bytes."""
         return bytes(self.data[:count])
 
     def part(self, start: int, end: int) -> memoryview:
-        """Give some bytes as they lie, without a copy."""
+        """Return some bytes as they lie, without a copy."""
         return memoryview(self.data)[start:end]

@@ -18,7 +18,7 @@ class EndOfHead(Exception):
 
 
 def root_name(head: bytes) -> bytes:
-    """Give the root element's name in lower case, without its prefix.
+    """Return the root element's name in lower case, without its prefix.
 
     Empty if this is no XML; EndOfHead if the root is not within these bytes.
     """

@@ -56,7 +56,7 @@ def _between_bars(line: str, faces: Faces, size: float, scale: float) -> TextExt
 
 @lru_cache(maxsize=256)
 def _bars(faces: Faces, size: float) -> int:
-    """Give the width of two bars with nothing between."""
+    """Return the width of two bars with nothing between."""
     bars = ink_of("||", font_of(faces), size)
     assert bars is not None  # noqa: S101 - a bar has ink
     return int(bars.image.width)
@@ -64,7 +64,7 @@ def _bars(faces: Faces, size: float) -> int:
 
 @lru_cache(maxsize=256)
 def line_height(face: Face, size: float) -> float:
-    """Give the distance between two lines, ascent and descent together, in pixels."""
+    """Return the distance between two lines, ascent and descent together, in pixels."""
     drawn = min(size, MAX_MEASURED)
     two = ink_of(f"{_sample_character(face)}\n{_sample_character(face)}", font_of((face,)), drawn)
     assert two is not None  # noqa: S101 - the sample has ink
@@ -73,7 +73,7 @@ def line_height(face: Face, size: float) -> float:
 
 @lru_cache(maxsize=256)
 def strut_offset(face: Face, size: float) -> int:
-    """Give how far a strut lowers the baseline, in pixels."""
+    """Return how far a strut lowers the baseline, in pixels."""
     strutted = ink_of(_sample_character(face), font_of((face,)), size, strut=True)
     assert strutted is not None  # noqa: S101 - the sample has ink
     return strutted.top - _sample_ink(face, size).top
@@ -87,7 +87,7 @@ def _sample_ink(face: Face, size: float) -> InkRows:
 
 
 def _sample_character(face: Face) -> str:
-    """Give a character of a face that has ink: a bar, or the first one."""
+    """Return a character of a face that has ink: a bar, or the first one."""
     if ord("|") in face.characters:
         return "|"
     characters = map(chr, sorted(face.characters))
@@ -95,7 +95,7 @@ def _sample_character(face: Face) -> str:
 
 
 def font_of(faces: Faces) -> Font:
-    """Give the font that libvips draws with: the first face, and its fallback fonts."""
+    """Return the font that libvips draws with: the first face, and its fallback fonts."""
     return Font(
         tuple(face.family for face in faces),
         faces[0].style.value,

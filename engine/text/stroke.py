@@ -31,7 +31,7 @@ def stroked(ink: Ink, radius: float) -> Ink:
 
 
 def _rows(radius: float) -> list[list[int]]:
-    """Give the rows of a disc by how many pixels they reach to either side."""
+    """Return the rows of a disc by how many pixels they reach to either side."""
     rows: list[list[int]] = [[] for _ in range(int(radius) + 1)]
     for down in range(-int(radius), int(radius) + 1):
         rows[int(sqrt(radius**2 - down**2))].append(down)
@@ -39,7 +39,7 @@ def _rows(radius: float) -> list[list[int]]:
 
 
 def _edge(radius: float) -> dict[float, list[tuple[int, int]]]:
-    """Give the pixels that a disc covers in part, by the share that it covers."""
+    """Return the pixels that a disc covers in part, by the share that it covers."""
     reach = ceil(radius)
     edge: dict[float, list[tuple[int, int]]] = defaultdict(list)
     for x in range(-reach, reach + 1):

@@ -59,7 +59,7 @@ def _parts(line: str, faces: Faces, fits: Callable[[str], bool]) -> list[str]:
 
 
 def _most(available: int, guess: int, fits: Callable[[int], bool]) -> int:
-    """Give the most that fit, where fewer fit as well; a guess that is near makes it quick."""
+    """Return the most that fit, where fewer fit as well; a guess that is near makes it quick."""
     low, high, step = 0, available + 1, 1
     at = min(guess, available)
     while high - low > 1:
@@ -74,7 +74,7 @@ def _most(available: int, guess: int, fits: Callable[[int], bool]) -> int:
 
 
 def _inside(word: str, start: int, faces: Faces) -> list[int]:
-    """Give where a word may be broken that is too long: after each cluster but the last."""
+    """Return where a word may be broken that is too long: after each cluster but the last."""
     face: Face = next((face for face in faces if ord(word[0]) in face.characters), faces[0])
     ends = []
     for cluster in clusters(word.rstrip(SPACES), face)[:-1]:
@@ -84,7 +84,7 @@ def _inside(word: str, start: int, faces: Faces) -> list[int]:
 
 
 def break_opportunities(line: str) -> list[int]:
-    """Give where a line may be broken, its end included."""
+    """Return where a line may be broken, its end included."""
     inner = (at for at in range(1, len(line)) if _may_break(line, at))
     return [*inner, len(line)] if line else []
 
@@ -104,7 +104,7 @@ def _may_break(line: str, at: int) -> bool:
 
 
 def _continues(line: str, at: int) -> bool:
-    """Tell whether a character belongs to the cluster before it."""
+    """Return whether a character belongs to the cluster before it."""
     after = line[at]
     if _is_flag(after):  # two make one
         return _flags_before(line, at) % 2 == 1
@@ -124,7 +124,7 @@ def _is_flag(character: str) -> bool:
 
 
 def _base(line: str, at: int) -> int:
-    """Give the place of the letter that marks belong to."""
+    """Return the place of the letter that marks belong to."""
     while at > 0 and (unicodedata.category(line[at])[0] == "M" or line[at] == JOINER):
         at -= 1
     return at
@@ -135,6 +135,6 @@ def _is_wide(character: str) -> bool:
 
 
 def _runs_left(text: str) -> bool:
-    """Tell whether text runs from right to left, by its first letter that has a direction."""
+    """Return whether text runs from right to left, by its first letter that has a direction."""
     kinds = map(unicodedata.bidirectional, text)
     return next((kind for kind in kinds if kind in DIRECTIONS), "L") != "L"

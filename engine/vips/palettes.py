@@ -20,7 +20,7 @@ _PLACES = 3
 
 
 def packing_of(content: Content, source_format: SourceFormat, profiled: bool) -> packing.Packing:
-    """Tell how pixels are packed in a file; levels of few bits are a palette to a profile."""
+    """Return how pixels are packed in a file; levels of few bits are a palette to a profile."""
     read = PACKED.get(source_format)
     found = read(content) if read else packing.PLAIN
     few = found.bits < 8 and not found.colours
@@ -28,7 +28,7 @@ def packing_of(content: Content, source_format: SourceFormat, profiled: bool) ->
 
 
 def colours_of(source: Source, facts: Facts, profile: bytes) -> Image:
-    """Give the source's colours side by side, as an image of its bands and with its profile."""
+    """Return the source's colours side by side, as an image of its bands and with its profile."""
     colours = packing_of(source.content, facts.format, facts.profile).colours
     wanted = [*range(facts.bands), *[3] * facts.alpha]
     samples = bytes(colour[band] for colour in colours for band in wanted)
@@ -53,7 +53,7 @@ class Palette:
         return cls([samples[at : at + bands] for at in range(0, len(samples), bands)])
 
     def places(self, image: Image) -> Image:
-        """Give each pixel's place, band by band; what is no colour of it has the first."""
+        """Return each pixel's place, band by band; what is no colour of it has the first."""
         place = image[0]
         for band, table in enumerate(self._tables, 1):
             pair = (place.cast("ushort") << 8) + image[band]

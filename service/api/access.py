@@ -19,7 +19,7 @@ QUOTA: web.AppKey[Quota] = web.AppKey("quota", Quota)
 
 
 async def authenticate(request: web.Request) -> Holder:
-    """Give the service that asks, if it may; raises Unauthorized, Forbidden and RateLimited."""
+    """Return the service that asks, if it may; raises Unauthorized, Forbidden and RateLimited."""
     holder = await request.app[AUTHENTICATOR].holder(request.headers.get("Authorization"))
     log_about(request, service_id=holder.service_id)
     budget = await request.app[QUOTA].admit(holder)

@@ -28,7 +28,7 @@ class Authenticator:
         self._cache: dict[bytes, tuple[float, Holder]] = {}
 
     async def holder(self, authorization: str | None) -> Holder:
-        """Give the service of an Authorization header; raises Unauthorized or Forbidden."""
+        """Return the service of an Authorization header; raises Unauthorized or Forbidden."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthorized

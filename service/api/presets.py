@@ -58,7 +58,7 @@ async def delete_preset(request: web.Request) -> web.Response:
 
 
 def _existing(request: web.Request) -> PresetName:
-    """Give the name in the path; what is no name is no preset's."""
+    """Return the name in the path; what is no name is no preset's."""
     try:
         return PresetName.parse(request.match_info["name"])
     except ValueError:

@@ -10,7 +10,7 @@ JITTER = 0.1
 
 
 def back_off(tries: int, at_least: float = 0) -> float:
-    """Give the seconds before the next try, after so many: the schedule, with jitter."""
+    """Return the seconds before the next try, after so many: the schedule, with jitter."""
     planned = SCHEDULE[min(tries, len(SCHEDULE)) - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     return max(planned, min(at_least, SCHEDULE[-1]))
 

@@ -39,7 +39,7 @@ class CircuitBreaker:
         return sum(each.open_until > now for each in list(self._failing.values()))
 
     def pause(self, lane: Lane) -> float:
-        """Give the seconds for which the lane is to be left alone, 0 for a try now."""
+        """Return the seconds for which the lane is to be left alone, 0 for a try now."""
         failing = self._failing.get(lane)
         return 0.0 if failing is None else max(0.0, failing.open_until - self._clock())
 

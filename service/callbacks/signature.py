@@ -6,7 +6,7 @@ import hmac
 
 
 def sign(secrets: list[str], message_id: str, timestamp: int, body: bytes) -> str:
-    """Give the ``webhook-signature`` header: one signature for each active secret."""
+    """Return the ``webhook-signature`` header: one signature for each active secret."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     digests = [
         hmac.digest(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256)

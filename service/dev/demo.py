@@ -75,7 +75,7 @@ async def send_batch(dev: Dev, say: Say) -> dict[str, Any]:
 
 
 async def save_results(dev: Dev, status: dict[str, Any], directory: Path) -> Path:
-    """Give the folder of the results; those in S3 are copied to one first."""
+    """Return the folder of the results; those in S3 are copied to one first."""
     if dev.storage.startswith("file://"):
         return directory / "storage" / "demo"
     folder = directory / "results"
@@ -105,7 +105,7 @@ def table(status: dict[str, Any]) -> str:
 
 
 def how_to_repeat(dev: Dev) -> str:
-    """Give curl commands that do it again, or with another photo."""
+    """Return curl commands that do it again, or with another photo."""
     status = f"curl -s {dev.url}/request/PROCESS_ID -H 'Authorization: Bearer {dev.token}'"
     return (
         f"Send the batch again:\n\n{_how_to_post(dev, '/request', JOBS[:2])}\n\n"

@@ -36,7 +36,7 @@ class Batcher(Generic[Item, Answer]):
         self._runner: asyncio.Task[None] | None = None
 
     def submit(self, item: Item) -> "asyncio.Future[Answer]":
-        """Give one item to the next batch; the future has its answer, or what `work` raised."""
+        """Return one item to the next batch; the future has its answer, or what `work` raised."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         if self._runner is None:

@@ -44,7 +44,7 @@ class Refill:
             await self.refill()
 
     async def overdue(self, most: int) -> Sequence[Dispatch]:
-        """Give the first of what waits, for whoever takes it without the queue."""
+        """Return the first of what waits, for whoever takes it without the queue."""
         found = self._dispatches(await self._processes.waiting(most))[:most]
         self._metrics.reconciled.labels("direct").inc(len(found))
         return found

@@ -57,7 +57,7 @@ def json_response(content: object, status: int = 200, **headers: str) -> web.Res
 
 
 def traceparent(request: web.Request) -> str | None:
-    """Give the W3C trace context of a request: that of its span, or the caller's, or none."""
+    """Return the W3C trace context of a request: that of its span, or the caller's, or none."""
     return request[TRACE].traceparent or _came(request)
 
 
@@ -67,7 +67,7 @@ def _came(request: web.Request) -> str | None:
 
 
 def request_id(request: web.Request) -> str:
-    """Give the id of a request: the caller's, or a generated one."""
+    """Return the id of a request: the caller's, or a generated one."""
     return request[REQUEST_ID_OF]
 
 

@@ -35,7 +35,7 @@ class Readiness:
         """The background tasks that have failed and are not steady again."""
 
     async def reason(self) -> str | None:
-        """Give the reason why it is not ready, or None."""
+        """Return the reason why it is not ready, or None."""
         if self.draining:
             return "draining"
         try:

@@ -28,7 +28,7 @@ class ServiceId(int):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         return {"type": "integer", "minimum": 1}
 
 
@@ -42,12 +42,12 @@ class CreateProcess(Batch, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def inputs(self) -> set[Key]:
-        """Give the watermarks of its jobs."""
+        """Return the watermarks of its jobs."""
         return {key for job in self.jobs for key in inputs_of(job)}
 
 
 def inputs_of(job: Job) -> set[Key]:
-    """Give the paths of a job's watermarks."""
+    """Return the paths of a job's watermarks."""
     return {each.key for each in job.transformations if isinstance(each, Watermark)}
 
 

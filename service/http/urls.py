@@ -26,7 +26,7 @@ class CallbackUrl(str):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         return _schema("^[hH][tT][tT][pP][sS]?://")
 
 
@@ -54,7 +54,7 @@ class Source(Key):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of what is accepted."""
+        """Return the JSON Schema of what is accepted."""
         return {
             "description": "a path in your storage, or an https URL of a host that your service "
             "allows",

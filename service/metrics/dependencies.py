@@ -106,7 +106,7 @@ class DependencyMetrics:
         self.db_pool_in_use.set(lambda: pool.in_use, name)
 
     def observe_pool(self, name: str) -> "PoolObserver":
-        """Give what counts the waits and statements of a pool of connections."""
+        """Return what counts the waits and statements of a pool of connections."""
         return PoolObserver(self, name)
 
     def storage_request(self, op: str, status: str, seconds: float) -> None:

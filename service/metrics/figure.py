@@ -31,7 +31,7 @@ class Figure(Collector):
         self._values = {}
 
     def collect(self) -> Iterable[Metric]:
-        """Give what is known now."""
+        """Yield what is known now."""
         family = GaugeMetricFamily(self._name, self._help, labels=self._labels)
         for labels, value in list(self._values.items()):
             family.add_metric(labels, value() if callable(value) else value)

@@ -36,5 +36,5 @@ class Metrics(RequestMetrics, WorkMetrics, DependencyMetrics, ServiceMetrics):
         self.declared: Sequence[Declared] = tuple(declare.all)
 
     def expose(self) -> bytes:
-        """Give the metrics in the Prometheus text format."""
+        """Return the metrics in the Prometheus text format."""
         return generate_latest(self.registry)

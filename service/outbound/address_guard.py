@@ -62,7 +62,7 @@ def is_public(address: str) -> bool:
 
 
 def _carried(ip: IPv6Address) -> Iterator[IPv4Address]:
-    """Give the IPv4 addresses that a router may take a packet to this address out to."""
+    """Yield the IPv4 addresses that a router may take a packet to this address out to."""
     if ip in SIX_TO_FOUR:
         yield IPv4Address(int(ip) >> 80 & 0xFFFFFFFF)
     if int(ip) >> 32 & 0xFFFFFFFF in ISATAP:

@@ -96,7 +96,7 @@ class WebSources:
         self._on_request = on_request
 
     def beside(self, storage: Reader, service_id: int) -> Reader:
-        """Give what a service's sources are read from: its storage, or the web for URLs."""
+        """Return what a service's sources are read from: its storage, or the web for URLs."""
         return _Beside(storage, self, service_id)
 
     def close(self) -> None:
@@ -238,7 +238,7 @@ def _check(answer: _Answer, what: str, *, ranged: bool) -> None:
 
 
 def _range(answer: _Answer, start: int) -> int:
-    """Give the size of the whole file, of which the answer has a range."""
+    """Return the size of the whole file, of which the answer has a range."""
     found = CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     if not found or int(found[1]) != start:
         raise SourceDenied(f"{PEER} gave another range than it was asked for")

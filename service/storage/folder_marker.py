@@ -42,7 +42,7 @@ def check_marker(root: int, expected: str) -> None:
 
 
 def read_marker(root: int) -> str:
-    """Give what is in the marker of an open folder, or nothing."""
+    """Return what is in the marker of an open folder, or nothing."""
     try:
         file = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
     except OSError as error:

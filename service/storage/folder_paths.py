@@ -20,7 +20,7 @@ UNFINISHED = re.compile(r"\.darkroom-[0-9a-f]{16}\.part")
 
 
 def names_of(key: str) -> list[str]:
-    """Give the folders of a key and its name; `StorageDenied` for what may not be used."""
+    """Return the folders of a key and its name; `StorageDenied` for what may not be used."""
     names = confined(key).split("/")
     if UNFINISHED.fullmatch(names[-1]) or MARKER in names:
         raise StorageDenied(f"{shown(key)} is a name that the storage reserves for itself")
@@ -84,6 +84,6 @@ def writing(key: str) -> Iterator[None]:
 
 
 def storage_error(error: OSError, what: str) -> StorageError:
-    """Give the storage's error for one of the file system."""
+    """Return the storage's error for one of the file system."""
     kind = StorageDenied if error.errno in FORBIDDEN else StorageUnavailable
     return kind(f"{what}: {error.strerror or 'the file system failed'}")

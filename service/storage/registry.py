@@ -19,7 +19,7 @@ MAX_OPEN = 128
 
 
 def storage_limits(settings: Settings) -> StorageLimits:
-    """Give the settings that limit a storage."""
+    """Return the settings that limit a storage."""
     return StorageLimits(
         connect_seconds=settings.storage_connect_seconds,
         read_seconds=settings.storage_read_seconds,

@@ -192,7 +192,7 @@ class S3Storage:
 
 
 def _kept(store: StoreOptions) -> dict[str, Any]:
-    """Give the parameters of a PUT for what is to be kept with the object."""
+    """Return the parameters of a PUT for what is to be kept with the object."""
     given = {PARAMETERS[name]: value for name, value in store.given.items()}
     return {name: dict(v) if name == METADATA else str(v) for name, v in given.items()}
 
@@ -255,7 +255,7 @@ def _is_loopback(endpoint: str) -> bool:
 
 
 def _whole_size(answer: "GetObjectOutputTypeDef", count: int) -> int:
-    """Give the size of an object of which at most `count` bytes are in the answer."""
+    """Return the size of an object of which at most `count` bytes are in the answer."""
     size = answer.get("ContentRange", "").rpartition("/")[2]
     if not size.isdecimal() or not 0 < answer.get("ContentLength", 0) <= count:
         raise StorageMisconfigured("the storage does not support range requests")

@@ -89,12 +89,12 @@ class Administration:
         return [Summary(**row) for row in rows]
 
     async def owner(self, process_id: str) -> int | None:
-        """Give the service of a process, or None."""
+        """Return the service of a process, or None."""
         found: int | None = await self._pool.fetchval(sql("find_owner"), process_id)
         return found
 
     async def ended_among(self, process_ids: Sequence[str]) -> set[str]:
-        """Give those of these processes that have ended."""
+        """Return those of these processes that have ended."""
         rows = await self._pool.fetch(sql("ended_among"), process_ids)
         return {row["id"] for row in rows}
 

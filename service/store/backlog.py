@@ -40,6 +40,6 @@ class Backlogs:
         return Backlog(processes=found, callbacks=callbacks)
 
     async def of_services(self, most: int) -> list[tuple[int, int]]:
-        """Give the services with the most queued processes, and how many each has."""
+        """Return the services with the most queued processes, and how many each has."""
         rows = await self._pool.fetch(sql("count_backlog_of_services"), most)
         return [(row["service_id"], row["count"]) for row in rows]

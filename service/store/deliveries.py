@@ -101,7 +101,7 @@ class Deliveries:
         )
 
     async def due(self, most: int) -> list[Due]:
-        """Give callbacks whose time has come, the first first."""
+        """Return callbacks whose time has come, the first first."""
         return [Due(**row) for row in await self._pool.fetch(sql("due_deliveries"), most)]
 
     async def defer_dispatched(self, due: Sequence[Due], again_after: timedelta) -> set[str]:

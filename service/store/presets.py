@@ -36,17 +36,17 @@ class Presets:
         return None if row is None else PresetRow(**row)
 
     async def get(self, service_id: int, name: str) -> PresetRow | None:
-        """Give a preset, or None."""
+        """Return a preset, or None."""
         row = await self._pool.fetchrow(sql("get_preset"), service_id, name)
         return None if row is None else PresetRow(**row)
 
     async def list(self, service_id: int) -> list[PresetEntry]:
-        """Give the presets of a service, by name."""
+        """Return the presets of a service, by name."""
         rows = await self._pool.fetch(sql("list_presets"), service_id)
         return [PresetEntry(**row) for row in rows]
 
     async def find(self, service_id: int, names: Collection[str]) -> dict[str, str]:
-        """Give the definitions of those of these presets that there are."""
+        """Return the definitions of those of these presets that there are."""
         rows = await self._pool.fetch(sql("find_presets"), service_id, list(names))
         return {row["name"]: row["definition"] for row in rows}
 

@@ -164,7 +164,7 @@ class Processes:
             return True
 
     async def first_answer(self, service_id: int, key: str) -> tuple[bytes, str] | None:
-        """Give the body's hash and the process of an idempotency key used before."""
+        """Return the body's hash and the process of an idempotency key used before."""
         row = await self._pool.fetchrow(sql("get_idempotency_key"), service_id, key)
         return None if row is None else (row["body_hash"], row["process_id"])
 
@@ -173,7 +173,7 @@ class Processes:
         return len(await self._pool.fetch(sql("forget_idempotency_keys"), older_than, most))
 
     async def get(self, process_id: str, service_id: int | None) -> ProcessRow | None:
-        """Give a process, or None: another service's does not exist; without a service, any."""
+        """Return a process, or None: another service's does not exist; without a service, any."""
         async with self._pool.acquire() as connection:
             return await _shown(connection, process_id, service_id)
 
@@ -225,7 +225,7 @@ class Processes:
             return None if process is None else Cancellation(process=process, ended=ended)
 
     async def waiting(self, most: int, early: timedelta = NOW) -> list[WaitingProcess]:
-        """Give what nobody has claimed in time: a fair part of each service and priority.
+        """Return what nobody has claimed in time: a fair part of each service and priority.
 
         It is read, not taken. One of each is given though they are more than `most`, and one
         beyond the part of each. What was never claimed is given so much `early`.

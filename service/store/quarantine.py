@@ -36,7 +36,7 @@ class Quarantine:
         return total
 
     async def sizes(self, least: int, window: timedelta, most: int) -> set[tuple[int, int]]:
-        """Give service and size in bytes of what is in quarantine, of at most so many."""
+        """Return service and size in bytes of what is in quarantine, of at most so many."""
         rows = await self._pool.fetch(sql("quarantined_sizes"), least, window, most)
         return {(row["service_id"], row["size"]) for row in rows}
 
@@ -48,7 +48,7 @@ class Quarantine:
         return None if row is None else QuarantinedSource(**row)
 
     async def list(self, least: int, window: timedelta) -> list[QuarantinedSource]:
-        """Give all that are in quarantine."""
+        """Return all that are in quarantine."""
         rows = await self._pool.fetch(sql("list_quarantined"), least, window)
         return [QuarantinedSource(**row) for row in rows]
 

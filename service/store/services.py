@@ -87,7 +87,7 @@ class Services:
         return service_id
 
     async def get(self, service_id: int) -> Service | None:
-        """Give a service, or None."""
+        """Return a service, or None."""
         row = await self._pool.fetchrow(sql("get_service"), service_id)
         if row is None:
             return None
@@ -95,7 +95,7 @@ class Services:
         return Service(**{**row, "storage_options": options})
 
     async def find(self, name: str) -> int | None:
-        """Give the id of the service of that name, or None."""
+        """Return the id of the service of that name, or None."""
         found: int | None = await self._pool.fetchval(sql("find_service"), name)
         return found
 
@@ -139,7 +139,7 @@ class Services:
         return bool(await self._pool.fetchval(sql("set_source_hosts"), service_id, hosts))
 
     async def source_hosts(self, service_id: int) -> Sequence[str]:
-        """Give the hosts that sources may be fetched from."""
+        """Return the hosts that sources may be fetched from."""
         return await self._pool.fetchval(sql("get_source_hosts"), service_id) or ()
 
     async def set_disabled(self, service_id: int, disabled: bool) -> bool:

@@ -40,7 +40,7 @@ class Appetite:
         return BASE * self._children
 
     def room(self) -> tuple[int, int]:
-        """Tell how many may be in hand, and how many of them are claimed at once, at least."""
+        """Return how many may be in hand, and how many of them are claimed at once, at least."""
         ahead = int(AHEAD_SECONDS / max(self._seconds, 1e-6))
         most = self._children * min(MOST, BASE + max(0, ahead - 1))
         beside = min(self._postponed(), self._children * MOST_POSTPONED)

@@ -16,7 +16,7 @@ MARGIN = 0.1  # of a lease: for clocks that run apart, and for what a check lets
 
 
 def clock() -> float:
-    """Give seconds that count suspension too."""
+    """Return seconds that count suspension too."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -56,5 +56,5 @@ class Lease:
             raise LeaseLost("the lease was not renewed in time")
 
     def now(self) -> datetime:
-        """Give the time by the clock of Postgres, never ahead of it."""
+        """Return the time by the clock of Postgres, never ahead of it."""
         return self.claim.claimed_at + timedelta(seconds=clock() - self._claimed)

@@ -54,7 +54,7 @@ class Publisher:
 
 
 def result_of(position: int, output: Output) -> JobResult:
-    """Give what is to be recorded of an output that is stored."""
+    """Return what is to be recorded of an output that is stored."""
     return JobResult(
         position=position,
         status="DONE",

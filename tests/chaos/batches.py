@@ -31,7 +31,7 @@ class Batch:
     """The code with which all its jobs must fail, if they must."""
 
     def request(self, folder: str) -> Json:
-        """Give source and jobs as a client sends them."""
+        """Return source and jobs as a client sends them."""
         jobs = [
             {"destination": f"{folder}/{index}.{ending}", "transformations": list(steps)}
             for index, (ending, steps) in enumerate(self.jobs)

@@ -37,7 +37,7 @@ class Verdict:
         return bool(self.lost or self.wrong or self.stuck)
 
     def line(self) -> str:
-        """Give the line that sums a run up."""
+        """Return the line that sums a run up."""
         return (
             f"accepted {self.accepted}, final {self.final}, lost {len(self.lost)}, "
             f"wrong {len(self.wrong)}, stuck {len(self.stuck)}, callbacks {self.callbacks}, "

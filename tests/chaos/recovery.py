@@ -28,7 +28,7 @@ class Recovery:
         await asyncio.gather(*self._tasks)
 
     def quantile(self, part: float) -> float:
-        """Give a quantile of the seconds, 0 if there are none."""
+        """Return a quantile of the seconds, 0 if there are none."""
         found = sorted(self.seconds)
         return found[min(len(found) - 1, int(part * len(found)))] if found else 0.0
 

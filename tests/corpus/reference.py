@@ -18,7 +18,7 @@ MODES = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}
 
 
 def reference(path: Path) -> Pixels | None:
-    """Give the first frame, upright, as sRGB with alpha; None if nobody here can read it."""
+    """Return the first frame, upright, as sRGB with alpha; None if nobody here can read it."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             image.load()

@@ -110,7 +110,7 @@ def tried(path: Path, described: Sequence[Json] = JOBS) -> Trial:
 
 
 def explain_alone(source: Source) -> list[tuple[tuple[int, str], int]]:
-    """Give the pixels, the facts and the predicted bytes of the plain job; zeros if it fails."""
+    """Return the pixels, the facts and the predicted bytes of the plain job; zeros if it fails."""
     try:
         told = explain(source, jobs([PLAIN]))
     except DarkroomError:

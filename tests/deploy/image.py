@@ -134,7 +134,7 @@ def run(stage: Stage, words: list[str]) -> None:
 
 
 def container(stage: Stage, *arguments: str, folders: Sequence[Path], **settings: str) -> list[str]:
-    """Give the command that runs an image as a container does; see `in_container`."""
+    """Return the command that runs an image as a container does; see `in_container`."""
     words = [*stage.entrypoint, *(arguments or stage.command)]
     return in_container(stage, words, folders, settings)
 
@@ -142,7 +142,7 @@ def container(stage: Stage, *arguments: str, folders: Sequence[Path], **settings
 def in_container(
     stage: Stage, words: list[str], folders: Sequence[Path], settings: Mapping[str, str] = EMPTY
 ) -> list[str]:
-    """Give the command that runs some words in an image.
+    """Return the command that runs some words in an image.
 
     Its root is read-only, it runs as the image's user without capabilities, and `folders` of the
     machine appear at their own paths.

@@ -12,7 +12,7 @@ Row = dict[str, str]
 
 
 def section(title: str) -> str:
-    """Give what stands in api.md under a heading, down to the next one of its rank or above."""
+    """Return what stands in api.md under a heading, down to the next one of its rank or above."""
     found = re.search(rf"^(#+) {re.escape(title)}$", API, re.MULTILINE)
     assert found, f"no heading {title!r}"
     rest = API[found.end() :]
@@ -21,20 +21,20 @@ def section(title: str) -> str:
 
 
 def tables(text: str) -> Iterator[list[Row]]:
-    """Give the rows of every table, by the names of their columns."""
+    """Yield the rows of every table, by the names of their columns."""
     for block in re.findall(r"(?:^\|.*\|\n?)+", text, re.MULTILINE):
         head, _, *rows = map(_cells, block.splitlines())
         yield [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def rows(text: str, column: str) -> dict[str, Row]:
-    """Give the rows of the tables that have this column, by what stands in it."""
+    """Return the rows of the tables that have this column, by what stands in it."""
     found = [row for table in tables(text) for row in table if column in row]
     return {row[column].strip("`"): row for row in found}
 
 
 def blocks(language: str, text: str = API) -> list[str]:
-    """Give the blocks of code in a language."""
+    """Return the blocks of code in a language."""
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 

@@ -70,7 +70,7 @@ def test_no_folder_is_crowded() -> None:
 
 
 def is_through_the_package(each: Import) -> bool:
-    """Tell whether an import keeps to the rule: from another package, take what it exports.
+    """Return whether an import keeps to the rule: from another package, take what it exports.
 
     A whole module of it may be taken by its name. The files directly in engine/ and service/
     are open to all, and so are those of a package that exports nothing, because loading one of

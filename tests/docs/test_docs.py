@@ -73,7 +73,7 @@ READERS: dict[frozenset[str], Any] = {
 
 
 def words(text: str) -> list[str]:
-    """Give what stands between backticks."""
+    """Return what stands between backticks."""
     return re.findall(r"`([\w-]+)`", text)
 
 
@@ -222,7 +222,7 @@ def test_the_formats_of_this_version_are_told() -> None:
 
 
 def row_has_alpha(row: Row) -> bool:
-    """Tell whether a format keeps anything of transparency."""
+    """Return whether a format keeps anything of transparency."""
     return row["transparency"] != "flattened onto white"
 
 

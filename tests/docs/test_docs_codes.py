@@ -17,7 +17,7 @@ OF_A_REQUEST, OF_A_JOB = "Errors of a request", "Errors of a job"
 
 
 def errors(root: type[DarkroomError] = DarkroomError) -> Iterator[type[DarkroomError]]:
-    """Give an error and all that are kinds of it."""
+    """Yield an error and all that are kinds of it."""
     yield root
     for kind in root.__subclasses__():
         yield from errors(kind)

@@ -20,7 +20,7 @@ IDS = {"process_id", "service_id", "request_id", "trace_id", "run", "attempt"}
 
 @cache
 def events() -> dict[str, set[str]]:
-    """Give the events that are logged, with their fields."""
+    """Return the events that are logged, with their fields."""
     found: dict[str, set[str]] = {}
     for path in (ROOT / "service").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

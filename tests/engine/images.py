@@ -94,7 +94,7 @@ def executed(plan: Plan, source: Source, **inputs: Source) -> Pixels:
 
 
 def raster_of(pixels: Pixels) -> Raster:
-    """Give pixels to the idiom that works in memory."""
+    """Return pixels to the idiom that works in memory."""
     height, width, bands = pixels.shape
     return Raster(width, height, bands, memoryview(pixels.tobytes()))
 
@@ -106,7 +106,7 @@ def pixels_in(raster: Raster) -> Pixels:
 
 
 def distance(one: Pixels, other: Pixels) -> tuple[float, float]:
-    """Give the greatest difference and the PSNR in dB, on premultiplied colours."""
+    """Return the greatest difference and the PSNR in dB, on premultiplied colours."""
     assert one.shape == other.shape
     difference = np.abs(_premultiplied(one) - _premultiplied(other))
     mean_square = float((difference**2).mean())

@@ -37,7 +37,7 @@ class Tiff:
     chunks: Sequence[bytes] | None = None  # in place of what is packed here
 
     def but(self, **changes: Any) -> "Tiff":
-        """Give another that differs in something."""
+        """Return another that differs in something."""
         return replace(self, **changes)
 
     def __bytes__(self) -> bytes:
@@ -131,11 +131,11 @@ def packed(rows: Samples, bits: int, order: str) -> bytes:
 
 
 def raw(values: Samples) -> Samples:
-    """Give the bits of numbers of any kind as whole numbers."""
+    """Return the bits of numbers of any kind as whole numbers."""
     return values.view(f"u{values.dtype.itemsize}")
 
 
 def numbers(bits: int, count: int, seed: int = 0) -> Samples:
-    """Give noise of so many bits, of a size that fills no chunk."""
+    """Return noise of so many bits, of a size that fills no chunk."""
     made = np.random.default_rng(seed).integers(0, 2**bits, (21, 100, count), dtype=np.uint64)
     return np.asarray(made)

@@ -31,7 +31,7 @@ class Case(Struct, frozen=True):
 
 @cache
 def whole(kind: str) -> bytes:
-    """Give the file that is spoiled."""
+    """Return the file that is spoiled."""
     return (KINDS | TIFFS)[kind]()
 
 
@@ -40,7 +40,7 @@ def _kinds(only: str | None) -> list[str]:
 
 
 def case(seed: int, only: str | None = None) -> Case:
-    """Give the case of a seed; `only` names the format that it is to be of."""
+    """Return the case of a seed; `only` names the format that it is to be of."""
     chance = random.Random(seed)
     kind = chance.choice(_kinds(only))
     data = bytearray(whole(kind))

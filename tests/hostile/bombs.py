@@ -34,7 +34,7 @@ def png(
 
 
 def _rows_of_passes(width: int, height: int, depth: int) -> list[tuple[int, int]]:
-    """Give the sizes of Adam7's seven images."""
+    """Return the sizes of Adam7's seven images."""
     passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
               (0, 1, 1, 2)]  # fmt: skip
     return [(-(-(width - x) // dx), -(-(height - y) // dy)) for x, y, dx, dy in passes]

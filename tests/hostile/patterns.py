@@ -26,7 +26,7 @@ class Known(NamedTuple):
 
 
 def sources() -> Iterator[Path]:
-    """Give all modules' files."""
+    """Yield all modules' files."""
     for package in PACKAGES:
         yield from Path(package.__path__[0]).rglob("*.py")
 
@@ -62,7 +62,7 @@ def _within(value: object, depth: int = 0) -> Iterator[re.Pattern[Any]]:
 
 
 def hostile_texts(pattern: re.Pattern[Any], longest: int) -> Iterator[Any]:
-    """Give texts that begin, go on and end with what the pattern knows, and that fit nowhere."""
+    """Yield texts that begin, go on and end with what the pattern knows, and that fit nowhere."""
     parts: list[list[int]] = []
     whole = _walk(sre.parse(pattern.pattern, pattern.flags), parts)
     letters = [[letter] for letter in sorted({letter for part in parts for letter in part})]
@@ -76,7 +76,7 @@ def _text(pattern: re.Pattern[Any], codes: list[int]) -> str | bytes:
 
 
 def _walk(tree: Any, found: list[list[int]]) -> list[int]:
-    """Give the shortest text of a sequence; adds it and those of the parts within to `found`."""
+    """Return the shortest text of a sequence; adds it and those of the parts within to `found`."""
     word: list[int] = []
     for kind, value in tree:
         name = str(kind)
@@ -104,7 +104,7 @@ SAMPLES = {"CATEGORY_SPACE": " ", "CATEGORY_DIGIT": "1", "CATEGORY_WORD": "a"}
 
 
 def _member(options: Any) -> int:
-    """Give a character of a class; of a negated one any that is not listed."""
+    """Return a character of a class; of a negated one any that is not listed."""
     listed = {value for kind, value in options if str(kind) == "LITERAL"}
     for kind, value in options:
         if str(kind) == "NEGATE":

@@ -30,7 +30,7 @@ class Rule(Struct, frozen=True):
 
 
 def rules() -> list[Rule]:
-    """Give all rules of all files."""
+    """Return all rules of all files."""
     found = []
     for path in (PROMETHEUS / "records.yml", PROMETHEUS / "alerts.yml"):
         for group in yaml.safe_load(path.read_text())["groups"]:
@@ -39,7 +39,7 @@ def rules() -> list[Rule]:
 
 
 def alerts() -> list[Rule]:
-    """Give those that wake somebody."""
+    """Return those that wake somebody."""
     return [rule for rule in rules() if rule.severity]
 
 
@@ -52,7 +52,7 @@ def _rule(each: Mapping[str, Any]) -> Rule:
 
 
 def known_series() -> dict[str, set[str]]:
-    """Give the names of all series that may be asked for, with their labels."""
+    """Return the names of all series that may be asked for, with their labels."""
     known = {rule.name: set[str]() for rule in rules() if not rule.severity} | USUAL
     for each in Metrics(version="", libvips="").declared:
         labels = {*each.labels, *OF_EVERY_TARGET}
@@ -65,7 +65,7 @@ def known_series() -> dict[str, set[str]]:
 
 
 def selectors(expr: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give each series that an expression asks for, with the labels that it must have.
+    """Yield each series that an expression asks for, with the labels that it must have.
 
     Raises ValueError for what is no expression.
     """
@@ -81,6 +81,6 @@ def selectors(expr: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def grouping(expr: str) -> set[str]:
-    """Give the labels that an expression sums by or matches on."""
+    """Return the labels that an expression sums by or matches on."""
     lists = re.findall(r"\b(?:by|on|without|ignoring) \(([\w, ]*)\)", expr)
     return {label.strip() for each in lists for label in each.split(",") if label.strip()}

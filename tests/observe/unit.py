@@ -38,12 +38,12 @@ def worker(name: str, labels: str = "") -> str:
 
 
 def level(usual: float, bad: float) -> str:
-    """Give a gauge that has another value for a while."""
+    """Return a gauge that has another value for a while."""
     return f"{usual}x29 {bad}x35 {usual}x70"
 
 
 def counter(usual: float, bad: float) -> str:
-    """Give a counter that grows by so much a minute, and by another amount for a while."""
+    """Return a counter that grows by so much a minute, and by another amount for a while."""
     turn, back = 30 * usual, 30 * usual + 36 * bad
     return f"0+{usual}x29 {turn}+{bad}x35 {back}+{usual}x70"
 
@@ -152,7 +152,7 @@ BAD_ONES: Mapping[str, Series] = {
 
 
 def document(*, each: bool) -> dict[str, Any]:
-    """Give all of it as promtool reads it."""
+    """Return all of it as promtool reads it."""
     names = [alert.name for alert in alerts()]
     assert BAD_ONES.keys() == set(names)
     together = [name for name in names if not any(name in apart for apart in APART)]

@@ -31,7 +31,7 @@ HIGH = 8
 
 
 def files() -> Mapping[Path, str]:
-    """Give each dashboard's file and what is to be in it."""
+    """Return each dashboard's file and what is to be in it."""
     return {FOLDER / f"{board.uid}.json": _json(board) for board in BOARDS}
 
 

@@ -51,22 +51,22 @@ class Board:
 
 
 def rate(metric: str, *by: str, where: str = "") -> str:
-    """Give what a counter grows by in a second, summed over processes."""
+    """Return what a counter grows by in a second, summed over processes."""
     return f"sum{_by(by)} (rate({metric}{_where(where)}[{WINDOW}]))"
 
 
 def share(part: str, whole: str) -> str:
-    """Give a part of a whole; a part that has no series yet is 0."""
+    """Return a part of a whole; a part that has no series yet is 0."""
     return f"({part} or vector(0)) / {whole}"
 
 
 def quantile(share: float, histogram: str, *by: str, where: str = "") -> str:
-    """Give a quantile of a histogram, over all processes."""
+    """Return a quantile of a histogram, over all processes."""
     return f"histogram_quantile({share:g}, {rate(histogram + '_bucket', 'le', *by, where=where)})"
 
 
 def quantiles(histogram: str, where: str = "") -> tuple[Query, ...]:
-    """Give the median, the 95th and the 99th percentile of a histogram."""
+    """Return the median, the 95th and the 99th percentile of a histogram."""
     return tuple(
         Query(quantile(part, histogram, where=where), f"p{100 * part:g}")
         for part in (0.5, 0.95, 0.99)

@@ -46,7 +46,7 @@ class Orient(Node, frozen=True):
 
     @classmethod
     def of_orientation(cls, orientation: int) -> "Orient":
-        """Give the transform that makes an image with this EXIF orientation upright."""
+        """Return the transform that makes an image with this EXIF orientation upright."""
         mirror, quarters = _ORIENTATIONS[orientation]
         return cls(mirror, quarters)
 
@@ -58,7 +58,7 @@ class Orient(Node, frozen=True):
         return given.sized(given.height, given.width) if self.quarters % 2 else given
 
     def followed_by(self, after: "Orient") -> "Orient":
-        """Give the one transform that does this and then another."""
+        """Return the one transform that does this and then another."""
         own = -self.quarters if after.mirror else self.quarters
         return Orient(self.mirror != after.mirror, (own + after.quarters) % 4)
 

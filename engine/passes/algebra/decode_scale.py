@@ -17,7 +17,7 @@ MIN_BOUNDED_PIXELS = 500_000  # below which bounded rewritings gain nothing over
 
 
 def large_enough(side: int, wanted: int) -> bool:
-    """Tell whether a side has pixels enough to be scaled down to the wanted one."""
+    """Return whether a side has pixels enough to be scaled down to the wanted one."""
     return side * MIN_RATIO[1] >= wanted * MIN_RATIO[0]
 
 
@@ -32,7 +32,7 @@ def first_scaling(plan: Plan) -> int | None:
 
 
 def max_shrink(plan: Plan) -> int:
-    """Tell how far the source may be reduced for a plan that decodes it whole: 1, 2, 4 or 8."""
+    """Return how far the source may be reduced for a plan that decodes it whole: 1, 2, 4 or 8."""
     at = first_scaling(plan)
     if at is None or plan.facts.size.pixels < MIN_BOUNDED_PIXELS:
         return 1
@@ -61,7 +61,7 @@ def _stays_in_place(side: int, wanted: int, factor: int) -> bool:
 
 
 def decoded_at(plan: Plan, factor: int) -> Plan:
-    """Give the plan with its source decoded at another scale, crops and all."""
+    """Return the plan with its source decoded at another scale, crops and all."""
     decode = plan.nodes[0]
     assert isinstance(decode, Decode)  # noqa: S101 - verified
     if decode.shrink == factor:

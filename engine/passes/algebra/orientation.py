@@ -52,7 +52,7 @@ def push_down(plan: Plan, exact: bool) -> Plan:
 
 @singledispatch
 def _before(node: Node, orient: Orient, given: Frame, exact: bool) -> Node | None:
-    """Give the node that, before the transform, does what `node` does after it; None if none."""
+    """Return the node that, before the transform, does what `node` does after it; None if none."""
     return node if node.locality is Locality.POINTWISE else None
 
 

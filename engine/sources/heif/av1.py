@@ -12,7 +12,7 @@ class _Bits:
         self._left = 8 * len(data)
 
     def take(self, count: int) -> int:
-        """Give the next bits; ValueError if they are not there."""
+        """Return the next bits; ValueError if they are not there."""
         self._left -= count
         if self._left < 0:
             raise ValueError("the header ends")

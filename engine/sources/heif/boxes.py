@@ -50,7 +50,7 @@ class Tables:
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, item: int, kind: bytes) -> bytes | None:
-        """Give the body of an item's first property of a kind."""
+        """Return the body of an item's first property of a kind."""
         found = (each.body for each in self.properties.get(item, ()) if each.kind == kind)
         return next(found, None)
 
@@ -109,7 +109,7 @@ class _Reader:
         self._boxes = {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
 
     def _body(self, kind: bytes) -> tuple[int, int, int, "_Cursor"]:
-        """Give version, flags, the place of the body, and a cursor on it; empty without a box."""
+        """Return version, flags, the place of the body, and a cursor on it; empty without a box."""
         box = self._boxes.get(kind, Box(kind, 0, 0))
         body = bytes(self._data[box.start : min(box.end, box.start + LONGEST)])
         head = body[:4].ljust(4, b"\0")
@@ -219,7 +219,7 @@ class _Cursor:
 
 
 def colour_code_points(tables: Tables, item: int) -> tuple[int, int, bool] | None:
-    """Give H.273's primaries and transfer, and whether levels are full; None if not told."""
+    """Return H.273's primaries and transfer, and whether levels are full; None if not told."""
     for each in tables.properties.get(item, ()):
         if each.kind == b"colr" and each.body[:4] == b"nclx" and len(each.body) >= 11:
             primaries, transfer = unpack(">2H", each.body[4:8])

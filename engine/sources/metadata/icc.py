@@ -124,7 +124,7 @@ def of_gamma(colours: Chromaticities, power: float, grey: bool) -> bytes | None:
 
 
 def is_linear(profile: bytes) -> bool:
-    """Tell whether a profile's curves are those of light itself, so that 8 bits are too few."""
+    """Return whether a profile's curves are those of light itself, so that 8 bits are too few."""
     tags = dict(_tags(profile))
     curve = tags.get(b"rTRC") or tags.get(b"kTRC") or b""
     try:
@@ -168,7 +168,7 @@ def _profile(colours: Chromaticities, curve: bytes, grey: bool) -> bytes:
 
 
 def _to_d50(colours: Chromaticities) -> Matrix:
-    """Give the matrix from linear colours to XYZ as ICC sees it, adapted to D50."""
+    """Return the matrix from linear colours to XYZ as ICC sees it, adapted to D50."""
     primaries = _transposed([_from_xy(*place) for place in colours[1:]])
     white = _from_xy(*colours.white)
     amounts = _diagonal(_times(_inverse(primaries), white))

@@ -97,7 +97,7 @@ class _Reader:
         self.depth -= 1
 
     def _resolved(self, name: str) -> tuple[str, str]:
-        """Give an element's namespace, empty if there is none, and its local name."""
+        """Return an element's namespace, empty if there is none, and its local name."""
         prefix, colon, local = name.rpartition(":")
         spaces = self._spaces.get(f"xmlns:{prefix}" if colon else "xmlns")
         return (spaces[-1] if spaces else ""), local

@@ -6,7 +6,7 @@ from engine.sources.tiff.tags import Compression, Photometric
 
 
 def chunks_of(layout: Layout, file_size: int) -> Chunks:
-    """Give all chunks that the image needs, with lengths that hold.
+    """Return all chunks that the image needs, with lengths that hold.
 
     What is not packed is as long as its pixels are, whatever the directory says. A single
     strip without a length goes to the end of the file. SourceCorrupt if chunks are missing.
@@ -30,7 +30,7 @@ def chunks_of(layout: Layout, file_size: int) -> Chunks:
 
 
 def is_cut_short(chunks: Chunks, file_size: int) -> bool:
-    """Tell whether strips or tiles lie beyond the end of the file."""
+    """Return whether strips or tiles lie beyond the end of the file."""
     ends = map(sum, zip(chunks.offsets, chunks.lengths, strict=True))
     return max(ends, default=0) > file_size
 
@@ -48,18 +48,18 @@ def clipped(chunks: Chunks, layout: Layout, file_size: int) -> Chunks:
 
 
 def planes(layout: Layout) -> int:
-    """Tell how many times the chunks cover the image."""
+    """Return how many times the chunks cover the image."""
     return layout.samples if layout.planar else 1
 
 
 def chunks_a_plane(layout: Layout) -> int:
-    """Tell how many chunks cover the image once."""
+    """Return how many chunks cover the image once."""
     size, chunk = layout.size, layout.chunks.size
     return _ceil(size.width, chunk.width) * _ceil(size.height, chunk.height)
 
 
 def _plain_lengths(layout: Layout) -> tuple[int, ...]:
-    """Give the bytes of chunks that are not packed; the last strip of a plane may be shorter."""
+    """Return the bytes of chunks that are not packed; the last strip of a plane may be shorter."""
     count, rows = chunks_a_plane(layout), layout.chunks.size.height
     left = rows if layout.chunks.tiled else layout.size.height - (count - 1) * rows
     plane = (_plain_length(layout, rows),) * (count - 1) + (_plain_length(layout, left),)

@@ -61,17 +61,17 @@ class Directory:
         return tag in self._entries
 
     def count(self, tag: int) -> int:
-        """Tell how many values a field says that it has; 0 if it is not there."""
+        """Return how many values a field says that it has; 0 if it is not there."""
         entry = self._entries.get(tag)
         return entry.values if entry else 0
 
     def is_there(self, tag: int) -> bool:
-        """Tell whether all that a field says that it has can be in the file."""
+        """Return whether all that a field says that it has can be in the file."""
         entry = self._entries.get(tag)
         return entry is not None and entry.at + entry.values <= len(self._data)
 
     def values(self, tag: int, most: int) -> Sequence[float]:
-        """Give a field's first numbers; none if they are not all in the file."""
+        """Return a field's first numbers; none if they are not all in the file."""
         entry = self._entries.get(tag)
         if entry is None or entry.type not in _CODES:
             return ()
@@ -86,7 +86,7 @@ class Directory:
         return found
 
     def numbers(self, tag: int, most: int) -> Sequence[int]:
-        """Give a field's first numbers; none if they are not whole, or below 0."""
+        """Return a field's first numbers; none if they are not whole, or below 0."""
         entry = self._entries.get(tag)
         if entry is None or entry.type not in _WHOLE:
             return ()
@@ -94,7 +94,7 @@ class Directory:
         return found if min(found, default=0) >= 0 else ()  # type: ignore[return-value]
 
     def raw(self, tag: int, most: int) -> bytes:
-        """Give a field's first bytes as they lie; none if they are not all in the file."""
+        """Return a field's first bytes as they lie; none if they are not all in the file."""
         entry = self._entries.get(tag)
         if entry is None or entry.type not in _CODES:
             return b""

@@ -31,7 +31,7 @@ def decoder_bytes(data: Content) -> int:
 
 
 def is_converted(layout: Layout) -> bool:
-    """Tell whether samples or colours are computed here, by more than a table."""
+    """Return whether samples or colours are computed here, by more than a table."""
     is_plain = layout.compression != Compression.JPEG and not is_subsampled(layout)
     by_matrix = is_plain and layout.photometric in {*LAB, Photometric.YCBCR}
     unpacked = shown(layout).bits != layout.bits[0]

@@ -26,7 +26,7 @@ def packing_of(data: Content) -> Packing:
 
 
 def palette_of(layout: Layout) -> tuple[tuple[int, ...], ...]:
-    """Give reds, greens and blues of 16 bits; where all are below 256 they are of 8 bits."""
+    """Return reds, greens and blues of 16 bits; where all are below 256 they are of 8 bits."""
     count = 2 ** layout.bits[0]
     words = layout.colour_map[: 3 * count]
     if max(words) < 256:

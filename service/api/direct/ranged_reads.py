@@ -44,7 +44,7 @@ class RangeReader:
         file.add(piece.start, await self._read(file.key, Piece(piece.start, end)))
 
     def _affordable(self, key: Key, needed: Piece, wanted: int) -> int:
-        """Give how many of the wanted bytes may be fetched, at least the needed ones."""
+        """Return how many of the wanted bytes may be fetched, at least the needed ones."""
         left, least = self._max_bytes - self._spent, needed.end - needed.start
         if least > left:
             what = f"the header of {shown(key)} is too long"

@@ -59,7 +59,7 @@ TAGS = [
 
 
 def build_document(settings: Settings) -> Schema:
-    """Give the OpenAPI 3.1 document of an API that runs with these settings."""
+    """Return the OpenAPI 3.1 document of an API that runs with these settings."""
     return {
         "openapi": "3.1.0",
         "info": {

@@ -236,7 +236,7 @@ def _creating(*transformations: dict[str, Any], destination: str = "/480x360/2.j
 
 
 def create_errors() -> list[Problem]:
-    """Give what `POST /request` answers to invalid bodies, one for each code."""
+    """Return what `POST /request` answers to invalid bodies, one for each code."""
     bodies = [
         _creating({"type": "blur", "sigma": -1}),
         _creating({"type": "resize"}),
@@ -258,7 +258,7 @@ def _unknown_preset() -> Problem:
 
 
 def preset_errors() -> list[Problem]:
-    """Give what `PUT /presets/{name}` answers to invalid bodies, one for each code."""
+    """Return what `PUT /presets/{name}` answers to invalid bodies, one for each code."""
     bodies = [
         b"{}",
         b'{"transformations": [{"type": "rotate"}]}',
@@ -270,7 +270,7 @@ def preset_errors() -> list[Problem]:
 
 
 def retry_errors() -> list[Problem]:
-    """Give what `POST /retry` answers to invalid bodies, one for each code."""
+    """Return what `POST /retry` answers to invalid bodies, one for each code."""
     bodies = [
         msgspec.json.encode({**RETRY, "process_ids": []}),
         msgspec.json.encode({"service_id": 1}),
@@ -281,7 +281,7 @@ def retry_errors() -> list[Problem]:
 
 
 def explanation() -> Explanation:
-    """Give what `POST /explain` answers to the request of several jobs."""
+    """Return what `POST /explain` answers to the request of several jobs."""
     jobs = parse(msgspec.json.encode(CREATE_SEVERAL), CreateProcess).jobs
     return explain_facts(Facts(format=SourceFormat.JPEG, width=1600, height=1200), jobs)
 

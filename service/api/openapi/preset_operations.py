@@ -17,7 +17,7 @@ from service.settings import Settings
 
 
 def preset_operations(settings: Settings) -> Schema:
-    """Give the paths of presets."""
+    """Return the paths of presets."""
     return {
         "/presets": {"get": _list()},
         "/presets/{name}": {"get": _get(), "put": _put(settings), "delete": _delete()},

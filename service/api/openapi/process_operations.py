@@ -114,7 +114,7 @@ def _invalid(message: str, path: str = "", code: str = InvalidRequest.code) -> P
 
 
 def wait_errors() -> list[Problem]:
-    """Give what is answered to an invalid `wait`."""
+    """Return what is answered to an invalid `wait`."""
     return [_invalid(f"wait: expected seconds from 0 to {LONGEST_WAIT}, got '90'", "wait")]
 
 

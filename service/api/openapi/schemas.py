@@ -126,7 +126,7 @@ NEEDED_BESIDE: dict[str, dict[str, list[str]]] = {
 
 
 def build_schemas(settings: Settings) -> dict[str, Schema]:
-    """Give the JSON Schema of every type by its name, with the limits of these settings."""
+    """Return the JSON Schema of every type by its name, with the limits of these settings."""
     _, schemas = msgspec.json.schema_components(
         (*_requests(settings), *ANSWERS), schema_hook=option_schema, ref_template=REF
     )
@@ -146,7 +146,7 @@ def build_schemas(settings: Settings) -> dict[str, Schema]:
 
 
 def as_json(default: Any) -> Any:
-    """Give a default as a client would write it in JSON."""
+    """Return a default as a client would write it in JSON."""
     write = next((WRITERS[kind] for kind in WRITERS if isinstance(default, kind)), None)
     return write(default) if write else msgspec.to_builtins(default)
 
@@ -164,7 +164,7 @@ WRITERS: dict[type, Callable[[Any], Any]] = {
 
 
 def _requests(settings: Settings) -> tuple[Any, ...]:
-    """Give the types of request bodies, with defaults and limits that msgspec can show."""
+    """Return the types of request bodies, with defaults and limits that msgspec can show."""
     transformation: Any = Union[tuple(map(_presentable, TYPES.values()))]  # noqa: UP007
     steps = _list_of(transformation, most=settings.max_transformations)
     jobs = _list_of(_presentable(Job, transformations=steps), least=1, most=settings.max_jobs)
@@ -184,7 +184,7 @@ def _list_of(kind: Any, *, most: int, least: int | None = None) -> Any:
 
 
 def _presentable(kind: type[Struct], **hints: Any) -> Any:
-    """Give a struct like `kind` whose defaults are those of JSON, as msgspec needs them."""
+    """Return a struct like `kind` whose defaults are those of JSON, as msgspec needs them."""
     defaults = [
         (field.name, field.type, as_json(field.default))
         for field in msgspec.structs.fields(kind)

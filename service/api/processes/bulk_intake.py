@@ -107,7 +107,7 @@ def _key_of(
 
 
 def _again(answers: list[NewProcess | DarkroomError], remembered: str) -> BulkResult:
-    """Give the first answers; what was invalid then is so now, unless the limits have changed."""
+    """Return the first answers; what was invalid then is so now, unless the limits have changed."""
     ids = dict(part.split(":") for part in remembered.split(","))
     refused = InvalidRequest("this was not accepted when its Idempotency-Key was first used")
     results = []

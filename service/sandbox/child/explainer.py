@@ -76,7 +76,7 @@ def _of(there: Gathered, fd: int) -> PartialSource:
 
 
 def _unless_missing(read: Callable[[], T]) -> T | Piece:
-    """Give what is read, or what is missing for it."""
+    """Return what is read, or what is missing for it."""
     try:
         return read()
     except MissingBytes as missing:

@@ -19,7 +19,7 @@ class Memory:
         os.pwrite(self._marks, b"5", 0)
 
     def measure(self) -> tuple[int, int]:
-        """Give the peak since `reset_peak` and what is resident now, in bytes."""
+        """Return the peak since `reset_peak` and what is resident now, in bytes."""
         text = os.pread(self._status, 4096, 0)
         return _bytes(PEAK, text), _bytes(NOW, text)
 

@@ -49,7 +49,7 @@ class ChildProcess:
         os.ftruncate(self._stderr, 0)
 
     def last_words(self) -> str:
-        """Give the end of what it wrote to standard error."""
+        """Return the end of what it wrote to standard error."""
         return last_words(self._stderr)
 
     def close(self) -> None:

@@ -51,7 +51,7 @@ class Clock:
         self.resume()
 
     def next_job(self) -> None:
-        """Give the next job the whole of its time."""
+        """Give the next job its full time."""
         running = self.running
         self.pause()
         self._left = self._deadline

@@ -114,7 +114,7 @@ class ForkServer:
                 self._children.pop(pid).note_end(status)
 
     async def _bury(self) -> None:
-        """Tell why it has ended to whoever waits for a child, and forget it."""
+        """Report why it has ended to whoever waits for a child, and forget it."""
         process = self._process
         assert process is not None  # noqa: S101 - it has ended
         process.kill()

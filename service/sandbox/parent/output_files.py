@@ -20,7 +20,7 @@ class OutputFiles:
         self._files: deque[int] = deque()
 
     def __len__(self) -> int:
-        """Give the number of files that are not filled yet."""
+        """Return the number of files that are not filled yet."""
         return len(self._files)
 
     def create(self, count: int) -> tuple[int, ...]:

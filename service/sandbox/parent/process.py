@@ -62,7 +62,7 @@ class ServerProcess:
         return self._process.wait()
 
     def last_words(self) -> str:
-        """Give the end of what it wrote to standard error."""
+        """Return the end of what it wrote to standard error."""
         return last_words(self._stderr)
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class ServerProcess:
 
 
 def last_words(stderr: int) -> str:
-    """Give the end of what was written to a file."""
+    """Return the end of what was written to a file."""
     size = os.fstat(stderr).st_size
     tail = os.pread(stderr, STDERR_KEPT, max(0, size - STDERR_KEPT))
     return tail.decode(errors="replace").replace("\0", "").strip()

@@ -67,23 +67,23 @@ class Pool:
             return await connection.execute(statement, *values)
 
     async def fetch(self, statement: str, *values: Any) -> list[Record]:
-        """Give all rows."""
+        """Return all rows."""
         async with self.acquire() as connection:
             return await connection.fetch(statement, *values)
 
     async def fetchrow(self, statement: str, *values: Any) -> Record | None:
-        """Give the first row, or None."""
+        """Return the first row, or None."""
         async with self.acquire() as connection:
             return await connection.fetchrow(statement, *values)
 
     async def fetchval(self, statement: str, *values: Any) -> Any:
-        """Give the first value of the first row."""
+        """Return the first value of the first row."""
         async with self.acquire() as connection:
             return await connection.fetchval(statement, *values)
 
 
 def observe(connection: Connection, observer: Observer) -> None:
-    """Tell the observer of every statement on a connection."""
+    """Notify the observer of every statement on a connection."""
     names = _names()
 
     def note(query: LoggedQuery) -> None:

@@ -21,5 +21,5 @@ def queries() -> dict[str, str]:
 
 
 def sql(name: str) -> str:
-    """Give the statement of that name."""
+    """Return the statement of that name."""
     return queries()[name]

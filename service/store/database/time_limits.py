@@ -22,7 +22,7 @@ class TimeLimits(Struct, frozen=True, kw_only=True):
 
     @property
     def server_settings(self) -> dict[str, str]:
-        """Give what every release of Postgres knows."""
+        """Return what every release of Postgres knows."""
         return {
             "lock_timeout": _milliseconds(self.lock),
             "idle_in_transaction_session_timeout": _milliseconds(self.idle),
@@ -39,7 +39,7 @@ DEFAULT_TIME_LIMITS = TimeLimits()  # of commands
 
 
 def time_limits(settings: Settings) -> TimeLimits:
-    """Give the limits that are set."""
+    """Return the limits that are set."""
     return TimeLimits(
         statement=settings.database_seconds,
         lock=settings.database_lock_seconds,

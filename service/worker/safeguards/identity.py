@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 async def sha256_of(file: BinaryIO) -> str:
-    """Give the SHA-256 of an open file in hexadecimal; its position does not move."""
+    """Return the SHA-256 of an open file in hexadecimal; its position does not move."""
     return await asyncio.to_thread(_hash, file)
 
 

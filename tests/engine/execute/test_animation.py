@@ -53,7 +53,7 @@ def alone(frame: Pixels, *steps: Json) -> Pixels:
 
 
 def measured(step: Step) -> bool:
-    """Tell whether all frames are measured together."""
+    """Return whether all frames are measured together."""
     return any(map(measures, job(*step.transformations).transformations))
 
 

@@ -38,7 +38,7 @@ class Asked:
         limits: EngineLimits = LIMITS,
         **inputs: Any,
     ) -> bool:
-        """Tell whether a plan was there; whether or not, it is what planning gives."""
+        """Return whether a plan was there; whether or not, it is what planning gives."""
         hits, resolved = self.reused.hits, Resolved(inputs)
         made = self.cache.batch(batch, facts, limits, resolved, self.reused)
         expected = plan_batch(batch, facts, limits, resolved)

@@ -33,7 +33,7 @@ TEXT = Overlay(TextLayer(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 8, 10)
 
 
 def kept(*nodes: Node, frame: Frame | None = None) -> list[tuple[int, Buffering]]:
-    """Give the places where something is kept."""
+    """Return the places where something is kept."""
     run = stages(nodes, frame or source_frame(FACTS), in_memory=frame is not None)
     return [
         (at, each.buffering)

@@ -37,7 +37,7 @@ def matrix(side: int, wanted: int) -> Floats:
 
 
 def scaled(pixels: Pixels, width: int, height: int) -> Floats:
-    """Give premultiplied colours, as wide and high as wanted."""
+    """Return premultiplied colours, as wide and high as wanted."""
     high, wide = pixels.shape[:2]
     values = premultiplied(pixels)
     down, across = matrix(high, height), matrix(wide, width)

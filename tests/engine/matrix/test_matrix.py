@@ -127,12 +127,12 @@ def test_each_format_shows_what_png_shows(name: str, format_: Format) -> None:
 
 
 def loses(format_: Format) -> bool:
-    """Tell whether a format keeps less than it is given; GIF has a palette."""
+    """Return whether a format keeps less than it is given; GIF has a palette."""
     return KINDS_OF_SAVING[format_.value]().lossy or format_ is Format.GIF
 
 
 def clear_or_not(pixels: Pixels) -> Pixels:
-    """Give what GIF makes of transparency."""
+    """Return what GIF makes of transparency."""
     made = pixels.copy()
     if made.shape[2] == 4:
         made[..., 3] = (made[..., 3] >= 128) * np.uint8(255)

@@ -35,7 +35,7 @@ class Images:
         self.folder = folder
 
     def __call__(self, name: str) -> str:
-        """Give the path of an image."""
+        """Return the path of an image."""
         path = self.folder / name
         if not path.exists():
             stem, _, ending = name.partition(".")
@@ -272,7 +272,7 @@ class Spread:
         return Case(self.images(source), jobs, {"mark": mark})
 
     def quick(self) -> Iterator[Plan]:
-        """Give a handful that takes a few seconds."""
+        """Yield a handful that takes a few seconds."""
         for name in ("annotation", "enhance", "great blur", "rotate", "half", "upside down"):
             yield Plan(name, self.case("photo-middle.jpg", TYPES[name]))
         for name in ("jpeg", "searched jpeg", "png", "webp", "gif", "avif"):
@@ -294,7 +294,7 @@ class Spread:
                     yield Plan(f"{name} {source}", self.case(source, step))
 
     def chains(self) -> Iterator[Plan]:
-        """Give jobs of many transformations."""
+        """Yield jobs of many transformations."""
         for source in ("photo-middle.jpg", "translucent-middle.png"):
             for name, step in LONG_CHAINS.items():
                 yield Plan(f"{name} {source}", self.case(source, step))
@@ -319,7 +319,7 @@ class Spread:
                 yield Plan(f"{name} {source}", self.case(source, TYPES[name]))
 
     def animations(self) -> Iterator[Plan]:
-        """Give animations of eight frames."""
+        """Yield animations of eight frames."""
         for size in ("small", "middle"):
             for source in ("gif", "webp"):
                 for ending in ("gif", "webp"):
@@ -329,7 +329,7 @@ class Spread:
                         yield Plan(f"{step} {name} to {ending}", case)
 
     def batches(self) -> Iterator[Plan]:
-        """Give batches of four to twenty-four jobs."""
+        """Yield batches of four to twenty-four jobs."""
         for source in (
             "photo-large.jpg",
             "photo-middle.jpg",

@@ -28,13 +28,13 @@ def spread(tmp_path_factory: pytest.TempPathFactory) -> Spread:
 
 
 def predicted(case: Case) -> int:
-    """Give the peak that `explain` tells."""
+    """Return the peak that `explain` tells."""
     inputs = {key: Source.from_path(path) for key, path in case.inputs.items()}
     return explain(Source.from_path(case.source), case.batch.jobs, inputs=inputs).cost.peak_bytes
 
 
 def guaranteed(case: Case) -> int:
-    """Give what the jobs are refused by."""
+    """Return what the jobs are refused by."""
     facts = read_facts(Source.from_path(case.source))
     known = Resolved({key: read_facts(Source.from_path(path)) for key, path in case.inputs.items()})
     limits = EngineLimits()

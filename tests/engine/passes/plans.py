@@ -15,7 +15,7 @@ RGBA = Facts(format=SourceFormat.PNG, width=40, height=30, alpha=True)
 
 
 def plan_of(*nodes: Node, facts: Facts = RGB) -> Plan:
-    """Give a plan of these nodes after decoding."""
+    """Return a plan of these nodes after decoding."""
     return Plan(facts, (*START, *nodes), Save(Format.PNG, 100))
 
 

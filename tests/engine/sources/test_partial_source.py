@@ -33,7 +33,7 @@ def file_of(data: bytes) -> Iterator[int]:
 
 
 def told(read: Callable[[], Facts]) -> Told:
-    """Give the facts, or the code of what is wrong: libvips' own steps name its source."""
+    """Return the facts, or the code of what is wrong: libvips' own steps name its source."""
     try:
         return read()
     except DarkroomError as error:

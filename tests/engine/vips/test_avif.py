@@ -23,7 +23,7 @@ SPARE: Any = {"quality": 100, "subsampling": "4:4:4", "speed": 8}
 
 
 def as_pillow_has_it(data: bytes) -> Pixels:
-    """Give Pillow's pixels, which are libavif's."""
+    """Return Pillow's pixels, which are libavif's."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGBA"))
 

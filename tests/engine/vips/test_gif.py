@@ -60,7 +60,7 @@ def gif(*frames: bytes, background: int = WHITE, trailer: bytes = b";", bits: in
 
 
 def shown(source: bytes) -> NDArray[np.int64]:
-    """Give the frames as RGBA."""
+    """Return the frames as RGBA."""
     output = make(source, destination="o.webp", options={"lossless": True})
     assert not output.damaged
     facts = read_facts(Source.from_bytes(source))

@@ -44,12 +44,12 @@ def drawn(count: int, kind: str = "PNG", **options: Any) -> bytes:
 
 
 def bits_of(png: bytes) -> tuple[int, int]:
-    """Give the bits of a sample and the colour type."""
+    """Return the bits of a sample and the colour type."""
     return png[24], png[25]
 
 
 def shown(data: bytes) -> Pixels:
-    """Give what is seen with any decoder: a clear pixel has no colour."""
+    """Return what is seen with any decoder: a clear pixel has no colour."""
     pixels = np.array(Image.open(io.BytesIO(data)).convert("RGBA"))
     pixels[pixels[..., 3] == 0] = 0
     return pixels

@@ -35,7 +35,7 @@ def accepting() -> None:
 
 
 def told(answer: Answer) -> tuple[str, str, str]:
-    """Give code, path and message of a 400."""
+    """Return code, path and message of a 400."""
     assert (answer.status, answer.headers["Content-Type"]) == (400, "application/json")
     words = answer.words
     assert words["message"]

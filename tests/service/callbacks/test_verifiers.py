@@ -54,7 +54,7 @@ async def sent(shared_store: Store, settings: Settings, tenant: Tenant) -> dict[
 
 
 def cases(secret: str, sent: dict[str, str]) -> list[tuple[str, dict[str, str], bytes, str]]:
-    """Give secret, headers and body of each callback, and what is to be said of it."""
+    """Return secret, headers and body of each callback, and what is to be said of it."""
     now, other = int(time.time()), new_webhook_secret()
     signature, ok = sent["webhook-signature"], "new Straße/1"
     forged = signature[:-4] + ("AAA=" if not signature.endswith("AAA=") else "BBB=")

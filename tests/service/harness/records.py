@@ -85,7 +85,7 @@ async def waits_for_a_lock(store: Store) -> bool:
 
 
 def done(*positions: int) -> list[JobResult]:
-    """Give results of jobs that went well."""
+    """Return results of jobs that went well."""
     return [
         JobResult(
             position=position, status="DONE", format="png", width=16, height=12, bytes=9,
@@ -96,7 +96,7 @@ def done(*positions: int) -> list[JobResult]:
 
 
 def failed(positions: Iterable[int], error: DarkroomError) -> list[JobResult]:
-    """Give results of jobs that did not."""
+    """Return results of jobs that did not."""
     return [
         JobResult(position=p, status="FAILED", error_code=error.code, error_message=error.message)
         for p in positions

@@ -39,7 +39,7 @@ class Tenant:
         return (self.folder / name).read_bytes()
 
     def files(self) -> set[str]:
-        """Give what is in the folder, source included."""
+        """Return what is in the folder, source included."""
         found = (path for path in self.folder.rglob("*") if path.is_file())
         return {str(path.relative_to(self.folder)) for path in found}
 

@@ -44,12 +44,12 @@ class Playground(Sandbox):
                 yield rendering
 
     async def ask(self, *acts: Act, deadline: float = 30.0, owner: str = "") -> list[Any]:
-        """Give what the child told for each act, or the error that it met."""
+        """Return what the child told for each act, or the error that it met."""
         async with self.playing(*acts, deadline=deadline, owner=owner) as rendering:
             return [told(result) async for result in rendering]
 
     async def ask_one(self, do: str, **words: Any) -> Any:
-        """Give what the child told for one act."""
+        """Return what the child told for one act."""
         [answer] = await self.ask({"do": do, **words})
         return answer
 

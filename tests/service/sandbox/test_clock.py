@@ -16,7 +16,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def overrun(seconds: float, frozen: float = 0) -> float:
-    """Give after how long a deadline is told, by a worker that freezes right at its start."""
+    """Return after how long a deadline is told, by a worker that freezes right at its start."""
     told = asyncio.Event()
     running = Clock(told.set)
     began = time.monotonic()

@@ -25,7 +25,7 @@ class MoodySandbox(Sandbox):
         super().__init__(slots, **{**options, "command": MOODY, "on_exit": note})
 
     def reasons(self) -> list[str]:
-        """Give why children ended since this was asked last."""
+        """Return why children ended since this was asked last."""
         reasons = [ended.reason.value for ended in self.exits]
         self.exits.clear()
         return reasons

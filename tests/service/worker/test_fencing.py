@@ -66,7 +66,7 @@ WRITES: list[Write] = [keep_in_place, finish, fail, record_nothing, give_back, s
 
 
 async def all_of(store: Store, process_id: str) -> list[object]:
-    """Give everything that a stale write could change."""
+    """Return everything that a stale write could change."""
     tables = ("processes WHERE id", "jobs WHERE process_id", "deliveries WHERE process_id")
     return [
         [tuple(row) for row in await store.pool.fetch(f"SELECT * FROM {table} = $1", process_id)]

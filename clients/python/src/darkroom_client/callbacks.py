@@ -9,7 +9,7 @@ from darkroom_client.types import ProcessStatus
 
 
 def read_callback(secret: str, headers: Mapping[str, str], body: bytes) -> ProcessStatus | None:
-    """Give the status that a callback tells, or None if it is not from Darkroom.
+    """Return the status that a callback tells, or None if it is not from Darkroom.
 
     `secret` is the webhook secret of your service; `body` are the bytes as they came. A callback
     whose time is more than five minutes away is not accepted.

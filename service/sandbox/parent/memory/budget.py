@@ -41,7 +41,7 @@ class MemoryBudget:
         return self._used
 
     def share(self) -> "Share":
-        """Give a work its share, which is empty at first; to be used as a context."""
+        """Return a work its share, which is empty at first; to be used as a context."""
         return Share(self)
 
     def take(self, size: int) -> bool:
@@ -96,7 +96,7 @@ class Share:
         return self._budget.free_bytes
 
     def ask(self, peak: int) -> bool:
-        """Tell whether the work may take so many bytes now; if not, it is to wait."""
+        """Return whether the work may take so many bytes now; if not, it is to wait."""
         self._wanted = max(0, peak - self.free_bytes)
         if self._wanted <= self._taken:
             return True

@@ -10,14 +10,14 @@ LEAST_BYTES = 128 * 1024 * 1024  # for the work of a slot, however little there 
 
 
 def memory_for_works(limit: int, slots: int) -> int:
-    """Give what is left for works of a worker's memory: beyond what all takes at rest."""
+    """Return what is left for works of a worker's memory: beyond what all takes at rest."""
     return max(slots * LEAST_BYTES, limit - WORKER_BYTES - slots * CHILD_BYTES)
 
 
 def memory_limit(
     membership: str | None = None, cgroups: Path = CGROUPS, machine: int | None = None
 ) -> int:
-    """Give the lowest limit in bytes of our control groups, or the machine's memory.
+    """Return the lowest limit in bytes of our control groups, or the machine's memory.
 
     `membership` is what `/proc/self/cgroup` says. In a container the group's path may be that
     of the host, and the group itself the root that is seen.

@@ -30,7 +30,7 @@ def opened(data: bytes) -> Samples:
 
 
 def upper(samples: Samples, bits: int) -> Samples:
-    """Give 8 bits of each: stretched, or the upper ones."""
+    """Return 8 bits of each: stretched, or the upper ones."""
     if bits <= 8:
         return np.asarray(np.rint(samples * (255 / (2**bits - 1)))).astype(np.uint8)
     return np.asarray(samples >> np.uint64(bits - 8)).astype(np.uint8)

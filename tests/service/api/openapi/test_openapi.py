@@ -54,7 +54,7 @@ def accepts(schema: str, value: Any) -> bool:
 
 
 def canonical(value: Any) -> Any:
-    """Give the number or boolean that a string spells: a reader takes both, a schema says one."""
+    """Return the number or boolean that a string spells: a reader takes both, a schema says one."""
     spelled = value.strip().lower() if isinstance(value, str) else ""
     if spelled in ("true", "false"):
         return spelled == "true"
