@@ -14,7 +14,7 @@ from tests.chaos.installation import Folder, Installation
 from tests.service.callbacks.hostile import HOSTILE
 from tests.service.callbacks.test_callback_guard import HOSTS
 from tests.service.harness.receiver import canary, talking
-from tests.service.sandbox.naughty_child import CHANGES
+from tests.service.sandbox.faulty_child import CHANGES
 from tests.service.sandbox.sandboxes import Playground
 
 FINAL = {"FINISHED", "FAILED"}

@@ -18,10 +18,10 @@ from tests.service.harness.api_client import Api, serving
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import until
 
-MOODY = (sys.executable, "-I", str(Path(__file__).with_name("moody_explainer.py")))
+FAULTY = (sys.executable, "-I", str(Path(__file__).with_name("faulty_explainer.py")))
 
 
-MOODS = [
+FAULTS = [
     ("kill", "SIGKILL"),
     ("nonsense", "no valid answer"),
     ("huge", "no valid answer"),
@@ -30,10 +30,10 @@ MOODS = [
 
 
 @asynccontextmanager
-async def moody(settings: Settings, seconds: float) -> AsyncIterator[Api]:
-    """Serve with one child of many moods, for two requests at once."""
+async def faulty(settings: Settings, seconds: float) -> AsyncIterator[Api]:
+    """Serve with one faulty child, for two requests at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.sandbox.parent.commands.EXPLAIN", MOODY)
+        patch.setattr("service.sandbox.parent.commands.EXPLAIN", FAULTY)
         some = {"explain_slots": 1, "explain_requests": 2, "explain_seconds": seconds}
         async with serving(msgspec.structs.replace(settings, **some)) as api:
             yield api
@@ -42,10 +42,10 @@ async def moody(settings: Settings, seconds: float) -> AsyncIterator[Api]:
 async def test_a_child_that_dies_or_lies_is_replaced_and_the_api_lives(
     settings: Settings, tenant: Tenant
 ) -> None:
-    async with moody(settings, seconds=20) as api:
+    async with faulty(settings, seconds=20) as api:
         with capture_logs() as logs:
-            for mood, words in MOODS:
-                answer = await explain(api, tenant, tenant.body(f"{mood}.png"))
+            for fault, words in FAULTS:
+                answer = await explain(api, tenant, tenant.body(f"{fault}.png"))
                 assert refusal(answer) == (503, "render_crashed")
                 assert words in answer.words["message"]
                 assert (await explain(api, tenant)).status == 200
@@ -57,7 +57,7 @@ async def test_a_child_that_dies_or_lies_is_replaced_and_the_api_lives(
 async def test_too_much_at_once_is_put_off_and_nothing_takes_for_ever(
     settings: Settings, tenant: Tenant
 ) -> None:
-    async with moody(settings, seconds=0.5) as api:
+    async with faulty(settings, seconds=0.5) as api:
 
         async def works() -> bool:  # a child may take longer than half a second to start
             return (await explain(api, tenant)).status == 200

@@ -20,7 +20,7 @@ from tests.engine.images import encoded, noise
 from tests.service.harness.api_client import Answer, Api, serving
 from tests.service.harness.tenants import PICTURE, SMALL, Tenant, Words, raw_json
 from tests.service.harness.workers import until
-from tests.service.worker.moods import MOODY
+from tests.service.worker.faulty_sandbox import FAULTY
 
 
 async def preview(api: Api, tenant: Tenant, *steps: Words, source: str = "/in.png",
@@ -124,10 +124,10 @@ async def test_a_job_that_fails_is_answered_with_its_error(
 
 
 @asynccontextmanager
-async def moody(settings: Settings, **changes: Any) -> AsyncIterator[Api]:
-    """Serve with one child of many moods."""
+async def faulty(settings: Settings, **changes: Any) -> AsyncIterator[Api]:
+    """Serve with one faulty child."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.sandbox.parent.commands.RENDER", MOODY)
+        patch.setattr("service.sandbox.parent.commands.RENDER", FAULTY)
         changed = msgspec.structs.replace(settings, preview_slots=1, **changes)
         async with serving(changed) as api:
             yield api
@@ -136,7 +136,7 @@ async def moody(settings: Settings, **changes: Any) -> AsyncIterator[Api]:
 async def test_a_child_that_dies_or_hangs_is_replaced_and_the_api_lives(
     settings: Settings, tenant: Tenant
 ) -> None:
-    async with moody(settings, preview_seconds=0.7) as api:
+    async with faulty(settings, preview_seconds=0.7) as api:
 
         async def works() -> bool:  # a child may take longer than that to start
             return (await preview(api, tenant)).status == 200
@@ -168,7 +168,7 @@ async def test_too_many_at_once_are_put_off(
     settings: Settings, tenant: Tenant, stranger: Tenant
 ) -> None:
     some = {"preview_seconds": 2.0, "preview_requests": 2, "preview_service_requests": 1}
-    async with moody(settings, **some) as api:
+    async with faulty(settings, **some) as api:
         *asked, other = await asyncio.gather(
             *(preview(api, tenant, destination="hang.png") for _ in range(4)),
             preview(api, stranger),

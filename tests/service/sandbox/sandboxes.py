@@ -1,4 +1,4 @@
-"""What the tests of the sandbox share: naughty children, works for them, their answers."""
+"""What the tests of the sandbox share: faulty children, works for them, their answers."""
 
 import asyncio
 import sys
@@ -14,7 +14,7 @@ from service.sandbox.parent import Sandbox
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import ChildExit, Output, Result, Work
 
-NAUGHTY = (sys.executable, "-I", str(Path(__file__).with_name("naughty_child.py")))
+FAULTY = (sys.executable, "-I", str(Path(__file__).with_name("faulty_child.py")))
 
 SOURCE = Path(__file__)
 
@@ -22,11 +22,11 @@ Act = dict[str, Any]
 
 
 class Playground(Sandbox):
-    """A sandbox of naughty children that remembers how each of them ended."""
+    """A sandbox of faulty children that remembers how each of them ended."""
 
     def __init__(self, slots: int = 1, **options: Any) -> None:
         self.exits: list[ChildExit] = []
-        super().__init__(slots, **{"command": NAUGHTY, "on_exit": self.exits.append, **options})
+        super().__init__(slots, **{"command": FAULTY, "on_exit": self.exits.append, **options})
 
     @asynccontextmanager
     async def playing(

@@ -16,7 +16,7 @@ from service.sandbox import linux
 from service.sandbox.child.landlock import CREATE_RULESET, GET_VERSION
 from service.sandbox.protocol import REQUIRED, SandboxLimits, Work
 from service.sandbox.protocol.limits import MIB
-from tests.service.sandbox.naughty_child import CHANGES
+from tests.service.sandbox.faulty_child import CHANGES
 from tests.service.sandbox.sandboxes import Act, Playground, told
 
 DARKROOM_SECRET = "canary-5e1f"
@@ -73,7 +73,7 @@ WITHOUT_LANDLOCK = """
 from service.sandbox import linux
 from service.sandbox.child import landlock
 landlock.CREATE_RULESET = 9999  # as on a kernel that has no such call
-from tests.service.sandbox.naughty_child import main, render
+from tests.service.sandbox.faulty_child import main, render
 main(render)
 """
 

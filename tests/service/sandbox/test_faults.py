@@ -20,7 +20,7 @@ from service.sandbox.parent import pool
 from service.sandbox.protocol import ChildExit, Reason, SandboxLimits, Work
 from service.sandbox.protocol.limits import MIB
 from service.supervisor import Supervisor
-from tests.service.sandbox.sandboxes import NAUGHTY, SOURCE, Act, Playground, lives, told, until
+from tests.service.sandbox.sandboxes import FAULTY, SOURCE, Act, Playground, lives, told, until
 
 MADE: Act = {
     "type": "Made", "index": 0, "format": "png", "width": 1, "height": 1, "frames": 1,
@@ -288,7 +288,7 @@ async def test_failing_starts_back_off_are_told_and_pass(tmp_path: Path) -> None
     script = tmp_path / "child.py"
     script.write_text(
         f"import os, runpy\nif os.path.exists({str(broken)!r}): raise SystemExit('no disk')\n"
-        f"runpy.run_path({NAUGHTY[-1]!r}, run_name='__main__')"
+        f"runpy.run_path({FAULTY[-1]!r}, run_name='__main__')"
     )
     limits = SandboxLimits(backoff_seconds=0.2)
     async with Playground(command=(sys.executable, "-I", str(script)), limits=limits) as sandbox:

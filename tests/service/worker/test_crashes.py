@@ -18,7 +18,7 @@ from tests.service.harness.records import field, set_row
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import done_by, ended, outcomes, scraped, until, working
 from tests.service.sandbox.sandboxes import until as until_now
-from tests.service.worker.moods import MoodySandbox
+from tests.service.worker.faulty_sandbox import FaultySandbox
 
 FENCED = "darkroom_fenced_writes_total"
 
@@ -31,27 +31,27 @@ async def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture(scope="module")
-async def sandboxes() -> AsyncIterator[list[MoodySandbox]]:
-    """Give workers children with moods; the sandboxes they open are found here."""
-    opened: list[MoodySandbox] = []
+async def sandboxes() -> AsyncIterator[list[FaultySandbox]]:
+    """Give workers faulty children; the sandboxes that they open are found here."""
+    opened: list[FaultySandbox] = []
 
-    def open_moody(*given: Any, **options: Any) -> MoodySandbox:
-        opened.append(MoodySandbox(*given, **options))
+    def open_faulty(*given: Any, **options: Any) -> FaultySandbox:
+        opened.append(FaultySandbox(*given, **options))
         return opened[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.sandbox.setup.Sandbox", open_moody)
+        patch.setattr("service.sandbox.setup.Sandbox", open_faulty)
         yield opened
 
 
 @pytest.fixture(scope="module", autouse=True)
-async def worker(settings: Settings, sandboxes: list[MoodySandbox]) -> AsyncIterator[Running]:
+async def worker(settings: Settings, sandboxes: list[FaultySandbox]) -> AsyncIterator[Running]:
     async with working(settings) as running:
         yield running
 
 
 @pytest.fixture
-def sandbox(sandboxes: list[MoodySandbox], worker: Running) -> MoodySandbox:
+def sandbox(sandboxes: list[FaultySandbox], worker: Running) -> FaultySandbox:
     sandboxes[0].reasons()
     return sandboxes[0]
 
@@ -83,7 +83,7 @@ def recorded(api: Api, tenant: Tenant, process_id: str) -> Callable[[], Any]:
 
 
 async def test_a_child_that_is_killed_from_outside_costs_nobody_anything(
-    api: Api, shared_store: Store, sandbox: MoodySandbox, tenant: Tenant
+    api: Api, shared_store: Store, sandbox: FaultySandbox, tenant: Tenant
 ) -> None:
     process_id = await api.create(tenant, tenant.body("a.png", "b-stall.png", "c.png"))
     await until(published(tenant, "a.png"))
@@ -95,7 +95,7 @@ async def test_a_child_that_is_killed_from_outside_costs_nobody_anything(
 
 
 async def test_work_that_always_kills_its_child_is_quarantined(
-    api: Api, settings: Settings, sandbox: MoodySandbox, tenant: Tenant
+    api: Api, settings: Settings, sandbox: FaultySandbox, tenant: Tenant
 ) -> None:
     before = await scraped(settings, "darkroom_quarantined_total")
     status = await done_by(api, tenant, tenant.body("a.png", "kill.png", "c.png"))
@@ -106,7 +106,7 @@ async def test_work_that_always_kills_its_child_is_quarantined(
 
 
 async def test_a_source_that_kills_is_not_tried_from_another_process(
-    api: Api, shared_store: Store, sandbox: MoodySandbox, tenant: Tenant, stranger: Tenant
+    api: Api, shared_store: Store, sandbox: FaultySandbox, tenant: Tenant, stranger: Tenant
 ) -> None:
     assert outcomes(await done_by(api, tenant, tenant.body("kill.png"))) == ["quarantined"]
     assert sandbox.reasons() == ["crashed"] * 3
@@ -124,7 +124,7 @@ async def test_a_source_that_kills_is_not_tried_from_another_process(
 
 
 async def test_work_that_never_ends_is_stopped(
-    api: Api, settings: Settings, sandbox: MoodySandbox, tenant: Tenant
+    api: Api, settings: Settings, sandbox: FaultySandbox, tenant: Tenant
 ) -> None:
     status = await done_by(api, tenant, tenant.body("hang.png"))
     assert (status["status"], outcomes(status)) == ("FAILED", ["timeout"])
@@ -134,7 +134,7 @@ async def test_work_that_never_ends_is_stopped(
 
 
 async def test_a_long_work_keeps_its_lease(
-    api: Api, shared_store: Store, sandbox: MoodySandbox, tenant: Tenant
+    api: Api, shared_store: Store, sandbox: FaultySandbox, tenant: Tenant
 ) -> None:
     body = tenant.body(*(f"stall-{i}.png" for i in range(3)))
     status = await done_by(api, tenant, body)  # longer than a lease
@@ -143,7 +143,7 @@ async def test_a_long_work_keeps_its_lease(
 
 
 async def test_whoever_lost_its_lease_stops_and_writes_nothing_more(
-    api: Api, settings: Settings, shared_store: Store, sandbox: MoodySandbox, tenant: Tenant
+    api: Api, settings: Settings, shared_store: Store, sandbox: FaultySandbox, tenant: Tenant
 ) -> None:
     before = await scraped(settings, FENCED)
     process_id = await api.create(tenant, tenant.body("a.png", "b-hang.png", "c.png"))
@@ -169,7 +169,7 @@ async def test_whoever_lost_its_lease_stops_and_writes_nothing_more(
 async def test_what_is_cancelled_in_postgres_alone_is_stopped(
     api: Api,
     settings: Settings,
-    sandbox: MoodySandbox,
+    sandbox: FaultySandbox,
     shared_store: Store,
     tenant: Tenant,
 ) -> None:

@@ -108,7 +108,7 @@ def fail(patch: pytest.MonkeyPatch, then: Callable[[], None], key: str, *, store
     """Have the storage fail once for a key, after it has stored it or not."""
     publish_all = FolderStorage.publish_all
 
-    async def moody(
+    async def faulty(
         self: FolderStorage, uploads: Sequence[Upload], *, check: Callable[[], None]
     ) -> list[DarkroomError | None]:
         fails = [upload.key == key.removeprefix("/") for upload in uploads]
@@ -123,4 +123,4 @@ def fail(patch: pytest.MonkeyPatch, then: Callable[[], None], key: str, *, store
             for failing, error in zip(fails, results, strict=True)
         ]
 
-    patch.setattr(FolderStorage, "publish_all", moody)
+    patch.setattr(FolderStorage, "publish_all", faulty)

@@ -13,12 +13,12 @@ from service.sandbox.protocol import Output, Summary, Work
 from service.worker.isolation import Isolation
 from tests.service.harness.tenants import PICTURE, job, raw_json
 from tests.service.sandbox.sandboxes import until
-from tests.service.worker.moods import MoodySandbox
+from tests.service.worker.faulty_sandbox import FaultySandbox
 
 
 @pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[MoodySandbox]:
-    async with MoodySandbox(1) as sandbox:
+async def sandbox() -> AsyncIterator[FaultySandbox]:
+    async with FaultySandbox(1) as sandbox:
         yield sandbox
 
 
@@ -30,10 +30,10 @@ def source(tmp_path: Path) -> Iterator[BinaryIO]:
 
 
 class Request:
-    """A request with jobs of these moods, and what it cost."""
+    """A request with jobs that have these faults, and what it cost."""
 
-    def __init__(self, source: BinaryIO, moods: Sequence[str], seconds: float = 30) -> None:
-        self.jobs = [raw_json(job(f"{mood}-{i}.png")) for i, mood in enumerate(moods)]
+    def __init__(self, source: BinaryIO, faults: Sequence[str], seconds: float = 30) -> None:
+        self.jobs = [raw_json(job(f"{fault}-{i}.png")) for i, fault in enumerate(faults)]
         self.source = source
         self.seconds = seconds
         self.groups: list[list[int]] = []
@@ -41,7 +41,7 @@ class Request:
         self.messages: list[str] = []
 
     def isolation(
-        self, sandbox: MoodySandbox, max_crashes: int = 3, budget: float = math.inf
+        self, sandbox: FaultySandbox, max_crashes: int = 3, budget: float = math.inf
     ) -> Isolation:
         return Isolation(
             sandbox,
@@ -61,7 +61,7 @@ class Request:
             deadline=self.seconds,
         )
 
-    async def outcomes(self, sandbox: MoodySandbox, budget: float = math.inf) -> dict[int, str]:
+    async def outcomes(self, sandbox: FaultySandbox, budget: float = math.inf) -> dict[int, str]:
         """Render everything: each position has one outcome."""
         sandbox.reasons()
         found: dict[int, str] = {}
@@ -77,7 +77,7 @@ class Request:
         return dict(sorted(found.items()))
 
 
-async def test_what_goes_well_goes_together(sandbox: MoodySandbox, source: BinaryIO) -> None:
+async def test_what_goes_well_goes_together(sandbox: FaultySandbox, source: BinaryIO) -> None:
     request = Request(source, ["fine"] * 5)
     assert await request.outcomes(sandbox) == dict.fromkeys(range(5), "done")
     assert request.groups == [[0, 1, 2, 3, 4]]
@@ -86,7 +86,7 @@ async def test_what_goes_well_goes_together(sandbox: MoodySandbox, source: Binar
 
 
 async def test_a_job_that_kills_its_child_is_alone_in_quarantine(
-    sandbox: MoodySandbox, source: BinaryIO
+    sandbox: FaultySandbox, source: BinaryIO
 ) -> None:
     request = Request(source, ["fine", "kill", "fine"])
     assert await request.outcomes(sandbox) == {0: "done", 1: "quarantined", 2: "done"}
@@ -94,7 +94,7 @@ async def test_a_job_that_kills_its_child_is_alone_in_quarantine(
 
 
 async def test_many_killers_get_no_three_chances_each(
-    sandbox: MoodySandbox, source: BinaryIO
+    sandbox: FaultySandbox, source: BinaryIO
 ) -> None:
     request = Request(source, ["kill", "kill", "fine", "kill"])
     expected = {0: "quarantined", 1: "quarantined", 2: "done", 3: "quarantined"}
@@ -103,7 +103,7 @@ async def test_many_killers_get_no_three_chances_each(
 
 
 async def test_a_job_that_hangs_is_alone_in_its_timeout(
-    sandbox: MoodySandbox, source: BinaryIO
+    sandbox: FaultySandbox, source: BinaryIO
 ) -> None:
     """It had its time; the others go on in a group, and are begun once."""
     request = Request(source, ["fine", "hang", "fine", "fine", "hang"], seconds=0.5)
@@ -113,7 +113,7 @@ async def test_a_job_that_hangs_is_alone_in_its_timeout(
     assert sandbox.reasons() == ["timeout", "timeout"]
 
 
-async def test_each_job_has_the_whole_deadline(sandbox: MoodySandbox, source: BinaryIO) -> None:
+async def test_each_job_has_the_whole_deadline(sandbox: FaultySandbox, source: BinaryIO) -> None:
     """Three that take half a second each are done, though none may take all three's time."""
     request = Request(source, ["stall"] * 3, seconds=1.4)
     assert await request.outcomes(sandbox) == dict.fromkeys(range(3), "done")
@@ -121,7 +121,7 @@ async def test_each_job_has_the_whole_deadline(sandbox: MoodySandbox, source: Bi
 
 
 async def test_many_that_hang_hold_a_slot_no_longer_than_the_budget(
-    sandbox: MoodySandbox, source: BinaryIO
+    sandbox: FaultySandbox, source: BinaryIO
 ) -> None:
     """Of 64 jobs some have their time, the last of these what is left, the others none."""
     request = Request(source, ["hang"] * 64, seconds=0.2)
@@ -135,13 +135,13 @@ async def test_many_that_hang_hold_a_slot_no_longer_than_the_budget(
         assert "the 0.9 s that a process may take to render (process_seconds) were" in message
 
 
-async def test_the_last_job_has_what_is_left(sandbox: MoodySandbox, source: BinaryIO) -> None:
+async def test_the_last_job_has_what_is_left(sandbox: FaultySandbox, source: BinaryIO) -> None:
     request = Request(source, ["hang"], seconds=30)
     assert await request.outcomes(sandbox, budget=0.2) == {0: "timeout"}
     assert request.messages[0].endswith("used up the 0.2 s that were left for its work")
 
 
-async def test_crashes_use_the_budget_too(sandbox: MoodySandbox, source: BinaryIO) -> None:
+async def test_crashes_use_the_budget_too(sandbox: FaultySandbox, source: BinaryIO) -> None:
     """A child that stalls and dies each time is not begun again when all time is used."""
     request = Request(source, ["stall-kill", "fine"], seconds=5)
     outcomes = await request.outcomes(sandbox, budget=0.6)
@@ -150,7 +150,7 @@ async def test_crashes_use_the_budget_too(sandbox: MoodySandbox, source: BinaryI
 
 
 async def test_a_child_that_dies_after_its_last_answer_takes_nothing_back(
-    sandbox: MoodySandbox, source: BinaryIO
+    sandbox: FaultySandbox, source: BinaryIO
 ) -> None:
     request = Request(source, ["fine", "parting"])
     assert await request.outcomes(sandbox) == {0: "done", 1: "done"}
@@ -158,8 +158,8 @@ async def test_a_child_that_dies_after_its_last_answer_takes_nothing_back(
     await until(lambda: bool(sandbox.exits))
 
 
-async def test_a_source_that_cannot_be_read_fails_every_job(sandbox: MoodySandbox) -> None:
-    with (Path(__file__).parent / "moods.py").open("rb") as file:
+async def test_a_source_that_cannot_be_read_fails_every_job(sandbox: FaultySandbox) -> None:
+    with (Path(__file__).parent / "faulty_sandbox.py").open("rb") as file:
         request = Request(file, ["fine", "fine"])
         assert set((await request.outcomes(sandbox)).values()) <= {
             "unsupported_format",
@@ -167,7 +167,9 @@ async def test_a_source_that_cannot_be_read_fails_every_job(sandbox: MoodySandbo
         }
 
 
-async def test_whoever_leaves_early_stops_the_work(sandbox: MoodySandbox, source: BinaryIO) -> None:
+async def test_whoever_leaves_early_stops_the_work(
+    sandbox: FaultySandbox, source: BinaryIO
+) -> None:
     request = Request(source, ["fine", "hang"])
     sandbox.reasons()
     rendering = request.isolation(sandbox).render([0, 1])
@@ -180,7 +182,7 @@ async def test_whoever_leaves_early_stops_the_work(sandbox: MoodySandbox, source
     assert sandbox.reasons() == ["cancelled"]
 
 
-async def test_the_words_say_what_happened(sandbox: MoodySandbox, source: BinaryIO) -> None:
+async def test_the_words_say_what_happened(sandbox: FaultySandbox, source: BinaryIO) -> None:
     errors: list[DarkroomError] = []
     for request in (Request(source, ["kill"]), Request(source, ["hang"], seconds=0.1)):
         async for [(_, outcome)] in request.isolation(sandbox, max_crashes=1).render([0]):

@@ -15,7 +15,7 @@ from tests.service.harness.api_client import serving
 from tests.service.harness.receiver import receiving
 from tests.service.harness.tenants import Tenant, add_tenant
 from tests.service.harness.workers import ended, outcomes, until, working
-from tests.service.worker.moods import MoodySandbox
+from tests.service.worker.faulty_sandbox import FaultySandbox
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def own_store(own_postgres: Postgres) -> AsyncIterator[Store]:
         yield opened
 
 
-@pytest.mark.usefixtures("moody")
+@pytest.mark.usefixtures("faulty")
 async def test_a_worker_outlives_its_postgres_and_ends_what_it_began(
     own_settings: Settings, own_postgres: Postgres, own_store: Store, tmp_path: Path
 ) -> None:
@@ -64,5 +64,5 @@ async def is_there(tenant: Tenant, name: str) -> bool:
 
 
 @pytest.fixture
-def moody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.sandbox.setup.Sandbox", MoodySandbox)
+def faulty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.sandbox.setup.Sandbox", FaultySandbox)

@@ -150,14 +150,14 @@ async def test_what_was_published_before_the_storage_went_away_is_not_done_again
     published: list[str] = []
     publish = S3Storage.publish
 
-    async def moody(self: S3Storage, key: str, body: object, **options: str) -> None:
+    async def faulty(self: S3Storage, key: str, body: object, **options: str) -> None:
         if key.endswith("b.png") and "b.png" not in published:
             published.append("b.png")
             raise StorageUnavailable("a moment, please")
         published.append(key)
         await publish(self, key, body, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(S3Storage, "publish", moody)
+    monkeypatch.setattr(S3Storage, "publish", faulty)
     process_id = await api.create(tenant, tenant.body("a.png", "b.png", "c.png"))
     status = await ended(api, tenant, process_id)
     assert (status["status"], outcomes(status)) == ("FINISHED", ["DONE"] * 3)

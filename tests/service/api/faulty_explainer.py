@@ -1,7 +1,7 @@
-"""A child that explains batches and has moods: the first destination's name tells which.
+"""A child that explains batches and fails on demand: the first destination's name says how.
 
-`kill` kills it, `hang` never ends, `nonsense` answers what is no answer, `huge` too long a one,
-`greedy` asks for what it was given.
+`kill` kills it, `hang` never ends, `nonsense` sends an invalid answer, `huge` one that is too
+long, `greedy` asks for what it was given.
 """
 
 import os
@@ -19,7 +19,7 @@ from service.sandbox.child.order import Answers, EncodedImage, Order
 from service.sandbox.protocol import Summary
 from service.sandbox.protocol.explanation import Answer, Question, Wanting
 
-MOODS: dict[str, Callable[[], Answer | object]] = {
+FAULTS: dict[str, Callable[[], Answer | object]] = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": lambda: time.sleep(600),
     "nonsense": lambda: {"type": "Told", "explanation": {"facts": "all of them"}},
@@ -33,8 +33,8 @@ def explain(order: Order) -> Answers:
     name = msgspec.json.decode(asked.jobs[0])["destination"]
     for index, answer in explain_order(order):
         assert isinstance(answer, EncodedImage)
-        mood = next((MOODS[word] for word in MOODS if word in name), None)
-        yield index, replace(answer, data=msgspec.json.encode(mood())) if mood else answer
+        fault = next((FAULTS[word] for word in FAULTS if word in name), None)
+        yield index, replace(answer, data=msgspec.json.encode(fault())) if fault else answer
     return Summary()
 
 

@@ -1,4 +1,4 @@
-"""Sandboxes whose children have moods."""
+"""Sandboxes whose children fail on demand."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import ChildExit, Reason
 
-MOODY = (sys.executable, "-I", str(Path(__file__).with_name("moody_child.py")))
+FAULTY = (sys.executable, "-I", str(Path(__file__).with_name("faulty_child.py")))
 
 
-class MoodySandbox(Sandbox):
+class FaultySandbox(Sandbox):
     """Remembers how its children ended, too."""
 
     def __init__(self, slots: int | None = 1, **options: Any) -> None:
@@ -22,7 +22,7 @@ class MoodySandbox(Sandbox):
                 self.exits.append(ended)
             told(ended)
 
-        super().__init__(slots, **{**options, "command": MOODY, "on_exit": note})
+        super().__init__(slots, **{**options, "command": FAULTY, "on_exit": note})
 
     def reasons(self) -> list[str]:
         """Return why children ended since this was asked last."""

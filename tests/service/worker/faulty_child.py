@@ -1,7 +1,7 @@
-"""A rendering child with the real engine and moods: a destination's name tells which.
+"""A rendering child with the real engine that fails on demand: a destination's name says how.
 
-`stall` takes half a second longer, `kill` kills it, `hang` never ends; `parting` kills it
-when all jobs are answered, before it has said that it is done.
+`stall` takes half a second longer, `kill` kills the child, `hang` never ends; `parting` kills it
+when all jobs are answered, before it has reported that it is done.
 """
 
 import os
