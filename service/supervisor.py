@@ -38,7 +38,7 @@ class Supervisor:
                     self._down.pop(mine, None)
                     raise
                 self._go_down(mine, name)  # something that it waited for was cancelled
-            except Exception:
+            except Exception:  # a task must survive errors that nobody foresaw
                 self._go_down(mine, name)
             finally:
                 if up is not None:

@@ -171,5 +171,5 @@ async def send_safely(sender: Sender, dispatch: Dispatch) -> None:
         await sender.send(dispatch)
     except UNAVAILABLE as error:
         outages.failed(POSTGRES, error)
-    except Exception:
+    except Exception:  # one callback must not end the thread; it is tried again
         log.exception("callback_broke", callback_id=dispatch.id)

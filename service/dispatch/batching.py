@@ -76,7 +76,7 @@ class Batcher(Generic[Item, Answer]):
         answers: Sequence[Answer | Exception] = [_lost()] * len(batch)
         try:
             answers = await self._work_on([item for item, _ in batch])
-        except Exception as error:
+        except Exception as error:  # it is for those who asked
             answers = [error] * len(batch)
         except asyncio.CancelledError:
             task = asyncio.current_task()

@@ -86,7 +86,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     with _span(request) as request[TRACE]:
         try:
             response = await handler(request)
-        except Exception as error:
+        except Exception as error:  # every error is an answer; unknown ones are 500
             response = _answer(error, name, _route(request))
             if isinstance(error, RateLimited):
                 request.app[METRICS].rate_limited.labels("quota").inc()

@@ -42,7 +42,7 @@ class Readiness:
             async with asyncio.timeout(3):
                 await self._store.ping()
                 missing = await pending(self._store.pool)
-        except Exception as error:
+        except Exception as error:  # whatever it is, this is not ready
             outages.failed(POSTGRES, error)
             return f"database: {type(error).__name__}"
         outages.worked(POSTGRES)
