@@ -11,7 +11,7 @@ import msgspec
 
 from service.commands.records import fail, print_rows, takes_json, with_store
 from service.http import make_callback, show_process
-from service.store import Place, Status, Store, Wanted
+from service.store import Cursor, ProcessFilter, Status, Store
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 AGO = re.compile(r"(\d{1,6})([smhd])")
@@ -81,12 +81,12 @@ def list_processes(
     Shows how many jobs of each process are done or failed, and the codes of their errors. With
     many processes, --since makes a search for a rare state faster.
     """
-    wanted = Wanted(service_id=service_id, statuses=statuses)
+    filters = ProcessFilter(service_id=service_id, statuses=statuses)
     if since is not None:
-        wanted = msgspec.structs.replace(wanted, since=since)
+        filters = msgspec.structs.replace(filters, since=since)
     if before is not None:
-        wanted = msgspec.structs.replace(wanted, before=Place(before))
-    rows = with_store(lambda store: store.administration.processes(wanted, limit))
+        filters = msgspec.structs.replace(filters, before=Cursor(before))
+    rows = with_store(lambda store: store.administration.processes(filters, limit))
     print_rows(rows, COLUMNS, as_json=as_json)
 
 

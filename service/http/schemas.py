@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from engine.schema import Batch, Description, Flag, Job, Key, Priority, Watermark, shown
 from service.http.urls import CallbackUrl, Source
-from service.store import DeliveryRow, JobRow, PresetEntry, PresetRow, ProcessRow, Summary
+from service.store import DeliveryRow, JobRow, PresetEntry, PresetRow, ProcessRow, SummaryRow
 
 TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -237,7 +237,7 @@ def show_process(row: ProcessRow) -> ProcessStatus:
     )
 
 
-def show_summary(row: Summary) -> ProcessSummary:
+def show_summary(row: SummaryRow) -> ProcessSummary:
     """Convert a line of a list of processes."""
     return ProcessSummary(
         process_id=row.id,

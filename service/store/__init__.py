@@ -3,7 +3,14 @@
 Knows nothing about HTTP, arq, storage or images.
 """
 
-from service.store.administration import CallbackRow, Place, Redelivered, Summary, TokenRow, Wanted
+from service.store.administration import (
+    CallbackRow,
+    Cursor,
+    ProcessFilter,
+    Redelivered,
+    SummaryRow,
+    TokenRow,
+)
 from service.store.backlog import Backlog
 from service.store.database import UNAVAILABLE, is_unavailable, time_limits
 from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
@@ -31,6 +38,7 @@ __all__ = [
     "CallbackRow",
     "Cancellation",
     "Claim",
+    "Cursor",
     "Delivery",
     "DeliveryRow",
     "Due",
@@ -44,9 +52,9 @@ __all__ = [
     "NewDelivery",
     "NewProcess",
     "Outcome",
-    "Place",
     "PresetEntry",
     "PresetRow",
+    "ProcessFilter",
     "ProcessRow",
     "Processes",
     "Quarantine",
@@ -56,10 +64,9 @@ __all__ = [
     "Services",
     "Status",
     "Store",
-    "Summary",
+    "SummaryRow",
     "TokenRow",
     "WaitingProcess",
-    "Wanted",
     "is_unavailable",
     "migrate",
     "open_store",

@@ -12,26 +12,26 @@ from service.store.processes import DeliveryRow, Status
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
-class Place(Struct, frozen=True):
-    """A place in a list of processes, the newest of which comes first."""
+class Cursor(Struct, frozen=True):
+    """A position in a list of processes, newest first."""
 
     created_at: datetime = LAST
     id: str = ""
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
-    """Which processes to list: of one service or of all, in some states, created since a moment.
+class ProcessFilter(Struct, frozen=True, kw_only=True):
+    """Which processes to list: of one service or all, in some states, created since a moment.
 
-    `before` is where the list begins: after a process, or at what was created before a moment.
+    The list begins `before` a position: after a process, or with those created before a moment.
     """
 
     service_id: int | None = None
     statuses: Sequence[Status] = ()
     since: datetime = FIRST
-    before: Place = Place()
+    before: Cursor = Cursor()
 
 
-class Summary(Struct, frozen=True, kw_only=True):
+class SummaryRow(Struct, frozen=True, kw_only=True):
     """A process in a list: how many jobs it has, how many are done or failed, with which codes."""
 
     id: str
@@ -80,13 +80,13 @@ class Administration:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def processes(self, wanted: Wanted, most: int) -> list[Summary]:
+    async def processes(self, filters: ProcessFilter, most: int) -> list[SummaryRow]:
         """List at most so many processes, the newest first."""
         rows = await self._pool.fetch(
-            sql("list_processes"), wanted.service_id, wanted.statuses or None, wanted.since,
-            wanted.before.created_at, wanted.before.id, most,
+            sql("list_processes"), filters.service_id, filters.statuses or None, filters.since,
+            filters.before.created_at, filters.before.id, most,
         )  # fmt: skip
-        return [Summary(**row) for row in rows]
+        return [SummaryRow(**row) for row in rows]
 
     async def owner(self, process_id: str) -> int | None:
         """Return the service of a process, or None."""

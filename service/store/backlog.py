@@ -9,7 +9,7 @@ from service.store.database import Pool, sql
 COUNTED = 10_000
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
+class QueueDepth(Struct, frozen=True, kw_only=True):
     """How many there are, and the age of the oldest in seconds, 0 if there is none.
 
     Of more than COUNTED both are estimates.
@@ -22,8 +22,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
 class Backlog(Struct, frozen=True, kw_only=True):
     """Processes by state, QUEUED or PROCESSING, and callbacks that are not yet delivered."""
 
-    processes: Mapping[str, Waiting]
-    callbacks: Waiting
+    processes: Mapping[str, QueueDepth]
+    callbacks: QueueDepth
 
 
 class Backlogs:
@@ -35,7 +35,7 @@ class Backlogs:
     async def count(self) -> Backlog:
         """Count all of it, in one statement."""
         rows = await self._pool.fetch(sql("count_backlog"), COUNTED)
-        found = {row["state"]: Waiting(count=row["count"], oldest=row["oldest"]) for row in rows}
+        found = {row["state"]: QueueDepth(count=row["count"], oldest=row["oldest"]) for row in rows}
         callbacks = found.pop("CALLBACK")
         return Backlog(processes=found, callbacks=callbacks)
 

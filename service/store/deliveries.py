@@ -42,8 +42,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     age: float
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
-    """A callback that nobody has taken yet: whose it is, and where it goes."""
+class PendingCallback(Struct, frozen=True, kw_only=True):
+    """A callback that is not claimed yet: its service and its URL."""
 
     service_id: int
     url: str
@@ -63,10 +63,10 @@ class Deliveries:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def find(self, due: Due) -> Waiting | None:
+    async def find(self, due: Due) -> PendingCallback | None:
         """Look at a callback without taking it; None when it was taken."""
         row = await self._pool.fetchrow(sql("find_delivery"), due.id, due.tries)
-        return None if row is None else Waiting(**row)
+        return None if row is None else PendingCallback(**row)
 
     async def claim(self, due: Due, longest: timedelta, max_tries: int) -> Delivery | None:
         """Take a callback for one try of at most `longest`, or None when it was taken.

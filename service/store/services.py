@@ -38,8 +38,8 @@ class Holder(Struct, frozen=True, kw_only=True):
     ignores_store: bool = False
 
 
-class Listed(Struct, frozen=True, kw_only=True):
-    """A line of the operator's list."""
+class ServiceSummary(Struct, frozen=True, kw_only=True):
+    """A service in the list for operators."""
 
     id: int
     name: str
@@ -99,9 +99,9 @@ class Services:
         found: int | None = await self._pool.fetchval(sql("find_service"), name)
         return found
 
-    async def list(self) -> list[Listed]:
+    async def list(self) -> list[ServiceSummary]:
         """Give every service."""
-        return [Listed(**row) for row in await self._pool.fetch(sql("list_services"))]
+        return [ServiceSummary(**row) for row in await self._pool.fetch(sql("list_services"))]
 
     async def holder(self, token_hash: bytes) -> Holder | None:
         """Tell whom the token with this SHA-256 belongs to, or None."""

@@ -21,7 +21,7 @@ from service.http import CreateProcess
 from service.metrics import Metrics
 from service.outbound import WebSources
 from service.sandbox.parent import commands
-from service.sandbox.protocol import Answer, Gathered, Output, Question, Told, Work
+from service.sandbox.protocol import Answer, Explained, KnownRanges, Output, Question, Work
 from service.sandbox.setup import engine_limits, owner_of
 from service.settings import Settings, setting_of
 from service.storage import Storages
@@ -96,7 +96,7 @@ class Explainer:
             )
             with ExitStack() as opened:
                 files = await _begin(batch, reader, opened)
-                while not isinstance(answer := await self._ask(files, jobs, batch), Told):
+                while not isinstance(answer := await self._ask(files, jobs, batch), Explained):
                     if answer.source is not None:
                         await reader.fetch(files.source, answer.source)
                     for key in answer.inputs.keys() & files.inputs.keys():
@@ -106,8 +106,8 @@ class Explainer:
     async def _ask(self, files: _Files, jobs: tuple[Raw, ...], batch: CreateProcess) -> Answer:
         question = Question(
             jobs=jobs,
-            source=_gathered(files.source),
-            inputs={key: _gathered(file) for key, file in files.inputs.items()},
+            source=_known_ranges(files.source),
+            inputs={key: _known_ranges(file) for key, file in files.inputs.items()},
             refused=files.refused,
         )
         work = Work(
@@ -139,8 +139,8 @@ async def _begin(batch: CreateProcess, reader: RangeReader, opened: ExitStack) -
     return _Files(source, inputs, refused)
 
 
-def _gathered(file: PartialFile) -> Gathered:
-    return Gathered(file.size, file.known)
+def _known_ranges(file: PartialFile) -> KnownRanges:
+    return KnownRanges(file.size, file.known)
 
 
 def _read(outcome: Output | DarkroomError) -> Answer:

@@ -12,7 +12,7 @@ from aiohttp import web
 from engine.errors import InvalidRequest
 from service.http import ProcessList, show_summary
 from service.ids import is_process_id
-from service.store import Place, Status, Summary, Wanted
+from service.store import Cursor, ProcessFilter, Status, SummaryRow
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 STATUSES = get_args(Status)
@@ -22,9 +22,9 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class Page(msgspec.Struct, frozen=True):
-    """What is wanted, and how much of it at once."""
+    """Which processes to list, and how many at once."""
 
-    wanted: Wanted
+    filters: ProcessFilter
     limit: int
 
 
@@ -34,23 +34,23 @@ def read_page(request: web.Request, service_id: int) -> Page:
     for name in query:
         if name not in NAMES:
             raise InvalidRequest(f"{name}: expected one of {', '.join(NAMES)}", name)
-    wanted = Wanted(service_id=service_id, statuses=_statuses(query.getall("status", [])))
+    filters = ProcessFilter(service_id=service_id, statuses=_statuses(query.getall("status", [])))
     if text := query.get("created_after"):
-        wanted = msgspec.structs.replace(wanted, since=_moment("created_after", text))
+        filters = msgspec.structs.replace(filters, since=_moment("created_after", text))
     if text := query.get("created_before"):
-        before = Place(_moment("created_before", text))
-        wanted = msgspec.structs.replace(wanted, before=before)
+        before = Cursor(_moment("created_before", text))
+        filters = msgspec.structs.replace(filters, before=before)
     if text := query.get("cursor"):  # it lies before `created_before`, by which it was made
-        wanted = msgspec.structs.replace(wanted, before=_place(text))
-    return Page(wanted, _limit(query.get("limit", str(DEFAULT_LIMIT))))
+        filters = msgspec.structs.replace(filters, before=_read_cursor(text))
+    return Page(filters, _limit(query.get("limit", str(DEFAULT_LIMIT))))
 
 
-def show_page(page: Page, rows: Sequence[Summary]) -> ProcessList:
+def show_page(page: Page, rows: Sequence[SummaryRow]) -> ProcessList:
     """Show a page, made from one row more than it shows if there is another page."""
     shown, more = rows[: page.limit], len(rows) > page.limit
     return ProcessList(
         processes=[show_summary(row) for row in shown],
-        next_cursor=_cursor(shown[-1]) if more else None,
+        next_cursor=_write_cursor(shown[-1]) if more else None,
     )
 
 
@@ -82,12 +82,12 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def _cursor(last: Summary) -> str:
+def _write_cursor(last: SummaryRow) -> str:
     place = f"{(last.created_at - EPOCH) // MICROSECOND}:{last.id}"
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def _place(cursor: str) -> Place:
+def _read_cursor(cursor: str) -> Cursor:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         number, _, process_id = text.partition(":")
@@ -96,4 +96,4 @@ def _place(cursor: str) -> Place:
         process_id = ""
     if not is_process_id(process_id):
         raise InvalidRequest("cursor: expected the next_cursor of an answer", "cursor")
-    return Place(created_at, process_id)
+    return Cursor(created_at, process_id)

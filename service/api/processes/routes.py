@@ -26,7 +26,7 @@ async def list_processes(request: web.Request) -> web.Response:
     """List the processes of the service that asks, the newest first."""
     holder = await authenticate(request)
     page = read_page(request, holder.service_id)
-    rows = await request.app[STORE].administration.processes(page.wanted, page.limit + 1)
+    rows = await request.app[STORE].administration.processes(page.filters, page.limit + 1)
     return json_response(show_page(page, rows))
 
 

@@ -20,7 +20,14 @@ from engine.sources import Facts, MissingBytes, PartialSource, Piece
 from engine.vips import read_facts
 from service.sandbox.child.child import main
 from service.sandbox.child.order import Answers, EncodedImage, Order
-from service.sandbox.protocol import Answer, Gathered, Question, Summary, Told, Wanting
+from service.sandbox.protocol import (
+    Answer,
+    Explained,
+    KnownRanges,
+    MissingRanges,
+    Question,
+    Summary,
+)
 
 T = TypeVar("T")
 
@@ -64,14 +71,14 @@ def _answer(asked: Question, order: Order) -> Answer:
     }
     wanted = {key: found for key, found in inputs.items() if isinstance(found, Piece)}
     if isinstance(facts, Piece) or wanted:
-        return Wanting(facts if isinstance(facts, Piece) else None, wanted)
+        return MissingRanges(facts if isinstance(facts, Piece) else None, wanted)
     known = {key: found for key, found in inputs.items() if not isinstance(found, Piece)}
     known |= {key: Refused(refusal) for key, refusal in asked.refused.items()}
     jobs = [parse(bytes(words), Job) for words in asked.jobs]
-    return Told(explain_facts(facts, jobs, Resolved(known), order.limits))
+    return Explained(explain_facts(facts, jobs, Resolved(known), order.limits))
 
 
-def _of(there: Gathered, fd: int) -> PartialSource:
+def _of(there: KnownRanges, fd: int) -> PartialSource:
     return PartialSource(fd, there.size, there.pieces)
 
 

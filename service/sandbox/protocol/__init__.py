@@ -3,7 +3,13 @@
 Knows nothing about either side.
 """
 
-from service.sandbox.protocol.explanation import Answer, Gathered, Question, Told, Wanting
+from service.sandbox.protocol.explanation import (
+    Answer,
+    Explained,
+    KnownRanges,
+    MissingRanges,
+    Question,
+)
 from service.sandbox.protocol.faults import to_error, to_fault
 from service.sandbox.protocol.limits import DEFAULT_LIMITS, PROTECTIONS, REQUIRED, SandboxLimits
 from service.sandbox.protocol.wire import (
@@ -21,8 +27,10 @@ __all__ = [
     "REQUIRED",
     "Answer",
     "ChildExit",
-    "Gathered",
+    "Explained",
+    "KnownRanges",
     "Made",
+    "MissingRanges",
     "Output",
     "ProtocolError",
     "Question",
@@ -31,8 +39,6 @@ __all__ = [
     "Result",
     "SandboxLimits",
     "Summary",
-    "Told",
-    "Wanting",
     "Work",
     "close_all",
     "reopened",

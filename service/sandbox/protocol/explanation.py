@@ -8,33 +8,33 @@ from engine.explain import Explanation, Refusal
 from engine.sources import Piece
 
 
-class Gathered(Struct, frozen=True):
-    """What is at hand of a file of `size` bytes."""
+class KnownRanges(Struct, frozen=True):
+    """A file of `size` bytes, and the ranges of it that have been read."""
 
     size: int
     pieces: tuple[Piece, ...]
 
 
 class Question(Struct, frozen=True):
-    """A batch; `refused` are the files beside the source that cannot be had."""
+    """A batch to explain; `refused` are the watermarks that cannot be read, with their errors."""
 
     jobs: tuple[Raw, ...]
-    source: Gathered
-    inputs: Mapping[str, Gathered]
+    source: KnownRanges
+    inputs: Mapping[str, KnownRanges]
     refused: Mapping[str, Refusal]
 
 
-class Told(Struct, frozen=True, tag=True):
+class Explained(Struct, frozen=True, tag=True):
     """The explanation."""
 
     explanation: Explanation
 
 
-class Wanting(Struct, frozen=True, tag=True):
-    """What more is needed: of the source, of the other files by their keys."""
+class MissingRanges(Struct, frozen=True, tag=True):
+    """The ranges that are needed next: of the source, and of watermarks by their keys."""
 
     source: Piece | None
     inputs: Mapping[str, Piece]
 
 
-Answer = Told | Wanting
+Answer = Explained | MissingRanges

@@ -17,14 +17,14 @@ from service.sandbox.child.child import main
 from service.sandbox.child.explainer import explain_order
 from service.sandbox.child.order import Answers, EncodedImage, Order
 from service.sandbox.protocol import Summary
-from service.sandbox.protocol.explanation import Answer, Question, Wanting
+from service.sandbox.protocol.explanation import Answer, MissingRanges, Question
 
 FAULTS: dict[str, Callable[[], Answer | object]] = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": lambda: time.sleep(600),
-    "nonsense": lambda: {"type": "Told", "explanation": {"facts": "all of them"}},
-    "huge": lambda: Wanting(None, {"x" * 65 * 1024**2: Piece(0, 10)}),
-    "greedy": lambda: Wanting(Piece(0, 10), {}),
+    "nonsense": lambda: {"type": "Explained", "explanation": {"facts": "all of them"}},
+    "huge": lambda: MissingRanges(None, {"x" * 65 * 1024**2: Piece(0, 10)}),
+    "greedy": lambda: MissingRanges(Piece(0, 10), {}),
 }
 
 
