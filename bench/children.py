@@ -90,7 +90,7 @@ class Child:
         self.close()
 
     def run(self, workload: Workload, sources: Path, folder: Path, reference: Path) -> Answer:
-        """Have a workload done once; gives what the contender measured of itself."""
+        """Have a workload done once; returns what the contender measured of itself."""
         request = {
             "source": str(sources / workload.source),
             "jobs": workload.jobs,

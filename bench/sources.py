@@ -105,7 +105,7 @@ def digest(path: Path) -> str:
 
 
 def make(folder: Path = SOURCES, *names: str) -> Path:
-    """Make the sources that are not in the folder yet (all, or those named); gives the folder.
+    """Make the sources that are not in the folder yet (all, or those named); returns the folder.
 
     Says so on stderr if the bytes are others than here: figures then compare less well.
     """

@@ -22,7 +22,7 @@ def inputs_of(batch: Batch, jobs: list[Job]) -> dict[str, Source]:
 
 
 def perform(batch: Batch) -> dict[str, object]:
-    """Render the batch; gives what was counted."""
+    """Render the batch; returns what was counted."""
     jobs, stats = jobs_of(batch), Stats()
     source = Source.from_path(batch.source)
     for index, result in render(source, jobs, inputs=inputs_of(batch, jobs), stats=stats):

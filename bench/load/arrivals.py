@@ -38,7 +38,7 @@ async def open_loop(times: Iterable[float], send: Send) -> Tasks:
 
 
 async def closed_loop(clients: int, seconds: float, send: Send) -> Tasks:
-    """Let so many clients send the next when the last has ended; gives what is under way."""
+    """Let so many clients send the next when the last has ended; returns what is under way."""
     until = time.time() + seconds
 
     async def client() -> None:

@@ -100,7 +100,7 @@ class Caller:
         ended.set()
 
     async def _read(self, batches: dict[str, Batch]) -> list[str]:
-        """Note the ends of these, by id; gives the ids of those that have ended."""
+        """Note the ends of these, by id; returns the ids of those that have ended."""
         if not batches:
             return []
         async with self._asking:

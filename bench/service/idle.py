@@ -66,7 +66,7 @@ def _milliseconds(seconds: Sequence[float]) -> dict[str, float]:
 
 @asynccontextmanager
 async def _receiver() -> AsyncIterator[tuple[str, "asyncio.Queue[bytes]"]]:
-    """Listen for callbacks; gives the URL, and what has come."""
+    """Listen for callbacks; yields the URL, and what has come."""
     arrived: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def take(request: web.Request) -> web.Response:

@@ -65,7 +65,7 @@ def _content_length(head: bytes) -> int:
 
 
 async def load(request: bytes, port: int, seconds: float, connections: int) -> dict[str, float]:
-    """Load a server for so many seconds; gives the rate and the latencies."""
+    """Load a server for so many seconds; returns the rate and the latencies."""
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     began = time.perf_counter()

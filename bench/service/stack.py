@@ -57,7 +57,7 @@ class Stack(Struct, kw_only=True):
         return {"service_id": self.told["service_id"], "source": source, "jobs": jobs, **fields}
 
     async def post(self, source: str, jobs: Jobs, **fields: object) -> str:
-        """Have a batch accepted; gives its id."""
+        """Have a batch accepted; returns its id."""
         async with self.client.post("/request", json=self.body(source, jobs, **fields)) as answer:
             return str((await answer.json())["process_id"])
 

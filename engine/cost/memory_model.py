@@ -142,7 +142,7 @@ class _MemoryModel:
     peak: int = 0
 
     def prepare(self, layer: ImageLayer | TextLayer) -> int:
-        """Add a layer that is prepared on the way; gives the pixels that this touches."""
+        """Add a layer that is prepared on the way; returns the pixels that this touches."""
         size = layer_bytes(layer)
         if isinstance(layer, TextLayer):
             made = Run(2 * size, layer.drawn.pixels)

@@ -18,7 +18,7 @@ PERCENT = 100
 
 @singledispatch
 def measure(measurement: Measurement, lowered: Lowered) -> Measured:
-    """Measure the frames of an image, which `lowered` makes anew each time it is called."""
+    """Measure the frames of an image, which `lowered` makes again each time it is called."""
     raise TypeError(f"nothing measures {type(measurement).__name__}")
 
 

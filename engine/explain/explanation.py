@@ -140,7 +140,7 @@ def explain_facts(
 def _explain_job(
     job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved
 ) -> tuple[JobExplanation, Plan | None, list[Plan]]:
-    """Explain a job by itself; gives its plan and the plans that measure pixels before, too."""
+    """Explain a job by itself; returns its plan and the plans that measure pixels before, too."""
     try:
         expanded, measuring = _expand_by_assumption(job, facts, limits, resolved)
     except DarkroomError as error:

@@ -26,7 +26,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     `width` and `height` are those of one frame before its orientation is applied.
     `bands` counts colours (1 grey, 3 RGB, 4 CMYK), `depth` the bits of each (8, 16 or 32).
     `orientation` is EXIF's, 1 to 8. `delays` are the milliseconds that each frame of an
-    animation is shown, `loop` how often all of them are, 0 for ever. `profile` tells whether
+    animation is shown, `loop` how often all of them are, 0 forever. `profile` tells whether
     an ICC profile is embedded, `interlaced` whether the file must be read whole before its
     first row is known. `bits` are those of a pixel where it is packed closer than in 8
     (1, 2 or 4), `palette` counts the colours that pixels are places among, 0 if they are none.

@@ -141,7 +141,7 @@ async def run_stack(
 
 
 async def first_exit(dev: Dev) -> str:
-    """Wait until one of the stack's servers ends by itself; gives its name."""
+    """Wait until one of the stack's servers ends by itself; returns its name."""
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT  # its owner reaps it
     while True:
         for name, pid in dev.pids.items():

@@ -56,7 +56,7 @@ class Batcher(Generic[Item, Answer]):
     async def _run(self) -> None:
         try:
             await self._work_off()
-        except BaseException as error:  # whoever still waits would wait for ever
+        except BaseException as error:  # whoever still waits would wait forever
             left, self._waiting = self._waiting, []
             _tell(left, [error if isinstance(error, Exception) else _lost()] * len(left))
             raise

@@ -118,7 +118,7 @@ class Queue:
     async def refill(
         self, dispatches: Sequence[Dispatch], more: Mapping[str, bool], spilled: Mapping[str, bytes]
     ) -> int:
-        """Assert what was read from Postgres, the first of each lane; gives how many were new.
+        """Assert what was read from Postgres, the first of each lane; returns how many were new.
 
         `more` tells of each lane that was read whether others wait behind; `spilled` is what
         `spilled` gave before the reading.

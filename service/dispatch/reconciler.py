@@ -46,7 +46,7 @@ class Reconciler:
         self._again = timedelta(seconds=settings.redispatch_seconds)
 
     async def keep_records(self) -> None:
-        """Take back for ever; needs Postgres alone, and waits for it."""
+        """Take back forever; needs Postgres alone, and waits for it."""
         while True:
             try:
                 await self.tend_records()
@@ -57,7 +57,7 @@ class Reconciler:
             await asyncio.sleep(self._settings.reconcile_seconds)
 
     async def keep_queues(self) -> None:
-        """Dispatch again for ever, in turn with all other reconcilers.
+        """Dispatch again forever, in turn with all other reconcilers.
 
         A Redis that is unavailable, full or hangs delays nothing else.
         """
@@ -71,7 +71,7 @@ class Reconciler:
             await asyncio.sleep(self._settings.reconcile_seconds)
 
     async def keep_swept(self) -> None:
-        """Forget what is old for ever, a batch at a time; nothing else waits for it."""
+        """Forget what is old forever, a batch at a time; nothing else waits for it."""
         while True:
             pause = BATCH_PAUSE_SECONDS
             try:

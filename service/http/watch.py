@@ -59,7 +59,7 @@ class Watch:
         await self._redis.aclose()
 
     async def keep_counting(self) -> None:
-        """Count the backlog for ever."""
+        """Count the backlog forever."""
         while True:
             began = monotonic()
             await self.count()
@@ -67,7 +67,7 @@ class Watch:
             await asyncio.sleep(max(self._settings.watch_seconds, took / MOST_OF_THE_TIME))
 
     async def keep_asking_redis(self) -> None:
-        """Ask Redis for ever."""
+        """Ask Redis forever."""
         while True:
             await self.ask_redis()
             await asyncio.sleep(self._settings.watch_seconds)

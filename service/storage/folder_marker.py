@@ -17,7 +17,7 @@ LONGEST = 100  # bytes that are read of it
 
 
 def leave_marker(root: int) -> str:
-    """Mark an open folder, unless somebody has; gives what is in the marker."""
+    """Mark an open folder, unless somebody has; returns what is in the marker."""
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         file = os.open(MARKER, flags, 0o644, dir_fd=root)

@@ -22,7 +22,7 @@ FLUSHERS = ThreadPoolExecutor(8, "flush")  # files that are flushed at once shar
 def replace_files(
     uploads: Sequence[Upload], root: int, sweep: Callable[[int], None], check: Callable[[], None]
 ) -> list[DarkroomError | None]:
-    """Store all uploads below an open root; gives the error of each, or None.
+    """Store all uploads below an open root; returns the error of each, or None.
 
     `sweep` is called with every folder that is written to, `check` before the first rename;
     what it raises is raised.

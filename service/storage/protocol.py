@@ -84,7 +84,7 @@ class Storage(Reader, Protocol):
     async def publish_all(
         self, uploads: Sequence[Upload], *, check: Callable[[], None] = allow
     ) -> list[DarkroomError | None]:
-        """Store objects together; gives the error of each, or None where all went well.
+        """Store objects together; returns the error of each, or None where all went well.
 
         `check` is called, in any thread, as late as can be before objects become visible;
         what it raises is raised, and nothing becomes visible any more.

@@ -105,7 +105,7 @@ class Deliveries:
         return [Due(**row) for row in await self._pool.fetch(sql("due_deliveries"), most)]
 
     async def defer_dispatched(self, due: Sequence[Due], again_after: timedelta) -> set[str]:
-        """Look at callbacks again later, now that they were dispatched; gives the ids."""
+        """Look at callbacks again later, now that they were dispatched; returns the ids."""
         ids = [each.id for each in due]
         rows = await self._pool.fetch(sql("defer_dispatched"), ids, again_after)
         return {row["id"] for row in rows}

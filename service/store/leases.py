@@ -96,7 +96,7 @@ class Leases:
         ]
 
     async def renew(self, held: Sequence[Claim], lease: timedelta) -> dict[str, bool]:
-        """Keep leases alive; gives the ids that are still ours, and whether to cancel them."""
+        """Keep leases alive; returns the ids that are still ours, and whether to cancel them."""
         ids, runs = [claim.id for claim in held], [claim.run for claim in held]
         rows = await self._pool.fetch(sql("renew_leases"), ids, runs, lease)
         return {row["id"]: row["cancel_requested"] for row in rows}
@@ -131,7 +131,7 @@ class Leases:
         return bool(await self._pool.fetchval(sql("keep_in_place"), claim.id, claim.run, text))
 
     async def reap(self, most: int) -> list[str]:
-        """Queue again what dead or stalled workers held; gives the ids."""
+        """Queue again what dead or stalled workers held; returns the ids."""
         return [row["id"] for row in await self._pool.fetch(sql("reap"), most)]
 
 

@@ -37,7 +37,7 @@ def known() -> dict[str, str]:
 
 
 async def migrate(dsn: str) -> list[str]:
-    """Apply what is missing, under an advisory lock; gives the names applied."""
+    """Apply what is missing, under an advisory lock; returns the names applied."""
     connection = await asyncpg.connect(dsn)
     try:
         # asked again rather than waited for: a statement that waits holds up concurrent indexes

@@ -169,7 +169,7 @@ class Processes:
         return None if row is None else (row["body_hash"], row["process_id"])
 
     async def forget_keys(self, older_than: timedelta, most: int) -> int:
-        """Drop idempotency keys that no longer count, at most so many; gives how many."""
+        """Drop idempotency keys that no longer count, at most so many; returns how many."""
         return len(await self._pool.fetch(sql("forget_idempotency_keys"), older_than, most))
 
     async def get(self, process_id: str, service_id: int | None) -> ProcessRow | None:
@@ -188,7 +188,7 @@ class Processes:
     ) -> tuple[dict[str, Status], list[Retried]]:
         """Queue again what has ended and has jobs to run, in the order of the ids.
 
-        `new_source` forgets which versions of their inputs they were made of. Gives the statuses
+        `new_source` forgets which versions of their inputs they were made of. Returns the statuses
         found, and the processes now queued.
         """
         async with self._pool.acquire() as connection, connection.transaction():
@@ -234,7 +234,7 @@ class Processes:
         return [WaitingProcess(**row) for row in rows]
 
     async def purge(self, older_than: timedelta, most: int) -> int:
-        """Forget processes that ended so long ago, at most so many; gives how many."""
+        """Forget processes that ended so long ago, at most so many; returns how many."""
         return len(await self._pool.fetch(sql("purge"), older_than, most))
 
 

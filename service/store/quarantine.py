@@ -29,7 +29,7 @@ class Quarantine:
     async def note(
         self, service_id: int, sha256: str, size: int, *, crashes: int, window: timedelta
     ) -> int:
-        """Add crashes of a source; gives how many there are now."""
+        """Add crashes of a source; returns how many there are now."""
         total: int = await self._pool.fetchval(
             sql("note_source_crashes"), service_id, sha256, size, crashes, window
         )

@@ -68,7 +68,7 @@ class Services:
         jobs_a_minute: int | None = None,
         weight: float = 1,
     ) -> int:
-        """Record a service with its first token; gives its id.
+        """Record a service with its first token; returns its id.
 
         Raises asyncpg.UniqueViolationError when the name is taken.
         """

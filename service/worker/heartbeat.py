@@ -93,7 +93,7 @@ class Heartbeat:
             self._soon.set()
 
     async def run(self) -> None:
-        """Beat for ever; an unavailable Postgres is waited out."""
+        """Beat forever; an unavailable Postgres is waited out."""
         pause = self._seconds.total_seconds() / 3
         while True:
             try:

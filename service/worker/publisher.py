@@ -24,7 +24,7 @@ class Publisher:
     async def publish(
         self, lease: Lease, storage: Storage, outputs: Sequence[tuple[int, Job, Output]]
     ) -> list[JobResult | DarkroomError]:
-        """Store outputs and close their files; gives the result of each. Raises LeaseLost."""
+        """Store outputs and close their files; returns the result of each. Raises LeaseLost."""
         uploads = [
             Upload(
                 key=job.destination,

@@ -26,7 +26,7 @@ class Recorder:
         self._batcher = Batcher(self._write, pace=pace)
 
     async def write(self, entry: Entry) -> float:
-        """Record an entry; gives the seconds since its process was queued. Raises LeaseLost."""
+        """Record an entry; returns the seconds since its process was queued. Raises LeaseLost."""
         return await self._batcher.submit(entry)
 
     async def _write(self, entries: Sequence[Entry]) -> Sequence[float | Exception]:

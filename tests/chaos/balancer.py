@@ -61,7 +61,7 @@ async def _is_ready(client: aiohttp.ClientSession, url: str) -> bool:
 
 @asynccontextmanager
 async def balanced(urls: Sequence[str]) -> AsyncIterator[str]:
-    """Run it; gives its URL."""
+    """Run it; yields its URL."""
     balancer = Balancer(urls)
     server = await asyncio.start_server(balancer.serve, HOST, 0, backlog=1024)
     probing = asyncio.create_task(balancer.probe())

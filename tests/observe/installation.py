@@ -121,7 +121,7 @@ class Installation:
         self.sent = 0
 
     async def post(self, body: object, path: str = "/request") -> int:
-        """Send a request; gives the status of the answer, 0 if there was none."""
+        """Send a request; returns the status of the answer, 0 if there was none."""
         timeout = aiohttp.ClientTimeout(total=10)
         self.sent += 1
         try:

@@ -68,7 +68,7 @@ class Installation:
 
     @asynccontextmanager
     async def running(self, version: Version, command: str) -> AsyncIterator[str]:
-        """Run an API or a worker of a version; gives its URL."""
+        """Run an API or a worker of a version; yields its URL."""
         self._started += 1
         port = free_port()
         own = {"port" if command == "serve" else "metrics_port": port}

@@ -1,6 +1,6 @@
 """The artist and copyright of an image: the only metadata that a job may keep.
 
-Artist and copyright are read where EXIF, XMP and IPTC have them, and written anew, with
+Artist and copyright are read where EXIF, XMP and IPTC have them, and rewritten, with
 nothing else: EXIF's Artist and Copyright, XMP's dc:creator and dc:rights, IPTC's By-line and
 Copyright Notice. A kind that the source lacks is filled from the others, EXIF first.
 """
@@ -50,7 +50,7 @@ class Rights(NamedTuple):
 def rights_only(
     source: Source, source_format: SourceFormat, labels: Mapping[str, bytes]
 ) -> dict[str, bytes]:
-    """Write a source's EXIF, XMP and IPTC anew, with artist and copyright and nothing else.
+    """Rewrite a source's EXIF, XMP and IPTC, with artist and copyright and nothing else.
 
     `labels` are the source's own, by their names in libvips; so are those that are given.
     TIFF has EXIF's fields in its own directory. Damaged metadata counts as none.

@@ -32,7 +32,7 @@ def unpacked(image: Image, layout: Layout) -> Image:
 def _from_bits(image: Image, layout: Layout) -> Image:
     """Give the numbers that lie in rows of bytes side by side, the upper bits first.
 
-    They begin anew with a byte after a group of some. Each is cut out of three bytes. Of whole
+    They begin again with a byte after a group of some. Each is cut out of three bytes. Of whole
     bytes the lower may come first.
     """
     bits, samples = layout.bits[0], 1 if layout.planar else layout.samples

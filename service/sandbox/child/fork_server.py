@@ -44,7 +44,7 @@ def become_children(connection: int) -> None:
 
 
 def _fork(control: socket.socket) -> int | None:
-    """Fork a child; gives its process id, 0 if there is none, and None in the child itself."""
+    """Fork a child; returns its process id, 0 if there is none, and None in the child itself."""
     _, given = wire.receive(control, wire.TO_SERVER, 2)
     server = os.getpid()
     try:

@@ -15,7 +15,7 @@ class Memory:
         self._marks = os.open("/proc/self/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
 
     def reset_peak(self) -> None:
-        """Let the peak begin anew at what is resident now."""
+        """Reset the peak to what is resident now."""
         os.pwrite(self._marks, b"5", 0)
 
     def measure(self) -> tuple[int, int]:

@@ -266,7 +266,7 @@ def test_no_retry_after_is_an_error(came: str) -> None:
 async def test_tries_that_were_never_recorded_count_too(
     post: Post, shared_store: Store, tenant: Tenant, receiver: Receiver
 ) -> None:
-    """A sender that dies each time after it has sent does not go on for ever."""
+    """A sender that dies each time after it has sent does not go on forever."""
     delivery = await due(shared_store, tenant, receiver.url)
     for tries in range(MAX_TRIES):
         claimed = await shared_store.deliveries.claim(

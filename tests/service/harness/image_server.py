@@ -79,6 +79,6 @@ async def serving_images(tls: ssl.SSLContext) -> AsyncIterator[ImageServer]:
 
 @asynccontextmanager
 async def talking_tls(talk: Talk, tls: ssl.SSLContext) -> AsyncIterator[str]:
-    """Run a server that speaks as it likes; gives its URL."""
+    """Run a server that speaks as it likes; yields its URL."""
     async with talking(talk, tls) as port:
         yield f"https://localhost:{port}/in.png"

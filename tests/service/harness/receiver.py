@@ -69,7 +69,7 @@ async def receiving() -> AsyncIterator[Receiver]:
 
 @asynccontextmanager
 async def canary() -> AsyncIterator[list[str]]:
-    """Listen on loopback, both kinds; gives the port, then whoever connected to it."""
+    """Listen on loopback, both kinds; yields the port, then whoever connected to it."""
     connections: list[str] = []
 
     async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,7 +87,7 @@ async def canary() -> AsyncIterator[list[str]]:
 async def due(
     store: Store, tenant: Tenant, url: str, *, body: bytes = b"{}", traceparent: str | None = None
 ) -> str:
-    """Have a process whose callback is still to be sent; gives the delivery's id."""
+    """Have a process whose callback is still to be sent; returns the delivery's id."""
     claim = await claimed(store, await recorded(store, tenant, "a.png"))
     delivery = NewDelivery(
         id=new_delivery_id(), process_id=claim.id, attempt=0, url=url, body=body,

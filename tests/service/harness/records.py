@@ -44,7 +44,7 @@ async def record(store: Store, *processes: NewProcess, remember: timedelta = DAY
 
 
 async def recorded(store: Store, tenant: Tenant, *destinations: str, **fields: Any) -> str:
-    """Record one process; gives its id."""
+    """Record one process; returns its id."""
     process = new_process(tenant, *destinations, **fields)
     assert await record(store, process) == {process.id}
     return process.id

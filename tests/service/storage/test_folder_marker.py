@@ -35,7 +35,7 @@ async def storage(tmp_path: Path) -> Storage:
 
 
 async def attempt(storage: Storage, op: str) -> type[DarkroomError] | None:
-    """Do one thing; gives the kind of error that came of it."""
+    """Do one thing; returns the kind of error that came of it."""
     try:
         match op:
             case "fetch":

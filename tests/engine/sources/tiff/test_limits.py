@@ -66,7 +66,7 @@ def test_what_asks_for_much_gets_nothing(name: str) -> None:
 
 
 def test_a_chain_of_directories_is_not_followed() -> None:
-    """The first is said to follow itself, for ever."""
+    """The first is said to follow itself, forever."""
     data = bytearray(bytes(RGB))
     place = int.from_bytes(data[4:8], "little")
     count = int.from_bytes(data[place : place + 2], "little")
