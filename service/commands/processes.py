@@ -96,7 +96,7 @@ def show(process_id: str) -> None:
     """Show a process as its client sees it, as JSON."""
     found = with_store(lambda store: store.processes.get(process_id, None))
     if found is None:
-        fail(f"No process {process_id}.")
+        fail(f"There is no process {process_id}.")
     click.echo(msgspec.json.format(msgspec.json.encode(show_process(found))).decode())
 
 

@@ -90,7 +90,7 @@ def cell(value: Any) -> str:
 def check_found(found: object, service_id: int) -> None:
     """Exit with a message unless the service was found."""
     if not found:
-        fail(f"No service {service_id}; `darkroom services list` lists all.")
+        fail(f"There is no service {service_id}; `darkroom services list` lists all.")
 
 
 def fail(message: str, status: int = 1) -> NoReturn:

@@ -49,7 +49,7 @@ def revoke(token: str) -> None:
 
     revoked = with_store(work)
     if not revoked:
-        fail(f"No token {token_id}; `darkroom tokens list` lists all.")
+        fail(f"There is no token {token_id}; `darkroom tokens list` lists all.")
     cached = variable("token_cache_seconds")
     click.echo(
         f"{revoked} No API accepts it after {read_settings().token_cache_seconds:g} s ({cached})."

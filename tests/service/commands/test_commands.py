@@ -292,7 +292,7 @@ def test_the_hosts_of_sources_are_set(database: str) -> None:
     assert json.loads(services("list")[1])["source_hosts"] == []
     assert services("set-source-hosts", "2") == (
         1,
-        "No service 2; `darkroom services list` lists all.\n",
+        "There is no service 2; `darkroom services list` lists all.\n",
     )
 
 
