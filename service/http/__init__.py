@@ -3,8 +3,8 @@
 Knows nothing about how requests are handled.
 """
 
+from service.http.callback import make_callback
 from service.http.connections import Runner
-from service.http.ending import make_callback
 from service.http.middleware import (
     ANSWER_HEADERS,
     JSON,

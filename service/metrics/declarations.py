@@ -12,7 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from service.metrics.figure import Figure
+from service.metrics.optional_gauge import OptionalGauge
 
 PREFIX = "darkroom_"
 
@@ -87,13 +87,13 @@ class Declarations:
         scope: Scope = Scope.PROCESS,
         setting: str = "",
         enabled: bool = True,
-    ) -> Figure:
+    ) -> OptionalGauge:
         """Declare a gauge; it is absent until it is set."""
         declared = Declared(
             PREFIX + name, "gauge", help_text, labels, tuple(of), scope, setting=setting
         )
         registry = self._note(declared, enabled=enabled)
-        made = Figure(declared.name, help_text, labels)
+        made = OptionalGauge(declared.name, help_text, labels)
         if registry is not None:
             registry.register(made)
         return made

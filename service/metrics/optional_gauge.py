@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 Value = float | Callable[[], float]
 
 
-class Figure(Collector):
-    """Values by their labels: each a number, or a function that is asked at every scrape."""
+class OptionalGauge(Collector):
+    """Values by their labels: each a number, or a function that is called at every scrape."""
 
     def __init__(self, name: str, help_text: str, labels: Iterable[str]) -> None:
         self._name = name
@@ -19,19 +19,19 @@ class Figure(Collector):
         self._values: dict[tuple[str, ...], Value] = {}
 
     def set(self, value: Value, *labels: str) -> None:
-        """Say what it is from now on."""
+        """Set the value for some labels."""
         self._values[self._key(labels)] = value
 
     def replace(self, values: Iterable[tuple[float, tuple[str, ...]]]) -> None:
-        """Say what all of it is: whatever is not named is absent."""
+        """Set all values: those of other labels become absent."""
         self._values = {self._key(labels): value for value, labels in values}
 
     def forget(self) -> None:
-        """Say that it is not known any more."""
+        """Make all values absent: they are no longer known."""
         self._values = {}
 
     def collect(self) -> Iterable[Metric]:
-        """Yield what is known now."""
+        """Yield the values that are known now."""
         family = GaugeMetricFamily(self._name, self._help, labels=self._labels)
         for labels, value in list(self._values.items()):
             family.add_metric(labels, value() if callable(value) else value)

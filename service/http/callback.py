@@ -8,13 +8,13 @@ from service.ids import new_delivery_id
 from service.store import NewDelivery, ProcessRow
 
 
-class _Addressed(Struct):
-    """A request's JSON, as far as its callback goes."""
+class _CallbackOf(Struct):
+    """The part of a recorded request that names its callback."""
 
     callback: str | None = None
 
 
-_decoder = msgspec.json.Decoder(_Addressed)
+_decoder = msgspec.json.Decoder(_CallbackOf)
 
 
 def make_callback(
