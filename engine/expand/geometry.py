@@ -185,7 +185,7 @@ def _measured_window(cut: Cut, builder: PlanBuilder) -> Box:
 
 
 def _put_on_canvas(builder: PlanBuilder, canvas: Box, fill: RGBA) -> None:
-    """Lay the image on a canvas, `left` and `top` from its corner; the fill shows through it."""
+    """Place the image on a canvas, `left` and `top` from its corner; the fill shows through it."""
     if builder.frame.alpha and fill[3] > 0:
         builder.add(Flatten(fill))
     builder.add(Canvas(canvas.width, canvas.height, canvas.left, canvas.top, fill))

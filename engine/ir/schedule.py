@@ -60,7 +60,7 @@ def stages(
     """Yield the stages of a run, from decoding on or from an image that is in memory.
 
     The source is read in sequence. Before a node with random access the image made so far is
-    materialised, and so is a small image before something is laid over it, and any image in a
+    materialised, and so is a small image before something is drawn over it, and any image in a
     long row of nodes that branch widely. Before a node that reads a row more than once, rows
     that were expensive to compute are cached, and tiles of what was rotated. By then the plan
     has cropped and scaled the image down as far as it can.

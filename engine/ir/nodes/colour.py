@@ -120,7 +120,7 @@ class Clamp(Node, frozen=True):
 
 
 class Flatten(Node, frozen=True):
-    """Lay the image on a colour; alpha stays where that one has some.
+    """Flatten the image onto a colour; alpha stays where that one has some.
 
     `premultiplied` says whether colours are, which is for opaque backgrounds.
     """

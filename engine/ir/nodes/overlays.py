@@ -12,7 +12,7 @@ from engine.sources import Facts
 
 
 class ImageLayer(Struct, frozen=True, tag=True):
-    """Another image to be laid over this one: its nodes, from decoding on.
+    """Another image to be drawn over this one: its nodes, from decoding on.
 
     `opacity` is from 0 to 1.
     """
@@ -85,7 +85,7 @@ class TextLayer(Struct, frozen=True, tag=True):
 
 
 class Overlay(Node, frozen=True):
-    """Lay an image or text over this one, its corner at `left`, `top`; clipped to it.
+    """Draw an image or text over this one, its corner at `left`, `top`; clipped to it.
 
     With a `step` it is repeated in all directions, from corner to corner by so much.
     """

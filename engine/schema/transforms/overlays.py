@@ -86,7 +86,7 @@ class Annotation(Transform, frozen=True):
 
 
 class Watermark(Transform, frozen=True):
-    """Another image laid over this one; its source may be named ``source`` or ``Source``."""
+    """Another image drawn over this one; its source may be named ``source`` or ``Source``."""
 
     source: Key | UnsetType = UNSET
     source_capitalised: Key | UnsetType = field(default=UNSET, name="Source")

@@ -32,7 +32,7 @@ class SourceQuarantine:
         self._sizes: set[tuple[int, int]] = set()
 
     async def run(self) -> None:
-        """Learn forever what other workers have found."""
+        """Keep learning what other workers have found."""
         while True:
             try:
                 self._sizes = await self._quarantine.sizes(self._least, self._window, MOST)
