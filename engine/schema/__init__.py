@@ -19,7 +19,7 @@ from engine.schema.job import ENDINGS, Batch, Damaged, Format, Job, Mode, Priori
 from engine.schema.keys import Key
 from engine.schema.names import Keep, Names
 from engine.schema.parsing import DEFAULT_LIMITS, Limits, parse, parse_batch
-from engine.schema.quality import Quality
+from engine.schema.quality import ByteCount, Quality, Similarity
 from engine.schema.scalars import (
     Choice,
     Colour,
@@ -87,6 +87,7 @@ __all__ = [
     "Blend",
     "Blur",
     "Brightness",
+    "ByteCount",
     "Choice",
     "Colorize",
     "Colour",
@@ -137,6 +138,7 @@ __all__ = [
     "Round",
     "SaveOptions",
     "Sharpen",
+    "Similarity",
     "StoreOptions",
     "TiffOptions",
     "Transform",

@@ -14,6 +14,7 @@ from service.dispatch import CALLBACK, RENDER, Dispatcher, Queue, connect
 from service.http import METRICS, observe, probes, watching
 from service.metrics import Metrics, Role
 from service.outbound import WebSources
+from service.quarantine import SourceQuarantine
 from service.settings import Settings
 from service.storage import Storages, storage_limits
 from service.store import open_store, time_limits
@@ -70,7 +71,8 @@ def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]
             )
             web = WebSources(store.services.source_hosts, settings, metrics.storage_request)
             app[handlers.EXPLAINER] = Explainer(storages, web, settings, metrics)
-            app[handlers.PREVIEWER] = Previewer(storages, web, settings, metrics)
+            quarantine = SourceQuarantine(store.quarantine, settings)
+            app[handlers.PREVIEWER] = Previewer(storages, web, quarantine, settings, metrics)
             app[probes.READINESS] = probes.Readiness(store)
             async with watching(store, settings, metrics):
                 yield

@@ -1,6 +1,7 @@
 """The definition of a preset: a name, and the part of a job that it stands for."""
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, Union
 
 import msgspec
@@ -10,11 +11,19 @@ from engine.errors import InvalidRequest, LimitExceeded
 from engine.schema import (
     KINDS,
     TYPES,
+    ByteCount,
     Colour,
+    Damaged,
+    Describe,
+    Format,
     InvalidField,
+    Keep,
     Limits,
+    Mode,
     Options,
     Quality,
+    Similarity,
+    StoreOptions,
     Transform,
     parse,
     shown,
@@ -57,12 +66,20 @@ else:
 
 
 class PresetDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The part of a job that a preset stands for: at least one field."""
+    """The part of a job that a preset stands for: any field but its destination, at least one."""
 
     transformations: tuple[Step, ...] | UnsetType = UNSET
     quality: Quality | UnsetType = UNSET
+    min_ssim: Similarity | UnsetType = UNSET
+    max_bytes: ByteCount | UnsetType = UNSET
+    format: Format | UnsetType = UNSET
     options: Options | UnsetType = UNSET
     background: Colour | UnsetType = UNSET
+    keep: Keep | UnsetType = UNSET
+    store: StoreOptions | UnsetType = UNSET
+    describe: Describe | UnsetType = UNSET
+    mode: Mode | UnsetType = UNSET
+    damaged: Damaged | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         names = self.__struct_fields__
@@ -74,8 +91,12 @@ class PresetDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 raise InvalidField(place, "expected no preset in a preset: they are one level deep")
         if self.background is not UNSET and self.background[3] < 255:
             raise InvalidField("background", "expected an opaque colour, got one with an alpha")
+        if self.min_ssim is not UNSET and (
+            self.quality is UNSET or self.quality.number is not None
+        ):
+            raise InvalidField("min_ssim", "expected 'quality': \"auto\" beside it")
         if self.options is not UNSET:
-            _check_options(self.options)
+            _check_options(self.options, [*KINDS] if self.format is UNSET else [self.format.value])
 
 
 class Definition(Struct, frozen=True):
@@ -122,17 +143,17 @@ def read_definition(body: bytes, limits: Limits, max_bytes: int) -> str:
     return body.decode()
 
 
-def _check_options(options: Options) -> None:
-    """Raise InvalidField unless they are options of a format; which one, a job will say.
+def _check_options(options: Options, formats: Sequence[str]) -> None:
+    """Raise InvalidField unless they are options of one of the formats.
 
     If they are of none, the error is that of the format that has the most of them.
     """
     refusals: list[tuple[int, InvalidField]] = []
-    for name, kind in KINDS.items():
+    for name in formats:
         try:
             options.of(name)
         except InvalidField as error:
-            known = len(options.given.keys() & set(kind.__struct_fields__))
+            known = len(options.given.keys() & set(KINDS[name].__struct_fields__))
             refusals.append((known, error))
         else:
             return

@@ -18,6 +18,9 @@ from service.presets.definition import Definition, PresetName, PresetStep, read_
 
 T = TypeVar("T")
 
+# What a preset's field goes with: a job that says the one itself does not take the other.
+GOES_WITH = {"min_ssim": "quality"}
+
 MARKS = (b"preset", b"\\u")  # JSON may spell a letter as \u0070
 STEP_PATH = re.compile(r"jobs\[(\d+)\]\.(transformations)\[(\d+)\](.*)", re.DOTALL)
 FIELD_PATH = re.compile(r"jobs\[(\d+)\]\.(\w+)(.*)", re.DOTALL)
@@ -222,7 +225,7 @@ def _expand(
     if job.preset is not None:
         definition = found[job.preset]
         for name, raw in definition.fields.items():
-            if name not in fields:
+            if not {name, GOES_WITH.get(name, name)} & job.fields.keys():
                 fields[name] = raw
                 places[f"{path}.{name}"] = _Place(f"{path}.preset", job.preset, name)
     if "transformations" in job.fields:

@@ -26,6 +26,7 @@ from service.ids import trace_id
 from service.metrics import Metrics
 from service.outages import outages
 from service.outbound import WebSources
+from service.quarantine import SourceQuarantine
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import Output, Summary, Work
 from service.sandbox.setup import engine_limits, owner_of
@@ -41,7 +42,7 @@ from service.worker.lease import Lease
 from service.worker.publisher import Publisher
 from service.worker.recorder import Progress, Recorder
 from service.worker.request import Request, callback_of, read_request
-from service.worker.safeguards import InPlace, SourceQuarantine
+from service.worker.safeguards import InPlace
 
 LONGEST_BACK_OFF = 60.0
 FORMATS = frozenset(each.value for each in SourceFormat)

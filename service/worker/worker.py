@@ -27,6 +27,7 @@ from service.http import METRICS, Runner, observe, probes, watching
 from service.ids import new_process_id
 from service.metrics import Metrics, Role
 from service.outbound import WebSources
+from service.quarantine import SourceQuarantine
 from service.sandbox.parent import Sandbox, commands
 from service.sandbox.protocol import PROTECTIONS
 from service.sandbox.setup import make_sandbox, memory_budget
@@ -42,7 +43,6 @@ from service.worker.heartbeat import Heartbeat
 from service.worker.lease import Lease
 from service.worker.processor import Processor
 from service.worker.recorder import Recorder
-from service.worker.safeguards import SourceQuarantine
 
 PACE_SECONDS = 0.025  # between two statements, while more is in hand than can be rendered
 

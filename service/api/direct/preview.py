@@ -22,6 +22,7 @@ from service.errors import RateLimited, RenderCrashed, RenderUnavailable, Unavai
 from service.http import CreateProcess
 from service.metrics import Metrics
 from service.outbound import WebSources
+from service.quarantine import SourceQuarantine
 from service.sandbox.parent import commands
 from service.sandbox.protocol import Output, Work, to_error, to_fault
 from service.sandbox.setup import engine_limits, owner_of
@@ -80,10 +81,16 @@ class Previewer:
     """Renders single jobs, a few at a time. Its children start with the first request."""
 
     def __init__(
-        self, storages: Storages, web: WebSources, settings: Settings, metrics: Metrics
+        self,
+        storages: Storages,
+        web: WebSources,
+        quarantine: SourceQuarantine,
+        settings: Settings,
+        metrics: Metrics,
     ) -> None:
         self._storages = storages
         self._web = web
+        self._quarantine = quarantine
         self._settings = settings = _tightened(settings)
         self._metrics = metrics
         self._running: Counter[int] = Counter()
@@ -136,6 +143,7 @@ class Previewer:
         with ExitStack() as opened:
             async with asyncio.timeout(self._settings.preview_seconds) as waiting:
                 source, inputs = await self._fetch(request, opened)
+                await self._quarantine.learn_and_check(request.service_id, source)
                 work = Work(
                     owner=owner_of(request.service_id, self._settings),
                     source=source,

@@ -120,8 +120,15 @@ REQUEST_FIELDS = {
     "PresetStep.name": "The preset whose transformations stand here.",
     "PresetDefinition.transformations": "The steps, in this order. None of them may be a preset.",
     "PresetDefinition.quality": "See `Job`.",
+    "PresetDefinition.min_ssim": "See `Job`. Needs `quality` `auto` here; a job that says its own "
+    "`quality` does not take it.",
     "PresetDefinition.options": "See `Job`. They must suit the format of each job that uses them.",
-    "PresetDefinition.background": "See `Job`.",
+    **{
+        f"PresetDefinition.{name}": "See `Job`."
+        for name in (
+            "max_bytes", "format", "background", "keep", "store", "describe", "mode", "damaged",
+        )
+    },
     "RetryProcesses.service_id": "The id of your service; it must be the one of the token.",
     "RetryProcesses.process_ids": "The ids of the processes to retry.",
     "RetryProcesses.all": "Whether to run jobs again that are done. Failed jobs always do.",

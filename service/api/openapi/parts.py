@@ -132,11 +132,18 @@ def text(description: str, kind: str) -> Schema:
 
 
 def image(description: str) -> Schema:
-    """Describe an answer that is an image, in any format that is written."""
+    """Describe an answer that is an image, in any format that is written.
+
+    Generators that know no media type of images give the bytes of what they know last.
+    """
+    bytes_of_any = {"type": "string", "format": "binary"}
     return {
         "description": description,
         "headers": _headers("X-Request-Id"),
-        "content": {f"image/{kind}": {"schema": {"type": "string"}} for kind in KINDS},
+        "content": {
+            **{f"image/{kind}": {"schema": bytes_of_any} for kind in KINDS},
+            "application/octet-stream": {"schema": bytes_of_any},
+        },
     }
 
 

@@ -32,7 +32,7 @@ def preview_operation(settings: Settings) -> Schema:
         "parameters": [parameter("X-Request-Id")],
         "requestBody": body("PreviewRequest", {"a list of transformations": examples.PREVIEW}),
         "responses": {
-            "200": image("The result."),
+            "200": image("The result, with the media type of its format."),
             **error_responses(
                 examples.create_errors(),
                 *access_errors(),

@@ -18,12 +18,12 @@ from engine.schema import Job, shown
 from service import failpoints
 from service.errors import DarkroomError, LeaseLost, SourceChanged
 from service.http import inputs_of
+from service.quarantine import sha256_of
 from service.sandbox.protocol import Output
 from service.store import Claim, JobResult, Leases
 from service.worker.publisher import result_of
 from service.worker.recorder import Progress
 from service.worker.request import Request
-from service.worker.safeguards.identity import sha256_of
 
 Outcome = tuple[int, Output | DarkroomError]
 

@@ -4,9 +4,9 @@ import asyncio
 import io
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import engine
+from service.quarantine import SourceQuarantine
 from service.settings import Settings
 from service.store import Store
 from tests.engine.images import encoded, noise
@@ -32,6 +33,25 @@ async def preview(api: Api, tenant: Tenant, *steps: Words, source: str = "/in.pn
 
 def refusal(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.words["code"]
+
+
+@pytest.fixture
+def source(tenant: Tenant) -> Iterator[BinaryIO]:
+    with open(tenant.folder / "in.png", "rb") as file:
+        yield file
+
+
+async def test_a_source_in_quarantine_is_not_tried(
+    settings: Settings, shared_store: Store, tenant: Tenant, source: BinaryIO
+) -> None:
+    workers = SourceQuarantine(shared_store.quarantine, settings)
+    await workers.note(tenant.service_id, source, settings.source_crashes)
+    async with serving(settings) as api:
+        answer = await preview(api, tenant)
+        assert refusal(answer) == (422, "source_quarantined")
+        assert "lift-quarantine" in answer.words["message"]
+        tenant.put("other.png", PICTURE + bytes(9))
+        assert (await preview(api, tenant, source="/other.png")).status == 200
 
 
 async def test_the_answer_is_the_image_that_a_worker_would_store(

@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 PYTHON = """
 import sys, time
 from darkroom_client import AuthenticatedClient
-from darkroom_client.api.processes import create_process, explain_batch, get_process
-from darkroom_client.models import CreateProcess
+from darkroom_client.api.processes import create_process, explain_batch, get_process, preview_job
+from darkroom_client.models import CreateProcess, PreviewRequest
 
 url, token, service_id = sys.argv[1], sys.argv[2], int(sys.argv[3])
 client = AuthenticatedClient(base_url=url, token=token)
@@ -42,6 +42,10 @@ while True:
 print(status.status, status.jobs[0].width)
 refused = create_process.sync(client=client, body=CreateProcess.from_dict(
     {"service_id": service_id, "source": "/in.png", "jobs": []}))
+preview = preview_job.sync(client=client, body=PreviewRequest.from_dict(
+    {"service_id": service_id, "source": "/in.png",
+     "jobs": [{"format": "png", "transformations": []}]}))
+print(preview.payload.read(8))
 print(refused.code)
 """
 
@@ -101,13 +105,14 @@ async def test_a_python_client_is_complete_and_works(
     told = await run([*generator, "generate", "--path", str(document)], tmp_path)
     assert "will not be generated" not in told
     assert "removal of" not in told
+    assert "Unsupported content_type" not in told
     generated = tmp_path / "darkroom-client"
     (tmp_path / "use.py").write_text(PYTHON)
     arguments = [f"http://127.0.0.1:{api.port}", tenant.token, str(tenant.service_id)]
     with_client = [str(uv), "run", "--no-project", "--with", str(generated), "python"]
     async with working(settings):
         said = await run([*with_client, "use.py", *arguments], tmp_path)
-    assert said.splitlines()[-2:] == ["FINISHED 16", "invalid_request"]
+    assert said.splitlines()[-3:] == ["FINISHED 16", repr(b"\x89PNG\r\n\x1a\n"), "invalid_request"]
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")

@@ -81,6 +81,31 @@ async def test_what_is_cancelled_has_ended(client: AsyncDarkroom) -> None:
     assert cancelled.jobs[0].error.code == "cancelled"
 
 
+async def test_presets_are_saved_used_and_deleted(
+    api: Api, client: AsyncDarkroom, tenant: Tenant
+) -> None:
+    definition = {"transformations": [SMALL], "format": "webp", "keep": ["copyright"]}
+    saved = await client.put_preset("small", definition)
+    assert (saved.name, saved.definition) == ("small", definition)
+    with Image.open(BytesIO(await client.preview("/in.png", Job("/o", preset="small")))) as image:
+        assert (image.format, image.size) == ("WEBP", (16, 12))
+
+    def use() -> None:
+        with Darkroom(url(api), token=tenant.token, service_id=tenant.service_id) as darkroom:
+            assert darkroom.preset("small") == saved
+            darkroom.put_preset("large", {"quality": 90})
+            assert [each.name for each in darkroom.presets()] == ["large", "small"]
+            assert darkroom.delete_preset("small")
+            assert not darkroom.delete_preset("small")
+
+    await asyncio.to_thread(use)
+    assert await client.preset("small") is None
+    assert [each.name for each in await client.presets()] == ["large"]
+    assert await client.delete_preset("large")
+    with pytest.raises(DarkroomError, match="min_ssim"):
+        await client.put_preset("x", {"min_ssim": 0.9})
+
+
 async def test_an_unknown_process_is_none_or_an_error(client: AsyncDarkroom) -> None:
     unknown = "A" * 21
     assert await client.status(unknown) is None

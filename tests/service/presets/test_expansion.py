@@ -15,6 +15,7 @@ SAVED: dict[str, dict[str, Any]] = {
     "small": {"transformations": [RESIZE, FLIP], "quality": 30, "background": "#000"},
     "quick": {"options": {"trellis": True}, "quality": 40},
     "none": {"transformations": []},
+    "near": {"quality": "auto", "min_ssim": 0.9, "format": "webp", "keep": ["copyright"]},
     "wide": {"transformations": [RESIZE] * 5},
 }
 LIMITS = Limits(max_transformations=9)
@@ -57,6 +58,12 @@ def expanded(*jobs: Words, max_bytes: int = 10_000) -> Any:
          job(FLIP, options={"optimize": True}, quality=40)),
         (job(step("small"), RESIZE, step("small")), job(RESIZE, FLIP, RESIZE, RESIZE, FLIP)),
         (job(RESIZE, step("none")), job(RESIZE)),
+        (job(FLIP, preset="near"),
+         job(FLIP, quality="auto", min_ssim=0.9, format="webp", keep=["copyright"])),
+        (job(FLIP, preset="near", quality=60, keep=[]),
+         job(FLIP, quality=60, format="webp", keep=[])),
+        (job(FLIP, preset="near", min_ssim=0.8, format="avif"),
+         job(FLIP, quality="auto", min_ssim=0.8, format="avif", keep=["copyright"])),
         (job(step("small"), preset="quick", options={}),
          job(RESIZE, FLIP, options={}, quality=40)),
     ],
@@ -69,6 +76,8 @@ def test_what_it_stands_for(words: Words, expected: Words) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "path", "said"),
     [
+        (job(FLIP, preset="near", format="png"), "invalid_request", "jobs[0].preset",
+         'preset "near", quality: expected lossy jpeg, webp or avif'),
         (job(preset="small", destination="b.psd"), "unsupported_format", "jobs[0].destination", ""),
         (job(FLIP, preset="quick", destination="b.png"), "invalid_request", "jobs[0].preset",
          "jobs[0].preset: preset \"quick\", options.trellis: 'trellis' is an option of jpeg"),

@@ -8,10 +8,10 @@ from typing import BinaryIO
 import pytest
 
 from service.errors import SourceQuarantined
+from service.quarantine import SourceQuarantine, sha256_of
 from service.settings import Settings
 from service.store import Store
 from service.tasks import stop
-from service.worker.safeguards import SourceQuarantine, sha256_of
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import until
 

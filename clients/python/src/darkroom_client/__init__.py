@@ -3,7 +3,15 @@
 from darkroom_client.callbacks import read_callback
 from darkroom_client.clients import AsyncDarkroom, Darkroom
 from darkroom_client.errors import DarkroomError
-from darkroom_client.types import Job, JobError, JobStatus, ProcessStatus, Retried
+from darkroom_client.types import (
+    Job,
+    JobError,
+    JobStatus,
+    Preset,
+    PresetSummary,
+    ProcessStatus,
+    Retried,
+)
 
 __all__ = [
     "AsyncDarkroom",
@@ -12,6 +20,8 @@ __all__ = [
     "Job",
     "JobError",
     "JobStatus",
+    "Preset",
+    "PresetSummary",
     "ProcessStatus",
     "Retried",
     "read_callback",

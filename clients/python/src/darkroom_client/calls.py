@@ -10,13 +10,15 @@ import uuid
 from collections.abc import Generator, Mapping, Sequence
 from random import uniform
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from darkroom_client.errors import DarkroomError
-from darkroom_client.types import Job, ProcessStatus, Retried
+from darkroom_client.types import Job, Preset, PresetSummary, ProcessStatus, Retried
 
 T = TypeVar("T")
 
@@ -68,15 +70,8 @@ def submit(
 def status(process_id: str, *, wait: int = 0, tries: int) -> Call[ProcessStatus | None]:
     """Ask for a status; returns None if there is no such process."""
     params = {"wait": str(wait)} if wait else {}
-    try:
-        answer = yield from until_answered(
-            Send("GET", f"/request/{process_id}", params=params), tries
-        )
-    except DarkroomError as error:
-        if error.status == httpx.codes.NOT_FOUND:
-            return None
-        raise
-    return msgspec.json.decode(answer.content, type=ProcessStatus)
+    answer = yield from or_none(Send("GET", f"/request/{process_id}", params=params), tries)
+    return answer and msgspec.json.decode(answer.content, type=ProcessStatus)
 
 
 def wait(process_id: str, *, seconds: float, tries: int) -> Call[ProcessStatus]:
@@ -123,6 +118,44 @@ def preview(service_id: int, source: str, job: Job, *, tries: int) -> Call[bytes
     """Ask for the image that a job makes."""
     answer = yield from until_answered(post("/preview", batch(service_id, source, [job])), tries)
     return answer.content
+
+
+def put_preset(name: str, definition: Mapping[str, Any], *, tries: int) -> Call[Preset]:
+    """Save a preset, or replace it."""
+    sent = replace(post(_preset(name), definition), method="PUT")
+    answer = yield from until_answered(sent, tries)
+    return msgspec.json.decode(answer.content, type=Preset)
+
+
+def preset(name: str, *, tries: int) -> Call[Preset | None]:
+    """Ask for a preset; None if there is none of that name."""
+    answer = yield from or_none(Send("GET", _preset(name)), tries)
+    return answer and msgspec.json.decode(answer.content, type=Preset)
+
+
+def presets(*, tries: int) -> Call[list[PresetSummary]]:
+    """Ask for all presets, by name."""
+    answer = yield from until_answered(Send("GET", "/presets"), tries)
+    return msgspec.json.decode(answer.content, type=dict[str, list[PresetSummary]])["presets"]
+
+
+def delete_preset(name: str, *, tries: int) -> Call[bool]:
+    """Delete a preset; returns whether there was one."""
+    return (yield from or_none(Send("DELETE", _preset(name)), tries)) is not None
+
+
+def _preset(name: str) -> str:
+    return f"/presets/{quote(name, safe='')}"
+
+
+def or_none(request: Send, tries: int) -> Call[httpx.Response | None]:
+    """Send a request until it is answered; None for a 404."""
+    try:
+        return (yield from until_answered(request, tries))
+    except DarkroomError as error:
+        if error.status != httpx.codes.NOT_FOUND:
+            raise
+        return None
 
 
 def until_answered(request: Send, tries: int) -> Call[httpx.Response]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -10,7 +10,7 @@ import httpx
 
 from darkroom_client import calls
 from darkroom_client.calls import Call, Pause, Send
-from darkroom_client.types import Job, ProcessStatus, Retried
+from darkroom_client.types import Job, Preset, PresetSummary, ProcessStatus, Retried
 
 T = TypeVar("T")
 
@@ -70,6 +70,22 @@ class Darkroom:
     def preview(self, source: str, job: Job) -> bytes:
         """Give the image that a job makes; nothing is stored."""
         return self._do(calls.preview(self._service_id, source, job, tries=self._tries))
+
+    def put_preset(self, name: str, definition: Mapping[str, Any]) -> Preset:
+        """Save a preset, or replace it: the fields of a job but its destination."""
+        return self._do(calls.put_preset(name, definition, tries=self._tries))
+
+    def preset(self, name: str) -> Preset | None:
+        """Give a preset, or None if there is none of that name."""
+        return self._do(calls.preset(name, tries=self._tries))
+
+    def presets(self) -> list[PresetSummary]:
+        """List the presets, by name."""
+        return self._do(calls.presets(tries=self._tries))
+
+    def delete_preset(self, name: str) -> bool:
+        """Delete a preset; False if there was none."""
+        return self._do(calls.delete_preset(name, tries=self._tries))
 
     def close(self) -> None:
         """Close its connections."""
@@ -159,6 +175,22 @@ class AsyncDarkroom:
     async def preview(self, source: str, job: Job) -> bytes:
         """Give the image that a job makes; nothing is stored."""
         return await self._do(calls.preview(self._service_id, source, job, tries=self._tries))
+
+    async def put_preset(self, name: str, definition: Mapping[str, Any]) -> Preset:
+        """Save a preset, or replace it: the fields of a job but its destination."""
+        return await self._do(calls.put_preset(name, definition, tries=self._tries))
+
+    async def preset(self, name: str) -> Preset | None:
+        """Give a preset, or None if there is none of that name."""
+        return await self._do(calls.preset(name, tries=self._tries))
+
+    async def presets(self) -> list[PresetSummary]:
+        """List the presets, by name."""
+        return await self._do(calls.presets(tries=self._tries))
+
+    async def delete_preset(self, name: str) -> bool:
+        """Delete a preset; False if there was none."""
+        return await self._do(calls.delete_preset(name, tries=self._tries))
 
     async def close(self) -> None:
         """Close its connections."""

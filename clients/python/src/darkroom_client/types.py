@@ -78,6 +78,20 @@ class ProcessStatus(Struct, frozen=True):
         return self.status in ("FINISHED", "FAILED")
 
 
+class PresetSummary(Struct, frozen=True):
+    """A preset of the service, and when it was first and last saved, in UTC."""
+
+    name: str
+    created_at: str
+    updated_at: str
+
+
+class Preset(PresetSummary, frozen=True):
+    """A preset with what it stands for: the fields of a job but its destination."""
+
+    definition: Mapping[str, Any]
+
+
 class Retried(Struct, frozen=True):
     """What became of one id of a retry: 200, 404 or 409, and why."""
 

@@ -1,20 +1,22 @@
 """Quarantines sources that have killed too many children, across processes.
 
-To hash every source would cost more than most of them cost to render. So a worker knows the sizes
+To hash every source would cost more than most of them cost to render. So a process knows the sizes
 of what is in quarantine, which is hardly ever anything, and hashes only what has one of them.
 """
 
 import asyncio
+import math
 import os
+import time
 from datetime import timedelta
 from typing import BinaryIO
 
 import structlog
 
 from service.errors import SourceQuarantined
+from service.quarantine.identity import sha256_of
 from service.settings import Settings
 from service.store import UNAVAILABLE, Quarantine
-from service.worker.safeguards.identity import sha256_of
 
 REFRESH_SECONDS = 10.0  # until another worker knows
 MOST = 10_000  # sizes; what is beyond is tried again
@@ -23,22 +25,33 @@ log = structlog.get_logger(__name__)
 
 
 class SourceQuarantine:
-    """The sources of each service that are in quarantine, as this worker knows them."""
+    """The sources of each service that are in quarantine, as this process knows them."""
 
     def __init__(self, quarantine: Quarantine, settings: Settings) -> None:
         self._quarantine = quarantine
         self._least = settings.source_crashes
         self._window = timedelta(hours=settings.source_quarantine_hours)
         self._sizes: set[tuple[int, int]] = set()
+        self._learned_at = -math.inf
 
     async def run(self) -> None:
         """Keep learning what other workers have found."""
         while True:
-            try:
-                self._sizes = await self._quarantine.sizes(self._least, self._window, MOST)
-            except UNAVAILABLE as error:
-                log.warning("quarantine_unknown", error=repr(error))
+            await self._learn()
             await asyncio.sleep(REFRESH_SECONDS)
+
+    async def _learn(self) -> None:
+        try:
+            self._sizes = await self._quarantine.sizes(self._least, self._window, MOST)
+        except UNAVAILABLE as error:
+            log.warning("quarantine_unknown", error=repr(error))
+
+    async def learn_and_check(self, service_id: int, source: BinaryIO) -> None:
+        """Check a source where nothing runs `run`, since sources are seldom tried."""
+        if time.monotonic() - self._learned_at >= REFRESH_SECONDS:
+            self._learned_at = time.monotonic()
+            await self._learn()
+        await self.check(service_id, source)
 
     async def check(self, service_id: int, source: BinaryIO) -> None:
         """Raise SourceQuarantined if a source is not to be tried."""
