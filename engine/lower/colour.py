@@ -57,6 +57,8 @@ def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
     elif node.profile:
         image = through_profile(image)
     if image.interpretation == "cmyk":
+        if image.format == "ushort":  # libvips takes CMYK's opacity for one of 8 bits
+            image = (image >> 8).cast("uchar")
         image = image.icc_transform(
             "srgb", input_profile="cmyk", embedded=False, intent="perceptual", depth=8
         )

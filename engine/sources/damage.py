@@ -41,22 +41,28 @@ _EVERYWHERE = (
     ),
 )
 
-_JPEG = (
+# libjpeg is called by libtiff, too.
+_BY_LIBJPEG = (
     Rule(
-        re.compile(r"VipsJpeg: Corrupt JPEG data: \d+ extraneous bytes"),
+        re.compile(r"(VipsJpeg: )?Corrupt JPEG data: \d+ extraneous bytes"),
         damage=False,
         reason="bytes beyond those that were needed; libjpeg jdmarker.c next_marker",
     ),
     Rule(
-        re.compile(r"VipsJpeg: (Warning: unknown JFIF revision|Unknown Adobe color transform)"),
+        re.compile(
+            r"(VipsJpeg: )?(Warning: unknown JFIF revision|Unknown Adobe color transform)"
+        ),
         damage=False,
         reason="the usual colours are assumed; libjpeg jdmarker.c, jdapimin.c",
     ),
     Rule(
-        re.compile(r"VipsJpeg: Invalid SOS parameters for sequential JPEG"),
+        re.compile(r"(VipsJpeg: )?Invalid SOS parameters for sequential JPEG"),
         damage=False,
         reason="parameters of which sequential decoding needs none; libjpeg jdhuff.c",
     ),
+)
+_JPEG = (
+    *_BY_LIBJPEG,
     Rule(
         re.compile(r"VipsJpeg: Corrupt JPEG data: premature end of data segment"),
         damage=True,
@@ -94,6 +100,17 @@ _JPEG = (
     ),
 )
 _TIFF = (
+    *_BY_LIBJPEG,
+    Rule(
+        re.compile(r"Old-style LZW codes"),
+        damage=False,
+        reason="codes whose bits are in the other order; libtiff tif_lzw.c LZWDecodeCompat",
+    ),
+    Rule(
+        re.compile(r"Try to decode \(read\) fax Group 3 data without EOL"),
+        damage=False,
+        reason="rows are told apart by their length alone; libtiff tif_fax3.c Fax3Decode1D",
+    ),
     Rule(
         re.compile(r"."),
         damage=True,

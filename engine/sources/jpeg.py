@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from engine.sources.source import Buffer, Content
 
-_SOS, _EOI = 0xDA, b"\xff\xd9"
+_SOS, _DHP, _EOI = 0xDA, 0xDE, b"\xff\xd9"  # DHP announces frames that refine each other
 _SEQUENTIAL = {0xC0, 0xC1, 0xC9}  # frames whose scans hold all 64 coefficients
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _WHOLE = b"\0\x3f\0"  # how a scan of such a frame says so
@@ -22,7 +22,7 @@ _REFUSED = {
     0xC3: "lossless JPEG", 0xC5: "hierarchical JPEG", 0xC6: "hierarchical JPEG",
     0xC7: "lossless hierarchical JPEG", 0xCB: "lossless arithmetic JPEG",
     0xCD: "hierarchical arithmetic JPEG", 0xCE: "hierarchical arithmetic JPEG",
-    0xCF: "lossless hierarchical arithmetic JPEG",
+    0xCF: "lossless hierarchical arithmetic JPEG", _DHP: "hierarchical JPEG",
 }  # fmt: skip
 _DEEP = {0xC1: "JPEG of 12 bits", 0xC2: "JPEG of 12 bits", 0xC9: "arithmetic JPEG of 12 bits",
          0xCA: "arithmetic JPEG of 12 bits"}  # fmt: skip
@@ -65,7 +65,7 @@ def refused_kind(data: Content) -> str:
 
     Nothing behind the frame is read. Raises MissingBytes of a partial source that ends before it.
     """
-    frame = next((each for each in _header(data) if each.kind in _FRAMES), None)
+    frame = next((each for each in _header(data) if each.kind in {_DHP, *_FRAMES}), None)
     if frame is None:
         return ""
     bits = bytes(data[frame.start + 4 : frame.start + 5])

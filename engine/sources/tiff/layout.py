@@ -9,7 +9,7 @@ from engine.geometry import Size
 from engine.limits import EngineLimits
 from engine.sources.source import Content
 from engine.sources.tiff.directory import Directory
-from engine.sources.tiff.tags import Compression, Extra, Numbers, Photometric, Tag
+from engine.sources.tiff.tags import OF_FAX, Compression, Extra, Numbers, Photometric, Tag
 
 # How many samples of a pixel are its colour; of other kinds nothing is known.
 COLOURS: dict[int, int] = {
@@ -122,11 +122,12 @@ def read_layout(data: Content) -> Layout:
     if max(size) > LONGEST:
         raise SourceCorrupt(f"the image cannot be decoded: it claims to have {size} pixels")
     samples = _number(directory, Tag.SAMPLES, 1)
-    photometric = _number(directory, Tag.PHOTOMETRIC, _colours_of(samples))
+    compression = _number(directory, Tag.COMPRESSION, Compression.NONE)
+    photometric = _number(directory, Tag.PHOTOMETRIC, _colours_of(samples, compression))
     return Layout(
         size=size,
         photometric=photometric,
-        compression=_number(directory, Tag.COMPRESSION, Compression.NONE),
+        compression=compression,
         bits=_each(directory, Tag.BITS, samples, 1),
         numbers=_each(directory, Tag.SAMPLE_FORMAT, samples, Numbers.UNSIGNED),
         samples=samples,
@@ -179,9 +180,11 @@ def _size(directory: Directory) -> Size:
     return size
 
 
-def _colours_of(samples: int) -> int:
-    """Guess what is not told, as libtiff does."""
-    return Photometric.RGB if samples >= 3 else Photometric.BLACK_IS_ZERO
+def _colours_of(samples: int, compression: int) -> int:
+    """Guess what is not told, as libtiff does: a fax is black on white."""
+    if samples >= 3:
+        return Photometric.RGB
+    return Photometric.WHITE_IS_ZERO if compression in OF_FAX else Photometric.BLACK_IS_ZERO
 
 
 def _each(directory: Directory, tag: Tag, samples: int, default: int) -> tuple[int, ...]:

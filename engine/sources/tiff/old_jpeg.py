@@ -3,11 +3,13 @@
 Where there are only scans, and tables elsewhere, nobody agrees on what is meant.
 """
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from engine.sources.source import Content
 from engine.sources.tiff.directory import Directory
-from engine.sources.tiff.jpeg import BEGINS, SEARCHED, frame_in
+from engine.sources.tiff.jpeg import BEGINS, SEARCHED, frame_in, reaches_scan
 from engine.sources.tiff.layout import Chunks, Layout, read_layout
 from engine.sources.tiff.tags import Compression, Numbers, Photometric, Tag
 
@@ -21,16 +23,20 @@ def first_page(data: Content) -> Layout:
 
 
 def _renewed(data: Content, layout: Layout) -> Layout:
-    place, length = _whole_file(data, layout)
-    begin = bytes(data[place : place + SEARCHED])
-    frame = frame_in(begin) if begin.startswith(BEGINS) else None
-    if frame is None or frame.size != layout.size or frame.samples not in {1, 3}:
-        return layout
+    for place, length in _places(data, layout):
+        begin = bytes(data[place : place + min(length, SEARCHED)])
+        frame = frame_in(begin) if begin.startswith(BEGINS) and reaches_scan(begin) else None
+        if frame is not None and frame.size == layout.size and frame.samples in {1, 3}:
+            return _of_one_strip(layout, place, length, frame.samples)
+    return layout
+
+
+def _of_one_strip(layout: Layout, place: int, length: int, samples: int) -> Layout:
     return replace(
         layout,
         compression=Compression.JPEG,
-        photometric=Photometric.YCBCR if frame.samples == 3 else Photometric.BLACK_IS_ZERO,
-        samples=frame.samples,
+        photometric=Photometric.YCBCR if samples == 3 else Photometric.BLACK_IS_ZERO,
+        samples=samples,
         bits=(8,),
         numbers=(Numbers.UNSIGNED,),
         extras=(),
@@ -39,12 +45,20 @@ def _renewed(data: Content, layout: Layout) -> Layout:
     )
 
 
-def _whole_file(data: Content, layout: Layout) -> tuple[int, int]:
-    """Tell where a JPEG file lies: where the directory says so, or as the only strip."""
-    directory = Directory(data)
-    places = directory.numbers(Tag.JPEG_FILE, 1) or layout.chunks.offsets[:1]
+def _places(data: Content, layout: Layout) -> Iterator[tuple[int, int]]:
+    """Tell where a JPEG file may lie: where the directory says so, or as the only strip.
+
+    Some writers count its header alone, and let the only strip follow with the scan.
+    """
+    directory, rest = Directory(data), len(data)
+    places = directory.numbers(Tag.JPEG_FILE, 1)
     lengths = directory.numbers(Tag.JPEG_FILE_LENGTH, 1)
-    if not lengths and len(layout.chunks.lengths) == 1:
-        lengths = layout.chunks.lengths
-    place = places[0] if places else len(data)
-    return place, lengths[0] if lengths and lengths[0] else max(0, len(data) - place)
+    strips = list(zip(layout.chunks.offsets, layout.chunks.lengths, strict=False))
+    if places:
+        length = (lengths and lengths[0]) or (strips[0][1] if len(strips) == 1 else 0)
+        end = places[0] + (length or max(0, rest - places[0]))
+        yield places[0], end - places[0]
+        if len(strips) == 1 and strips[0][0] == end:
+            yield places[0], end - places[0] + strips[0][1]
+    if len(strips) == 1:
+        yield strips[0][0], strips[0][1] or max(0, rest - strips[0][0])

@@ -16,8 +16,8 @@ from engine.sources.tiff.chunks import chunks_a_plane
 from engine.sources.tiff.directory import BIG, CLASSIC, Directory
 from engine.sources.tiff.jpeg import SEARCHED, frame_in
 from engine.sources.tiff.layout import COLOURS, Chunks, Layout
-from engine.sources.tiff.shown import OF_FAX, PREDICTED, is_subsampled, shown
-from engine.sources.tiff.tags import Compression, Extra, Tag
+from engine.sources.tiff.shown import PREDICTED, is_subsampled, shown
+from engine.sources.tiff.tags import OF_FAX, Compression, Extra, Tag
 
 SHORT, LONG, UNDEFINED, FLOAT, LONG8 = 3, 4, 7, 11, 16
 _CODES = {SHORT: "H", LONG: "I", UNDEFINED: "B", FLOAT: "f", LONG8: "Q"}

@@ -10,9 +10,6 @@ from typing import NamedTuple
 from engine.sources.tiff.layout import Layout
 from engine.sources.tiff.tags import Compression, Numbers, Photometric
 
-OF_FAX = {
-    Compression.CCITT_RLE, Compression.CCITT_RLE_WORDS, Compression.CCITT_T4, Compression.CCITT_T6,
-}  # fmt: skip
 OF_LIGHT = {Compression.SGI_LOG, Compression.SGI_LOG_24}
 PREDICTED = {Compression.LZW, Compression.DEFLATE, Compression.OLD_DEFLATE}
 PLAIN = Photometric.SEPARATED  # what libvips copies as it is, however many samples there are

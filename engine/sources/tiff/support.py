@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from engine.errors import UnsupportedFormat
 from engine.sources.tiff.layout import COLOURS, MOST_SAMPLES, Layout
-from engine.sources.tiff.shown import OF_FAX, OF_LIGHT, PREDICTED, is_subsampled, shown
-from engine.sources.tiff.tags import Compression, Numbers, Photometric
+from engine.sources.tiff.shown import OF_LIGHT, PREDICTED, is_subsampled, shown
+from engine.sources.tiff.tags import OF_FAX, Compression, Numbers, Photometric
 
 # The compressions that are unpacked here: the bits of a sample, None for any.
 UNPACKED: dict[int, set[int] | None] = {

@@ -65,6 +65,11 @@ class Compression(IntEnum):
     SGI_LOG_24 = 34677
 
 
+OF_FAX = {
+    Compression.CCITT_RLE, Compression.CCITT_RLE_WORDS, Compression.CCITT_T4, Compression.CCITT_T6,
+}  # fmt: skip
+
+
 class Photometric(IntEnum):
     """What the samples of a pixel mean, as far as they are understood here."""
 

@@ -43,7 +43,7 @@ def open_tiff(source: Source | PartialSource, *, tolerant: bool = False) -> Imag
         if not tolerant:
             raise SourceCorrupt("the image cannot be decoded: the file ends before its last pixels")
         chunks = clipped(chunks, layout, source.size)
-    parts = _Parts(source, layout, chunks, "none" if tolerant else "warning")
+    parts = _Parts(source, layout, chunks, "none" if tolerant else "error")
     image = _with_alpha(_samples(parts), layout)
     if is_converted(layout):
         image = cache_rows(
@@ -53,7 +53,7 @@ def open_tiff(source: Source | PartialSource, *, tolerant: bool = False) -> Imag
 
 
 class _Parts(NamedTuple):
-    """A file's strips or tiles; whatever libtiff warns about is damage, for it is shown a
+    """A file's strips or tiles; what libtiff warns about is in them, for it is shown a
     directory of our own.
     """
 

@@ -361,3 +361,11 @@ def test_kinds_of_jpeg_that_are_not_decoded_are_named(frame: int, bits: int, nam
     data[at + 1], data[at + 4] = frame, bits
     with pytest.raises(UnsupportedFormat, match=f"got {name}$"):
         read_facts(Source.from_bytes(bytes(data)))
+
+
+def test_a_hierarchy_that_begins_with_a_plain_frame_is_named() -> None:
+    data = encoded(smooth(16, 16), "JPEG")
+    at = data.index(b"\xff\xc0")
+    announced = b"\xff\xde" + data[at + 2 : data.index(b"\xff", at + 2)]
+    with pytest.raises(UnsupportedFormat, match="got hierarchical JPEG$"):
+        read_facts(Source.from_bytes(data[:at] + announced + data[at:]))

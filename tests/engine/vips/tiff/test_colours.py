@@ -143,6 +143,14 @@ def test_inks() -> None:
     assert make(bytes(floats), {"type": "filter", "filter": "sepia"}).width == 24
 
 
+def test_inks_keep_their_opacity_in_16_bits() -> None:
+    veiled = noise(24, 16, 5)
+    shallow = Tiff(veiled, photometric=CMYK, extras=[2])
+    deep = Tiff(veiled.astype(np.uint16) * 257, 16, CMYK, extras=[2])
+    assert np.array_equal(opened(shallow)[..., 3], veiled[..., 4])
+    assert apart(opened(deep), opened(shallow)) <= 1
+
+
 def run_lengths(row: Samples) -> bytes:
     """Write each byte of the numbers of a row by itself, upper ones first, as they are."""
     parts = [

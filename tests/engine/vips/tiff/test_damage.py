@@ -94,6 +94,33 @@ def test_what_is_told_badly_and_changes_no_pixel_passes(name: str) -> None:
     assert np.array_equal(decoded(made.data), smooth(64, 48))
 
 
+def old_lzw(data: bytes) -> bytes:
+    """Pack with LZW as it was before TIFF 6: lower bits first. Its codes stay at 9 bits."""
+    parts = (data[at : at + 200] for at in range(0, len(data), 200))
+    codes = [*(code for part in parts for code in (256, *part)), 257]
+    number = sum(code << 9 * place for place, code in enumerate(codes))
+    return number.to_bytes(-(-9 * len(codes) // 8), "little")
+
+
+def test_old_lzw_is_no_damage() -> None:
+    tiff = RGB.but(compression=5, rows=48, chunks=[old_lzw(smooth(64, 48).tobytes())])
+    assert np.array_equal(decoded(make(bytes(tiff)).data), smooth(64, 48))
+    cut = tiff.but(chunks=[old_lzw(smooth(64, 48).tobytes()[:5_000])])
+    with pytest.raises(SourceCorrupt):
+        make(bytes(cut))
+
+
+def test_a_fax_that_does_not_tell_its_colours_is_black_on_white() -> None:
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(32, 64, 1)
+    data = encoded(bits * 255, "TIFF", mode="1", compression="group4")
+    chunk = data[slice(at := places(data)[0], at + places(data)[1])]
+    fax = Tiff(bits, 1, compression=4, rows=32, chunks=[chunk])
+    white, told = (decoded(make(bytes(fax.but(photometric=each))).data) for each in (0, 1))
+    untold = decoded(make(bytes(fax.but(without=[262]))).data)
+    assert np.array_equal(untold, white)
+    assert np.array_equal(untold, 255 - told)
+
+
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
 @pytest.mark.parametrize("told", [[1, 1], [2, 2], [4, 4], []])
 def test_jpeg_knows_its_subsampling_better_than_the_directory(
@@ -118,6 +145,25 @@ def test_old_style_jpeg_that_is_a_whole_file(bands: int, told: list[int]) -> Non
     other = tiff.but(samples=np.empty((47, 64, bands)))
     with pytest.raises(UnsupportedFormat, match="old-style JPEG"):
         make(bytes(other))
+
+
+def test_old_style_jpeg_whose_header_is_told_without_the_scan() -> None:
+    """The only strip is the scan; where it does not follow there is no whole file."""
+    data = encoded(smooth(64, 48), "JPEG")
+    scan = data.index(b"\xff\xda")
+    tiff = Tiff(np.empty((48, 64, 3)), photometric=6, compression=6, rows=48, chunks=[data])
+    told = [(513, LONG, [8]), (514, LONG, [scan]), (279, LONG, [len(data) - scan])]
+    whole = tiff.but(fields=[*told, (273, LONG, [8 + scan])])
+    assert np.array_equal(decoded(make(bytes(whole)).data), decoded(data))
+    with pytest.raises(UnsupportedFormat, match="old-style JPEG"):
+        make(bytes(tiff.but(fields=[*told, (273, LONG, [9 + scan])])))
+
+
+def test_old_style_jpeg_whose_place_is_told_wrong() -> None:
+    data = encoded(smooth(64, 48), "JPEG")
+    tiff = Tiff(np.empty((48, 64, 3)), photometric=6, compression=6, rows=48, chunks=[data])
+    made = make(bytes(tiff.but(fields=[(513, LONG, [14]), (514, LONG, [len(data)])])))
+    assert np.array_equal(decoded(made.data), decoded(data))
 
 
 @pytest.mark.parametrize("name", KINDS)
