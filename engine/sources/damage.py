@@ -124,6 +124,11 @@ _PNG = (
         reason="an ancillary chunk is left out; libpng pngrutil.c, PNG 5.4",
     ),
     Rule(
+        re.compile(r"tRNS chunk has out-of-range samples"),
+        damage=False,
+        reason="a transparent colour that no pixel can have; libpng pngset.c png_set_tRNS",
+    ),
+    Rule(
         re.compile(r"IDAT: (Extra compressed data|Too much image data)|Extra compressed data"),
         damage=False,
         reason="data beyond the last row; libpng pngrutil.c png_read_finish_IDAT",

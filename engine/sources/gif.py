@@ -158,10 +158,24 @@ def mended(data: Buffer) -> Buffer:
         parts += [view[at : frame.start], _described(data, frame)]
         parts += [view[frame.data : frame.end - 1], _MORE]
         at = frame.end - 1
-    if not _leaves_holes(data, frames):
+    if not frames:
         return b"".join([*parts, view[at:]])
-    end = frames[-1].end
-    return b"".join([*parts, view[at:end], _AT_THE_TOP, bytes([_TRAILER])])
+    holes = _leaves_holes(data, frames)
+    end = frames[-1].end if holes else _end_of_blocks(data, frames[-1].end)
+    ends = holes or end < len(data)
+    return b"".join([*parts, view[at:end], _AT_THE_TOP * holes, bytes([_TRAILER]) * ends])
+
+
+def _end_of_blocks(data: Content, at: int) -> int:
+    """Skip what follows the last frame, up to the trailer or what browsers take for one.
+
+    That is a byte that begins no block. What is cut off stays.
+    """
+    with suppress(IndexError):
+        while data[at] in {EXTENSION, IMAGE}:
+            at = after_blocks(data, before_blocks(data, at))
+        return at
+    return len(data)
 
 
 def alone(data: Buffer, pages: int) -> Iterator[bytes]:

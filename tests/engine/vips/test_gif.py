@@ -177,3 +177,12 @@ def test_colours_beyond_the_table_are_black(bits: int) -> None:
     assert corner(first, 3) == corner(second, 3) == (0, 0, 0, 255)
     assert corner(second, 0) == rgba(RED)
     assert (decoded(make(data).data) == 0).all()
+
+
+@pytest.mark.parametrize("behind", [gif(frame(RED)), b"junk", b"!\xfe\1x\0junk"])
+def test_what_begins_no_block_ends_the_file(behind: bytes) -> None:
+    """As browsers have it: a frame, no trailer, and another file."""
+    whole = gif(frame(RED), frame(GREEN))
+    made = make(whole[:-1] + behind, destination="o.gif")
+    assert not made.damaged
+    assert made.data == make(whole, destination="o.gif").data
