@@ -10,7 +10,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test pytest lint fuzz generators image corpus chaos upgrade attack matrix properties memory gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts capacity scaling
+.PHONY: help setup run test pytest lint fuzz generators image corpus chaos upgrade attack matrix properties memory batches gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts capacity scaling
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ properties: setup ## test every property on 1,000 examples
 
 memory: setup ## compare predicted with measured memory: every type, format and source, and batches
 	@$(RUN)/pytest -s -m long tests/engine/memory
+
+batches: setup ## hold random batches to their plans as expanded (N=10000)
+	@VIPS_CONCURRENCY=1 $(RUN)/python -m tests.engine.execute.batches --count $(N)
 
 gallery: setup ## regenerate docs/gallery: every transformation and option, before and after
 	@$(RUN)/python -m gallery

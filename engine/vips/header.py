@@ -104,7 +104,7 @@ def _format_of(source: Source | PartialSource, limits: EngineLimits) -> SourceFo
     if found is not None and found in set(formats_read(limits)):
         return found
     reasons = {
-        SourceFormat.HEIC: f"HEIC, which takes an extra: {heic.INSTALL}",
+        SourceFormat.HEIC: f"HEIC, which takes the extra heic ({heic.INSTALL})",
         SourceFormat.SVG: "SVG, which is not allowed here (allow_svg)",
     }
     came = reasons[found] if found else describe(source.head(HEAD))

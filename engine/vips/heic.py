@@ -15,7 +15,7 @@ from engine.sources import EXIF, XMP, Source, heif
 from engine.vips.binding import GValue, Image
 from engine.vips.images import PROFILE, unmultiplied
 
-INSTALL = "pip install 'darkroom[heic]'"
+INSTALL = "pip install '.[heic]'"
 LABELS = {PROFILE: "icc_profile", EXIF: "exif", XMP: "xmp"}
 NO_MEMORY = "Memory allocation"
 OF_THE_FILE = "ecurity limit"  # libheif's own, of which it speaks as of memory

@@ -1,6 +1,6 @@
 """Quarantine: sources that have killed too many children, known by their bytes.
 
-Knows nothing of how images are rendered, nor of who fetched them.
+Knows nothing about how images are rendered, nor of who fetched them.
 """
 
 from service.quarantine.identity import sha256_of

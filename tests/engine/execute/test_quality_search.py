@@ -93,7 +93,7 @@ def test_of_all_qualities_it_finds_the_right_one(
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("least", [0.95, None])
+@pytest.mark.parametrize("least", [0.90, 0.95, None])
 def test_the_lowest_quality_that_keeps_a_similarity(
     ending: str, least: float | None, tried: dict[int, bytes]
 ) -> None:
@@ -103,9 +103,11 @@ def test_the_lowest_quality_that_keeps_a_similarity(
     made = make(PHOTO, SMALL, destination=f"a.{ending}", quality="auto", **wanted)
     least = least or LEAST_SIMILARITY
     assert len(tried) <= MOST_ENCODINGS
-    assert 0 <= likeness(made.data, before, made.format) - least <= STEP
+    above = likeness(made.data, before, made.format) - least
+    assert above >= 0
     chosen = min(quality for quality, data in tried.items() if data == made.data)
     assert likeness(tried[chosen - 1], before, made.format) < least
+    assert above <= STEP or (ending == "avif" and least < 0.95)  # whose own steps are longer there
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -130,7 +130,9 @@ def test_without_what_decodes_it_it_is_refused_and_says_what_to_install(
     monkeypatch.setattr(heic, "find_spec", lambda _name: None)
     heic.is_installed.cache_clear()
     try:
-        with pytest.raises(UnsupportedFormat, match=r"pip install 'darkroom\[heic\]'"):
+        with pytest.raises(
+            UnsupportedFormat, match=r"takes the extra heic \(pip install '\.\[heic\]'\)"
+        ):
             read_facts(Source.from_bytes(picture("p3")))
         assert SourceFormat.HEIC not in formats_read()
         heic.preload()
