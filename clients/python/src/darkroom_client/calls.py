@@ -71,7 +71,7 @@ def status(process_id: str, *, wait: int = 0, tries: int) -> Call[ProcessStatus 
     """Ask for a status; returns None if there is no such process."""
     params = {"wait": str(wait)} if wait else {}
     answer = yield from or_none(Send("GET", f"/request/{process_id}", params=params), tries)
-    return answer and msgspec.json.decode(answer.content, type=ProcessStatus)
+    return None if answer is None else msgspec.json.decode(answer.content, type=ProcessStatus)
 
 
 def wait(process_id: str, *, seconds: float, tries: int) -> Call[ProcessStatus]:
@@ -130,7 +130,7 @@ def put_preset(name: str, definition: Mapping[str, Any], *, tries: int) -> Call[
 def preset(name: str, *, tries: int) -> Call[Preset | None]:
     """Ask for a preset; None if there is none of that name."""
     answer = yield from or_none(Send("GET", _preset(name)), tries)
-    return answer and msgspec.json.decode(answer.content, type=Preset)
+    return None if answer is None else msgspec.json.decode(answer.content, type=Preset)
 
 
 def presets(*, tries: int) -> Call[list[PresetSummary]]:

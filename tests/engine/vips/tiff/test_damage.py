@@ -98,7 +98,7 @@ def old_lzw(data: bytes) -> bytes:
     """Pack with LZW as it was before TIFF 6: lower bits first. Its codes stay at 9 bits."""
     parts = (data[at : at + 200] for at in range(0, len(data), 200))
     codes = [*(code for part in parts for code in (256, *part)), 257]
-    number = sum(code << 9 * place for place, code in enumerate(codes))
+    number: int = sum(code << 9 * place for place, code in enumerate(codes))
     return number.to_bytes(-(-9 * len(codes) // 8), "little")
 
 
