@@ -28,7 +28,7 @@ def fuzz_api(
     schema = schemathesis.openapi.from_dict(document)
     schema.config.base_url = url
     for found in schema.get_all_operations():
-        operation = found.ok()  # type: ignore[union-attr]  # an error would raise here
+        operation = found.ok()  # an error would raise here
 
         @seed(first)
         @settings(
