@@ -49,9 +49,7 @@ _BY_LIBJPEG = (
         reason="bytes beyond those that were needed; libjpeg jdmarker.c next_marker",
     ),
     Rule(
-        re.compile(
-            r"(VipsJpeg: )?(Warning: unknown JFIF revision|Unknown Adobe color transform)"
-        ),
+        re.compile(r"(VipsJpeg: )?(Warning: unknown JFIF revision|Unknown Adobe color transform)"),
         damage=False,
         reason="the usual colours are assumed; libjpeg jdmarker.c, jdapimin.c",
     ),

@@ -367,5 +367,5 @@ def test_a_hierarchy_that_begins_with_a_plain_frame_is_named() -> None:
     data = encoded(smooth(16, 16), "JPEG")
     at = data.index(b"\xff\xc0")
     announced = b"\xff\xde" + data[at + 2 : data.index(b"\xff", at + 2)]
-    with pytest.raises(UnsupportedFormat, match="got hierarchical JPEG$"):
+    with pytest.raises(UnsupportedFormat, match=r"got hierarchical JPEG$"):
         read_facts(Source.from_bytes(data[:at] + announced + data[at:]))
