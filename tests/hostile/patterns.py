@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from re import _parser as sre  # there is no public one
 from typing import Any, NamedTuple
 
 import engine
 import service
 
+sre: Any = importlib.import_module("re._parser")  # there is no public one
 PACKAGES = (engine, service)
 CALL = re.compile(r"\b(\w+)\.(match|fullmatch|search|sub|split|findall|finditer)\(")
 USUAL = frozenset({"match", "fullmatch"})
