@@ -25,6 +25,7 @@ from engine.schema import (
 )
 from engine.sources import Facts, SourceFormat
 
+HEVC_STARTS = 6_000_000  # bytes of libde265, and of pi-heif where it was not loaded before
 AV1_STARTS = 4_500_000  # bytes that libaom and dav1d take for any image
 SEARCHED = 2_500_000  # bytes of libwebp's choice between ways, from effort 4 on
 REPEATS = 11_000_000  # bytes of libwebp's search for repeated pixels in alpha, at effort 6
@@ -67,6 +68,8 @@ def decoder(facts: Facts, pages: int) -> CodecMemory:
 def _decoded(facts: Facts) -> _PerPixel:
     if facts.interlaced and facts.format in {SourceFormat.JPEG, SourceFormat.PNG}:
         return _interlaced(facts)
+    if facts.format is SourceFormat.HEIC:
+        return _heic(facts)
     return _WHOLE[facts.format]
 
 
@@ -77,7 +80,6 @@ _WHOLE = {
     SourceFormat.GIF: _PerPixel(4, 11.8),  # its frames are decoded twice, from copies of 1.4 each
     SourceFormat.AVIF: _PerPixel(14, 17, AV1_STARTS),
     SourceFormat.TIFF: _PerPixel(0, 0),
-    SourceFormat.HEIC: _PerPixel(14, 17, AV1_STARTS),
     SourceFormat.SVG: _PerPixel(0, 8),
 }
 
@@ -88,6 +90,12 @@ def _interlaced(facts: Facts) -> _PerPixel:
     if facts.format is SourceFormat.JPEG:
         return _PerPixel(0.9 * samples, 2 * samples)
     return _PerPixel(0.8 * samples * facts.depth / 8, samples * facts.depth / 8)
+
+
+def _heic(facts: Facts) -> _PerPixel:
+    """Planes as they were coded and as they were copied, and the pixels made of them."""
+    each = (facts.bands + facts.alpha) * facts.depth / 8
+    return _PerPixel(1.5 * each, 3.7 * each, HEVC_STARTS)
 
 
 def encoder(save: Save, frame: Frame) -> CodecMemory:

@@ -10,6 +10,7 @@ import pyvips
 from PIL import Image
 
 from bench.sources import photo
+from tests.engine import heic_files
 from tests.engine.images import Json, Pixels, noise
 from tests.engine.memory.measure import Case
 from tests.engine.tiff_files import Tiff
@@ -317,6 +318,14 @@ class Spread:
         for source in (*kinds, *translucent):
             for name in ("nothing", "crop", "thumbnail"):
                 yield Plan(f"{name} {source}", self.case(source, TYPES[name]))
+
+    def grids(self) -> Iterator[Plan]:
+        """Give HEIC, which no encoder here writes, of a middle size and a large one."""
+        for tiles in (12, 31):
+            name = f"grid-{tiles}.heic"
+            (self.images.folder / name).write_bytes(heic_files.grid(tiles, tiles))
+            for step in ("nothing", "crop", "thumbnail"):
+                yield Plan(f"{step} {name}", self.case(name, TYPES[step]))
 
     def animations(self) -> Iterator[Plan]:
         """Yield animations of eight frames."""

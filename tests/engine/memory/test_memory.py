@@ -62,7 +62,7 @@ def test_what_is_predicted_is_near_what_is_measured(spread: Spread) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "group", ["types", "chains", "formats", "sources", "animations", "batches"]
+    "group", ["types", "chains", "formats", "sources", "grids", "animations", "batches"]
 )
 def test_all_of_it(spread: Spread, group: str) -> None:
     check(getattr(spread, group)())
