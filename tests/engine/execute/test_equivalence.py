@@ -1,50 +1,28 @@
 """A plan makes the same image with its passes as without."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import DarkroomError, Facts, Output, Source, read_facts, render
-from engine.execute.measuring import measure
+from engine import DarkroomError, Facts, Source, read_facts
 from engine.expand import Resolved, expand
 from engine.ir import Measured, Plan, verify
-from engine.lower import LoweringContext, lower
 from engine.passes import optimise
 from engine.passes.order import EXACT, PASSES, Bounded, Pass
 from engine.sources import SourceFormat
-from tests.engine.images import (
-    Json,
-    Pixels,
-    decoded,
-    distance,
-    encoded,
-    executed,
-    job,
-    jobs,
-    noise,
+from tests.engine.execute.batches import (
+    ANY_WORDS,
+    BEGINNINGS,
+    ENDINGS,
+    MARK,
+    MARK_FACTS,
+    check_batch,
 )
-from tests.engine.strategies import (
-    MOVES,
-    NEIGHBOURS,
-    OVERLAYS,
-    POINTWISE,
-    images,
-    transformations,
-)
+from tests.engine.images import Json, Pixels, distance, encoded, executed, job
+from tests.engine.strategies import NEIGHBOURS, images, transformations
 
-MARK = Source.from_bytes(encoded(noise(23, 9, 4)))
-MARK_FACTS = read_facts(MARK)
 EXACT_PASSES = [rewriting for rewriting in PASSES if rewriting.fidelity == EXACT]
-ANY_WORDS = (
-    transformations()
-    | transformations(*MOVES, *NEIGHBOURS)
-    | transformations(*MOVES, *POINTWISE, *OVERLAYS)
-)
-
-ENDINGS = st.lists(ANY_WORDS, min_size=1, max_size=3)
 
 
 def expanded(steps: list[Json], facts: Facts, ending: str = "png") -> Plan | None:
@@ -62,22 +40,6 @@ def expanded(steps: list[Json], facts: Facts, ending: str = "png") -> Plan | Non
         return None
 
 
-def measured_plan(steps: list[Json], source: Source) -> Plan | None:
-    """Expand with what is measured on plans that no pass has touched; None if refused."""
-    measured: dict[int, Measured] = {}
-    context = LoweringContext(source, {"mark": MARK})
-    try:
-        while True:
-            resolved = Resolved({"mark": MARK_FACTS}, measured)
-            plan = expand(job(*steps), read_facts(source), resolved=resolved)
-            if plan.needs_pixels is None:
-                return plan
-            assert plan.measurement is not None
-            measured[plan.needs_pixels] = measure(plan.measurement, partial(lower, plan, context))
-    except DarkroomError:
-        return None
-
-
 @pytest.mark.parametrize("rewriting", EXACT_PASSES, ids=lambda rewriting: rewriting.name)
 @given(image=images(), steps=ANY_WORDS)
 def test_exact_passes_keep_every_bit(rewriting: Pass, image: Pixels, steps: list[Json]) -> None:
@@ -91,19 +53,12 @@ def test_exact_passes_keep_every_bit(rewriting: Pass, image: Pixels, steps: list
         assert np.array_equal(one, other)
 
 
-@given(image=images(), beginning=transformations(longest=2), endings=ENDINGS)
+@given(image=images(), beginning=BEGINNINGS, endings=ENDINGS)
 def test_an_exact_batch_is_made_to_the_letter(
     image: Pixels, beginning: list[Json], endings: list[list[Json]]
 ) -> None:
     """Every pass that runs, and sharing, against plans that are carried out as expanded."""
-    source = Source.from_bytes(encoded(image))
-    lists = [[*beginning, *ending] for ending in endings]
-    results = render(source, jobs(*lists, mode="exact"), inputs={"mark": MARK})
-    for steps, (_, result) in zip(lists, results, strict=True):
-        plain = measured_plan(steps, source)
-        assert isinstance(result, Output) == (plain is not None)
-        if plain is not None and isinstance(result, Output):
-            assert np.array_equal(decoded(result.data), executed(plain, source, mark=MARK))
+    check_batch(image, beginning, endings)
 
 
 @given(image=images(), steps=transformations(*NEIGHBOURS, longest=2))
