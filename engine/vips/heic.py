@@ -17,6 +17,7 @@ from engine.vips.images import PROFILE, unmultiplied
 
 INSTALL = "pip install '.[heic]'"
 LABELS = {PROFILE: "icc_profile", EXIF: "exif", XMP: "xmp"}
+MOST_SIDE = 100_000_000  # pixels of what libvips calls an image
 NO_MEMORY = "Memory allocation"
 OF_THE_FILE = "ecurity limit"  # libheif's own, of which it speaks as of memory
 
@@ -79,7 +80,10 @@ def _opened(source: Source) -> Any:
     """Give the primary image, not decoded."""
     with _errors():
         file = library().open_heif(bytes(source.through(heif.mended)), convert_hdr_to_8bit=False)
-        return file[file.primary_index]
+        found = file[file.primary_index]
+    if not all(0 < side <= MOST_SIDE for side in found.size):
+        raise SourceCorrupt(f"the image cannot be decoded: its header says {_size(found.size)}")
+    return found
 
 
 @contextmanager

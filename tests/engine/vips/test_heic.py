@@ -124,6 +124,15 @@ def test_a_file_that_is_cut_short_is_damaged(damaged: str) -> None:
             make(data[: int(share * len(data))], damaged=damaged)
 
 
+def test_an_image_without_a_size_is_damaged() -> None:
+    data = bytearray(picture("deep"))
+    at = data.index(b"ispe") + 8
+    for side in (bytes(4), b"\x7f\xff\xff\xff"):
+        data[at + 4 : at + 8] = side
+        with pytest.raises((SourceCorrupt, SourceTooLarge)):
+            read_facts(Source.from_bytes(bytes(data)))
+
+
 def test_without_what_decodes_it_it_is_refused_and_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
