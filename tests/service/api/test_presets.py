@@ -53,7 +53,7 @@ async def test_a_preset_is_saved_shown_replaced_and_deleted(
 @pytest.mark.parametrize(
     ("body", "code", "path", "said"),
     [
-        ({}, "invalid_request", None, "at least one of transformations, quality, options"),
+        ({}, "invalid_request", None, "at least one of transformations, quality, min_ssim"),
         ({"transformations": [{"type": "blur", "sigma": -1}]}, "invalid_request",
          "transformations[0].sigma", "got -1"),
         ({"transformations": [TURN, {"type": "preset", "name": "small"}]}, "invalid_request",
