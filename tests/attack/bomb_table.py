@@ -8,7 +8,7 @@ things too; what is ended by its deadline has had all of that.
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -35,7 +35,7 @@ JOB = msgspec.json.encode({
     "transformations": [{"type": "resize", "width": 100}],
 })  # fmt: skip
 HONEST_SIDE = 1_500
-HONEST = {
+HONEST: dict[str, Callable[[], bytes]] = {
     "PNG": lambda: encoded(noise(HONEST_SIDE, HONEST_SIDE)),
     "JPEG": lambda: encoded(noise(HONEST_SIDE, HONEST_SIDE), "JPEG"),
     "GIF": lambda: encoded(noise(HONEST_SIDE, HONEST_SIDE), "GIF"),
