@@ -122,9 +122,9 @@ _PNG = (
         reason="an ancillary chunk is left out; libpng pngrutil.c, PNG 5.4",
     ),
     Rule(
-        re.compile(r"tRNS chunk has out-of-range samples"),
+        re.compile(r"tRNS chunk has out-of-range samples|Invalid palette size, hIST"),
         damage=False,
-        reason="a transparent colour that no pixel can have; libpng pngset.c png_set_tRNS",
+        reason="a transparent colour that no pixel can have, a histogram; libpng pngset.c",
     ),
     Rule(
         re.compile(r"IDAT: (Extra compressed data|Too much image data)|Extra compressed data"),

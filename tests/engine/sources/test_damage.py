@@ -16,6 +16,7 @@ from engine.sources.damage import RULES
         (SourceFormat.PNG, "iCCP: too short", False),
         (SourceFormat.PNG, "IDAT: incorrect data check", True),
         (SourceFormat.PNG, "tRNS chunk has out-of-range samples for bit_depth", False),
+        (SourceFormat.PNG, "Invalid palette size, hIST allocation skipped", False),
         (SourceFormat.TIFF, "Invalid SOS parameters for sequential JPEG", False),
         (SourceFormat.TIFF, "Old-style LZW codes, convert file", False),
         (SourceFormat.TIFF, "Try to decode (read) fax Group 3 data without EOL at line 0", False),
