@@ -57,14 +57,22 @@ def _to_srgb(node: ToSrgb, image: Image, context: NodeContext) -> Image:
     elif node.profile:
         image = through_profile(image)
     if image.interpretation == "cmyk":
-        if image.format == "ushort":  # libvips takes CMYK's opacity for one of 8 bits
-            image = (image >> 8).cast("uchar")
-        image = image.icc_transform(
-            "srgb", input_profile="cmyk", embedded=False, intent="perceptual", depth=8
-        )
+        image = _from_inks(image)
     if image.format != "uchar":
         image = (image >> 8).cast("uchar")
     return bare_srgb(three_colours(image))
+
+
+def _from_inks(image: Image) -> Image:
+    """Convert CMYK; its opacity goes apart, for libvips takes that of 16 bits for one of 8."""
+    inks = image.extract_band(0, n=4)
+    colours = inks.icc_transform(
+        "srgb", input_profile="cmyk", embedded=False, intent="perceptual", depth=8
+    )
+    if image.bands == inks.bands:
+        return colours
+    alpha = image[4]
+    return colours.bandjoin((alpha >> 8).cast("uchar") if alpha.format == "ushort" else alpha)
 
 
 def palette_in_srgb(source: Source, facts: Facts) -> Palette:

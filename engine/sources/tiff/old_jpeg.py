@@ -53,12 +53,13 @@ def _places(data: Content, layout: Layout) -> Iterator[tuple[int, int]]:
     directory, rest = Directory(data), len(data)
     places = directory.numbers(Tag.JPEG_FILE, 1)
     lengths = directory.numbers(Tag.JPEG_FILE_LENGTH, 1)
-    strips = list(zip(layout.chunks.offsets, layout.chunks.lengths, strict=False))
+    single = len(layout.chunks.offsets) == 1
+    strip = layout.chunks.offsets[0] if single else rest
+    strip_length = layout.chunks.lengths[0] if single and layout.chunks.lengths else 0
     if places:
-        length = (lengths and lengths[0]) or (strips[0][1] if len(strips) == 1 else 0)
-        end = places[0] + (length or max(0, rest - places[0]))
-        yield places[0], end - places[0]
-        if len(strips) == 1 and strips[0][0] == end:
-            yield places[0], end - places[0] + strips[0][1]
-    if len(strips) == 1:
-        yield strips[0][0], strips[0][1] or max(0, rest - strips[0][0])
+        length = (lengths and lengths[0]) or strip_length or max(0, rest - places[0])
+        yield places[0], length
+        if places[0] + length == strip:
+            yield places[0], length + strip_length
+    if single:
+        yield strip, strip_length or max(0, rest - strip)

@@ -17,11 +17,6 @@ from engine.sources.damage import RULES
         (SourceFormat.PNG, "IDAT: incorrect data check", True),
         (SourceFormat.PNG, "tRNS chunk has out-of-range samples for bit_depth", False),
         (SourceFormat.PNG, "Invalid palette size, hIST allocation skipped", False),
-        (SourceFormat.TIFF, "Invalid SOS parameters for sequential JPEG", False),
-        (SourceFormat.TIFF, "Old-style LZW codes, convert file", False),
-        (SourceFormat.TIFF, "Try to decode (read) fax Group 3 data without EOL at line 0", False),
-        (SourceFormat.TIFF, "Corrupt JPEG data: premature end of data segment", True),
-        (SourceFormat.TIFF, "Premature EOL at line 4 of strip 0 (got 0, expected 6)", True),
         (SourceFormat.WEBP, "error in tile 0 x 8", True),
         (SourceFormat.WEBP, "what nobody has heard of", True),
     ],
@@ -29,6 +24,21 @@ from engine.sources.damage import RULES
 def test_a_warning_is_judged(source_format: SourceFormat, warning: str, damage: bool) -> None:
     found = damage_in(source_format, ["error reading resolution", warning])
     assert found == (warning.strip() if damage else None)
+
+
+@pytest.mark.parametrize(
+    ("warning", "damage"),
+    [
+        ("Invalid SOS parameters for sequential JPEG", False),
+        ("Old-style LZW codes, convert file", False),
+        ("Try to decode (read) fax Group 3 data without EOL at line 0", False),
+        ("Corrupt JPEG data: premature end of data segment", True),
+        ("Premature EOL at line 4 of strip 0 (got 0, expected 6)", True),
+    ],
+)
+def test_a_warning_of_libtiff_is_judged(warning: str, damage: bool) -> None:
+    """Its directory is ours, so what no line knows is about the data."""
+    assert damage_in(SourceFormat.TIFF, [warning]) == (warning if damage else None)
 
 
 def test_every_line_has_a_reason_that_names_its_source() -> None:
