@@ -56,8 +56,8 @@ bench-growth: setup ## measure how cost grows with jobs, pixels and steps
 bench-guard: setup ## check decodes, pixels, operations and memory against bench/guard.json
 	@$(RUN)/python -m bench.guard
 
-bench-service: setup ## measure the intake, dispatch and throughput of the service
-	@$(RUN)/python -m bench.service
+bench-service: setup ## measure the service, beside other servers too (SERVICE="--help")
+	@$(RUN)/python -m bench.service $(SERVICE)
 
 load: setup ## drive the whole service: rates, times, saturation, cost (LOAD="--help")
 	@$(RUN)/python -m bench.load $(LOAD)

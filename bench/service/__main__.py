@@ -1,4 +1,4 @@
-"""Measures the service around the engine: `make bench-service`.
+r"""Measures the service around the engine: `make bench-service`.
 
 Every figure is a ratio or a time on this machine in this run; what is compared is interleaved.
 
@@ -7,8 +7,31 @@ Every figure is a ratio or a time on this machine in this run; what is compared 
   other servers that are found running (`--http imgproxy=http://127.0.0.1:8081/…{width}…`)
 - wait: milliseconds from a process's record to its claim, on an idle queue
 - lone: milliseconds from a POST to its callback, one batch at a time
+- memory: MiB of a child after small batches: resident, its share of what it shares, its own
 - intake: POST /request a second, each recorded with fsync, over a bare aiohttp handler
-"""
+
+Another server is given the folder `bench/sources` and no cache, is started by hand, and is asked
+for every output by its own URL, in the same run and in turn with the service:
+
+    IMGPROXY_BIND=127.0.0.1:8081 IMGPROXY_LOCAL_FILESYSTEM_ROOT=$PWD/bench/sources imgproxy
+    thumbor --ip 127.0.0.1 --port 8082 --processes 2 --conf thumbor.conf
+
+where thumbor.conf says
+
+    LOADER = "thumbor.loaders.file_loader"
+    FILE_LOADER_ROOT_PATH = "bench/sources"
+    STORAGE = "thumbor.storages.no_storage"
+    ALLOW_UNSAFE_URL = True
+
+and then
+
+    python -m bench.service --figures batches,lone --only W1,web,W3 \
+      --http 'imgproxy=http://127.0.0.1:8081/unsafe/rs:fit:{width}/q:{quality}/plain/local:///{source}' \
+      --http 'thumbor=http://127.0.0.1:8082/unsafe/{width}x0/filters:quality({quality})/{source}'
+
+It may not keep results, for then it would be asked for nothing. All processes below the one that
+listens are counted. Batches of anything but plain widths (W8) are not asked for.
+"""  # noqa: E501 - a URL is one word
 
 import argparse
 import asyncio
@@ -23,18 +46,19 @@ from bench import sources, workloads
 from bench.service.batches import PARTS, measure
 from bench.service.idle import measure_lone, measure_wait
 from bench.service.intake import measure_intake
+from bench.service.memory import measure_memory
 from bench.service.rivals import Rival
 from bench.service.stack import Stack, run_stack
 from bench.workloads import Workload
 
 RESULTS = Path(__file__).parents[1] / "results"
 NOW, BEFORE = "service", "before"
-FIGURES = ("batches", "wait", "lone", "intake")
+FIGURES = ("batches", "wait", "lone", "memory", "intake")
 COLUMNS = ("cpu", "rest", *PARTS, "rate")
 
 SMALL = "W9"  # a small batch, for intake and for waits
-LONE = {"800, 400, 200 of 0.3 MB": (800, 400, 200)}
-LONE_SOURCE = "photo2.jpg"
+WEB, WEB_SOURCE, WEB_WIDTHS = "web", "photo2.jpg", (800, 400, 200)  # of 0.3 MB
+LONE = (WEB, "W3")
 
 
 def say(words: str) -> None:
@@ -47,28 +71,22 @@ def show(words: str = "") -> None:
     print(words)  # noqa: T201
 
 
-def lone_workloads() -> dict[str, Workload]:
-    """Return the batches whose time alone counts."""
-    sizes = {
-        name: Workload(
-            LONE_SOURCE,
-            [
-                {
-                    "destination": f"lone/{width}.jpg",
-                    "quality": 75,
-                    "transformations": [{"type": "resize", "width": width}],
-                }
-                for width in widths
-            ],
-        )
-        for name, widths in LONE.items()
-    }
-    return sizes | {"W3": workloads.load()["W3"]}
+def known_workloads() -> dict[str, Workload]:
+    """Return the engine's workloads, and three widths as a page asks for them."""
+    jobs = [
+        {
+            "destination": f"web/{width}.jpg",
+            "quality": 75,
+            "transformations": [{"type": "resize", "width": width}],
+        }
+        for width in WEB_WIDTHS
+    ]
+    return workloads.load() | {WEB: Workload(WEB_SOURCE, jobs)}
 
 
 async def take(asked: argparse.Namespace) -> dict[str, Any]:
     """Start what is to be measured, and take all figures."""
-    known = workloads.load()
+    known = known_workloads()
     sources.make()
     found: dict[str, Any] = {}
     async with AsyncExitStack() as running:
@@ -80,7 +98,8 @@ async def take(asked: argparse.Namespace) -> dict[str, Any]:
         if "wait" in asked.figures:
             found["wait"] = await each(stacks, lambda s: measure_wait(s, known[SMALL].source, 60))
         if "lone" in asked.figures:
-            for name, workload in lone_workloads().items():
+            for name in LONE:
+                workload = known[name]
                 say(f"lone: {name}")
                 found.setdefault("lone", {})[name] = await each(
                     stacks, lambda s, w=workload: measure_lone(s, w, 20)
@@ -99,6 +118,8 @@ async def take(asked: argparse.Namespace) -> dict[str, Any]:
                     rounds=asked.rounds,
                     say=say,
                 )
+        if "memory" in asked.figures:
+            found["memory"] = await measure_memory(sources.SOURCES, known[SMALL])
         if "intake" in asked.figures:
             found["intake"] = await each(
                 stacks, lambda s: measure_intake(s, known[SMALL], asked.rounds, say)
@@ -131,10 +152,17 @@ def report(found: dict[str, Any]) -> None:
 
 def main() -> None:
     """Read the command line, measure, show, keep."""
-    words = argparse.ArgumentParser(prog="bench.service", description=__doc__)
+    words = argparse.ArgumentParser(
+        prog="bench.service",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument(
-        "--only", type=lambda names: names.split(","), default=["W9", "W10", "W3", "W8"]
+        "--only",
+        type=lambda names: names.split(","),
+        default=["W9", "W10", "W3", "W8"],
+        help=f"workloads of bench/workloads.json, and {WEB}: {WEB_WIDTHS} of {WEB_SOURCE}",
     )
     words.add_argument("--figures", type=lambda names: names.split(","), default=list(FIGURES))
     words.add_argument("--before", type=Path, help="another checkout, with its own `make setup`")

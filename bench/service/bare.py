@@ -16,11 +16,20 @@ from service.sandbox.protocol import Output, Work
 
 async def render_bare(folder: Path, workload: Workload, count: int) -> dict[str, float]:
     """Render a workload so many times on one child a core; CPU ms a batch, batches a second."""
+    async with Sandbox(environ=os.environ) as sandbox:
+        began, before = time.perf_counter(), _cpu(sandbox)
+        await render_with(sandbox, folder, workload, count)
+        took, used = time.perf_counter() - began, _cpu(sandbox) - before
+    return {"cpu": used / count * 1000, "rate": count / took}
+
+
+async def render_with(sandbox: Sandbox, folder: Path, workload: Workload, count: int) -> None:
+    """Render a workload so many times, in all slots at once."""
     jobs = tuple(json.dumps(job).encode() for job in workload.jobs)
     keys = workload.inputs()
     left = iter(range(count))
 
-    async def client(sandbox: Sandbox) -> None:
+    async def client() -> None:
         for _ in left:
             with ExitStack() as files:
                 work = Work(
@@ -35,11 +44,7 @@ async def render_bare(folder: Path, workload: Workload, count: int) -> dict[str,
                         assert isinstance(result.outcome, Output)  # noqa: S101
                         result.outcome.file.close()
 
-    async with Sandbox(environ=os.environ) as sandbox:
-        began, before = time.perf_counter(), _cpu(sandbox)
-        await asyncio.gather(*(client(sandbox) for _ in range(sandbox.slots)))
-        took, used = time.perf_counter() - began, _cpu(sandbox) - before
-    return {"cpu": used / count * 1000, "rate": count / took}
+    await asyncio.gather(*(client() for _ in range(sandbox.slots)))
 
 
 def _cpu(sandbox: Sandbox) -> float:
