@@ -2,9 +2,10 @@
 
 The jobs of a request share a child, since they share a decode. When the child dies, the
 job it was busy with is suspected: it goes on alone, the others without it, so that one
-job's crash is no other job's trouble. A job that overruns its deadline is given up at once,
-and the others go on without it: each is begun once more at most. All of them together have a
-budget of seconds; what it does not reach is given up unseen.
+job's crash is no other job's trouble. Of jobs that were made side by side none is suspected:
+after a crash they are made one after the other. A job that overruns its deadline is given up at
+once, and the others go on without it: each is begun once more at most. All of them together
+have a budget of seconds; what it does not reach is given up unseen.
 """
 
 import math
@@ -18,6 +19,7 @@ from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import Output, Summary, Work
 
 Outcome = Output | DarkroomError
+NOBODY = -1  # instead of a job
 
 
 class Isolation:
@@ -54,6 +56,8 @@ class Isolation:
                 continue
             left = list(group)
             work = replace(self._work_for(group), budget=self._seconds_left)
+            if self.crashes:
+                work = replace(work, threads=1)
             self._on_waiting(True)
             try:
                 async with self._sandbox.render(work, self._on_waiting) as rendering:
@@ -67,6 +71,8 @@ class Isolation:
                     if rendering.summary is not None:
                         self._on_summary(rendering.summary)
             except (RenderCrashed, RenderTimeout) as error:
+                if work.threads > 1 and self._is_nobodys(left, error):
+                    continue
                 if given_up := self._separate(left, error):
                     yield given_up
             except DarkroomError as error:
@@ -82,6 +88,16 @@ class Isolation:
             f"the {self._budget:g} s that a process may take to render (process_seconds) "
             "were over before this was begun"
         )
+
+    def _is_nobodys(self, left: Sequence[int], error: DarkroomError) -> bool:
+        """Queue all once more if any of them may have been what killed the child."""
+        if isinstance(error, RenderTimeout) or len(left) < 2:
+            return False
+        if self.crashes + 1 >= self._max_crashes:
+            return False
+        self._crashes[NOBODY] += 1
+        self._groups.appendleft(left)
+        return True
 
     def _separate(
         self, left: Sequence[int], error: RenderCrashed | RenderTimeout

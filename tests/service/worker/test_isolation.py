@@ -32,10 +32,13 @@ def source(tmp_path: Path) -> Iterator[BinaryIO]:
 class Request:
     """A request with jobs that have these faults, and what it cost."""
 
-    def __init__(self, source: BinaryIO, faults: Sequence[str], seconds: float = 30) -> None:
+    def __init__(
+        self, source: BinaryIO, faults: Sequence[str], seconds: float = 30, threads: int = 1
+    ) -> None:
         self.jobs = [raw_json(job(f"{fault}-{i}.png")) for i, fault in enumerate(faults)]
         self.source = source
         self.seconds = seconds
+        self.threads = threads
         self.groups: list[list[int]] = []
         self.summaries: list[Summary] = []
         self.messages: list[str] = []
@@ -59,6 +62,7 @@ class Request:
             jobs=tuple(self.jobs),
             wanted=tuple(positions),
             deadline=self.seconds,
+            threads=self.threads,
         )
 
     async def outcomes(self, sandbox: FaultySandbox, budget: float = math.inf) -> dict[int, str]:
@@ -91,6 +95,14 @@ async def test_a_job_that_kills_its_child_is_alone_in_quarantine(
     request = Request(source, ["fine", "kill", "fine"])
     assert await request.outcomes(sandbox) == {0: "done", 1: "quarantined", 2: "done"}
     assert request.groups == [[0, 1, 2], [1], [1], [2]]
+
+
+async def test_of_jobs_side_by_side_none_is_suspected(
+    sandbox: FaultySandbox, source: BinaryIO
+) -> None:
+    request = Request(source, ["fine", "kill", "fine"], threads=2)
+    assert await request.outcomes(sandbox) == {0: "done", 1: "quarantined", 2: "done"}
+    assert request.groups == [[0, 1, 2], [1, 2], [1], [2]]
 
 
 async def test_many_killers_get_no_three_chances_each(
