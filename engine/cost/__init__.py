@@ -4,6 +4,7 @@ Knows nothing about pixels.
 """
 
 from engine.cost.estimate import (
+    RESULTS_AHEAD,
     Cost,
     check_memory,
     cost_of,
@@ -17,6 +18,7 @@ from engine.cost.estimate import (
 from engine.cost.idioms import idioms_of, is_encoded_from_raster, is_raster, is_read_as_raster
 
 __all__ = [
+    "RESULTS_AHEAD",
     "Cost",
     "check_memory",
     "cost_of",

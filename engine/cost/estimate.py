@@ -36,6 +36,7 @@ MAX_FRAGMENTATION = 192 * 1024 * 1024  # bytes that earlier jobs leave unusable 
 ATTENTION = 4_000_000  # bytes to find what draws attention, whatever the image is
 WORTH_THREADS = 3_000_000  # pixels of a batch, below which waking threads costs more
 WORTH_PREDICTING = 3_000_000  # pixels of a batch, below which the heap's own growth hides it
+RESULTS_AHEAD = 8  # jobs that are begun, or wait as files, beyond the one whose turn it is
 NOT_MERGED = -1
 
 
@@ -168,16 +169,17 @@ def threads_within(
 ) -> int:
     """Give how many jobs may be done side by side, `threads` at most, under the memory limit.
 
-    All that is materialised may then be in memory at once, beside the largest of the jobs.
+    All that is materialised may then be in memory at once, beside the largest of the jobs and
+    the files of those that wait for their turn.
     """
     threads = min(threads, len(plans))
     if threads <= 1 or _pixels(plans) < WORTH_THREADS:
         return 1
-    kept = sum(each.materialised_bytes for each in merged)
-    peaks = sorted((cost_of(plan).peak_bytes for plan in plans), reverse=True)
-    while threads > 1 and kept + sum(peaks[:threads]) > limits.max_memory_bytes:
-        threads -= 1
-    return threads
+    peaks = _peaks_side_by_side(plans, merged, threads)
+    return next(
+        count for count in range(threads, 0, -1)
+        if count == 1 or peaks[count] <= limits.max_memory_bytes
+    )  # fmt: skip
 
 
 def predicted_bytes(
@@ -204,13 +206,24 @@ def peak_of_batch(
     alone = cost_of_batch(final, merged, measuring).peak_bytes
     if threads == 1:
         return alone
-    return max(alone, _peak_side_by_side(plans.values(), merged, threads))
+    return max(alone, _peaks_side_by_side(plans.values(), merged, threads)[threads])
 
 
-def _peak_side_by_side(plans: Iterable[Plan], merged: Iterable[MergedPlan], threads: int) -> int:
-    """Predict the peak of jobs side by side: of the largest, beside all that is materialised."""
+def _peaks_side_by_side(
+    plans: Collection[Plan], merged: Iterable[MergedPlan], threads: int
+) -> list[int]:
+    """Predict the peaks with 0, 1, 2 … of the largest jobs side by side.
+
+    All that is materialised is beside them, and the largest of the files that may wait.
+    """
     peaks = sorted((cost_of(plan).peak_bytes for plan in plans), reverse=True)
-    return sum(each.materialised_bytes for each in merged) + sum(peaks[:threads])
+    files = sorted((file_bytes(plan.save, plan.frame) for plan in plans), reverse=True)
+    kept = sum(each.materialised_bytes for each in merged)
+    begun = min(len(plans), RESULTS_AHEAD + 1)
+    return [
+        kept + sum(peaks[:count]) + sum(files[: max(0, begun - count)])
+        for count in range(threads + 1)
+    ]
 
 
 def _glance(plans: Collection[Plan]) -> int:

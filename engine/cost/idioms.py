@@ -3,7 +3,7 @@
 Rasters are decoded and encoded by libjpeg-turbo and scaled by fast_image_resize, each at once and
 without threads, so a small image costs its pixels and next to nothing else. A stream begins
 before its source ends and keeps rows only, so a large image belongs there. The times are those
-of a processor that did nothing else; only their ratios matter. `docs/decisions/0510` has them.
+of a processor that did nothing else; only their ratios matter. `docs/decisions/1001` has them.
 
 The choice depends on frames, facts and how a result is saved, never on pixels.
 """

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from engine.cost import peak_of_batch, predicted_bytes, threads_within
+from engine.cost import predicted_bytes
 from engine.errors import DarkroomError
 from engine.execute.executor import Executor
 from engine.execute.plan_cache import PLANS
@@ -53,7 +53,7 @@ def render(
         yield from ((index, told) for index in wanted)
         return
     run = BatchRun(rendering, jobs, wanted, threads)
-    admit(run.peak())
+    admit(run.schedule.peak_bytes)
     yield from run.results()
 
 
@@ -72,8 +72,8 @@ class BatchRun:
         self.wanted = wanted
         self.batch = self._plan_batch()
         self.planned = list(self.batch.jobs)
-        self.threads = self._threads(threads)
-        self._peak: int | None = None
+        self.schedule = self.batch.schedule(tuple(wanted), rendering.limits, threads)
+        self.threads = self.schedule.threads
         self.executor = Executor(
             self.batch.merged,
             rendering.facts,
@@ -97,23 +97,11 @@ class BatchRun:
         measuring = [
             plan for plan in self.batch.jobs if isinstance(plan, Plan) and _needs_pixels(plan)
         ]
-        if not measuring and self._peak is not None:
-            return self._peak
-        return predicted_bytes(self._plans(), self.executor.merged, measuring)
-
-    def peak(self) -> int:
-        """Predict the bytes of memory that it takes at its peak; 0 if that is little."""
-        self._peak = peak_of_batch(self._plans(), self.batch.merged, self.threads)
-        return self._peak
-
-    def _plans(self) -> dict[int, Plan]:
+        if not measuring:
+            return self.schedule.peak_bytes
         planned = {index: self.planned[index] for index in self.wanted}
-        return {index: each for index, each in planned.items() if isinstance(each, Plan)}
-
-    def _threads(self, most: int) -> int:
-        """Give how many threads there are room and work for."""
-        plans = self._plans().values()
-        return threads_within(plans, self.batch.merged, self.rendering.limits, most)
+        plans = {index: each for index, each in planned.items() if isinstance(each, Plan)}
+        return predicted_bytes(plans, self.executor.merged, measuring)
 
     def _in_order(self) -> Iterator[Output | DarkroomError]:
         if self.threads == 1:

@@ -1,11 +1,12 @@
 """Plans batches from the header alone: each job, then all jobs together."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
 from engine.batch import MergedPlan, merge_plans
-from engine.cost import check_memory, materialisation_budget
+from engine.cost import check_memory, materialisation_budget, peak_of_batch, threads_within
 from engine.errors import DarkroomError
 from engine.expand import NOTHING_RESOLVED, Resolved, expand, measures, mode_of
 from engine.ir import Plan
@@ -17,9 +18,17 @@ from engine.sources import Facts
 Planned = Plan | DarkroomError
 Groups = tuple[tuple[int, ...], ...]
 HEADER_ONLY = ()  # no nodes whose pixels would have to be measured
+MOST_SCHEDULES = 8  # of one batch that are remembered
 
 
-class BatchPlan(Struct, frozen=True):
+class Schedule(Struct, frozen=True):
+    """How many threads a batch is rendered with, and the bytes of memory that it then takes."""
+
+    threads: int
+    peak_bytes: int
+
+
+class BatchPlan(Struct, frozen=True, dict=True):
     """The plans of a batch by the indexes of its jobs, as far as the header decides them.
 
     `groups` are the jobs that may share work, `merged` the merged plans of the group that needs
@@ -33,6 +42,26 @@ class BatchPlan(Struct, frozen=True):
     def group_of(self, job: int) -> tuple[int, ...]:
         """Give the jobs that a job may share work with, and itself."""
         return next(group for group in self.groups if job in group)
+
+    def schedule(self, wanted: tuple[int, ...], limits: EngineLimits, threads: int) -> Schedule:
+        """Give how these jobs are rendered with so many threads at most, predicted once."""
+        key = wanted, limits, threads
+        known = self._schedules
+        if key not in known:
+            if len(known) >= MOST_SCHEDULES:
+                known.clear()
+            known[key] = self._schedule(*key)
+        return known[key]
+
+    def _schedule(self, wanted: tuple[int, ...], limits: EngineLimits, threads: int) -> Schedule:
+        planned = {index: self.jobs[index] for index in wanted}
+        plans = {index: each for index, each in planned.items() if isinstance(each, Plan)}
+        used = threads_within(plans.values(), self.merged, limits, threads)
+        return Schedule(used, peak_of_batch(plans, self.merged, used))
+
+    @cached_property
+    def _schedules(self) -> dict[tuple[tuple[int, ...], EngineLimits, int], Schedule]:
+        return {}
 
 
 def plan(

@@ -1,9 +1,11 @@
 """Runs work in threads and yields the results in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
+
+from engine.cost import RESULTS_AHEAD
 
 T = TypeVar("T")
 
@@ -14,27 +16,31 @@ def side_by_side(
     threads: int,
     failed: Callable[[T], bool],
     start_over: Callable[[], None],
-) -> Iterator[T]:
+) -> Generator[T, None, None]:
     """Do the work of each item in a thread, and yield the results in the items' order.
 
-    No more than `threads` items are begun beyond the one whose result is awaited. From the first
-    that `failed` on, all are done once more after `start_over`, one after the other: what a
-    library says of a failure may have been said of what another thread did.
+    No more than RESULTS_AHEAD items are begun beyond the one whose result is awaited, so that one
+    that takes long keeps no thread from working. From the first that `failed` on, all are done
+    once more after `start_over`, one after the other: what a library says of a failure may have
+    been said of what another thread did.
     """
     begun: deque[Future[T]] = deque()
     left = iter(items)
     alone = False
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         for item in items:
             if alone:
                 yield work(item)
                 continue
-            while len(begun) <= threads and (following := next(left, None)) is not None:
+            while len(begun) <= RESULTS_AHEAD and (following := next(left, None)) is not None:
                 begun.append(pool.submit(work, following))
             result = begun.popleft().result()
             if failed(result):
                 alone = True
-                wait(begun)
+                wait([future for future in begun if not future.cancel()])
                 start_over()
                 result = work(item)
             yield result
+    finally:
+        pool.shutdown(cancel_futures=True)

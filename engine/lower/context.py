@@ -1,11 +1,24 @@
 """The context of lowering, and the function through which every node is lowered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
+from itertools import zip_longest
 
 from engine.cost import idioms_of
-from engine.ir import Buffering, Frame, ImageLayer, Node, Stage, TextLayer, source_frame, stages
+from engine.geometry import Box
+from engine.ir import (
+    Buffering,
+    Crop,
+    Frame,
+    ImageLayer,
+    Node,
+    Resample,
+    Stage,
+    TextLayer,
+    source_frame,
+    stages,
+)
 from engine.raster import Raster
 from engine.sources import Facts, Source
 from engine.vips import Image, Ink, Pixels, as_image, cache_rows, cache_tiles
@@ -45,7 +58,8 @@ class LoweringContext:
 class NodeContext:
     """The context of one node: the source's facts, the node's input frame and output frame.
 
-    `rereadable` says that the image comes from memory, not straight from the source.
+    `rereadable` says that the image comes from memory, not straight from the source. Of what is
+    scaled in memory only a `window` is made.
     """
 
     lowering: LoweringContext
@@ -53,6 +67,7 @@ class NodeContext:
     given: Frame
     frame: Frame
     rereadable: bool = False
+    window: Box | None = None
 
 
 @singledispatch
@@ -84,13 +99,26 @@ def run(
     """
     frame, in_memory = given or source_frame(facts), pixels is not None
     choose_raster = idioms_of(nodes, facts, exact=context.exact, shared=shared, converted=converted)
-    for stage in stages(nodes, frame, in_memory, choose_raster):
-        at = NodeContext(context, facts, stage.given, stage.made, stage.rereadable)
+    for stage, window in _windowed(stages(nodes, frame, in_memory, choose_raster)):
+        at = NodeContext(context, facts, stage.given, stage.made, stage.rereadable, window)
         if stage.raster:
             pixels = raster_node(stage.node, pixels, at)
         else:
             pixels = lower_node(stage.node, _buffered(pixels, stage), at)
     return pixels
+
+
+def _windowed(planned: Iterable[Stage]) -> Iterator[tuple[Stage, Box | None]]:
+    """Do a scaling in memory and the crop there that follows it as one."""
+    every = list(planned)
+    window: Box | None = None
+    for stage, following in zip_longest(every, every[1:]):
+        if window is not None:  # the crop is done
+            window = None
+            continue
+        if stage.raster and isinstance(stage.node, Resample) and following and following.raster:
+            window = following.node.box if isinstance(following.node, Crop) else None
+        yield stage, window
 
 
 def _buffered(pixels: Pixels | None, stage: Stage) -> Image:

@@ -52,8 +52,11 @@ def _overlay_raster(node: Overlay, pixels: Pixels, context: NodeContext) -> Rast
     if visible is None:
         return raster
     layer, seen = visible
-    part = _blend_all(as_image(raster.crop(*seen)), layer, context.frame, node.blend)
-    return raster.paste(as_raster(part), seen.left, seen.top)
+
+    def blend(part: Raster) -> Raster:
+        return as_raster(_blend_all(as_image(part), layer, context.frame, node.blend))
+
+    return raster.repaint(seen, blend)
 
 
 def _visible(node: Overlay, context: NodeContext) -> tuple[Image, Box] | None:

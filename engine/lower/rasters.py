@@ -47,7 +47,8 @@ def _canvas(node: Canvas, pixels: Pixels, context: NodeContext) -> Raster:
 
 @raster_node.register
 def _resample(node: Resample, pixels: Pixels, context: NodeContext) -> Raster:
-    return resample(as_raster(pixels), node.width, node.height, context.lowering.threads)
+    threads, window = context.lowering.threads, context.window
+    return resample(as_raster(pixels), node.width, node.height, threads, window)
 
 
 def materialise(pixels: Pixels, part: MergedPlan) -> Pixels:

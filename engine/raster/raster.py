@@ -1,10 +1,12 @@
 """Pixels in memory, row after row without padding."""
 
+from collections.abc import Callable
 from threading import Lock
 from typing import Self
 
 from cykooz_resizer import ImageData, PixelType
 
+from engine.geometry import Box
 from engine.raster.buffers import require, writable
 
 KINDS = {1: PixelType.U8, 3: PixelType.U8x3, 4: PixelType.U8x4}  # by bands
@@ -94,14 +96,20 @@ class Raster:
 
     def paste(self, other: "Raster", left: int, top: int) -> "Raster":
         """Copy with another laid over it, which has as many bands and lies inside."""
-        copied, pasted = self._copied(), other.pixels
+        return self.repaint(Box(left, top, other.width, other.height), lambda _: other)
+
+    def repaint(self, box: Box, paint: "Callable[[Raster], Raster]") -> "Raster":
+        """Copy with a window made anew: `paint` is given it, and gives another of its size."""
+        copied = self._copied()
+        made = Raster(self.width, self.height, self.bands, memoryview(copied))
+        painted = paint(made.crop(*box)).pixels
         rows = memoryview(writable(copied)).cast("B")
-        row, length = self.width * self.bands, other.width * other.bands
-        at = top * row + left * self.bands
-        for start in range(0, other.size, length):
-            rows[at : at + length] = pasted[start : start + length]
+        row, length = self.width * self.bands, box.width * self.bands
+        at = box.top * row + box.left * self.bands
+        for start in range(0, len(painted), length):
+            rows[at : at + length] = painted[start : start + length]
             at += row
-        return Raster(self.width, self.height, self.bands, memoryview(copied))
+        return made
 
     def _copied(self) -> bytes:
         """Give bytes that nobody else has."""

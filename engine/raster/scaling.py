@@ -1,10 +1,12 @@
 """Scaling by fast_image_resize, in 8 bits between its two passes."""
 
 from functools import cache
+from math import nextafter
 from threading import local
 
-from cykooz_resizer import FilterType, ResizeAlg, ResizeOptions, Resizer, ResizerThreadPool
+from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer, ResizerThreadPool
 
+from engine.geometry import Box
 from engine.raster.buffers import require
 from engine.raster.raster import Raster
 
@@ -33,24 +35,49 @@ def _in_threads(count: int) -> tuple[ResizeOptions, ResizeOptions]:
     return shrinking, enlarging
 
 
-def resample(raster: Raster, width: int, height: int, threads: int = 1) -> Raster:
+def resample(
+    raster: Raster, width: int, height: int, threads: int = 1, window: Box | None = None
+) -> Raster:
     """Scale each direction with Lanczos-3 if it shrinks, Catmull-Rom if it grows.
 
-    More threads than one are used for a large raster; they make the same of it.
+    Of the scaled image only `window` is made. More threads than one are used for a large raster;
+    they make the same of it.
     """
     shrinking, enlarging = SHRINKING, ENLARGING
     if threads > 1 and raster.size >= LARGE:
         shrinking, enlarging = _in_threads(threads)
+    size = raster.width, raster.height
+    if size == (width, height):
+        return raster if window is None else raster.crop(*window)
     between = min(raster.width, width), min(raster.height, height)
-    if between != (raster.width, raster.height):
+    if between == (width, height):
+        return _scaled(raster, width, height, shrinking, window)
+    if between != size:
         raster = _scaled(raster, *between, shrinking)
-    if between != (width, height):
-        raster = _scaled(raster, width, height, enlarging)
-    return raster
+    return _scaled(raster, width, height, enlarging, window)
 
 
-def _scaled(raster: Raster, width: int, height: int, options: ResizeOptions) -> Raster:
+def _scaled(
+    raster: Raster, width: int, height: int, options: ResizeOptions, window: Box | None = None
+) -> Raster:
     require(raster.height * width * raster.bands)  # what is scaled in one direction
+    if window is not None:
+        across = _span(window.left, window.width, width, raster.width)
+        down = _span(window.top, window.height, height, raster.height)
+        options = options.copy()
+        options.crop_box = CropBox(across[0], down[0], across[1], down[1])
+        width, height = window.size
     made = Raster.blank(width, height, raster.bands)
     _OWN.resizer.resize(raster.data, made.data, options)
     return made
+
+
+def _span(start: int, length: int, made: int, given: int) -> tuple[float, float]:
+    """Give where a part of a scaled side begins on the side that it is made from, and its length.
+
+    What lies beside it there is read all the same, so the pixels are those of the whole.
+    """
+    first, span = start * given / made, length * given / made
+    while first + span > given:  # by a rounding, which the scaler would refuse
+        span = nextafter(span, 0)
+    return first, span

@@ -1,6 +1,6 @@
 """Jobs in threads: byte for byte what one thread makes, in the same order."""
 
-from threading import Barrier, Event
+from threading import Barrier, Event, Timer
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def threads_for(limits: EngineLimits, data: bytes = LARGE) -> int:
 
 def test_no_more_threads_than_memory_and_work() -> None:
     assert threads_for(EngineLimits()) == 3
-    assert threads_for(EngineLimits(max_memory_bytes=100_000_000, max_held_bytes=2**26)) == 2
+    assert threads_for(EngineLimits(max_memory_bytes=110_000_000, max_held_bytes=2**26)) == 2
     assert threads_for(EngineLimits(max_memory_bytes=40_000_000, max_held_bytes=2**24)) == 1
     assert threads_for(EngineLimits(), encoded(noise(300, 200))) == 1
 
@@ -100,6 +100,49 @@ def test_they_work_at_the_same_time() -> None:
 
     done = side_by_side(work, [3, 1, 2, 0], 2, lambda made: False, lambda: None)
     assert list(done) == [3, 1, 2, 0]
+
+
+def test_a_long_job_keeps_no_thread_from_working() -> None:
+    rest_done, left = Event(), [1, 2, 3, 4, 5]
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert rest_done.wait(60)
+            return item
+        left.remove(item)
+        if not left:
+            rest_done.set()
+        return item
+
+    done = side_by_side(work, range(6), 2, lambda made: False, lambda: None)
+    assert list(done) == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_is_not_awaited_is_not_begun() -> None:
+    begun, go = list[int](), Event()
+
+    def work(item: int) -> int:
+        begun.append(item)
+        assert item == 0 or go.wait(60)
+        return item
+
+    results = side_by_side(work, range(9), 2, lambda made: False, lambda: None)
+    assert next(results) == 0
+    Timer(0.05, go.set).start()
+    results.close()
+    assert len(begun) <= 4
+
+
+def test_a_batch_that_was_predicted_is_not_predicted_again() -> None:
+    facts = read_facts(Source.from_bytes(LARGE))
+    limits, resolved = EngineLimits(), Resolved({"mark": facts})
+    batch = plan_batch(jobs(*LISTS[:2]), facts, limits, resolved)
+    both = batch.schedule((0, 1), limits, 2)
+    assert batch.schedule((0, 1), limits, 2) is both
+    assert batch.schedule((1,), limits, 2).peak_bytes < both.peak_bytes
+    for most in range(3, 20):
+        batch.schedule((0, 1), limits, most)
+    assert batch.schedule((0, 1), limits, 2) == both
 
 
 def test_after_a_failure_one_is_done_after_the_other() -> None:

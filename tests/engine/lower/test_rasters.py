@@ -124,6 +124,18 @@ def test_what_moves_pixels_is_exact(node: Node, bands: int) -> None:
     assert np.array_equal(one, other)
 
 
+def test_a_crop_that_follows_a_scaling_is_done_with_it() -> None:
+    scaling, crop = Resample(90, 70), Crop(Box(11, 0, 60, 70))
+    image, frame = photograph(300, 200, 3), Frame(300, 200)
+    context = LoweringContext(SOURCE, exact=False)
+    GAUGE.most = before = GAUGE.now
+    made = run([scaling, crop], FACTS, context, raster_of(image), frame)
+    assert GAUGE.most - before == image.size + 60 * 70 * 3
+    whole = run([scaling], FACTS, context, raster_of(image), frame)
+    apart_from_it = run([crop], FACTS, context, whole, scaling.frame(frame))
+    assert distance(pixels_in(made), pixels_in(apart_from_it))[0] <= 1
+
+
 LAYERS: list[Json] = [
     {"type": "watermark", "source": "mark", "gravity": "southeast", "xoffset": -4},
     {"type": "watermark", "source": "mark", "width": 300, "gravity": "north"},

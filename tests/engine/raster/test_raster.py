@@ -4,10 +4,13 @@ import gc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from engine.geometry import Box, Size
 from engine.raster import GAUGE, Raster, resample
 from engine.raster.buffers import require
-from tests.engine.images import noise, pixels_in, raster_of
+from tests.engine.images import distance, noise, pixels_in, raster_of
 
 
 @pytest.mark.parametrize("bands", [1, 3, 4])
@@ -32,6 +35,41 @@ def test_one_is_pasted_over_a_copy() -> None:
     expected[6:10, 20:25] = small
     assert np.array_equal(pixels_in(raster.paste(raster_of(small), 20, 6)), expected)
     assert np.array_equal(pixels_in(raster), image)
+
+
+def test_a_window_is_made_anew_in_a_copy() -> None:
+    image = noise(31, 17)
+    expected = image.copy()
+    expected[6:10, 20:25] = 255 - expected[6:10, 20:25]
+    for raster in (raster_of(image), raster_of(image)):
+        assert raster.data.width == 31  # the scaler's, in turn
+        made = raster.repaint(
+            Box(20, 6, 5, 4), lambda window: raster_of(255 - pixels_in(window))
+        )  # fmt: skip
+        assert np.array_equal(pixels_in(made), expected)
+        assert np.array_equal(pixels_in(raster), image)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    given_size=st.tuples(st.integers(16, 400), st.integers(16, 300)),
+    made_size=st.tuples(st.integers(16, 500), st.integers(16, 400)),
+    corners=st.tuples(*[st.floats(0, 1)] * 4),
+)
+def test_a_window_of_a_scaling_is_that_of_the_whole(
+    given_size: tuple[int, int], made_size: tuple[int, int], corners: tuple[float, ...]
+) -> None:
+    image = noise(*given_size)
+    (left, right), (top, bottom) = (
+        sorted((round(one * side), round(other * side)))
+        for one, other, side in zip(corners[::2], corners[1::2], made_size, strict=True)
+    )
+    box = Box(left, top, max(1, right - left), max(1, bottom - top)).within(Size(*made_size))
+    if box is None:
+        return
+    whole = resample(raster_of(image), *made_size).crop(*box)
+    window = resample(raster_of(image), *made_size, window=box)
+    assert distance(pixels_in(window), pixels_in(whole))[0] <= 1
 
 
 def test_a_single_colour() -> None:
