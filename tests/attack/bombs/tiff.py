@@ -54,7 +54,7 @@ def tags(count: int) -> bytes:
 
 def tiles(side: int, tile: int) -> bytes:
     """Write an image of tiles that are all the same."""
-    data, count = zlib.compress(bytes(tile * tile), 9), -((-side // tile) ** 2)
+    data, count = zlib.compress(bytes(tile * tile), 9), (-(-side // tile)) ** 2
     start = 8 + len(data)
     fields = entries(
         side, side, (324, LONG, count, start), (325, LONG, count, start + 4 * count),
@@ -78,7 +78,7 @@ BOMBS = {
         lambda: deflated(8, 8, after=8 + len(zlib.compress(bytes(64), 9)))
     ),
     "TIFF of 4,000 tags": Bomb(lambda: tags(4_000)),
-    "TIFF of 60,000 tags": Bomb(lambda: tags(25_000)),
+    "TIFF of 25,000 tags": Bomb(lambda: tags(25_000)),
     "TIFF of 390,625 tiles": Bomb(lambda: tiles(10_000, 16)),
     "TIFF of a strip count of 4 G": Bomb(
         lambda: b"II*\0" + pack("<I", 8)
