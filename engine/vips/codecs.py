@@ -131,8 +131,25 @@ def encode(
         image = palette.places(image) if palette else one_grey(image)
     image = at_the_usual_resolution(image)
     made = bytes(SAVERS[save.format](labelled(image, labels), keep=keep, **settings))
+    if save.format is Format.WEBP and image.hasalpha():
+        made = _with_alpha_flag(made)
     return palette.written_into(made) if palette else made
 
+
+def _with_alpha_flag(webp: bytes) -> bytes:
+    """Set the alpha flag of an animation, after which viewers treat its canvas as transparent.
+
+    libwebp sets it only if a frame has alpha, but opaque frames may leave parts of the canvas
+    uncovered. The container is described in RFC 9649, section 2.7.
+    """
+    extended, flags = webp[12:16] == b"VP8X", webp[20]
+    if not extended or not flags & WEBP_ANIMATION:
+        return webp
+    return b"".join((webp[:20], bytes([flags | WEBP_ALPHA]), webp[21:]))
+
+
+WEBP_ANIMATION = 0x02
+WEBP_ALPHA = 0x10
 
 # Where libvips has a place for labels; of TIFF's IPTC it writes a quarter.
 PLACES: dict[Format, set[str]] = {

@@ -99,6 +99,16 @@ def test_what_is_cleared_is_clear(bits: int, disposal: int) -> None:
     assert [corner(still, 3) for still in stills] == [rgba(GREEN), CLEAR]
 
 
+def test_a_webp_of_opaque_frames_says_that_its_canvas_is_seen() -> None:
+    """Viewers take the canvas of an animation without the alpha flag for black."""
+    data = gif(frame(GREEN, side=2), frame(BLUE, side=2))
+    webp = make(data, destination="o.webp", options={"lossless": True}).data
+    assert webp.count(b"ALPH") == 0
+    assert corner(decoded(webp), 3) == CLEAR
+    whole = make(gif(frame(GREEN), frame(BLUE)), destination="o.webp").data
+    assert decoded(whole).shape == (SIDE, SIDE, 3)
+
+
 def test_what_is_cleared_takes_what_was_below_with_it() -> None:
     above = frame(BLUE, 1, 1, 2, disposal=BACKGROUND)
     stills = shown(gif(frame(GREEN, disposal=KEEP), above, frame(RED, side=1)))
