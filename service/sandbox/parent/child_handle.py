@@ -18,7 +18,6 @@ from service.sandbox.parent.parcel import Parcel
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import ChildExit, ProtocolError, Reason, SandboxLimits, wire
 
-COUNT_SECONDS = 1.0  # from one look at the count of OOM kills to the next: it costs 0.1 ms
 DYING_SECONDS = 0.5  # between the end of the connection and the end of an honest child
 
 
@@ -52,7 +51,6 @@ class Child:
         self._clock = Clock(self._overrun)
         self._verdict: tuple[Reason, str] | None = None
         self._oom_kills = oom_kills()
-        self._counted = loop.time()
         connection.setblocking(False)
         loop.add_reader(connection, self._receive)
 
@@ -94,9 +92,7 @@ class Child:
         if self.ended.done():
             raise BrokenPipeError
         self._process.forget_stderr()
-        now = asyncio.get_running_loop().time()
-        if now - self._counted > COUNT_SECONDS:
-            self._oom_kills, self._counted = oom_kills(), now
+        self._oom_kills = oom_kills()
         rendering = Rendering(parcel.wanted, self._limits.results_ahead, self._taken)
         try:
             files = rendering.files.create(self._files_missing(rendering))
