@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,35 +14,33 @@ from aiohttp import web
 
 from service.callbacks import CallbackThread
 from service.dispatch import (
-    CALLBACK,
     RENDER,
     Dispatcher,
     Queue,
     Reconciler,
     Refill,
     Worker,
-    connect,
 )
-from service.http import METRICS, Runner, observe, probes, watching
+from service.http import METRICS, Runner, observe, probes
 from service.ids import new_process_id
 from service.metrics import Metrics, Role
-from service.outbound import WebSources
 from service.quarantine import SourceQuarantine
 from service.sandbox.parent import Sandbox, commands
 from service.sandbox.protocol import PROTECTIONS
 from service.sandbox.setup import make_sandbox, memory_budget
 from service.settings import Settings
-from service.storage import Storages, storage_limits
-from service.store import UNAVAILABLE, open_store, time_limits
+from service.store import UNAVAILABLE, Store
 from service.supervisor import Supervisor
 from service.tasks import stop
 from service.version import libvips_version, version
-from service.worker.appetite import Appetite
+from service.worker.backends import Backends, open_backends
 from service.worker.claims import Claims
 from service.worker.heartbeat import Heartbeat
 from service.worker.lease import Lease
 from service.worker.processor import Processor
 from service.worker.recorder import Recorder
+from service.worker.rendering import Appetite, Renderer
+from service.worker.settlement import Settlement
 
 PACE_SECONDS = 0.025  # between two statements, while more is in hand than can be rendered
 
@@ -58,7 +56,7 @@ async def run_worker(settings: Settings) -> None:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *running.loops], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        log.info("draining", processes=running.renderer.in_hand)
+        log.info("draining", processes=running.consumer.in_hand)
         running.readiness.draining = True
         await running.drain(settings.drain_seconds)
     log.info("stopped")
@@ -68,14 +66,14 @@ async def run_worker(settings: Settings) -> None:
 class Running:
     """A worker at work; its loops end only when it is closed."""
 
-    renderer: Worker[Lease]
+    consumer: Worker[Lease]
     callbacks: CallbackThread
     readiness: probes.Readiness
     loops: Sequence["asyncio.Task[None]"]
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more; let what runs finish for so long, then give it back."""
-        await asyncio.gather(self.renderer.drain(seconds), self.callbacks.drain(min(2, seconds)))
+        await asyncio.gather(self.consumer.drain(seconds), self.callbacks.drain(min(2, seconds)))
 
 
 @asynccontextmanager
@@ -90,86 +88,125 @@ async def open_worker(settings: Settings) -> AsyncIterator[Running]:
         role=Role.WORKER,
         services=settings.metrics_services,
     )
+    supervisor = Supervisor(metrics.task_restarted)
     name = f"{socket.gethostname()}:{os.getpid()}:{new_process_id()[:6]}"
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(
-            open_store(
-                settings.database_url,
-                size=settings.database_pool,
-                limits=time_limits(settings),
-                observer=metrics.observe_pool("main"),
-            )
-        )
-        metrics.watch_pool("main", store.pool)
-        await stack.enter_async_context(watching(store, settings, metrics))
-        redis = connect(settings.redis_url)
-        stack.push_async_callback(redis.aclose)
-        readiness = probes.Readiness(store)
-        storages = Storages(store.services.get, storage_limits(settings), metrics.storage_request)
-        stack.push_async_callback(storages.close)
-        web = WebSources(store.services.source_hosts, settings, metrics.storage_request)
-        stack.callback(web.close)
-        supervisor = Supervisor(metrics.task_restarted)
-        readiness.tasks_down = lambda: supervisor.down
-        sandbox = await stack.enter_async_context(_sandbox(settings, metrics, supervisor))
-        readiness.missing_protections = lambda: sandbox.missing_protections
-        window = settings.dispatch_window
-        renders, callbacks = Queue(redis, RENDER, window), Queue(redis, CALLBACK, window)
-        refill = Refill(store.processes, renders, settings, metrics)
-        heartbeat = Heartbeat(
-            store.leases,
-            settings.lease_seconds,
-            metrics,
-            stall_seconds=settings.process_seconds + settings.storage_total_seconds,
-        )
-        dispatcher = Dispatcher(callbacks)
-        stack.push_async_callback(dispatcher.close)
-        appetite = Appetite(sandbox.slots, postponed=lambda: sandbox.memory.waiting)
-        recorder = Recorder(
-            store.leases,
-            timedelta(seconds=settings.dispatch_grace_seconds),
-            pace=lambda: PACE_SECONDS if renderer.in_hand > appetite.base else 0,
-        )
-        quarantine = SourceQuarantine(store.quarantine, settings)
-        processor = Processor(
-            leases=store.leases,
-            quarantine=quarantine,
-            storages=storages,
-            web=web,
+    async with (
+        open_backends(settings, metrics) as backends,
+        _open_sandbox(settings, metrics, supervisor) as sandbox,
+        _open_dispatcher(backends.callbacks) as dispatcher,
+    ):
+        parts = _assemble(
+            name,
+            backends,
             sandbox=sandbox,
-            heartbeat=heartbeat,
-            recorder=recorder,
-            appetite=appetite,
-            callbacks=dispatcher,
+            dispatcher=dispatcher,
             settings=settings,
             metrics=metrics,
         )
-        sending = CallbackThread(settings, metrics)
-        claims = Claims(store.leases, name, settings.lease_seconds, metrics)
-        renderer = Worker(
-            redis, RENDER, claims.take, processor.work, room=appetite.room,
-            overdue=refill.overdue, refill=refill.refill_soon,
-            cancelled=heartbeat.beat_soon, unavailable=UNAVAILABLE,
-            poll_seconds=settings.poll_seconds, overdue_seconds=settings.reconcile_seconds,
-            on_garbage=metrics.queue_garbage.inc,
-        )  # fmt: skip
-        reconciler = Reconciler(store, refill, callbacks, settings, metrics)
-        await stack.enter_async_context(_serve_probes(settings, metrics, readiness))
-        loops = {
-            "renderer": renderer.main, "callbacks": sending.run, "heartbeat": heartbeat.run,
-            "records": reconciler.keep_records, "queues": reconciler.keep_queues,
-            "sweeps": reconciler.keep_swept, "quarantine": quarantine.run,
-        }  # fmt: skip
-        kept = [supervisor.keep(name, run) for name, run in loops.items()]
-        tasks = [asyncio.create_task(task) for task in kept]
-        for task in tasks:
-            stack.push_async_callback(stop, task)
-        log.info("working", name=name, slots=sandbox.slots, protections=sorted(sandbox.protections))
-        yield Running(renderer, sending, readiness, tasks)
+        readiness = _readiness(backends.store, sandbox, supervisor)
+        async with (
+            _serve_probes(settings, metrics, readiness),
+            _keep_running(parts.loops, supervisor) as tasks,
+        ):
+            log.info(
+                "working", name=name, slots=sandbox.slots, protections=sorted(sandbox.protections)
+            )
+            yield Running(parts.consumer, parts.callbacks, readiness, tasks)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A worker that is not running yet; `loops` are all that it does."""
+
+    consumer: Worker[Lease]
+    callbacks: CallbackThread
+    loops: Mapping[str, Callable[[], Awaitable[None]]]
+
+
+def _assemble(
+    name: str,
+    backends: Backends,
+    *,
+    sandbox: Sandbox,
+    dispatcher: Dispatcher,
+    settings: Settings,
+    metrics: Metrics,
+) -> _Parts:
+    """Make the parts of a worker of this name, each with those that it needs."""
+    store = backends.store
+    heartbeat = Heartbeat(
+        store.leases,
+        settings.lease_seconds,
+        metrics,
+        stall_seconds=settings.process_seconds + settings.storage_total_seconds,
+    )
+    appetite = Appetite(sandbox.slots, postponed=lambda: sandbox.memory.waiting)
+    recorder = Recorder(
+        store.leases,
+        timedelta(seconds=settings.dispatch_grace_seconds),
+        pace=lambda: PACE_SECONDS if consumer.in_hand > appetite.base else 0,
+    )
+    quarantine = SourceQuarantine(store.quarantine, settings)
+    renderer = Renderer(sandbox, appetite, quarantine, settings, metrics)
+    settlement = Settlement(dispatcher, settings, metrics)
+    processor = Processor(
+        backends,
+        heartbeat=heartbeat,
+        recorder=recorder,
+        renderer=renderer,
+        settlement=settlement,
+        settings=settings,
+        metrics=metrics,
+    )
+    claims = Claims(store.leases, name, settings.lease_seconds, metrics)
+    refill = Refill(store.processes, backends.renders, settings, metrics)
+    consumer = Worker(
+        backends.redis, RENDER, claims.take, processor.work, room=appetite.room,
+        overdue=refill.overdue, refill=refill.refill_soon,
+        cancelled=heartbeat.beat_soon, unavailable=UNAVAILABLE,
+        poll_seconds=settings.poll_seconds, overdue_seconds=settings.reconcile_seconds,
+        on_garbage=metrics.queue_garbage.inc,
+    )  # fmt: skip
+    callbacks = CallbackThread(settings, metrics)
+    reconciler = Reconciler(store, refill, backends.callbacks, settings, metrics)
+    loops = {
+        "renderer": consumer.main, "callbacks": callbacks.run, "heartbeat": heartbeat.run,
+        "records": reconciler.keep_records, "queues": reconciler.keep_queues,
+        "sweeps": reconciler.keep_swept, "quarantine": quarantine.run,
+    }  # fmt: skip
+    return _Parts(consumer, callbacks, loops)
+
+
+def _readiness(store: Store, sandbox: Sandbox, supervisor: Supervisor) -> probes.Readiness:
+    readiness = probes.Readiness(store)
+    readiness.tasks_down = lambda: supervisor.down
+    readiness.missing_protections = lambda: sandbox.missing_protections
+    return readiness
 
 
 @asynccontextmanager
-async def _sandbox(
+async def _keep_running(
+    loops: Mapping[str, Callable[[], Awaitable[None]]], supervisor: Supervisor
+) -> AsyncIterator[Sequence["asyncio.Task[None]"]]:
+    """Run each loop in a task of its own, restarted after errors; stop the last one first."""
+    async with AsyncExitStack() as stack:
+        tasks = [asyncio.create_task(supervisor.keep(name, run)) for name, run in loops.items()]
+        for task in tasks:
+            stack.push_async_callback(stop, task)
+        yield tasks
+
+
+@asynccontextmanager
+async def _open_dispatcher(queue: Queue) -> AsyncIterator[Dispatcher]:
+    dispatcher = Dispatcher(queue)
+    try:
+        yield dispatcher
+    finally:
+        await dispatcher.close()
+
+
+@asynccontextmanager
+async def _open_sandbox(
     settings: Settings, metrics: Metrics, supervisor: Supervisor
 ) -> AsyncIterator[Sandbox]:
     memory = memory_budget(settings, settings.slots)

@@ -12,7 +12,7 @@ from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import Work
 from service.settings import Settings
 from service.store import Store
-from service.worker.appetite import Appetite
+from service.worker.rendering.appetite import Appetite
 from tests.service.harness.api_client import Api
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import ended, working

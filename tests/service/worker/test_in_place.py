@@ -28,7 +28,7 @@ NEW = encoded(smooth(80, 60))
 @pytest.fixture(scope="module", autouse=True)
 async def worker(settings: Settings) -> AsyncIterator[Running]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.worker.processor.back_off", lambda _: timedelta(seconds=0.02))
+        patch.setattr("service.worker.settlement.back_off", lambda _: timedelta(seconds=0.02))
         async with working(settings) as running:
             yield running
 

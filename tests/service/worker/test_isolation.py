@@ -10,7 +10,7 @@ import pytest
 from engine.errors import SourceCorrupt
 from service.errors import DarkroomError, Quarantined, RenderTimeout
 from service.sandbox.protocol import Output, Summary, Work
-from service.worker.isolation import Isolation
+from service.worker.rendering.isolation import Isolation
 from tests.service.harness.tenants import PICTURE, job, raw_json
 from tests.service.sandbox.sandboxes import until
 from tests.service.worker.faulty_sandbox import FaultySandbox

@@ -35,7 +35,7 @@ async def settings(settings: Settings) -> Settings:
 @pytest.fixture(scope="module", autouse=True)
 async def worker(settings: Settings) -> AsyncIterator[Running]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.worker.processor.back_off", lambda _: timedelta(seconds=0.02))
+        patch.setattr("service.worker.settlement.back_off", lambda _: timedelta(seconds=0.02))
         patch.setattr("service.storage.registry.CACHE_SECONDS", 0.0)
         patch.setattr("service.storage.s3.ATTEMPTS", 1)
         async with working(settings) as running:

@@ -11,6 +11,7 @@ have a budget of seconds; what it does not reach is given up unseen.
 import math
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 
 from msgspec.structs import replace
 
@@ -54,26 +55,13 @@ class Isolation:
             if self._seconds_left <= 0:
                 yield [(job, self._not_begun()) for job in group]
                 continue
-            left = list(group)
-            work = replace(self._work_for(group), budget=self._seconds_left)
-            if self.crashes:
-                work = replace(work, threads=1)
-            self._on_waiting(True)
+            work, left = self._work_of(group), list(group)
             try:
-                async with self._sandbox.render(work, self._on_waiting) as rendering:
-                    try:
-                        while results := await rendering.take():
-                            for result in results:
-                                left.remove(result.index)
-                            yield [(result.index, result.outcome) for result in results]
-                    finally:
-                        self._seconds_left -= rendering.seconds
-                    if rendering.summary is not None:
-                        self._on_summary(rendering.summary)
+                async with aclosing(self._render_group(work, left)) as rendered:
+                    async for outcomes in rendered:
+                        yield outcomes
             except (RenderCrashed, RenderTimeout) as error:
-                if work.threads > 1 and self._is_nobodys(left, error):
-                    continue
-                if given_up := self._separate(left, error):
+                if given_up := self._regroup(left, error, side_by_side=work.threads > 1):
                     yield given_up
             except DarkroomError as error:
                 yield [(job, error) for job in left]
@@ -89,15 +77,44 @@ class Isolation:
             "were over before this was begun"
         )
 
-    def _is_nobodys(self, left: Sequence[int], error: DarkroomError) -> bool:
-        """Queue all once more if any of them may have been what killed the child."""
-        if isinstance(error, RenderTimeout) or len(left) < 2:
-            return False
-        if self.crashes + 1 >= self._max_crashes:
-            return False
-        self._crashes[NOBODY] += 1
-        self._groups.appendleft(left)
-        return True
+    def _work_of(self, group: Sequence[int]) -> Work:
+        """Make the work of a group, within what is left of the budget; after a crash in turn."""
+        work = replace(self._work_for(group), budget=self._seconds_left)
+        return replace(work, threads=1) if self.crashes else work
+
+    async def _render_group(
+        self, work: Work, left: list[int]
+    ) -> AsyncGenerator[Sequence[tuple[int, Outcome]], None]:
+        """Give the outcomes that one child has; `left` keeps the jobs that have none."""
+        self._on_waiting(True)
+        async with self._sandbox.render(work, self._on_waiting) as rendering:
+            try:
+                while results := await rendering.take():
+                    for result in results:
+                        left.remove(result.index)
+                    yield [(result.index, result.outcome) for result in results]
+            finally:
+                self._seconds_left -= rendering.seconds
+            if rendering.summary is not None:
+                self._on_summary(rendering.summary)
+
+    def _regroup(
+        self, left: Sequence[int], error: RenderCrashed | RenderTimeout, *, side_by_side: bool
+    ) -> list[tuple[int, DarkroomError]]:
+        """Queue what a child has left; gives the jobs that are given up."""
+        if side_by_side and self._suspects_nobody(left, error):
+            self._crashes[NOBODY] += 1
+            self._groups.appendleft(left)
+            return []
+        return self._separate(left, error)
+
+    def _suspects_nobody(self, left: Sequence[int], error: DarkroomError) -> bool:
+        """Return whether any of the jobs may be what killed the child, and all are tried again."""
+        return (
+            isinstance(error, RenderCrashed)
+            and len(left) > 1
+            and self.crashes + 1 < self._max_crashes
+        )
 
     def _separate(
         self, left: Sequence[int], error: RenderCrashed | RenderTimeout
