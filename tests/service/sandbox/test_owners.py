@@ -40,7 +40,8 @@ async def test_many_works_of_one_owner_do_not_hold_up_another_s() -> None:
         for owner in 20 * "a" + "bb":
             group.create_task(ask(sandbox, owner))
             await asyncio.sleep(0)
-    assert served.index("b") <= 2 + pool.PASSED_MOST
+        before = len(served)
+    assert served.index("b") <= before + 2 + pool.PASSED_MOST
     assert served[-1] == "a"
 
 
