@@ -62,13 +62,6 @@ async def openapi(request: web.Request) -> web.Response:
     return response
 
 
-@routes.get("/")
-async def root(_: web.Request) -> web.Response:
-    """Redirect whoever opens the server in a browser to the page."""
-    # relative, so that it also holds behind a proxy that serves this under a path
-    return web.Response(status=302, headers={"Location": "docs"})
-
-
 @routes.get("/docs")
 async def docs(_: web.Request) -> web.FileResponse:
     """Answer with the page that renders the document."""

@@ -87,7 +87,6 @@ def build_document(settings: Settings) -> Schema:
             "/explain": {"post": _explain(settings)},
             "/preview": {"post": preview_operation(settings)},
             **preset_operations(settings),
-            "/": {"get": _root()},
             "/openapi.json": {"get": _openapi()},
             "/docs": {"get": _docs()},
             "/docs/{asset}": {"get": _asset()},
@@ -264,16 +263,6 @@ def _callback() -> Schema:
             "410": {"description": "Rejected for good. It is not sent again."},
             "default": {"description": "Not received. It is sent again later."},
         },
-    }
-
-
-def _root() -> Schema:
-    return {
-        "operationId": "getRoot",
-        "tags": ["Reference"],
-        "summary": "Redirect to the page",
-        "security": [],
-        "responses": {"302": {"description": "To `/docs`, this document as a page."}},
     }
 
 

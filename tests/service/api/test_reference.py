@@ -60,14 +60,6 @@ async def test_the_page_may_load_from_this_host_only(api: Api) -> None:
     assert page.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_the_root_redirects_to_the_page(api: Api, document: Any) -> None:
-    async with api.client.get("/", allow_redirects=False) as response:
-        answer = Answer(response.status, response.headers, await response.read())
-    assert (held(document, "get", "/", answer), answer.headers["Location"]) == (302, "docs")
-    page = await api.ask("GET", "/")
-    assert page.raw == (await api.ask("GET", "/docs")).raw
-
-
 @pytest.mark.parametrize("name", ASSETS)
 async def test_every_file_of_the_page_is_served(name: str, api: Api) -> None:
     asset = await api.ask("GET", f"/docs/{name}")
