@@ -32,6 +32,8 @@ LOADERS = {  # HEIC is `heic`'s matter
     SourceFormat.TIFF: Image.tiffload_source,
     SourceFormat.SVG: Image.svgload_source,
 }
+# libvips would put more than 100 MB of it into a file, which a confined child may not write.
+DECODED_AT_ONCE = {SourceFormat.WEBP}
 # What is made of files before a decoder sees them: faults that everybody passes over.
 MENDED: dict[SourceFormat, Mending] = {
     SourceFormat.JPEG: jpeg.mended,
@@ -82,12 +84,12 @@ def open_image(source: Source | Parts, source_format: SourceFormat, **options: A
 
     `options` are the loader's own. Raises SourceCorrupt if the header cannot be read; a
     fault further on comes to light when pixels are pulled. Of a partial source only the
-    header is there, or MissingBytes is raised. What is decoded at once stays in memory, as is
-    predicted: libvips would put more than 100 MB into a file, which a confined child may not.
+    header is there, or MissingBytes is raised.
     """
+    kept = {"memory": True} if source_format in DECODED_AT_ONCE else {}
     with _stream(source, source_format) as stream, _header_errors(), _let_through(source_format):
         image: Image = LOADERS[source_format](
-            stream, access="sequential", memory=True, **{"fail_on": "truncated", **options}
+            stream, access="sequential", **{"fail_on": "truncated", **kept, **options}
         )
     image._references.append(stream)  # as pyvips' own openers do: it is read from later on
     return image
