@@ -121,9 +121,11 @@ class Draft:
             if isinstance(job, Raw):
                 jobs.append(job)
                 continue
-            fields = _expand(f"jobs[{index}]", job, found, places, limits)
-            jobs.append(fields)
-            size += sum(map(_size, fields.values()))
+            expansion = _Expansion(f"jobs[{index}]", job, found, limits)
+            expansion.expand()
+            jobs.append(expansion.fields)
+            places |= expansion.places
+            size += sum(map(_size, expansion.fields.values()))
             if size > max_bytes:
                 raise InvalidRequest(
                     f"expected at most {max_bytes} bytes with all presets in their place, got more",
@@ -194,58 +196,69 @@ def _read_step(raw: Raw, path: str) -> PresetStep:
         raise InvalidRequest(f"{where}: {what}", where, error.code) from None
 
 
-def _expand(
-    path: str,
-    job: _Job,
-    found: Mapping[str, Definition],
-    places: dict[str, _Place],
-    limits: Limits,
-) -> dict[str, Any]:
-    """Give a job's fields; `places` learns where its steps and fields come from."""
-    fields: dict[str, Any] = dict(job.fields)
-    if job.preset is None and not job.steps:
-        return fields
-    steps: list[Raw] = []
-    origins: list[_Place] = []
+class _Expansion:
+    """One job while presets are put in their place: its fields, its steps, where each is from."""
 
-    def insert(name: str, place: str) -> None:
-        inserted = found[name].transformations or ()
-        steps.extend(inserted)
-        origins.extend(
-            _Place(place, name, f"transformations[{index}]") for index in range(len(inserted))
-        )
-        if len(steps) > limits.max_transformations:
+    def __init__(
+        self, path: str, job: _Job, found: Mapping[str, Definition], limits: Limits
+    ) -> None:
+        self._path = path
+        self._job = job
+        self._found = found
+        self._most_steps = limits.max_transformations
+        self.fields: dict[str, Any] = dict(job.fields)
+        self.places: dict[str, _Place] = {}
+        self._steps: list[Raw] = []
+
+    def expand(self) -> None:
+        """Fill `fields` and `places`; InvalidRequest for what cannot be put in its place."""
+        preset = self._job.preset
+        if preset is None and not self._job.steps:
+            return
+        if preset is not None:
+            self._add_fields_of(preset)
+        if "transformations" in self._job.fields:
+            self._add_own_steps()
+        elif preset is not None and self._found[preset].transformations is not None:
+            self._add_steps_of(preset, f"{self._path}.preset")
+        else:
+            return
+        self.fields["transformations"] = self._steps
+
+    def _add_fields_of(self, preset: str) -> None:
+        """Take the preset's fields, except those for which the job has its own."""
+        for name, raw in self._found[preset].fields.items():
+            if not {name, GOES_WITH.get(name, name)} & self._job.fields.keys():
+                self.fields[name] = raw
+                self.places[f"{self._path}.{name}"] = _Place(f"{self._path}.preset", preset, name)
+
+    def _add_own_steps(self) -> None:
+        """Take the job's steps, with those of a preset where one names it."""
+        for index, raw in enumerate(_array.decode(self._job.fields["transformations"])):
+            path = f"{self._path}.transformations[{index}]"
+            preset = self._job.steps.get(index)
+            if preset is None:
+                self._add_step(raw, _Place(path))
+            elif self._found[preset].transformations is None:
+                what = f"preset {shown(preset)} has no transformations"
+                raise InvalidRequest(f"{path}: {what}", path)
+            else:
+                self._add_steps_of(preset, path)
+
+    def _add_steps_of(self, preset: str, path: str) -> None:
+        for index, raw in enumerate(self._found[preset].transformations or ()):
+            self._add_step(raw, _Place(path, preset, f"transformations[{index}]"))
+        if len(self._steps) > self._most_steps:
             raise InvalidRequest(
-                f"{place}: expected at most {limits.max_transformations} transformations with all "
-                f"presets in their place, got more",
-                place,
+                f"{path}: expected at most {self._most_steps} transformations with all presets in "
+                "their place, got more",
+                path,
                 code=LimitExceeded.code,
             )
 
-    if job.preset is not None:
-        definition = found[job.preset]
-        for name, raw in definition.fields.items():
-            if not {name, GOES_WITH.get(name, name)} & job.fields.keys():
-                fields[name] = raw
-                places[f"{path}.{name}"] = _Place(f"{path}.preset", job.preset, name)
-    if "transformations" in job.fields:
-        for index, raw in enumerate(_array.decode(job.fields["transformations"])):
-            place = f"{path}.transformations[{index}]"
-            if index not in job.steps:
-                steps.append(raw)
-                origins.append(_Place(place))
-            elif found[job.steps[index]].transformations is None:
-                name = shown(job.steps[index])
-                raise InvalidRequest(f"{place}: preset {name} has no transformations", place)
-            else:
-                insert(job.steps[index], place)
-    elif job.preset is not None and found[job.preset].transformations is not None:
-        insert(job.preset, f"{path}.preset")
-    else:
-        return fields
-    fields["transformations"] = steps
-    places |= {f"{path}.transformations[{index}]": place for index, place in enumerate(origins)}
-    return fields
+    def _add_step(self, raw: Raw, place: _Place) -> None:
+        self.places[f"{self._path}.transformations[{len(self._steps)}]"] = place
+        self._steps.append(raw)
 
 
 def _size(value: Any) -> int:
