@@ -16,7 +16,7 @@ from service.dispatch.queue import Dispatch, cancel_channel, spilled_lanes, wake
 from service.outages import POSTGRES, REDIS, outages
 from service.tasks import stop
 
-Taken = TypeVar("Taken")
+Claimed = TypeVar("Claimed")
 
 CANCEL_SECONDS = 5.0  # for what is cancelled to end
 PAUSE_SECONDS = 0.5  # after Redis, or what dispatches are claimed from, could not be reached
@@ -25,7 +25,7 @@ POP_SECONDS = 1.0  # that a worker waits for what it takes off its queue
 log = structlog.get_logger(__name__)
 
 
-class Worker(ArqWorker, Generic[Taken]):
+class Worker(ArqWorker, Generic[Claimed]):
     """arq's worker, woken by what is dispatched and by its own free slots.
 
     What waits is taken off the queue in one round trip, as much as there is room for, and
@@ -50,8 +50,8 @@ class Worker(ArqWorker, Generic[Taken]):
         self,
         redis: ArqRedis,
         name: str,
-        claim: Callable[[Sequence[Dispatch]], Awaitable[Sequence[Taken]]],
-        work: Callable[[Taken], Awaitable[None]],
+        claim: Callable[[Sequence[Dispatch]], Awaitable[Sequence[Claimed]]],
+        work: Callable[[Claimed], Awaitable[None]],
         *,
         room: Callable[[], tuple[int, int]],
         overdue: Callable[[int], Awaitable[Sequence[Dispatch]]],
@@ -196,7 +196,7 @@ class Worker(ArqWorker, Generic[Taken]):
             self._overdue_from = loop.time() + self.poll_delay_s
         return found
 
-    def _begin(self, taken: Taken) -> None:
+    def _begin(self, taken: Claimed) -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(self._work(taken))
         self._in_hand.add(task)
         task.add_done_callback(self._end)

@@ -91,7 +91,7 @@ class Desk:
         while True:
             message, descriptors = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
             match message:
-                case wire.Taken():  # of the work before, which is over
+                case wire.Ack():  # of the work before, which is over
                     wire.close_all(descriptors)
                 case wire.Task(deadline):
                     self._carry_out(deadline, descriptors)
@@ -155,7 +155,7 @@ class Desk:
             self._hand_over(index, answer, milliseconds)
 
     def _hand_over(self, index: int, image: EncodedImage, milliseconds: float) -> None:
-        made = wire.Made(
+        made = wire.JobDone(
             index=index,
             size=len(image.data),
             format=image.format,
@@ -177,7 +177,7 @@ class Desk:
         self._untaken += 1
 
     def _refuse(self, index: int, error: DarkroomError) -> None:
-        wire.send(self._channel, wire.Refused(index, to_fault(error)))
+        wire.send(self._channel, wire.JobFailed(index, to_fault(error)))
         self._untaken += 1
 
     def _await_room(self) -> None:
@@ -185,26 +185,26 @@ class Desk:
         while self._untaken >= self._limits.results_ahead:
             message, files = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
             self._files += files
-            if not isinstance(message, wire.Taken):
-                raise wire.ProtocolError(f"expected Taken, got {type(message).__name__}")
+            if not isinstance(message, wire.Ack):
+                raise wire.ProtocolError(f"expected Ack, got {type(message).__name__}")
             self._untaken -= 1
 
     def _admit(self, free_bytes: int, peak: int) -> None:
         """Ask for memory, if it is more than is free; raises Declined."""
         if peak <= free_bytes:
             return
-        wire.send(self._channel, wire.Wants(peak))
+        wire.send(self._channel, wire.MemoryRequest(peak))
         while True:
             message, files = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
             match message:
-                case wire.Granted(True):
+                case wire.MemoryReply(True):
                     return
-                case wire.Granted(False):
+                case wire.MemoryReply(False):
                     raise Declined
-                case wire.Taken():  # of the work before, which is over
+                case wire.Ack():  # of the work before, which is over
                     wire.close_all(files)
                 case _:
-                    raise wire.ProtocolError(f"expected Granted, got {type(message).__name__}")
+                    raise wire.ProtocolError(f"expected MemoryReply, got {type(message).__name__}")
 
     def _order_in(self, descriptors: list[int]) -> Order:
         """Read a work; the files for its outputs are moved out of `descriptors`."""
@@ -227,7 +227,7 @@ class Desk:
         traceback.print_exception(error)
         starved = isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM
         words = "ran out of memory" if starved else f"failed with {type(error).__name__}"
-        wire.send(self._channel, wire.Broken(words, starved))
+        wire.send(self._channel, wire.InternalError(words, starved))
         sys.exit(1)
 
 

@@ -11,10 +11,10 @@ from engine.errors import DarkroomError
 from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
 from service.sandbox.parent.child_process import ChildProcess
 from service.sandbox.parent.clock import Clock
-from service.sandbox.parent.deaths import StartFailed, cause_of_death
+from service.sandbox.parent.exits import StartFailed, cause_of_exit
 from service.sandbox.parent.fork_server import ForkServer
 from service.sandbox.parent.oom_kills import oom_kills
-from service.sandbox.parent.parcel import Parcel
+from service.sandbox.parent.packed_work import PackedWork
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import ChildExit, ProtocolError, Reason, SandboxLimits, wire
 
@@ -87,24 +87,24 @@ class Child:
         """Whether it has work."""
         return self._rendering is not None
 
-    def begin(self, parcel: Parcel, ask: Callable[[int], bool]) -> Rendering:
+    def begin(self, packed: PackedWork, ask: Callable[[int], bool]) -> Rendering:
         """Give it work; ConnectionError if it is gone. `ask` tells whether it may take memory."""
         if self.ended.done():
             raise BrokenPipeError
         self._process.forget_stderr()
         self._oom_kills = oom_kills()
-        rendering = Rendering(parcel.wanted, self._limits.results_ahead, self._taken)
+        rendering = Rendering(packed.wanted, self._limits.results_ahead, self._taken)
         try:
             files = rendering.files.create(self._files_missing(rendering))
-            wire.send(self._socket, parcel.task, (*parcel.descriptors, *files))
+            wire.send(self._socket, packed.task, (*packed.descriptors, *files))
         except BaseException:
             rendering.files.close()
             raise
         self.works += 1
-        self.owner = parcel.owner
+        self.owner = packed.owner
         self._rendering = rendering
         self._ask = ask
-        self._clock.start(parcel.task.deadline, parcel.budget)
+        self._clock.start(packed.task.deadline, packed.budget)
         return self._rendering
 
     def condemn(self, reason: Reason, words: str) -> None:
@@ -128,7 +128,7 @@ class Child:
     def _cause_of_death(self, status: int, stderr: str) -> tuple[Reason, str]:
         if self._process.orphaned:
             return Reason.ORPHANED, "was lost with its fork server"
-        return cause_of_death(status, stderr, oom_killed=oom_kills() > self._oom_kills)
+        return cause_of_exit(status, stderr, oom_killed=oom_kills() > self._oom_kills)
 
     def close(self) -> None:
         """Kill it if it lives, wait for its end, and close everything."""
@@ -179,16 +179,16 @@ class Child:
             case wire.Ready(protections), None if not self.ready.done():
                 self.protections = protections
                 self.ready.set_result(None)
-            case wire.Broken(words, out_of_memory), _:
+            case wire.InternalError(words, out_of_memory), _:
                 self.condemn(Reason.OUT_OF_MEMORY if out_of_memory else Reason.CRASHED, words)
-            case wire.Made() | wire.Refused(), Rendering() as rendering:
+            case wire.JobDone() | wire.JobFailed(), Rendering() as rendering:
                 rendering.add(message)
                 self._clock.next_job()
                 if rendering.pauses:
                     self._clock.pause()
-            case wire.Wants(peak), Rendering() as rendering if not rendering.begun.done():
+            case wire.MemoryRequest(peak), Rendering() as rendering if not rendering.begun.done():
                 granted = self._ask(peak)
-                wire.send(self._socket, wire.Granted(granted))
+                wire.send(self._socket, wire.MemoryReply(granted))
                 if granted:
                     rendering.begin(begun=True)
             case wire.Postponed(resident), Rendering() as rendering:
@@ -205,7 +205,7 @@ class Child:
         if rendering is self._rendering and not self.ended.done():
             with contextlib.suppress(OSError):  # its end is read from the socket
                 files = rendering.files.create(self._files_missing(rendering))
-                wire.send(self._socket, wire.Taken(), files)
+                wire.send(self._socket, wire.Ack(), files)
             self._clock.resume()
 
     def _rest(self, resident_bytes: int) -> None:

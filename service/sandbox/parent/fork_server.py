@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from service.sandbox.parent.child_process import ChildProcess, new_stderr
-from service.sandbox.parent.deaths import StartFailed, cause_of_death, start_failed
+from service.sandbox.parent.exits import StartFailed, cause_of_exit, start_failed
 from service.sandbox.parent.process import ServerProcess
 from service.sandbox.protocol import ProtocolError, wire
 
@@ -120,7 +120,7 @@ class ForkServer:
         process.kill()
         status = await process.exited()
         stderr = process.last_words()
-        _, words = cause_of_death(status, stderr, oom_killed=False)
+        _, words = cause_of_exit(status, stderr, oom_killed=False)
         self._ending = None
         if process is self._process:
             self._fail(start_failed(words, stderr))

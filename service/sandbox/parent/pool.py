@@ -16,10 +16,10 @@ from typing import Self
 from service.errors import RenderCrashed, RenderUnavailable, SourceChanged
 from service.sandbox.parent import commands
 from service.sandbox.parent.child_handle import Child
-from service.sandbox.parent.deaths import StartFailed
+from service.sandbox.parent.exits import StartFailed
 from service.sandbox.parent.fork_server import ForkServer
 from service.sandbox.parent.memory import MemoryBudget, Share
-from service.sandbox.parent.parcel import Parcel
+from service.sandbox.parent.packed_work import PackedWork
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import (
     DEFAULT_LIMITS,
@@ -200,22 +200,22 @@ class Sandbox:
 
     async def _give(self, work: Work, share: Share) -> tuple[Child, Rendering]:
         """Wait for a free child and give it the work."""
-        with Parcel(work, self._limits, share.free_bytes) as parcel:
+        with PackedWork(work, self._limits, share.free_bytes) as packed:
             began = time.monotonic()
-            given = await self._begin(parcel, share)
+            given = await self._begin(packed, share)
             self._on_wait(time.monotonic() - began)
         return given
 
-    async def _begin(self, parcel: Parcel, share: Share) -> tuple[Child, Rendering]:
+    async def _begin(self, packed: PackedWork, share: Share) -> tuple[Child, Rendering]:
         again = False
         while True:
-            child = await self._acquire(parcel.owner, first=again)
+            child = await self._acquire(packed.owner, first=again)
             again = True
-            if child.owner not in {None, parcel.owner}:  # what it may keep is not for this one
+            if child.owner not in {None, packed.owner}:  # what it may keep is not for this one
                 child.condemn(Reason.OTHER_OWNER, "was replaced for another owner")
                 continue
             try:
-                return child, child.begin(parcel, share.ask)
+                return child, child.begin(packed, share.ask)
             except ConnectionError:
                 child.condemn(Reason.CRASHED, "was gone when its work came")
             except BaseException:

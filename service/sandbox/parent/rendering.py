@@ -8,10 +8,10 @@ from typing import BinaryIO, Self
 from engine.errors import DarkroomError
 from service.sandbox.parent.output_files import OutputFiles
 from service.sandbox.protocol import (
-    Made,
+    JobDone,
+    JobFailed,
     Output,
     ProtocolError,
-    Refused,
     Result,
     Summary,
     to_error,
@@ -97,13 +97,13 @@ class Rendering:
             self._on_taken(self)
         return taken
 
-    def add(self, message: Made | Refused) -> None:
+    def add(self, message: JobDone | JobFailed) -> None:
         """Take in an answer of the child; ProtocolError if it makes no sense."""
         if message.index not in self._open:
             raise ProtocolError(f"an answer to job {message.index}, which is not open")
         outcome = (
             _output_of(message, self.files.take(message.size))
-            if isinstance(message, Made)
+            if isinstance(message, JobDone)
             else to_error(message.fault)
         )
         self.begin(begun=True)
@@ -166,7 +166,7 @@ class Rendering:
             self._news.set_result(None)
 
 
-def _output_of(made: Made, file: BinaryIO) -> Output:
+def _output_of(made: JobDone, file: BinaryIO) -> Output:
     return Output(
         file=file,
         size=made.size,

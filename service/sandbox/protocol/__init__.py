@@ -13,9 +13,9 @@ from service.sandbox.protocol.explanation import (
 from service.sandbox.protocol.faults import to_error, to_fault
 from service.sandbox.protocol.limits import DEFAULT_LIMITS, PROTECTIONS, REQUIRED, SandboxLimits
 from service.sandbox.protocol.wire import (
-    Made,
+    JobDone,
+    JobFailed,
     ProtocolError,
-    Refused,
     close_all,
     reopened,
 )
@@ -28,14 +28,14 @@ __all__ = [
     "Answer",
     "ChildExit",
     "Explained",
+    "JobDone",
+    "JobFailed",
     "KnownRanges",
-    "Made",
     "MissingRanges",
     "Output",
     "ProtocolError",
     "Question",
     "Reason",
-    "Refused",
     "Result",
     "SandboxLimits",
     "Summary",

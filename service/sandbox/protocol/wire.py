@@ -6,14 +6,14 @@ as the descriptor of a memory file and never through the socket. Only the worker
 descriptors: the child fills the files that it is given, in their order, and sends none.
 
     worker                                   child
-    Setup ─────────────────────────────────▶
+    Setup ──────────────────────────────────▶
           ◀───────────────────────────────── Ready
     Task + payload, source, inputs, files ─▶
-          ◀───────────────────────────────── Wants                         if it takes much memory
-    Granted ───────────────────────────────▶                             or it is Postponed
-          ◀───────────────────────────────── Made, or Refused            for each job
-    Taken + files for further outputs ─────▶                             for each of them
-          ◀───────────────────────────────── Finished; or Broken, and it exits
+          ◀───────────────────────────────── MemoryRequest                 if it takes much memory
+    MemoryReply ───────────────────────────▶                               or it is Postponed
+          ◀───────────────────────────────── JobDone, or JobFailed         for each job
+    Ack + files for further outputs ───────▶                               for each of them
+          ◀───────────────────────────────── Finished; or InternalError, and it exits
 
 Children are forked by a server that has loaded what they need, over a connection of its own:
 
@@ -64,11 +64,11 @@ class Task(Struct, frozen=True, tag=True):
     deadline: float
 
 
-class Taken(Struct, frozen=True, tag=True):
+class Ack(Struct, frozen=True, tag=True):
     """One more result was taken, so one more may be sent; with files for further outputs."""
 
 
-class Granted(Struct, frozen=True, tag=True):
+class MemoryReply(Struct, frozen=True, tag=True):
     """Whether the child may take the memory that it wants; if not, it is Postponed."""
 
     granted: bool
@@ -80,7 +80,7 @@ class Ready(Struct, frozen=True, tag=True):
     protections: tuple[str, ...]
 
 
-class Made(Struct, frozen=True, tag=True, kw_only=True):
+class JobDone(Struct, frozen=True, tag=True, kw_only=True):
     """A job is done, and its output is in the next of the files."""
 
     index: int
@@ -96,14 +96,14 @@ class Made(Struct, frozen=True, tag=True, kw_only=True):
     description: Description | None = None
 
 
-class Refused(Struct, frozen=True, tag=True):
+class JobFailed(Struct, frozen=True, tag=True):
     """A job cannot be done."""
 
     index: int
     fault: Fault
 
 
-class Wants(Struct, frozen=True, tag=True):
+class MemoryRequest(Struct, frozen=True, tag=True):
     """The work is predicted to take so many bytes, more than it may take without asking."""
 
     peak_bytes: int
@@ -122,7 +122,7 @@ class Finished(Struct, frozen=True, tag=True):
     resident_bytes: int
 
 
-class Broken(Struct, frozen=True, tag=True):
+class InternalError(Struct, frozen=True, tag=True):
     """The child met what it should not have, and ends."""
 
     words: str
@@ -166,8 +166,8 @@ class Exited(Struct, frozen=True, tag=True):
 
 FromServer = Forked | NotForked | Exited
 
-ToChild = Setup | Task | Taken | Granted
-FromChild = Ready | Wants | Postponed | Made | Refused | Finished | Broken
+ToChild = Setup | Task | Ack | MemoryReply
+FromChild = Ready | MemoryRequest | Postponed | JobDone | JobFailed | Finished | InternalError
 
 TO_CHILD = msgspec.msgpack.Decoder(ToChild)
 FROM_CHILD = msgspec.msgpack.Decoder(FromChild)

@@ -23,7 +23,7 @@ from service.supervisor import Supervisor
 from tests.service.sandbox.sandboxes import FAULTY, SOURCE, Act, Playground, lives, told, until
 
 MADE: Act = {
-    "type": "Made", "index": 0, "format": "png", "width": 1, "height": 1, "frames": 1,
+    "type": "JobDone", "index": 0, "format": "png", "width": 1, "height": 1, "frames": 1,
     "content_type": "image/png", "sha256": "", "milliseconds": 1.0,
 }  # fmt: skip
 
@@ -181,7 +181,7 @@ async def test_a_cancelled_caller_frees_its_slot() -> None:
         {"do": "send_bytes", "text": "x" * 70_000},
         {"do": "send_message", "type": "Ready", "protections": []},
         {"do": "send_message", "type": "Finished", "summary": {}, "resident_bytes": 1},
-        {"do": "send_message", "type": "Refused", "index": 7,
+        {"do": "send_message", "type": "JobFailed", "index": 7,
          "fault": {"kind": "SourceEmpty", "message": "", "facts": {}}},
         {"do": "send_message", **MADE, "size": 5},
         {"do": "send_message", **MADE, "size": 0, "files": 1},
@@ -202,7 +202,7 @@ async def test_a_child_that_breaks_the_protocol_is_replaced(act: Act) -> None:
 
 
 async def test_a_child_cannot_claim_an_error_that_is_not_the_engine_s() -> None:
-    act = {"do": "send_message", "type": "Refused", "index": 0,
+    act = {"do": "send_message", "type": "JobFailed", "index": 0,
            "fault": {"kind": "LeaseLost", "message": "x", "facts": {}}}  # fmt: skip
     async with Playground() as sandbox, sandbox.playing(act) as rendering:
         assert type(told(await anext(rendering))) is DarkroomError

@@ -93,7 +93,7 @@ async def test_a_work_is_told_when_it_waits(pair: Playground) -> None:
 
 
 async def test_a_child_that_asks_out_of_turn_is_replaced(pair: Playground) -> None:
-    wants = {"do": "send_message", "type": "Wants", "peak_bytes": 600 * MIB}
+    wants = {"do": "send_message", "type": "MemoryRequest", "peak_bytes": 600 * MIB}
     with pytest.raises(RenderCrashed, match="protocol"):
         await pair.ask({"do": "tell"}, wants)
 

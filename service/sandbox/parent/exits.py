@@ -1,4 +1,4 @@
-"""Why a process has died, as far as can be seen from outside."""
+"""How a child has ended, and why, as far as can be seen from outside."""
 
 import signal
 
@@ -15,7 +15,7 @@ class StartFailed(Exception):
         self.exit = end
 
 
-def cause_of_death(status: int, last_words: str, *, oom_killed: bool) -> tuple[Reason, str]:
+def cause_of_exit(status: int, last_words: str, *, oom_killed: bool) -> tuple[Reason, str]:
     """Read an exit status, or the negative number of a signal.
 
     A SIGKILL may come from anybody: it is the kernel's, for want of memory, if the kernel has

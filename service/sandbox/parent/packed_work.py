@@ -9,7 +9,7 @@ from engine.errors import LimitExceeded
 from service.sandbox.protocol import SandboxLimits, Work, wire
 
 
-class Parcel:
+class PackedWork:
     """A context that holds the descriptors: payload, source, then the inputs."""
 
     def __init__(self, work: Work, limits: SandboxLimits, free_bytes: int) -> None:
