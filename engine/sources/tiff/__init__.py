@@ -6,11 +6,11 @@ Knows nothing about libvips.
 from engine.sources.tiff.chunks import chunks_of, clipped, is_cut_short
 from engine.sources.tiff.directory import Directory
 from engine.sources.tiff.layout import Chunks, Layout, check_limits, size_in
+from engine.sources.tiff.libtiff_fields import is_light, is_stretched, is_subsampled, libtiff_fields
 from engine.sources.tiff.memory import decoder_bytes, is_converted
 from engine.sources.tiff.old_jpeg import first_page
 from engine.sources.tiff.packing import packing_of, palette_of
 from engine.sources.tiff.rewriting import Rewritten, rewritten
-from engine.sources.tiff.shown import is_light, is_stretched, is_subsampled, shown
 from engine.sources.tiff.support import check_support
 from engine.sources.tiff.tags import Compression, Numbers, Photometric, Tag
 
@@ -34,9 +34,9 @@ __all__ = [
     "is_light",
     "is_stretched",
     "is_subsampled",
+    "libtiff_fields",
     "packing_of",
     "palette_of",
     "rewritten",
-    "shown",
     "size_in",
 ]

@@ -3,8 +3,8 @@
 from engine.sources.source import Content
 from engine.sources.tiff.chunks import chunks_a_plane, chunks_of, clipped
 from engine.sources.tiff.layout import Chunks, Layout
+from engine.sources.tiff.libtiff_fields import is_subsampled, libtiff_fields
 from engine.sources.tiff.old_jpeg import first_page
-from engine.sources.tiff.shown import is_subsampled, shown
 from engine.sources.tiff.support import LAB
 from engine.sources.tiff.tags import Compression, Photometric
 
@@ -34,7 +34,7 @@ def is_converted(layout: Layout) -> bool:
     """Return whether samples or colours are computed here, by more than a table."""
     is_plain = layout.compression != Compression.JPEG and not is_subsampled(layout)
     by_matrix = is_plain and layout.photometric in {*LAB, Photometric.YCBCR}
-    unpacked = shown(layout).bits != layout.bits[0]
+    unpacked = libtiff_fields(layout).bits != layout.bits[0]
     return by_matrix or unpacked or layout.is_premultiplied
 
 
@@ -42,16 +42,16 @@ def _of_strips(layout: Layout, chunks: Chunks) -> int:
     """Libtiff cuts a single strip that is not packed into small ones."""
     single = chunks_a_plane(layout) == 1
     packed = 0 if single and layout.compression == Compression.NONE else max(chunks.lengths)
-    told, rows = shown(layout), chunks.size.height
-    by_rows = rows > READ_BY_ROWS and told.photometric != Photometric.YCBCR
-    samples = 4 if is_subsampled(layout) else told.samples
-    unpacked = 0 if by_rows else rows * told.width * samples * max(8, told.bits) // 8
+    fields, rows = libtiff_fields(layout), chunks.size.height
+    by_rows = rows > READ_BY_ROWS and fields.photometric != Photometric.YCBCR
+    samples = 4 if is_subsampled(layout) else fields.samples
+    unpacked = 0 if by_rows else rows * fields.width * samples * max(8, fields.bits) // 8
     return packed + 2 * unpacked
 
 
 def _of_tiles(layout: Layout, chunks: Chunks) -> int:
     """Two rows of tiles are cached, if there are so many, and one tile is unpacked."""
-    told = shown(layout)
-    cached = min(2 * (1 + told.width // told.chunk_width), chunks_a_plane(layout))
-    tile = told.chunk_width * chunks.size.height * told.samples * max(8, told.bits) // 8
+    fields = libtiff_fields(layout)
+    cached = min(2 * (1 + fields.width // fields.chunk_width), chunks_a_plane(layout))
+    tile = fields.chunk_width * chunks.size.height * fields.samples * max(8, fields.bits) // 8
     return (cached + 1) * tile + max(chunks.lengths)

@@ -2,7 +2,8 @@
 
 The directory has what is needed to unpack strips or tiles, and nothing that would be warned
 about, so every warning that is left is damage. There is one page, however many the file has.
-What the samples mean it is told as far as it must know, see `engine.sources.tiff.shown`.
+What the samples mean is stated as far as libtiff must know, see
+`engine.sources.tiff.libtiff_fields`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from engine.sources.tiff.chunks import chunks_a_plane
 from engine.sources.tiff.directory import BIG, CLASSIC, Directory
 from engine.sources.tiff.jpeg import SEARCHED, frame_in
 from engine.sources.tiff.layout import COLOURS, Chunks, Layout
-from engine.sources.tiff.shown import PREDICTED, is_subsampled, shown
+from engine.sources.tiff.libtiff_fields import PREDICTED, is_subsampled, libtiff_fields
 from engine.sources.tiff.tags import OF_FAX, Compression, Extra, Tag
 
 SHORT, LONG, UNDEFINED, FLOAT, LONG8 = 3, 4, 7, 11, 16
@@ -85,20 +86,20 @@ def rewritten(
 
 
 def _fields(layout: Layout, chunks: Chunks, plane: int | None, word: int) -> Iterator[Field]:
-    told = shown(layout)
-    yield Field(Tag.WIDTH, LONG, [told.width])
-    yield Field(Tag.HEIGHT, LONG, [told.height])
-    yield Field(Tag.BITS, SHORT, [told.bits] * told.samples)
+    fields = libtiff_fields(layout)
+    yield Field(Tag.WIDTH, LONG, [fields.width])
+    yield Field(Tag.HEIGHT, LONG, [fields.height])
+    yield Field(Tag.BITS, SHORT, [fields.bits] * fields.samples)
     yield Field(Tag.COMPRESSION, SHORT, [layout.compression])
-    yield Field(Tag.PHOTOMETRIC, SHORT, [told.photometric])
-    yield Field(Tag.SAMPLES, SHORT, [told.samples])
-    yield Field(Tag.SAMPLE_FORMAT, SHORT, [told.numbers] * told.samples)
-    if (beyond := told.samples - COLOURS[told.photometric]) > 0:
+    yield Field(Tag.PHOTOMETRIC, SHORT, [fields.photometric])
+    yield Field(Tag.SAMPLES, SHORT, [fields.samples])
+    yield Field(Tag.SAMPLE_FORMAT, SHORT, [fields.numbers] * fields.samples)
+    if (beyond := fields.samples - COLOURS[fields.photometric]) > 0:
         yield Field(Tag.EXTRA_SAMPLES, SHORT, [Extra.UNSPECIFIED] * beyond)
     count = chunks_a_plane(layout)
     wanted = slice(None) if plane is None else slice(plane * count, (plane + 1) * count)
     if chunks.tiled:
-        yield Field(Tag.TILE_WIDTH, LONG, [told.chunk_width])
+        yield Field(Tag.TILE_WIDTH, LONG, [fields.chunk_width])
         yield Field(Tag.TILE_HEIGHT, LONG, [chunks.size.height])
         yield Field(Tag.TILE_OFFSETS, word, chunks.offsets[wanted])
         yield Field(Tag.TILE_LENGTHS, word, chunks.lengths[wanted])
@@ -112,10 +113,10 @@ def _hints(
     source: Source | PartialSource, original: Directory, layout: Layout, chunks: Chunks
 ) -> Iterator[Field]:
     """Repeat what those who unpack have to know."""
-    told = [Tag.FILL_ORDER]
-    told += [Tag.PREDICTOR] * (layout.compression in PREDICTED)
-    told += [Tag.T4_OPTIONS, Tag.T6_OPTIONS] * (layout.compression in OF_FAX)
-    for tag in told:
+    copied = [Tag.FILL_ORDER]
+    copied += [Tag.PREDICTOR] * (layout.compression in PREDICTED)
+    copied += [Tag.T4_OPTIONS, Tag.T6_OPTIONS] * (layout.compression in OF_FAX)
+    for tag in copied:
         for value in original.numbers(tag, 1):
             yield Field(tag, LONG, [value % 256])
     if layout.compression == Compression.JPEG:

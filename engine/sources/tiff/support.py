@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from engine.errors import UnsupportedFormat
 from engine.sources.tiff.layout import COLOURS, MOST_SAMPLES, Layout
-from engine.sources.tiff.shown import OF_LIGHT, PREDICTED, is_subsampled, shown
+from engine.sources.tiff.libtiff_fields import OF_LIGHT, PREDICTED, is_subsampled, libtiff_fields
 from engine.sources.tiff.tags import OF_FAX, Compression, Numbers, Photometric
 
 # The compressions that are unpacked here: the bits of a sample, None for any.
@@ -157,10 +157,10 @@ def _tiles(layout: Layout) -> Iterator[str]:
     """Libvips takes tiles of sixteens of pixels that are not much larger than the image."""
     if not layout.chunks.tiled:
         return
-    told, (width, height) = shown(layout), layout.chunks.size
-    steps = told.chunk_width % TILE_STEP or height % TILE_STEP
-    size = told.chunk_width * height * told.samples * told.bits // 8
-    if steps or max(told.chunk_width, height) > LONGEST_TILE or size > LARGEST_TILE:
+    fields, (width, height) = libtiff_fields(layout), layout.chunks.size
+    steps = fields.chunk_width % TILE_STEP or height % TILE_STEP
+    size = fields.chunk_width * height * fields.samples * fields.bits // 8
+    if steps or max(fields.chunk_width, height) > LONGEST_TILE or size > LARGEST_TILE:
         yield f"tiles of {width}×{height} pixels of {layout.samples} × {layout.bits[0]} bits"
     if layout.compression == Compression.CCITT_RLE_WORDS:
         yield f"{_packed(layout)} in tiles"

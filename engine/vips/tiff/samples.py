@@ -5,7 +5,7 @@ What comes out is `uchar`, `ushort` or `float`, each over its whole range.
 
 from math import lcm
 
-from engine.sources.tiff import Layout, Numbers, is_light, is_stretched, shown
+from engine.sources.tiff import Layout, Numbers, is_light, is_stretched, libtiff_fields
 from engine.vips.binding import Image
 from engine.vips.images import image_from_table, mask_image
 
@@ -19,11 +19,11 @@ def unpacked(image: Image, layout: Layout) -> Image:
     Of numbers of 17 to 31 bits the upper 16 are kept. Samples of 1, 2 and 4 bits that are
     alone in their pixel were stretched to 8 bits by libvips.
     """
-    bits, told = layout.bits[0], shown(layout)
+    bits, fields = layout.bits[0], libtiff_fields(layout)
     if bits == 64:
-        image = image.copy(bands=told.samples // 8, format="double")
+        image = image.copy(bands=fields.samples // 8, format="double")
         image = (image.byteswap() if layout.is_big_endian else image).cast("float")
-    elif bits != told.bits and not is_light(layout):
+    elif bits != fields.bits and not is_light(layout):
         image = _from_bits(image, layout)
     whole = image.width, image.height
     return image if whole == layout.size else image.crop(0, 0, *layout.size)

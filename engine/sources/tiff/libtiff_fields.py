@@ -13,15 +13,15 @@ from engine.sources.tiff.tags import Compression, Numbers, Photometric
 OF_LIGHT = {Compression.SGI_LOG, Compression.SGI_LOG_24}
 PREDICTED = {Compression.LZW, Compression.DEFLATE, Compression.OLD_DEFLATE}
 PLAIN = Photometric.SEPARATED  # what libvips copies as it is, however many samples there are
-# What JPEG is told of colours; of others, that they are red, green and blue.
+# The colours that libtiff's JPEG is given; all others are red, green and blue.
 _IN_JPEG: dict[int, Photometric] = {
     Photometric.YCBCR: Photometric.YCBCR,
     Photometric.SEPARATED: Photometric.SEPARATED,
 }
 
 
-class Shown(NamedTuple):
-    """What libtiff is told; `width` and `chunk_width` may count bytes rather than pixels.
+class LibtiffFields(NamedTuple):
+    """What libtiff reads; `width` and `chunk_width` may count bytes rather than pixels.
 
     An image of tiles ends where they do, for libvips takes no tile that is far larger than its
     image.
@@ -36,8 +36,8 @@ class Shown(NamedTuple):
     numbers: int = Numbers.UNSIGNED
 
 
-def shown(layout: Layout) -> Shown:
-    """Tell what libtiff is told of one plane, or of all samples where they lie together."""
+def libtiff_fields(layout: Layout) -> LibtiffFields:
+    """Give what libtiff reads of one plane, or of all samples where they lie together."""
     samples, bits = 1 if layout.planar else layout.samples, layout.bits[0]
     named = _named(layout, samples)
     (width, height), chunk = layout.size, layout.chunks.size
@@ -46,7 +46,7 @@ def shown(layout: Layout) -> Shown:
             -(-width // chunk.width) * chunk.width,
             -(-height // chunk.height) * chunk.height,
         )
-    whole = Shown(width, height, chunk.width, bits, samples, named)
+    whole = LibtiffFields(width, height, chunk.width, bits, samples, named)
     if is_light(layout):
         return whole._replace(bits=32, numbers=Numbers.FLOAT)
     if named != PLAIN or bits in {8, 16, 32}:
@@ -55,7 +55,7 @@ def shown(layout: Layout) -> Shown:
     if bits == 64:
         return whole._replace(bits=8, samples=8 * samples)
     packed, packed_chunk = (-(-pixels * samples * bits // 8) for pixels in (width, chunk.width))
-    return Shown(packed, height, packed_chunk, 8, 1, PLAIN)
+    return LibtiffFields(packed, height, packed_chunk, 8, 1, PLAIN)
 
 
 def _named(layout: Layout, samples: int) -> int:
@@ -78,7 +78,7 @@ def is_light(layout: Layout) -> bool:
 
 def is_stretched(layout: Layout) -> bool:
     """Whether libvips widens the samples to 8 bits itself."""
-    return shown(layout).bits < 8
+    return libtiff_fields(layout).bits < 8
 
 
 def is_subsampled(layout: Layout) -> bool:
