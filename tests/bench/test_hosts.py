@@ -43,7 +43,7 @@ def test_a_host_is_reached_until_its_cable_is_cut() -> None:
     }  # fmt: skip
 
 
-def test_what_went_wrong_is_told() -> None:
+def test_what_went_wrong_is_reported() -> None:
     rates = {"rate": 5.0, "workers": 150.0, "postgres": 2.0}
     told = report({
         "rates": {"one": rates, "two": rates | {"rate": 9.5}, "ratio": 1.9},

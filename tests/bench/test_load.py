@@ -121,7 +121,7 @@ def test_the_drawing_has_a_line_for_each_figure() -> None:
         ("--workload W99", "W99"),
     ],
 )
-def test_what_is_wrong_is_told(
+def test_what_is_wrong_is_reported(
     words: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

@@ -51,7 +51,7 @@ def test_images_are_compared(latest: Any) -> None:
         assert 40 < measured["pillow"]["psnr_db"] < SAME
 
 
-def test_the_engine_tells_what_it_did(latest: Any) -> None:
+def test_the_engine_reports_what_it_did(latest: Any) -> None:
     for measured in latest["workloads"].values():
         assert measured["darkroom"]["decode_passes"] == 1
         assert measured["darkroom"]["pixels_decoded"] > 100_000
@@ -59,7 +59,7 @@ def test_the_engine_tells_what_it_did(latest: Any) -> None:
     assert latest["workloads"]["W5"]["darkroom"]["vips_operations"] > 2
 
 
-def test_the_machine_is_told(latest: Any) -> None:
+def test_the_machine_is_reported(latest: Any) -> None:
     assert latest["machine"]["cpu"]
     assert latest["machine"]["cores"] >= 1
     assert all(each["version"] for each in latest["contenders"].values())
@@ -73,7 +73,7 @@ def test_tables_goals_and_a_drawing_come_out(printed: tuple[str, Path]) -> None:
     assert drawing.count("<circle") == 3 + 2 * 3  # the legend, and a dot for each but the limit
 
 
-def test_who_is_absent_tells_how_to_come() -> None:
+def test_an_absent_contender_says_how_to_install_it() -> None:
     nowhere = Contender("nobody", "pillow", Path("/nowhere/bin/python"))
     with pytest.raises(Absent, match="make bench-rivals"):
         Child(nowhere)

@@ -31,7 +31,7 @@ def test_every_file_that_is_copied_exists() -> None:
     assert all((ROOT / name).exists() for name in sources)
 
 
-def test_the_image_runs_as_nobody_and_tells_its_health() -> None:
+def test_the_image_runs_as_nobody_and_reports_its_health() -> None:
     said = dict(instructions(DOCKERFILE))
     assert said["USER"] == "65534:65534"
     assert f":{Settings(database_url='', redis_url='').port}/livez" in said["HEALTHCHECK"]

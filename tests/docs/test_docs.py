@@ -128,11 +128,11 @@ def test_every_transformation_has_its_section_and_nothing_else_has() -> None:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_every_option_is_told_with_its_range_and_default(name: str) -> None:
+def test_every_option_is_documented_with_its_range_and_default(name: str) -> None:
     compare(TYPES[name], rows(section(name), "option"))
 
 
-def test_the_fields_of_a_request_are_told() -> None:
+def test_the_fields_of_a_request_are_documented() -> None:
     batch, job = (
         {row["field"].strip("`"): row for row in table}
         for table in tables(section("POST /request"))
@@ -146,7 +146,7 @@ def test_the_fields_of_a_request_are_told() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_options_of_each_format_are_told(name: str) -> None:
+def test_the_options_of_each_format_are_documented(name: str) -> None:
     titles = {title.lower(): title for title in re.findall(r"^#{5} (.+)$", API, re.MULTILINE)}
     table = rows(section(titles[name]), "option")
     compare(KINDS[name], table)
@@ -156,22 +156,22 @@ def test_the_options_of_each_format_are_told(name: str) -> None:
             assert tuple(told) == field.type.choices
 
 
-def test_the_fields_of_a_preset_are_told() -> None:
+def test_the_fields_of_a_preset_are_documented() -> None:
     told = [name for row in rows(section("Presets"), "field") for name in row.split("`, `")]
     assert sorted(told) == sorted(PresetDefinition.__struct_fields__)
     assert set(words(section("Presets"))) >= set(Preset.__struct_fields__)
 
 
-def test_the_fields_of_a_retry_are_told() -> None:
+def test_the_fields_of_a_retry_are_documented() -> None:
     compare(RetryProcesses, rows(section("POST /retry"), "field"))
 
 
-def test_the_fields_of_a_status_are_told() -> None:
+def test_the_fields_of_a_status_are_documented() -> None:
     told = set(words(section("GET /request/{process_id}")))
     assert {field.name for field in msgspec.structs.fields(ProcessStatus)} <= told
 
 
-def test_the_fields_and_the_query_of_a_list_are_told() -> None:
+def test_the_fields_and_the_query_of_a_list_are_documented() -> None:
     told = set(re.findall(r"`?\b(\w+)\b", section("GET /requests")))
     for kind in (ProcessList, ProcessSummary, JobCounts):
         assert {field.name for field in msgspec.structs.fields(kind)} <= told
@@ -182,7 +182,7 @@ def test_the_fields_and_the_query_of_a_list_are_told() -> None:
     assert f"(0 to {LONGEST_WAIT})" in section("GET /request/{process_id}")
 
 
-def test_every_gravity_is_told() -> None:
+def test_every_gravity_is_documented() -> None:
     told = words(section("Gravity"))
     told = told[: told.index("middle") + 1]
     assert {Gravity(word) for word in told} == set(Gravity)
@@ -199,7 +199,7 @@ def test_every_filter_and_every_way_to_fit_is_explained() -> None:
         assert set(rows(section(name), column)) == set(words(takes))
 
 
-def test_the_fonts_are_told_with_their_styles_and_what_they_stand_for() -> None:
+def test_the_fonts_are_documented_with_their_styles_and_what_they_stand_for() -> None:
     told = {
         name: row
         for cell, row in rows(section("Fonts"), "name").items()
@@ -212,7 +212,7 @@ def test_the_fonts_are_told_with_their_styles_and_what_they_stand_for() -> None:
             assert TYPEFACES.find(f"{name} {style}").style.value == style
 
 
-def test_the_formats_of_this_version_are_told() -> None:
+def test_the_formats_of_this_version_are_documented() -> None:
     told = {name.lower(): row for name, row in rows(section("Formats"), "format").items()}
     assert set(told) == {each.value for each in SourceFormat}
     written = {name for name, row in told.items() if row["written"] == "yes"}
@@ -237,18 +237,18 @@ def test_every_transformation_has_an_example_of_its_own() -> None:
         assert json.loads(example)["type"] == name
 
 
-def test_the_fields_of_an_explanation_are_told() -> None:
+def test_the_fields_of_an_explanation_are_documented() -> None:
     told = set(words(section("POST /explain")))
     for kind in (Explanation, JobExplanation, TreeBranch, Cost):
         assert {field.name for field in msgspec.structs.fields(kind)} <= told
 
 
-def test_the_forms_of_an_explanation_are_told() -> None:
+def test_the_forms_of_an_explanation_are_documented() -> None:
     told = rows(section("POST /explain"), "`Accept`")
     assert [re.findall(r"`(\S+/\S+)`", f"`{name}`")[0] for name in told] == list(FORMATS)
 
 
-def test_what_is_read_for_an_explanation_is_told_of_every_format() -> None:
+def test_what_is_read_for_an_explanation_is_documented_of_every_format() -> None:
     told = rows(section("POST /explain"), "format")
     assert {name.lower() for cell in told for name in cell.split(", ")} == {
         each.value for each in SourceFormat
@@ -290,7 +290,7 @@ def test_the_code_that_checks_a_callback_checks_it() -> None:
     assert names["read_callback"](new_webhook_secret(), headers, body) is None
 
 
-def test_the_schedule_of_the_callbacks_is_told() -> None:
+def test_the_schedule_of_the_callbacks_is_documented() -> None:
     [told] = re.findall(r"it is sent again: (.*?),\s+each", section("Callbacks"), re.DOTALL)
     units = {"s": 1, "min": 60, "h": 3600}
     waits = [int(count) * units[unit] for count, unit in re.findall(r"(\d+) (s|min|h)\b", told)]

@@ -49,20 +49,20 @@ def test_the_search_for_codes_finds_them() -> None:
     } <= written_codes()
 
 
-def test_every_error_of_a_request_is_told_and_no_other() -> None:
+def test_every_error_of_a_request_is_documented_and_no_other() -> None:
     kinds = [kind for kind in errors() if issubclass(kind, HttpError | InvalidRequest)]
     codes = {kind.code for kind in kinds} | written_codes()
     codes |= {LimitExceeded.code, METHOD_NOT_ALLOWED}
     assert set(rows(section(OF_A_REQUEST), "code")) == codes - NEVER_SEEN
 
 
-def test_every_error_of_a_job_is_told_and_no_other() -> None:
+def test_every_error_of_a_job_is_documented_and_no_other() -> None:
     codes = {kind.code for kind in errors() if not issubclass(kind, HttpError)}
     told = set(rows(section(OF_A_JOB), "code"))
     assert told == codes - NEVER_SEEN - {InvalidRequest.code}
 
 
-def test_the_status_of_an_error_is_the_one_told() -> None:
+def test_the_status_of_an_error_is_the_one_documented() -> None:
     told = {code: int(row["status"]) for code, row in rows(section(OF_A_REQUEST), "code").items()}
     for kind in HttpError.__subclasses__():
         if kind.code not in NEVER_SEEN:
@@ -72,7 +72,7 @@ def test_the_status_of_an_error_is_the_one_told() -> None:
     assert set(told.values()) == {http_status(InvalidRequest("x"))}
 
 
-def test_the_status_of_what_ends_an_explanation_is_the_one_told() -> None:
+def test_the_status_of_what_ends_an_explanation_is_the_one_documented() -> None:
     told = {
         code: int(status)
         for status, row in rows(section("POST /explain"), "status").items()
@@ -84,7 +84,7 @@ def test_the_status_of_what_ends_an_explanation_is_the_one_told() -> None:
         assert told[code] == http_status(kind.__new__(kind)), code
 
 
-def test_whether_it_helps_to_try_again_is_told() -> None:
+def test_whether_it_helps_to_try_again_is_documented() -> None:
     retryable = {kind.code for kind in errors() if kind.retryable}
     assert retryable
     for title in (OF_A_REQUEST, OF_A_JOB):
@@ -92,7 +92,7 @@ def test_whether_it_helps_to_try_again_is_told() -> None:
             assert row["retryable"] == ("yes" if code in retryable else "no"), code
 
 
-def test_every_setting_is_told_with_its_default_and_meaning() -> None:
+def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
     told = [
         f"{name} {row['default'].strip('`')} {row['meaning']}".split()
         for name, row in rows(SETTINGS, "variable").items()

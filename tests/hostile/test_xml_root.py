@@ -18,7 +18,7 @@ ITEMS = [
 
 
 @given(some.lists(some.sampled_from(ITEMS), max_size=9), some.sampled_from([b"svg", b"s:SVG"]))
-def test_svg_is_told_behind_anything(items: list[bytes], root: bytes) -> None:
+def test_svg_is_recognised_behind_anything(items: list[bytes], root: bytes) -> None:
     before = b"".join(items)
     assert sniff(before + b"<" + root + b" a='b'>") is SourceFormat.SVG
     assert sniff(b"\xef\xbb\xbf" + before + b"<" + root + b"/>") is SourceFormat.SVG
@@ -33,7 +33,7 @@ UNITS = [
 
 
 @pytest.mark.parametrize("first", UNITS)
-def test_any_head_is_told_soon(first: bytes) -> None:
+def test_any_head_is_recognised_soon(first: bytes) -> None:
     for second in UNITS:
         head = first * 20 + second * (HEAD // len(second))
         with ends((first, second)):

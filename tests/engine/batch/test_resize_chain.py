@@ -41,7 +41,7 @@ def test_what_is_enlarged_serves_nobody() -> None:
     assert resize_chains(START, [enlarged, target])[target] == ()
 
 
-def test_sizes_of_as_many_pixels_are_told_apart() -> None:
+def test_sizes_of_as_many_pixels_are_distinguished() -> None:
     targets = [Size(100, 200), Size(200, 100), Size(70, 70)]
     assert resize_chains(START, targets) == resize_chains(START, targets[::-1])
 

@@ -144,7 +144,7 @@ def test_what_is_certain_counts_coders_and_frames(
 
 
 @pytest.mark.parametrize("source", SourceFormat)
-def test_the_glance_never_tells_less_than_the_count(source: SourceFormat) -> None:
+def test_the_estimate_is_never_below_the_count(source: SourceFormat) -> None:
     facts = Facts(format=source, width=700, height=500, alpha=True, depth=16, interlaced=True)
     for steps, (found, options) in product(WAYS, FORMATS.values()):
         made = plan(job(*steps, destination=f"out.{found}", **options), facts)

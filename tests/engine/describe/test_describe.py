@@ -82,7 +82,7 @@ def test_a_palette_has_the_most_common_colour_first() -> None:
     assert found.palette == ("#e0d040", "#2040a0", "#c01020", "#101010")
 
 
-def test_shades_of_a_colour_are_one_and_no_more_than_six_are_told() -> None:
+def test_shades_of_a_colour_are_one_and_no_more_than_six_are_given() -> None:
     shades = blocks(*((f"#20{60 + at:02x}a0", 10) for at in range(6)))
     names = ("#f00000", "#00f000", "#0000f0", "#f0f000", "#00f0f0", "#f000f0", "#f0f0f0", "#000000")
     many = blocks(*((name, 10) for name in names))
@@ -116,16 +116,16 @@ def test_of_an_animation_the_first_frame_is_described() -> None:
     assert near((made.description or Description()).dominant or "", "#2040a0")
 
 
-def test_a_job_that_asks_for_nothing_is_told_nothing() -> None:
+def test_a_job_that_asks_for_no_description_has_none() -> None:
     assert make(encoded(smooth(9, 9))).description is None
 
 
-def test_a_plan_says_what_is_told() -> None:
+def test_a_plan_says_what_is_described() -> None:
     explained = explain(Source.from_bytes(encoded(smooth(9, 9))), [job(describe=["palette"])])
     assert explained.jobs[0].save == "png quality 100, described by palette"
 
 
-def test_what_cannot_be_told_is_named() -> None:
+def test_what_cannot_be_described_is_named() -> None:
     with pytest.raises(InvalidRequest) as caught:
         job(describe=["faces"])
     assert caught.value.message.startswith(

@@ -90,7 +90,7 @@ def test_what_is_taken_of_a_damaged_image_is_what_is_there() -> None:
     assert make(png[: len(png) // 2], **ACCEPT).damaged
 
 
-def test_jobs_that_share_are_each_told() -> None:
+def test_jobs_that_share_each_report_the_damage() -> None:
     stats = Stats()
     sizes: list[Json] = [{"type": "resize", "width": width} for width in (9, 8, 7)]
     batch = [*(job(size) for size in sizes), *(job(size, **ACCEPT) for size in sizes)]
@@ -154,7 +154,7 @@ def test_a_damaged_watermark_is_named_each_time() -> None:
         assert [made.damaged for made in results[2:] if isinstance(made, Output)] == [True, False]
 
 
-def test_a_header_that_tells_of_damage_is_a_matter_of_the_job() -> None:
+def test_a_header_with_damage_is_a_matter_of_the_job() -> None:
     gif = encoded(noise(64, 64), "GIF")[:-40]
     (refused, taken) = explain(Source.from_bytes(gif), [job(), job(**ACCEPT)]).jobs
     assert refused.refusal is not None

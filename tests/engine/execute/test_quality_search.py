@@ -209,7 +209,7 @@ def test_a_plan_says_what_is_searched() -> None:
         ({"quality": True}, 'jobs[0].quality: expected a number from 0 to 100 or "auto", got true'),
     ],
 )
-def test_what_cannot_be_searched_is_told(words: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_searched_is_reported(words: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         job(**words)
     assert caught.value.message.startswith(message)

@@ -52,7 +52,7 @@ def test_threads_make_no_difference(mode: str) -> None:
     [LARGE[:200], LARGE[: len(LARGE) // 2], LARGE[: len(LARGE) // 2] + LARGE[-2:]],
     ids=["header", "cut", "ends early"],
 )
-def test_a_damaged_source_is_told_alike(data: bytes, damaged: str) -> None:
+def test_a_damaged_source_is_reported_alike(data: bytes, damaged: str) -> None:
 
     assert rendered(data, 3, damaged=damaged) == rendered(data, 1, damaged=damaged)
 
@@ -166,7 +166,7 @@ class Declined(Exception):
     """There is no memory."""
 
 
-def test_what_a_batch_takes_is_told_before_anything_is_decoded() -> None:
+def test_what_a_batch_takes_is_reported_before_anything_is_decoded() -> None:
     def decline(size: int) -> None:
         peaks.append(size)
         raise Declined

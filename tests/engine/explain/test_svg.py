@@ -97,7 +97,7 @@ def test_a_batch_of_which_nothing_is_done_has_a_drawing() -> None:
     assert sum("is refused, transformation_failed" in text for text in texts(drawing)) == 2
 
 
-def test_long_words_are_cut_and_told_in_full() -> None:
+def test_long_words_are_cut_and_given_in_full() -> None:
     batch: dict[str, Any] = {"source": "s", "jobs": [{"destination": "xy" * 50 + "/name.png"}]}
     batch["jobs"][0]["transformations"] = [
         {"type": "annotation", "text": "word " * 30, "font": "Arial"}

@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_the_house_has_the_styles_that_are_told() -> None:
+def test_the_fonts_have_the_documented_styles() -> None:
     seen: dict[str, set[Style]] = {}
     for face in SHIPPED:
         seen.setdefault(face.family, set()).add(face.style)

@@ -32,7 +32,7 @@ def batch(*transformations: Any, source: str = "in.png", **job: Any) -> Any:
         ("xoffset", 10**9, "expected an offset below 1,000,000,000"),
     ],
 )
-def test_a_length_that_is_too_long_is_told_so(option: str, value: Any, expected: str) -> None:
+def test_a_length_that_is_too_long_is_reported_so(option: str, value: Any, expected: str) -> None:
     words = {"type": "crop", "width": 5, option: value}
     assert told(batch(words)).startswith(f"jobs[0].transformations[0].{option}: {expected}")
 
@@ -52,7 +52,7 @@ def test_a_repeated_key_is_named(body: str, path: str) -> None:
     assert told(text) == f"{path}: expected the key once, got it more than once"
 
 
-def test_what_is_no_repeated_key_is_told_as_before() -> None:
+def test_what_is_no_repeated_key_is_reported_as_before() -> None:
     assert "did you mean 'flip'?" in told(batch({"type": "flop", "direction": "x"}))
 
 

@@ -59,7 +59,7 @@ def failure(text: str, limits: EngineLimits | None = None, **options: object) ->
     return error
 
 
-def test_text_is_literal_and_black_unless_told() -> None:
+def test_text_is_literal_and_black_by_default() -> None:
     made = written("a & <b>x</b>", size=14)
     assert made.min() == 0
     assert np.array_equal(made[..., 0], made[..., 1])

@@ -136,7 +136,7 @@ def test_a_width_is_of_the_image_and_no_more_than_is_drawn() -> None:
         ({"opacity": -1}, "opacity", "from 0 to 10"),
     ],
 )
-def test_what_is_wrong_with_a_text_is_told_by_its_path(
+def test_what_is_wrong_with_a_text_is_reported_by_its_path(
     options: dict[str, Any], path: str, words: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=words) as caught:

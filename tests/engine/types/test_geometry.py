@@ -220,7 +220,7 @@ def test_smart_finds_what_draws_attention_where_the_image_is_enlarged() -> None:
         ({"type": "modulate", "hue": "far"}, "hue"),
     ],
 )
-def test_what_is_wrong_is_told_by_its_path(step: Json, path: str) -> None:
+def test_what_is_wrong_is_reported_by_its_path(step: Json, path: str) -> None:
     sides = {"width": 9} if step["type"] in {"crop", "fitmethod"} else {}
     with pytest.raises(InvalidRequest) as caught:
         job({**sides, **step})

@@ -170,7 +170,7 @@ def test_a_window_of_the_marked_image_is_the_marked_window(
         ({"degrees": 361}, "degrees", "from 0 to 360"),
     ],
 )
-def test_what_is_wrong_with_a_mark_is_told_by_its_path(
+def test_what_is_wrong_with_a_mark_is_reported_by_its_path(
     options: Json, path: str, words: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=words) as caught:

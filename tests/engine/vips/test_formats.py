@@ -28,7 +28,7 @@ WITH_SVG = EngineLimits(allow_svg=True)
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_kind_is_told_by_its_first_bytes(name: str) -> None:
+def test_every_format_is_recognised_by_its_first_bytes(name: str) -> None:
     found = sniff(KINDS[name]()[:HEAD])
     assert found is not None
     assert found.value == name.split(maxsplit=1)[0]

@@ -45,7 +45,7 @@ def test_turns_are_the_containers_and_done_once(quarters: int, mirror: int | Non
     assert (facts.height, facts.width) == wanted.shape[:2]
 
 
-def test_opacity_turns_with_the_colours_whether_told_to_or_not() -> None:
+def test_opacity_turns_with_the_colours_whether_the_file_says_so_or_not() -> None:
     data = picture("veiled-turned")
     made = pixels_of(data)
     assert differs(made[..., 3], 255 - made[..., 0]) <= 2 * WIDEST

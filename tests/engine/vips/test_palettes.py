@@ -144,7 +144,7 @@ def test_options_that_are_given_count() -> None:
     assert len(make(source, options={"compression": 0}).data) > len(GREY.ravel())
 
 
-def test_plans_tell_what_is_kept() -> None:
+def test_plans_show_what_is_kept() -> None:
     told = str(explain(Source.from_bytes(SOURCES["opacity"][0]), [job()]))
     assert "png 33×25 RGBA, 8 bit, palette of 201" in told
     assert "palette of 8 bits as in the source" in told

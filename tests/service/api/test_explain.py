@@ -23,7 +23,9 @@ from tests.service.harness.workers import done_by, working
 BESIDE: Json = {"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}
 
 
-async def test_it_tells_what_the_engine_tells_in_three_forms(api: Api, tenant: Tenant) -> None:
+async def test_it_explains_what_the_engine_explains_in_three_forms(
+    api: Api, tenant: Tenant
+) -> None:
     mark = {"type": "watermark", "source": "m/mark.png", "width": 20}
     body = batch(tenant, job("a.png"), job("/b.jpg", SMALL, mark), job("c.webp", BESIDE))
     tenant.put("m/mark.png", encoded(noise(9, 6, 4)))

@@ -116,7 +116,9 @@ async def test_a_quota_comes_back_second_by_second(local: Quota, clock: Clock) -
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 60])
-async def test_who_comes_again_when_told_is_let_in(local: Quota, clock: Clock, size: int) -> None:
+async def test_who_comes_again_after_retry_after_is_let_in(
+    local: Quota, clock: Clock, size: int
+) -> None:
     asker = holder(size)
     await allowed(local, asker)
     with pytest.raises(RateLimited) as caught:
@@ -240,7 +242,7 @@ async def test_each_call_costs_the_jobs_that_it_queues(
     assert await counted(api.retry(limited, *ids, new_process_id(), ids[0])) == 121
 
 
-async def test_every_answer_tells_what_is_left(api: Api, limited: Tenant) -> None:
+async def test_every_answer_says_what_is_left(api: Api, limited: Tenant) -> None:
     for body in (limited.body(), b"{}"):
         answer = await api.post(limited, body)
         assert answer.headers["RateLimit-Policy"] == '"jobs";q=600;w=60'

@@ -83,7 +83,9 @@ async def test_the_reference_holds_no_secret(api: Api, settings: Settings, tenan
     assert not any(secret in shown for secret in secrets)
 
 
-async def test_answers_of_a_request_are_as_told(api: Api, tenant: Tenant, document: Any) -> None:
+async def test_answers_of_a_request_are_as_documented(
+    api: Api, tenant: Tenant, document: Any
+) -> None:
     async def status(body: object, headers: Mapping[str, str] | None = None) -> int:
         return held(document, "post", "/request", await api.post(tenant, body, headers))
 
@@ -100,7 +102,7 @@ async def test_answers_of_a_request_are_as_told(api: Api, tenant: Tenant, docume
     assert await status(good, {"Authorization": "Bearer nobody's"}) == 401
 
 
-async def test_answers_about_a_process_are_as_told(
+async def test_answers_about_a_process_are_as_documented(
     api: Api, tenant: Tenant, stranger: Tenant, document: Any
 ) -> None:
     process_id = await api.create(tenant)
@@ -115,7 +117,9 @@ async def test_answers_about_a_process_are_as_told(
     assert await status(None, process_id) == 401
 
 
-async def test_answers_of_a_retry_are_as_told(api: Api, tenant: Tenant, document: Any) -> None:
+async def test_answers_of_a_retry_are_as_documented(
+    api: Api, tenant: Tenant, document: Any
+) -> None:
     process_id = await api.create(tenant)
     answer = await api.retry(tenant, process_id, "Fcl_b6psriLi7lBYAshhp")
     assert held(document, "post", "/retry", answer) == 200
@@ -123,7 +127,7 @@ async def test_answers_of_a_retry_are_as_told(api: Api, tenant: Tenant, document
     assert held(document, "post", "/retry", await api.retry(tenant)) == 400
 
 
-async def test_answers_of_an_explanation_are_as_told(
+async def test_answers_of_an_explanation_are_as_documented(
     api: Api, tenant: Tenant, document: Any
 ) -> None:
     async def status(body: object, headers: Mapping[str, str] | None = None) -> int:
@@ -151,5 +155,7 @@ async def test_answers_of_an_explanation_are_as_told(
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/openapi.json", "/docs", "/metrics"])
-async def test_answers_without_a_token_are_as_told(path: str, api: Api, document: Any) -> None:
+async def test_answers_without_a_token_are_as_documented(
+    path: str, api: Api, document: Any
+) -> None:
     assert held(document, "get", path, await api.ask("GET", path)) == 200

@@ -135,7 +135,7 @@ def test_only_listed_ports(strict: Settings, ports: str, port: int, allowed: boo
             guard.check_port(port)
 
 
-async def test_the_port_is_told_to_the_client(
+async def test_the_port_is_given_to_the_client(
     shared_store: Store, settings: Settings, tenant: Tenant
 ) -> None:
     listed = msgspec.structs.replace(settings, callback_ports="80,443")

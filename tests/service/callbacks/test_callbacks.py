@@ -79,7 +79,7 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield found
 
 
-async def test_a_finished_process_is_told_to_whoever_asked(
+async def test_a_finished_process_calls_its_client_back(
     api: Api, settings: Settings, shared_store: Store, tenant: Tenant, receiver: Receiver
 ) -> None:
     body = tenant.body("a.png", callback=receiver.url)
@@ -119,7 +119,7 @@ async def test_a_finished_process_is_told_to_whoever_asked(
     assert "Authorization" not in receiver.only.headers
 
 
-async def test_a_failed_process_is_told_too_and_each_attempt_by_itself(
+async def test_a_failed_process_calls_back_too_and_once_for_each_attempt(
     api: Api, settings: Settings, tenant: Tenant, receiver: Receiver
 ) -> None:
     (tenant.folder / "in.png").unlink()

@@ -177,7 +177,7 @@ class Authority:
         (False, "localhost", "certificate is not valid: unable to get local issuer certificate"),
     ],
 )
-async def test_a_certificate_is_told_as_what_it_is(
+async def test_a_bad_certificate_is_named_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, trusted: bool, name: str, words: str | None
 ) -> None:
     authority = Authority(tmp_path, monkeypatch)

@@ -68,7 +68,7 @@ async def test_a_preview_is_the_image(client: AsyncDarkroom) -> None:
         assert image.size == (16, 12)
 
 
-async def test_an_explanation_tells_the_plan(client: AsyncDarkroom) -> None:
+async def test_an_explanation_shows_the_plan(client: AsyncDarkroom) -> None:
     explained = await client.explain("/in.png", [SMALL_JOB])
     assert explained["facts"]["width"] == 64
 

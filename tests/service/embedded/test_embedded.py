@@ -113,9 +113,7 @@ async def test_two_servers_run_side_by_side_but_not_on_one_directory(
             await SeaweedFS(tmp_path / "other").start()
 
 
-async def test_postgres_is_durable_unless_told_otherwise(
-    tmp_path: Path, postgres: Postgres
-) -> None:
+async def test_postgres_is_durable_by_default(tmp_path: Path, postgres: Postgres) -> None:
     async with Postgres(tmp_path) as durable:
         assert await query(durable, "SHOW fsync") == "on"
         assert await query(durable, "SHOW synchronous_commit") == "on"

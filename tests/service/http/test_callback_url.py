@@ -21,7 +21,7 @@ from service.http.urls import CallbackUrl
         (f"https://a.example/{'x' * 2048}", " of at most 2,048 characters"),
     ],
 )
-def test_what_is_wrong_is_told(url: object, reason: str) -> None:
+def test_what_is_wrong_is_reported(url: object, reason: str) -> None:
     with pytest.raises(ValueError, match=f"^expected an http or https URL{reason}, got"):
         CallbackUrl.parse(url)
 

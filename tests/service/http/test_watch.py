@@ -43,7 +43,7 @@ async def records(installation: Settings) -> AsyncIterator[Store]:
         yield opened
 
 
-async def test_an_api_alone_tells_what_waits(
+async def test_an_api_alone_reports_what_waits(
     settings: Settings, shared_store: Store, tenant: Tenant
 ) -> None:
     await shared_store.pool.execute("DELETE FROM processes")
@@ -61,7 +61,7 @@ async def test_an_api_alone_tells_what_waits(
         assert b"darkroom_worker_slots" not in (await api.ask("GET", "/metrics")).raw
 
 
-async def test_all_of_the_backlog_is_told(
+async def test_all_of_the_backlog_is_reported(
     records: Store, installation: Settings, tmp_path: Path
 ) -> None:
     tenant = await add_tenant(records, tmp_path / "a")
@@ -79,7 +79,7 @@ async def test_all_of_the_backlog_is_told(
     await watched.watch.close()
 
 
-async def test_what_postgres_does_not_tell_is_absent(
+async def test_what_postgres_does_not_report_is_absent(
     records: Store, installation: Settings, postgres: Postgres
 ) -> None:
     watched = Watched(records, installation)

@@ -27,7 +27,7 @@ async def overrun(seconds: float, frozen: float = 0) -> float:
     return time.monotonic() - began
 
 
-async def test_a_deadline_is_told_in_time() -> None:
+async def test_a_deadline_is_reported_in_time() -> None:
     assert await overrun(0.3) >= 0.29
 
 

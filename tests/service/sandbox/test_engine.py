@@ -176,7 +176,7 @@ async def test_a_bad_folder_of_fonts_stops_the_sandbox(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_damaged_source_is_told_and_the_child_lives_on(service: Service) -> None:
+async def test_a_damaged_source_is_reported_and_the_child_lives_on(service: Service) -> None:
     source = (PHOTOS / "rocket.jpg").read_bytes()
     jobs = [job("png", SMALL), job("jpg", SMALL)]
     damaged = await service.make(source[:2000], *jobs)

@@ -84,7 +84,7 @@ async def test_a_death_ends_its_work_alone(act: Act, words: str, reason: Reason)
         assert sandbox.exits == []
 
 
-async def test_a_source_that_is_cut_off_while_it_is_read_is_told_as_changed(
+async def test_a_source_that_is_cut_off_while_it_is_read_is_reported_as_changed(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "source"
@@ -262,7 +262,7 @@ async def test_a_sandbox_whose_children_cannot_start_says_why(tmp_path: Path) ->
     assert [end.reason for end in sandbox.exits] == [Reason.START_FAILED] * 2
 
 
-async def test_a_command_that_fails_at_once_is_told_at_once() -> None:
+async def test_a_command_that_fails_at_once_is_reported_at_once() -> None:
     async with asyncio.timeout(10):  # rather than after start_seconds
         with pytest.raises(RenderUnavailable, match="it exited with status 7"):
             async with Playground(command=(sys.executable, "-c", "raise SystemExit(7)")):
@@ -283,7 +283,7 @@ async def test_a_child_that_never_gets_ready_is_given_up() -> None:
             pass
 
 
-async def test_failing_starts_back_off_are_told_and_pass(tmp_path: Path) -> None:
+async def test_failing_starts_back_off_are_reported_and_pass(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     script = tmp_path / "child.py"
     script.write_text(
@@ -327,7 +327,7 @@ def test_pauses_between_failing_starts_grow_up_to_a_limit() -> None:
         test_what_a_child_sent_before_its_death_counts,
         test_a_cancelled_caller_frees_its_slot,
         test_an_idle_child_that_dies_is_replaced,
-        test_a_command_that_fails_at_once_is_told_at_once,
+        test_a_command_that_fails_at_once_is_reported_at_once,
         test_answers_that_came_in_time_count_though_the_worker_was_busy,
     ],
 )

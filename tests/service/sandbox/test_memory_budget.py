@@ -73,7 +73,7 @@ async def test_who_leaves_gives_back_what_it_had_or_waited_for(pair: Playground)
     assert pair.memory.waiting == 0
 
 
-async def test_a_work_is_told_when_it_waits(pair: Playground) -> None:
+async def test_a_work_is_notified_when_it_waits(pair: Playground) -> None:
     async def play(waits: list[bool], **act: object) -> list[object]:
         async with pair.playing(act, on_waiting=waits.append) as rendering:
             return [told(result) async for result in rendering]

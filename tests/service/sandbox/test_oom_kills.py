@@ -50,7 +50,7 @@ def test_where_groups_do_not_count_the_machine_does(tmp_path: Path) -> None:
     [(5, Reason.CRASHED, "died of SIGKILL"),
      (6, Reason.OUT_OF_MEMORY, "ran out of memory and died of SIGKILL")],
 )  # fmt: skip
-async def test_a_kill_is_told_by_who_sent_it(
+async def test_a_kill_is_attributed_to_its_sender(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: int, reason: Reason, words: str
 ) -> None:
     events = tmp_path / "memory.events"

@@ -261,7 +261,7 @@ async def test_results_that_nobody_took_are_closed(pair: Playground) -> None:
     assert psutil.Process().num_fds() == before
 
 
-async def test_closing_ends_all_children_and_tells_the_waiting() -> None:
+async def test_closing_ends_all_children_and_fails_what_waits() -> None:
     async with Playground(2) as sandbox:
         pids = sandbox.pids
         tasks = [asyncio.create_task(sandbox.ask({"do": "sleep", "seconds": 60})) for _ in range(3)]

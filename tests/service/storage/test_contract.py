@@ -168,7 +168,7 @@ async def test_a_part_is_read_with_the_size_of_the_whole(
     assert (part.data, part.size) == (content[start : start + count], 10)
 
 
-async def test_parts_tell_whether_they_are_of_the_same_object(storage: Storage) -> None:
+async def test_parts_show_whether_they_are_of_the_same_object(storage: Storage) -> None:
     async def version(start: int) -> str:
         return (await storage.read("a", start=start, count=2, limit=LIMIT)).version
 

@@ -84,7 +84,7 @@ async def test_the_root_itself_may_be_a_link(root: Path) -> None:
         assert file.read() == b"inside"
 
 
-async def test_what_is_no_file_is_told_as_what_it_is_and_stops_nobody(
+async def test_what_is_no_file_is_named_as_what_it_is_and_stops_nobody(
     storage: Storage, root: Path
 ) -> None:
     os.mkfifo(root / "pipe")

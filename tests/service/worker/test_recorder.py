@@ -127,7 +127,7 @@ async def test_without_a_wait_each_job_is_recorded_before_the_next(
         assert await jobs(store, tenant, claim) == ["DONE", "QUEUED", "QUEUED"]
 
 
-async def test_whoever_turns_out_to_have_lost_its_process_is_told(
+async def test_whoever_turns_out_to_have_lost_its_process_is_notified(
     store: Store, tenant: Tenant, recorder: Recorder
 ) -> None:
     claim = await claimed_new(store, tenant)

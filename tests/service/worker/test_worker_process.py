@@ -91,7 +91,7 @@ async def test_all_done_but_the_end_is_ended_by_the_next(
     assert (status["status"], outcomes(status)) == ("FINISHED", ["DONE"])
 
 
-async def test_a_loop_that_fails_is_told_by_readiness_until_it_is_steady(
+async def test_a_loop_that_fails_is_reported_by_readiness_until_it_is_steady(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.supervisor.STEADY_SECONDS", 0.5)

@@ -75,7 +75,7 @@ def test_signed_8_bits_are_as_bright_as_signed_16() -> None:
     assert np.abs(shown(name)[..., 0] - 2 * np.maximum(values, 0)).max() <= 1
 
 
-def test_extra_samples_that_are_not_told_are_not_opacity() -> None:
+def test_extra_samples_that_are_not_declared_are_not_opacity() -> None:
     name = "12_tiff_extrasamples0.tiff"
     made = shown(name)
     assert made.shape == (8, 8, 3)

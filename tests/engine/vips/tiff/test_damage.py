@@ -89,7 +89,7 @@ BADLY_TOLD: dict[str, Tiff] = {
 
 
 @pytest.mark.parametrize("name", BADLY_TOLD)
-def test_what_is_told_badly_and_changes_no_pixel_passes(name: str) -> None:
+def test_wrong_fields_that_change_no_pixel_pass(name: str) -> None:
     made = make(bytes(BADLY_TOLD[name]))
     assert np.array_equal(decoded(made.data), smooth(64, 48))
 
@@ -110,7 +110,7 @@ def test_old_lzw_is_no_damage() -> None:
         make(bytes(cut))
 
 
-def test_a_fax_that_does_not_tell_its_colours_is_black_on_white() -> None:
+def test_a_fax_without_declared_colours_is_black_on_white() -> None:
     bits = np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(32, 64, 1)
     data = encoded(bits * 255, "TIFF", mode="1", compression="group4")
     chunk = data[slice(at := places(data)[0], at + places(data)[1])]
@@ -147,7 +147,7 @@ def test_old_style_jpeg_that_is_a_whole_file(bands: int, told: list[int]) -> Non
         make(bytes(other))
 
 
-def test_old_style_jpeg_whose_header_is_told_without_the_scan() -> None:
+def test_old_style_jpeg_whose_header_is_given_without_the_scan() -> None:
     """The only strip is the scan; where it does not follow there is no whole file."""
     data = encoded(smooth(64, 48), "JPEG")
     scan = data.index(b"\xff\xda")
@@ -159,7 +159,7 @@ def test_old_style_jpeg_whose_header_is_told_without_the_scan() -> None:
         make(bytes(tiff.but(fields=[*told, (273, LONG, [9 + scan])])))
 
 
-def test_old_style_jpeg_whose_place_is_told_wrong() -> None:
+def test_old_style_jpeg_whose_offset_is_wrong() -> None:
     data = encoded(smooth(64, 48), "JPEG")
     tiff = Tiff(np.empty((48, 64, 3)), photometric=6, compression=6, rows=48, chunks=[data])
     made = make(bytes(tiff.but(fields=[(513, LONG, [14]), (514, LONG, [len(data)])])))
