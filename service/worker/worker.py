@@ -134,12 +134,7 @@ def _assemble(
 ) -> _Parts:
     """Make the parts of a worker of this name, each with those that it needs."""
     store = backends.store
-    heartbeat = Heartbeat(
-        store.leases,
-        settings.lease_seconds,
-        metrics,
-        stall_seconds=settings.process_seconds + settings.storage_total_seconds,
-    )
+    heartbeat = _heartbeat(store, settings, metrics)
     appetite = Appetite(sandbox.slots, postponed=lambda: sandbox.memory.waiting)
     recorder = Recorder(
         store.leases,
@@ -175,6 +170,11 @@ def _assemble(
         "sweeps": reconciler.keep_swept, "quarantine": quarantine.run,
     }  # fmt: skip
     return _Parts(consumer, callbacks, loops)
+
+
+def _heartbeat(store: Store, settings: Settings, metrics: Metrics) -> Heartbeat:
+    stall_seconds = settings.process_seconds + settings.storage_total_seconds
+    return Heartbeat(store.leases, settings.lease_seconds, metrics, stall_seconds)
 
 
 def _readiness(store: Store, sandbox: Sandbox, supervisor: Supervisor) -> probes.Readiness:
