@@ -3,6 +3,7 @@
 Knows nothing about libvips.
 """
 
+from engine.sources.checks import count_parts, shortage
 from engine.sources.damage import damage_in
 from engine.sources.facts import Facts, SourceFormat
 from engine.sources.formats import ANIMATED, BEGINNING, HEAD, TRAITS, describe, sniff
@@ -17,7 +18,6 @@ from engine.sources.partial_source import (
     to_fetch,
 )
 from engine.sources.source import Content, Mending, Source
-from engine.sources.structure import count_parts
 
 __all__ = [
     "ANIMATED",
@@ -42,6 +42,7 @@ __all__ = [
     "damage_in",
     "describe",
     "rights_only",
+    "shortage",
     "sniff",
     "to_fetch",
 ]

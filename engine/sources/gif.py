@@ -7,7 +7,7 @@ libvips leaves out alpha unless a frame names a transparent colour.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import pairwise
+from itertools import islice, pairwise
 from struct import pack, unpack
 from typing import NamedTuple
 
@@ -18,8 +18,9 @@ EXTENSION, IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 _SCREEN, _DESCRIPTOR = 13, 10  # bytes of the header and of an image's description
 _BACKGROUND, _PREVIOUS = 2, 3  # what a frame is disposed to
 _MOST_KEPT = 200  # places of frames that are compared with every later one
-_RUN = 32  # blocks that are skipped at once
+_RUN, _LONGEST_RUN = 32, 32 * 1024  # blocks that are skipped at once
 _MOST_BITS = 8  # of a code that names a colour
+_MOST_CODES = 4096  # of a table, each of which may name one pixel more than the one before
 _NOWHERE = 255  # a colour that codes of less than 8 bits cannot name
 _MORE = b"\x01\0"  # a block of data: the last code is read to its end
 # A pixel of nothing: a frame that names a transparent colour, so that there is alpha.
@@ -140,6 +141,29 @@ def frames_of(data: Content) -> list[Frame]:
     return frames
 
 
+def first_frames(data: Content, pages: int) -> Iterator[Frame]:
+    """List the first frames that have pixels, all on the canvas, and are not cut off."""
+    canvas = _canvas(data)
+    with suppress(IndexError):
+        for frame in islice(_frames(data), pages):
+            if frame.end > len(data):
+                return
+            if canvas.covers(frame.place) and frame.place.meets(canvas):
+                yield frame
+
+
+def is_short(data: Content, frame: Frame) -> bool:
+    """Return whether a frame has more pixels than codes in its bytes could name.
+
+    After n codes the next one names n + 1 pixels at most, until the table is full.
+    """
+    left, top, right, bottom = frame.place
+    codes = 8 * (frame.end - frame.data) // (data[frame.data] + 1)
+    grown = min(codes, _MOST_CODES)
+    most = grown * (grown + 1) // 2 + (codes - grown) * _MOST_CODES
+    return (right - left) * (bottom - top) > most
+
+
 def mended(data: Buffer) -> Buffer:
     """Return a copy in which libnsgif sees what browsers show."""
     view = memoryview(data)  # so that parts are copied once
@@ -184,10 +208,8 @@ def alone(data: Buffer, pages: int) -> Iterator[bytes]:
     The canvas is as large as the frame. One that has no pixel, or lies beside the canvas of the
     whole, is left out.
     """
-    canvas = _canvas(data)
-    for frame in frames_of(data)[:pages]:
-        if canvas.covers(frame.place) and frame.place.meets(canvas):
-            yield _alone(data, frame)
+    for frame in first_frames(data, pages):
+        yield _alone(data, frame)
 
 
 def _alone(data: Buffer, frame: Frame) -> bytes:
@@ -285,15 +307,19 @@ def _table(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def after_blocks(data: Content, at: int, on_run: Callable[[], None] = lambda: None) -> int:
+def after_blocks(data: Content, at: int, on_runs: Callable[[int], None] = lambda _: None) -> int:
     """Skip blocks, each led by its length, up to and over the empty one that ends them.
 
-    Encoders fill one after the other to the same length: a run of such is skipped at once, so
-    that 120 MB take milliseconds. `on_run` is called for each run, and for each block in none.
+    Encoders fill one after the other to the same length: a run of such is skipped at once, and
+    the next may be twice as long, so that 120 MB take milliseconds. `on_runs` is told how many runs
+    of 32 blocks that were; each block in none counts as one.
     """
+    count = _RUN
     while (length := data[at]) != 0:
-        on_run()
-        run = bytes(data[at : at + _RUN * (length + 1)])
-        alike = run[:: length + 1] == bytes([length]) * _RUN
-        at += (_RUN if alike else 1) * (length + 1)
+        step = length + 1
+        alike = bytes(data[at : at + count * step : step]) == bytes([length]) * count
+        if alike or count == _RUN:
+            on_runs(count // _RUN)
+            at += step * (count if alike else 1)
+        count = min(2 * count, _LONGEST_RUN) if alike else _RUN
     return at + 1

@@ -26,6 +26,10 @@ _REFUSED = {
 }  # fmt: skip
 _DEEP = {0xC1: "JPEG of 12 bits", 0xC2: "JPEG of 12 bits", 0xC9: "arithmetic JPEG of 12 bits",
          0xCA: "arithmetic JPEG of 12 bits"}  # fmt: skip
+_APP, _COMMENT = range(0xE0, 0xF0), 0xFE
+_USED = (b"JFIF\0", b"Exif\0", b"http://ns.adobe.com/xap/", b"ICC_PROFILE\0", b"Photoshop 3.0\0",
+         b"Adobe")  # fmt: skip
+MOST_UNUSED = 1 << 20  # bytes of segments that nobody reads, which libjpeg copies
 MOST_SEGMENTS = 4096  # before the first scan; files that anybody wrote have about twenty
 
 
@@ -48,13 +52,14 @@ def mended(data: Buffer) -> Buffer:
     """Give the same bytes, or a copy without the faults that change no pixel.
 
     They are a missing end marker, Samsung's scans that name other coefficients than their
-    frame has, and bytes between two segments of the header.
+    frame has, bytes between two segments of the header, and much metadata that nobody reads.
     """
     segments = list(_header(data))
     if not segments or segments[-1].kind != _SOS:
         return data
     ends = data[-2:] == _EOI or data.rfind(_EOI, segments[-1].end) >= 0  # type: ignore[union-attr]
-    patches = [*_junk(data, segments), *_scans(data, segments)]
+    patches = [*_junk(data, segments), *_unused(data, segments), *_scans(data, segments)]
+    patches.sort()
     if ends and not patches:
         return data
     return _patched(data, patches) + (b"" if ends else _EOI)
@@ -70,6 +75,46 @@ def refused_kind(data: Content) -> str:
         return ""
     bits = bytes(data[frame.start + 4 : frame.start + 5])
     return _REFUSED.get(frame.kind) or (_DEEP.get(frame.kind, "") if bits == b"\x0c" else "")
+
+
+class Scan(NamedTuple):
+    """The first scan: the marker of its frame, the least of its blocks, and where its data begin.
+
+    `starts_late` tells that it does not begin with the first bits of the first coefficients.
+    """
+
+    kind: int
+    blocks: int
+    data: int
+    starts_late: bool
+
+
+def first_scan(data: Content) -> Scan | None:
+    """Read of how many blocks the first scan is; None if there is none."""
+    frame = None
+    for segment in _header(data):
+        body = bytes(data[segment.start + 4 : segment.end])
+        if segment.kind in _FRAMES:
+            frame = segment.kind, body
+        elif segment.kind == _SOS and frame is not None:
+            named = {body[1 + 2 * at] for at in range(body[0])}
+            first, _, bits = body[-3:]
+            blocks = _blocks(frame[1], named)
+            return Scan(frame[0], blocks, segment.end, starts_late=bool(first or bits >> 4))
+    return None
+
+
+def _blocks(frame: bytes, named: set[int]) -> int:
+    """Count the blocks of some components of a frame, without those that only fill up."""
+    height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    parts = [frame[at : at + 2] for at in range(6, 6 + 3 * frame[5], 3)]
+    factors = [(part[0], part[1] >> 4, part[1] & 15) for part in parts]
+    most_across, most_down = (max(each[at] for each in factors) or 1 for at in (1, 2))
+    return sum(
+        -(-width * across // (8 * most_across)) * -(-height * down // (8 * most_down))
+        for name, across, down in factors
+        if name in named
+    )
 
 
 def _header(data: Content) -> Iterator[_Segment]:
@@ -102,6 +147,18 @@ def _junk(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
     for segment in segments:
         if bytes(data[segment.after : segment.start]).strip(b"\xff"):
             yield _Patch(segment.after, segment.start, b"")
+
+
+def _unused(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
+    """Leave out comments and applications' segments of no known kind, if they are long."""
+    unused = [
+        each
+        for each in segments
+        if (each.kind == _COMMENT or each.kind in _APP)
+        and not bytes(data[each.start + 4 : each.start + 32]).startswith(_USED)
+    ]
+    if sum(each.end - each.start for each in unused) > MOST_UNUSED:
+        yield from (_Patch(each.start, each.end, b"") for each in unused)
 
 
 def _scans(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:

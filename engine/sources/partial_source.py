@@ -46,8 +46,8 @@ class Pieces:
     def __getitem__(self, place: slice, /) -> bytes: ...
     def __getitem__(self, place: int | slice, /) -> int | bytes:
         if isinstance(place, slice):
-            start, end, _ = place.indices(self._size)
-            return b"".join(self._parts(start, end))
+            start, end, step = place.indices(self._size)
+            return b"".join(self._parts(start, end))[::step]
         piece, data = self._at_hand
         if piece.start <= place < piece.end:  # as a walk through a file asks, byte by byte
             return data[place - piece.start]

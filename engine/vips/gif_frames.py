@@ -8,8 +8,12 @@ from engine.vips.binding import Image, VipsError, open_image
 def lacks_pixels(source: Source, pages: int) -> bool:
     """Decode each of the first frames alone; what no code has set is clear in it.
 
-    A frame that cannot be decoded at all is no matter of this.
+    A frame that cannot be decoded at all is no matter of this. One that is too short for its
+    pixels is not decoded.
     """
+    data = source.data
+    if any(gif.is_short(data, frame) for frame in gif.first_frames(data, pages)):
+        return True
     return any(_is_clear_somewhere(data) for data in gif.alone(source.data, pages))
 
 

@@ -22,6 +22,7 @@ from engine.sources import (
     gif,
     heif,
     jpeg,
+    shortage,
     sniff,
     tiff,
 )
@@ -62,6 +63,8 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     facts = _facts_of(*_opened(source, found), found)
     if found is SourceFormat.TIFF:
         facts = replace(facts, decoder_bytes=tiff.decoder_bytes(source.content))
+    if not facts.damaged and (missing := shortage(source.content, found)):
+        facts = replace(facts, damaged=missing)
     bits, colours = packing_of(source.content, found, facts.profile)
     if bits < 8 or colours:
         facts = replace(facts, bits=bits, palette=len(colours))

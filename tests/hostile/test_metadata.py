@@ -4,7 +4,10 @@ from struct import pack
 
 import pytest
 
-from engine.sources import EXIF, IPTC, XMP, Source, SourceFormat, rights_only
+from engine.sources import EXIF, IPTC, XMP, Source, SourceFormat, jpeg, rights_only
+from engine.sources.metadata.xmp import MOST_ELEMENTS, read_lists
+from tests.attack.bombs.jpeg import segment
+from tests.engine.images import encoded, smooth
 from tests.hostile.guard import ends
 
 SPACES = (
@@ -60,3 +63,19 @@ def test_hostile_metadata_is_read_soon(name: str) -> None:
     with ends(name):
         kept = rights_only(Source.from_bytes(b"x"), SourceFormat.JPEG, LABELS[name])
     assert sum(map(len, kept.values())) < 100_000
+
+
+def test_of_elements_without_end_the_first_are_looked_at() -> None:
+    name, more = b"<d:creator><r:li>Ada</r:li></d:creator>", b"<a/>" * MOST_ELEMENTS
+    for body, found in ((name + more, ["Ada"]), (more + name, [])):
+        assert [item.text for item in read_lists(packet(body), ["creator"])["creator"]] == found
+
+
+def test_much_metadata_that_nobody_reads_is_left_out() -> None:
+    plain = encoded(smooth(8, 8), "JPEG")
+    for count, left_out in ((10, False), (40, True)):
+        used = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>")
+        unused = [segment(marker, b"a" * 60_000) for marker in (0xE1, 0xFE)] * (count // 2)
+        data = plain[:2] + used + b"".join(unused) + plain[2:]
+        whole = plain[:2] + used + plain[2:]
+        assert jpeg.mended(data) == (whole if left_out else data)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 MOST_BYTES = 1024 * 1024  # of a packet; what comes after them is not looked at
+MOST_ELEMENTS = 50_000  # alike
 MOST_CHARACTERS = 8_000  # of all items of a list
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -38,9 +39,15 @@ def read_lists(raw: bytes, names: Sequence[str]) -> dict[str, list[Item]]:
     except (expat.ExpatError, ValueError, LookupError):  # the latter for unknown encodings
         if reader.depth:
             return {name: [] for name in names}
+    except _Enough:
+        pass
     except _Refused:
         return {name: [] for name in names}
     return reader.found
+
+
+class _Enough(Exception):
+    """There are more elements than are looked at."""
 
 
 class _Reader:
@@ -53,6 +60,7 @@ class _Reader:
     def __init__(self, names: Sequence[str]) -> None:
         self.found: dict[str, list[Item]] = {name: [] for name in names}
         self.depth = 0
+        self._left = MOST_ELEMENTS
         self._room = dict.fromkeys(names, MOST_CHARACTERS)
         self._spaces: dict[str, list[str]] = {}
         self._declared: list[tuple[str, ...]] = []
@@ -70,6 +78,9 @@ class _Reader:
         raise _Refused
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if self._left == 0:
+            raise _Enough
+        self._left -= 1
         self.depth += 1
         prefixes = tuple(key for key in attributes if key.startswith("xmlns"))
         for key in prefixes:

@@ -3,7 +3,7 @@
 Knows nothing about libvips.
 """
 
-from engine.sources.tiff.chunks import chunks_of, clipped, is_cut_short
+from engine.sources.tiff.chunks import chunks_of, clipped, is_cut_short, is_short
 from engine.sources.tiff.directory import Directory
 from engine.sources.tiff.layout import Chunks, Layout, check_limits, size_in
 from engine.sources.tiff.libtiff_fields import is_light, is_stretched, is_subsampled, libtiff_fields
@@ -32,6 +32,7 @@ __all__ = [
     "is_converted",
     "is_cut_short",
     "is_light",
+    "is_short",
     "is_stretched",
     "is_subsampled",
     "libtiff_fields",

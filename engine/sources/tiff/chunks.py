@@ -4,6 +4,14 @@ from engine.errors import SourceCorrupt
 from engine.sources.tiff.layout import Chunks, Layout
 from engine.sources.tiff.tags import Compression, Photometric
 
+# Bytes that one byte may become.
+_MOST_UNPACKED: dict[int, int] = {
+    Compression.PACKBITS: 64,  # 128 of a count and a byte
+    Compression.LZW: 3641,  # 4096 of a code of nine bits
+    Compression.DEFLATE: 1032,  # 258 of a match of two bits
+    Compression.OLD_DEFLATE: 1032,
+}
+
 
 def chunks_of(layout: Layout, file_size: int) -> Chunks:
     """Return all chunks that the image needs, with lengths that hold.
@@ -33,6 +41,14 @@ def is_cut_short(chunks: Chunks, file_size: int) -> bool:
     """Return whether strips or tiles lie beyond the end of the file."""
     ends = map(sum, zip(chunks.offsets, chunks.lengths, strict=True))
     return max(ends, default=0) > file_size
+
+
+def is_short(chunks: Chunks, layout: Layout) -> bool:
+    """Return whether strips or tiles have fewer bytes than the image takes however plain it is."""
+    most = _MOST_UNPACKED.get(layout.compression)
+    samples = 1 if layout.photometric == Photometric.YCBCR else layout.samples
+    needed = layout.size.pixels * samples * min(layout.bits) // 8
+    return most is not None and needed > most * sum(chunks.lengths)
 
 
 def clipped(chunks: Chunks, layout: Layout, file_size: int) -> Chunks:

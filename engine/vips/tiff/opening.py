@@ -15,6 +15,7 @@ from engine.sources.tiff import (
     first_page,
     is_converted,
     is_cut_short,
+    is_short,
     rewritten,
 )
 from engine.vips.binding import GValue, Image, open_image
@@ -43,6 +44,8 @@ def open_tiff(source: Source | PartialSource, *, tolerant: bool = False) -> Imag
         if not tolerant:
             raise SourceCorrupt("the image cannot be decoded: the file ends before its last pixels")
         chunks = clipped(chunks, layout, source.size)
+    if is_short(chunks, layout) and not tolerant:
+        raise SourceCorrupt("the image is damaged: its data end before its last pixel")
     parts = _Parts(source, layout, chunks, "none" if tolerant else "error")
     image = _with_alpha(_samples(parts), layout)
     if is_converted(layout):

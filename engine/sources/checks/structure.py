@@ -12,6 +12,7 @@ from typing import cast
 from engine.errors import SourceTooLarge
 from engine.limits import EngineLimits
 from engine.sources import gif
+from engine.sources.checks.capacity import INFLATED
 from engine.sources.facts import SourceFormat
 from engine.sources.partial_source import Pieces
 from engine.sources.source import Content
@@ -94,7 +95,6 @@ def _count_scans(data: Content, at: int, count: _Count) -> None:
 
 _INFLATED = {b"zTXt", b"iTXt", b"iCCP"}
 _MOST_INFLATED = 8_000_000  # bytes; what libpng makes of one chunk
-_DEFLATED_BEST = 1032  # bytes that one byte may become
 _INFLATED_A_PART = 5_000  # bytes that take as long as any chunk takes
 
 
@@ -105,7 +105,7 @@ def _walk_png(data: Content, count: _Count) -> None:
         length, name = _number(data, at, 4), bytes(data[at + 4 : at + 8])
         if name == b"IEND" or (name == b"IDAT" and isinstance(data, Pieces)):
             break
-        becomes = min(length * _DEFLATED_BEST, _MOST_INFLATED) if name in _INFLATED else 0
+        becomes = min(length * INFLATED, _MOST_INFLATED) if name in _INFLATED else 0
         count.part(1 + becomes // _INFLATED_A_PART)
         at += 12 + length
 
