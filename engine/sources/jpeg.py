@@ -27,9 +27,10 @@ _REFUSED = {
 _DEEP = {0xC1: "JPEG of 12 bits", 0xC2: "JPEG of 12 bits", 0xC9: "arithmetic JPEG of 12 bits",
          0xCA: "arithmetic JPEG of 12 bits"}  # fmt: skip
 _APP, _COMMENT = range(0xE0, 0xF0), 0xFE
-_USED = (b"JFIF\0", b"Exif\0", b"http://ns.adobe.com/xap/", b"ICC_PROFILE\0", b"Photoshop 3.0\0",
+_USED = (b"JFIF\0", b"Exif\0", b"http://ns.adobe.com/xap/", b"Photoshop 3.0\0",
          b"Adobe")  # fmt: skip
 MOST_UNUSED = 1 << 20  # bytes of segments that nobody reads, which libjpeg copies
+_PROFILE, MOST_PROFILE = b"ICC_PROFILE\0", 8 << 20  # bytes; the longest for print have about four
 MOST_SEGMENTS = 4096  # before the first scan; files that anybody wrote have about twenty
 
 
@@ -151,14 +152,20 @@ def _junk(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
 
 def _unused(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
     """Leave out comments and applications' segments of no known kind, if they are long."""
+    heads = {each: bytes(data[each.start + 4 : each.start + 32]) for each in segments}
+    profile = [each for each in segments if heads[each].startswith(_PROFILE)]
+    known = [*_USED, *[_PROFILE] * (_length(profile) <= MOST_PROFILE)]
     unused = [
         each
-        for each in segments
-        if (each.kind == _COMMENT or each.kind in _APP)
-        and not bytes(data[each.start + 4 : each.start + 32]).startswith(_USED)
+        for each, head in heads.items()
+        if (each.kind == _COMMENT or each.kind in _APP) and not head.startswith((*known,))
     ]
-    if sum(each.end - each.start for each in unused) > MOST_UNUSED:
+    if _length(unused) > MOST_UNUSED:
         yield from (_Patch(each.start, each.end, b"") for each in unused)
+
+
+def _length(segments: list[_Segment]) -> int:
+    return sum(each.end - each.start for each in segments)
 
 
 def _scans(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:

@@ -44,7 +44,7 @@ JUST_RIGHT = {
     "blocks of GIF": (gif(1, extra=REGULAR), gif(1, extra=IRREGULAR)),
     "chunks of WebP": (webp(1, EMPTY["webp"] * 20), webp(1, EMPTY["webp"] * 30)),
     "chunks of PNG": (png(8, 8, EMPTY["png"] * 28), png(8, 8, EMPTY["png"] * 29)),
-    "segments of JPEG": (jpeg_segments(80, 0xFE), jpeg_segments(120, 0xFE)),
+    "segments of JPEG": (jpeg_segments(32, 0xFE), jpeg_segments(120, 0xFE)),
     "scans of JPEG": (jpeg_scans(2, 64, 64), jpeg_scans(3, 64, 64)),
     "boxes of AVIF": (avif(EMPTY["avif"] * 27), avif(EMPTY["avif"] * 28)),
 }

@@ -62,6 +62,7 @@ def _number(data: Content, at: int, length: int) -> int:
     return int.from_bytes(data[at : at + length], "big")
 
 
+_HUFFMAN, _HUFFMAN_PARTS = 0xC4, 4  # a table takes as long as some other segments
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 _SCAN, _END = 0xDA, 0xD9
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -73,8 +74,8 @@ def _walk_jpeg(data: Content, count: _Count) -> None:
     """Count the segments up to the first scan; if there are more scans, count these."""
     at, progressive, components = 2, False, 0
     while at + 9 < len(data):
-        count.part()
         marker = data[at + 1] if data[at] == 0xFF else 0
+        count.part(_HUFFMAN_PARTS if marker == _HUFFMAN else 1)
         if marker == _SCAN and (progressive or data[at + 4] < components):
             _count_scans(data, at, count)
         if marker in {_SCAN, _END}:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 MOST_BYTES = 1024 * 1024  # of a packet; what comes after them is not looked at
-MOST_ELEMENTS = 50_000  # alike
+MOST_ELEMENTS = 20_000  # alike
 MOST_CHARACTERS = 8_000  # of all items of a list
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
