@@ -12,7 +12,6 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from engine.ir import Frame, Save
-from engine.limits import LARGEST_KEPT_BUFFER
 from engine.schema import (
     KINDS,
     AvifOptions,
@@ -62,7 +61,7 @@ def decoder(facts: Facts, pages: int) -> CodecMemory:
     if pages == 1 or facts.format is not SourceFormat.WEBP:
         return memory
     strip = facts.size.pixels * pages * (3 + facts.alpha)
-    return memory._replace(most=memory.most + min(strip, LARGEST_KEPT_BUFFER))
+    return memory._replace(most=memory.most + strip)
 
 
 def _decoded(facts: Facts) -> _PerPixel:
@@ -76,7 +75,7 @@ def _decoded(facts: Facts) -> _PerPixel:
 _WHOLE = {
     SourceFormat.JPEG: _PerPixel(0, 0),
     SourceFormat.PNG: _PerPixel(0, 0),
-    SourceFormat.WEBP: _PerPixel(14, 18),
+    SourceFormat.WEBP: _PerPixel(12, 18),
     SourceFormat.GIF: _PerPixel(4, 11.8),  # its frames are decoded twice, from copies of 1.4 each
     SourceFormat.AVIF: _PerPixel(14, 17, AV1_STARTS),
     SourceFormat.TIFF: _PerPixel(0, 0),

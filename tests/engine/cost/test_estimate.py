@@ -126,7 +126,7 @@ def test_what_takes_too_much_is_refused_before_any_work() -> None:
 @pytest.mark.parametrize(
     ("steps", "ending", "facts", "allowed"),
     [
-        ([], "out.jpg", {"format": SourceFormat.WEBP}, 160),
+        ([], "out.jpg", {"format": SourceFormat.WEBP}, 140),
         ([], "out.avif", {}, 150),
         ([], "out.webp", {"format": SourceFormat.WEBP, "frames": 4}, 300),
         ([TILTED, TILTED], "out.jpg", {}, 80),
