@@ -1,6 +1,8 @@
 """The API as an aiohttp application, and the resources that it opens and closes."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
 
 from aiohttp import web
 
@@ -10,14 +12,12 @@ from service.api.direct import Explainer, Previewer
 from service.api.intake import Intake
 from service.api.quota import Quota
 from service.api.reference import add_reference
-from service.dispatch import CALLBACK, RENDER, Dispatcher, Queue, connect
-from service.http import METRICS, observe, probes, watching
+from service.backends import Backends, open_backends
+from service.dispatch import Dispatcher
+from service.http import METRICS, observe, probes
 from service.metrics import Metrics, Role
-from service.outbound import WebSources
 from service.quarantine import SourceQuarantine
 from service.settings import Settings
-from service.storage import Storages, storage_limits
-from service.store import open_store, time_limits
 from service.version import libvips_version, version
 
 
@@ -36,56 +36,52 @@ def build_app(settings: Settings) -> web.Application:
     app.add_routes(presets.routes)
     app.add_routes(probes.routes)
     add_reference(app, settings)
-    app.cleanup_ctx.append(_open(settings))
+    app.cleanup_ctx.append(partial(_open, settings))
     app.on_shutdown.append(_start_draining)
     return app
 
 
-def _open(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]]:
-    async def opened(app: web.Application) -> AsyncIterator[None]:
-        redis, metrics = connect(settings.redis_url), app[METRICS]
-        async with open_store(
-            settings.database_url,
-            size=settings.database_pool,
-            limits=time_limits(settings),
-            observer=metrics.observe_pool("main"),
-        ) as store:
-            dispatcher = Dispatcher(Queue(redis, RENDER, settings.dispatch_window))
-            app[access.STORE] = store
-            metrics.watch_pool("main", store.pool)
-            app[access.AUTHENTICATOR] = Authenticator(
-                store.services, settings.token_cache_seconds, metrics
-            )
-            app[access.QUOTA] = Quota(redis, settings)
-            intake = Intake(store, dispatcher, settings, metrics)
-            app[handlers.INTAKE] = intake
-            app[handlers.DISPATCHER] = dispatcher
-            app[processes.BULK_INTAKE] = processes.BulkIntake(intake, store, settings)
-            app[processes.STATUS_WATCH] = processes.StatusWatch(
-                store.administration.ended_among, settings
-            )
-            callbacks = Dispatcher(Queue(redis, CALLBACK, settings.dispatch_window))
-            app[processes.CALLBACKS] = callbacks
-            storages = Storages(
-                store.services.get, storage_limits(settings), metrics.storage_request
-            )
-            web = WebSources(store.services.source_hosts, settings, metrics.storage_request)
-            app[handlers.EXPLAINER] = Explainer(storages, web, settings, metrics)
-            quarantine = SourceQuarantine(store.quarantine, settings)
-            app[handlers.PREVIEWER] = Previewer(storages, web, quarantine, settings, metrics)
-            app[probes.READINESS] = probes.Readiness(store)
-            async with watching(store, settings, metrics):
-                yield
-            await app[handlers.PREVIEWER].close()
-            await app[handlers.EXPLAINER].close()
-            web.close()
-            await storages.close()
-            await dispatcher.close()
-            await callbacks.close()
-            await app[access.QUOTA].close()
-        await redis.aclose()
+async def _open(settings: Settings, app: web.Application) -> AsyncIterator[None]:
+    """Open what the handlers use, for as long as the application runs."""
+    async with open_backends(settings, app[METRICS]) as backends, AsyncExitStack() as closing:
+        _record(app, backends, settings, closing)
+        _answer_directly(app, backends, settings, closing)
+        yield
 
-    return opened
+
+def _record(
+    app: web.Application, backends: Backends, settings: Settings, closing: AsyncExitStack
+) -> None:
+    """Let the handlers record and dispatch what is asked for, and tell what became of it."""
+    store, metrics = backends.store, app[METRICS]
+    dispatcher, callbacks = Dispatcher(backends.renders), Dispatcher(backends.callbacks)
+    quota = Quota(backends.redis, settings)
+    for each in (quota, callbacks, dispatcher):
+        closing.push_async_callback(each.close)
+    intake = Intake(store, dispatcher, settings, metrics)
+    app[access.STORE] = store
+    app[access.AUTHENTICATOR] = Authenticator(store.services, settings.token_cache_seconds, metrics)
+    app[access.QUOTA] = quota
+    app[handlers.INTAKE] = intake
+    app[handlers.DISPATCHER] = dispatcher
+    app[processes.BULK_INTAKE] = processes.BulkIntake(intake, store, settings)
+    app[processes.STATUS_WATCH] = processes.StatusWatch(store.administration.ended_among, settings)
+    app[processes.CALLBACKS] = callbacks
+    app[probes.READINESS] = probes.Readiness(store)
+
+
+def _answer_directly(
+    app: web.Application, backends: Backends, settings: Settings, closing: AsyncExitStack
+) -> None:
+    """Let the handlers explain and preview what is asked for."""
+    metrics, storages, sources = app[METRICS], backends.storages, backends.web
+    quarantine = SourceQuarantine(backends.store.quarantine, settings)
+    explainer = Explainer(storages, sources, settings, metrics)
+    previewer = Previewer(storages, sources, quarantine, settings, metrics)
+    for each in (explainer, previewer):
+        closing.push_async_callback(each.close)
+    app[handlers.EXPLAINER] = explainer
+    app[handlers.PREVIEWER] = previewer
 
 
 async def _start_draining(app: web.Application) -> None:

@@ -12,11 +12,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from service.backends import open_measured_store
 from service.callbacks.sender import Sender, send_safely
 from service.dispatch import CALLBACK, Dispatch, Worker, connect, dispatch_of, unclaimed
 from service.metrics import Metrics
 from service.settings import Settings
-from service.store import UNAVAILABLE, open_store, time_limits
+from service.store import UNAVAILABLE
 from service.tasks import stop
 
 IN_HAND = 20  # callbacks in hand for each that is being sent; those that wait hold no connection
@@ -63,14 +64,10 @@ class CallbackThread:
         self.loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(
-                open_store(
-                    settings.database_url,
-                    size=settings.callback_database_pool,
-                    limits=time_limits(settings),
-                    observer=self._metrics.observe_pool("callbacks"),
+                open_measured_store(
+                    "callbacks", settings.callback_database_pool, settings, self._metrics
                 )
             )
-            self._metrics.watch_pool("callbacks", store.pool)
             redis = connect(settings.redis_url)
             stack.push_async_callback(redis.aclose)
             sender = Sender(store, settings, self._metrics)

@@ -42,7 +42,6 @@ from service.http.schemas import (
     show_summary,
 )
 from service.http.urls import Source
-from service.http.watch import watching
 
 __all__ = [
     "ANSWER_HEADERS",
@@ -80,5 +79,4 @@ __all__ = [
     "show_process",
     "show_summary",
     "traceparent",
-    "watching",
 ]

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 import structlog
 
 from service import failpoints
+from service.backends import Backends
 from service.errors import Cancelled, DarkroomError, LeaseLost, Quarantined, Stalled
 from service.metrics import Metrics
 from service.outages import outages
@@ -15,7 +16,6 @@ from service.settings import Settings
 from service.storage import Storage
 from service.store import UNAVAILABLE, Claim, JobResult
 from service.tracing import past_span, span
-from service.worker.backends import Backends
 from service.worker.fetcher import Fetcher, Files
 from service.worker.heartbeat import Heartbeat
 from service.worker.lease import Lease

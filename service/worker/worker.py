@@ -12,6 +12,7 @@ from datetime import timedelta
 import structlog
 from aiohttp import web
 
+from service.backends import Backends, open_backends
 from service.callbacks import CallbackThread
 from service.dispatch import (
     RENDER,
@@ -33,7 +34,6 @@ from service.store import UNAVAILABLE, Store
 from service.supervisor import Supervisor
 from service.tasks import stop
 from service.version import libvips_version, version
-from service.worker.backends import Backends, open_backends
 from service.worker.claims import Claims
 from service.worker.heartbeat import Heartbeat
 from service.worker.lease import Lease

@@ -1,4 +1,4 @@
-"""What a worker uses beside its children: Postgres, Redis, the storages, the web."""
+"""Opens the backends of an API or worker, and closes them in the reverse order."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from arq.connections import ArqRedis
 
+from service.backends.watch import watching
 from service.dispatch import CALLBACK, RENDER, Queue, connect
-from service.http import watching
 from service.metrics import Metrics
 from service.outbound import WebSources
 from service.settings import Settings
@@ -29,17 +29,11 @@ class Backends:
 
 @asynccontextmanager
 async def open_backends(settings: Settings, metrics: Metrics) -> AsyncIterator[Backends]:
-    """Open the connections and measure their use; they are closed in the reverse order."""
+    """Open the connections, and measure their use and their backlog while the body runs."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
-            open_store(
-                settings.database_url,
-                size=settings.database_pool,
-                limits=time_limits(settings),
-                observer=metrics.observe_pool("main"),
-            )
+            open_measured_store("main", settings.database_pool, settings, metrics)
         )
-        metrics.watch_pool("main", store.pool)
         await stack.enter_async_context(watching(store, settings, metrics))
         redis = connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
@@ -51,3 +45,18 @@ async def open_backends(settings: Settings, metrics: Metrics) -> AsyncIterator[B
             Queue(redis, name, settings.dispatch_window) for name in (RENDER, CALLBACK)
         )
         yield Backends(store, redis, renders, callbacks, storages, web)
+
+
+@asynccontextmanager
+async def open_measured_store(
+    name: str, size: int, settings: Settings, metrics: Metrics
+) -> AsyncIterator[Store]:
+    """Open the store with a pool of at most `size` connections, whose use is measured by name."""
+    async with open_store(
+        settings.database_url,
+        size=size,
+        limits=time_limits(settings),
+        observer=metrics.observe_pool(name),
+    ) as store:
+        metrics.watch_pool(name, store.pool)
+        yield store

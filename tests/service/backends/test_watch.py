@@ -7,8 +7,8 @@ import asyncpg
 import msgspec
 import pytest
 
+from service.backends.watch import Watch
 from service.embedded import Postgres, Valkey
-from service.http.watch import Watch
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Store, migrate, open_store
