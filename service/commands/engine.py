@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 import click
 import msgspec
@@ -15,16 +15,17 @@ import engine
 from engine.explain import Explanation, draw
 from engine.explain import explain as explanation_of
 from engine.schema import Key
+from service.commands.exits import fail
 from service.commands.fonts import takes_fonts
+from service.commands.output import pretty_json
 from service.errors import SourceNotFound
 from service.http import JobError, JobStatus, inputs_of
 
-READABLE = click.Path(exists=True, file_okay=False, path_type=Path)
-
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 FORMATS: dict[str, Callable[[Explanation], str]] = {
     "text": str,
-    "json": lambda each: msgspec.json.format(msgspec.json.encode(each)).decode(),
+    "json": pretty_json,
     "svg": draw,
 }
 
@@ -35,14 +36,23 @@ class _Jobs(Struct):
     jobs: Raw
 
 
+def takes_batch(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command a batch: the arguments SOURCE and JOBS, and folders of images and fonts."""
+    for option in (
+        click.option(
+            "--root", type=FOLDER, default=".", show_default=True,
+            help="Folder of the source and the watermarks.",
+        ),
+        takes_fonts,
+        click.argument("jobs", type=click.File("rb")),
+        click.argument("source"),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.argument("source")
-@click.argument("jobs", type=click.File("rb"))
-@takes_fonts
-@click.option(
-    "--root", type=READABLE, default=".", show_default=True,
-    help="Folder of the source and the watermarks.",
-)  # fmt: skip
+@takes_batch
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True,
     help="Folder for the results.",
@@ -58,19 +68,13 @@ def process(source: str, jobs: BinaryIO, root: Path, out: Path) -> None:
     try:
         results = _render(batch, root, out)
     except OSError as error:
-        _fail(f"{error.filename or out}: {error.strerror or error}")
-    click.echo(msgspec.json.format(msgspec.json.encode(results)).decode())
+        fail(f"{error.filename or out}: {error.strerror or error}", 2)
+    click.echo(pretty_json(results))
     sys.exit(any(result.status == "FAILED" for result in results))
 
 
 @click.command()
-@click.argument("source")
-@click.argument("jobs", type=click.File("rb"))
-@takes_fonts
-@click.option(
-    "--root", type=READABLE, default=".", show_default=True,
-    help="Folder of the source and the watermarks.",
-)  # fmt: skip
+@takes_batch
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True,
     help="Output format; svg is a diagram.",
@@ -86,8 +90,7 @@ def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
         inputs = _inputs(root, batch)
         explanation = explanation_of(_open(root, batch.source), batch.jobs, inputs=inputs)
     except engine.DarkroomError as error:
-        click.echo(f"{error.code}: {error.message}", err=True)
-        sys.exit(1)
+        fail(f"{error.code}: {error.message}")
     click.echo(FORMATS[form](explanation).rstrip("\n"))
 
 
@@ -99,11 +102,11 @@ def _read_batch(source: str, body: bytes) -> engine.Batch:
         request = {"source": source, "jobs": jobs}
         batch = engine.parse_batch(msgspec.json.encode(request))
     except engine.InvalidRequest as error:
-        _fail(error.message)
+        fail(error.message, 2)
     except RecursionError:
-        _fail("JOBS: expected a request or its array of jobs as JSON: nested too deep")
+        fail("JOBS: expected a request or its array of jobs as JSON: nested too deep", 2)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        _fail(f"JOBS: expected a request or its array of jobs as JSON: {error}")
+        fail(f"JOBS: expected a request or its array of jobs as JSON: {error}", 2)
     return batch
 
 
@@ -158,10 +161,5 @@ def _failed(job: engine.Job, why: engine.DarkroomError) -> JobStatus:
 def _open(root: Path, key: Key) -> engine.Source:
     path = root / key
     if not path.is_file():
-        _fail(f"{key}: no such file in {root.resolve()} (--root)")
+        fail(f"{key}: no such file in {root.resolve()} (--root)", 2)
     return engine.Source.from_path(path)
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(2)

@@ -1,7 +1,6 @@
 """`darkroom fonts`: lists the fonts for text and draws samples of them."""
 
 import base64
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 
 import engine
 from engine.fonts import SAMPLES, TYPEFACES, Face, Style, scripts_of
+from service.commands.exits import fail
 from service.settings import variable
 
 PIXEL = base64.b64decode(
@@ -36,8 +36,7 @@ def _use_fonts(_context: click.Context, _option: click.Parameter, folder: Path |
         if folder is not None:
             engine.add_fonts(folder)
     except engine.DarkroomError as error:
-        click.echo(error.message, err=True)
-        sys.exit(2)
+        fail(error.message, 2)
 
 
 @click.command()

@@ -1,29 +1,24 @@
 """Shared by the commands that start something: settings, fonts, the event loop, errors."""
 
 import asyncio
-import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import click
 import uvloop
 
 from service import failpoints
+from service.commands.exits import fail, fail_database, fail_settings, valid_settings
 from service.logs import configure_logs
-from service.settings import Settings, SettingsError, read_settings, variable
+from service.settings import Settings, variable
 from service.tracing import TracingUnavailable, export_traces
 
 
 def start_settings() -> Settings:
     """Read the settings and configure the logs; exit if a setting is invalid."""
-    try:
-        settings = read_settings()
-    except SettingsError as error:
-        click.echo(f"Invalid settings:\n{error}", err=True)
-        sys.exit(2)
+    settings = valid_settings()
     failpoints.arm(settings.failpoint)
     configure_logs(settings.log_format, settings.log_level)
     return settings
@@ -35,8 +30,7 @@ def start_traces(settings: Settings, component: str) -> None:
         if settings.traces:
             export_traces(component)
     except TracingUnavailable as error:
-        click.echo(f"Invalid settings:\n{variable('traces')}: {error}", err=True)
-        sys.exit(2)
+        fail_settings(f"{variable('traces')}: {error}")
 
 
 def check_fonts(settings: Settings) -> None:
@@ -48,8 +42,7 @@ def check_fonts(settings: Settings) -> None:
         if settings.fonts:
             read_folder(Path(settings.fonts))
     except UnusableFonts as error:
-        click.echo(f"Invalid settings:\n{variable('fonts')}: {error}", err=True)
-        sys.exit(2)
+        fail_settings(f"{variable('fonts')}: {error}")
 
 
 @contextmanager
@@ -58,13 +51,9 @@ def readable_errors() -> Iterator[None]:
     try:
         yield
     except ConnectionError as error:  # of Postgres: Redis may be unavailable at the start
-        click.echo(
-            f"The database cannot be reached: {error}; see {variable('database_url')}", err=True
-        )
-        sys.exit(1)
+        fail_database(error)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        click.echo(f"Cannot start: {type(error).__name__}: {error}", err=True)
-        sys.exit(1)
+        fail(f"Cannot start: {type(error).__name__}: {error}")
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.commands.records import print_json, takes_json
+from service.commands.output import print_json, takes_json
 
 if TYPE_CHECKING:
     from service.commands.doctor.checks import Finding

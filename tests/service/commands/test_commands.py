@@ -73,6 +73,12 @@ def process(tmp_path: Path, jobs: object, source: str = "chelsea.png") -> tuple[
     return ended.returncode, results, ended.stderr
 
 
+def test_the_help_lists_the_commands_by_what_they_are_for() -> None:
+    lines = darkroom("--help").stdout.splitlines()
+    assert "  To look into a running one: processes, callbacks" in lines
+    assert any(line.startswith("  worker ") for line in lines)
+
+
 def test_process_writes_every_destination_under_out(tmp_path: Path) -> None:
     status, results, _ = process(tmp_path, JOBS)
     assert status == 0

@@ -9,7 +9,9 @@ from typing import get_args
 import click
 import msgspec
 
-from service.commands.records import fail, print_rows, takes_json, with_store
+from service.commands.administration.records import with_store
+from service.commands.exits import fail
+from service.commands.output import pretty_json, print_rows, takes_json
 from service.http import make_callback, show_process
 from service.store import Cursor, ProcessFilter, Status, Store
 
@@ -97,7 +99,7 @@ def show(process_id: str) -> None:
     found = with_store(lambda store: store.processes.get(process_id, None))
     if found is None:
         fail(f"There is no process {process_id}.")
-    click.echo(msgspec.json.format(msgspec.json.encode(show_process(found))).decode())
+    click.echo(pretty_json(show_process(found)))
 
 
 @processes.command(context_settings=TAKES_IDS)

@@ -7,7 +7,9 @@ import msgspec
 
 from engine.errors import InvalidRequest
 from engine.schema import Limits
-from service.commands.records import check_found, fail, print_json, settings, with_store
+from service.commands.administration.records import check_found, with_store
+from service.commands.exits import fail, valid_settings
+from service.commands.output import print_json
 from service.http import list_presets
 from service.presets import read_definition, read_name
 from service.store import PresetRow, Store
@@ -57,23 +59,25 @@ def put(service_id: int, name: str, definition: BinaryIO) -> None:
     quality, options or background, such as
     {"transformations": [{"type": "resize", "width": 800}], "quality": 80}.
     """
-    chosen = settings()
-    limits = Limits(max_transformations=chosen.max_transformations, max_depth=chosen.max_json_depth)
+    settings = valid_settings()
+    limits = Limits(
+        max_transformations=settings.max_transformations, max_depth=settings.max_json_depth
+    )
     try:
         valid_name = read_name(name, "NAME")
-        text = read_definition(definition.read(), limits, chosen.max_preset_bytes)
+        text = read_definition(definition.read(), limits, settings.max_preset_bytes)
     except InvalidRequest as error:
         fail(error.message, 2)
 
     async def work(store: Store) -> PresetRow | bool | None:
         if await store.services.get(service_id) is None:
             return False
-        return await store.presets.put(service_id, valid_name, text, chosen.max_presets)
+        return await store.presets.put(service_id, valid_name, text, settings.max_presets)
 
     saved = with_store(work)
     check_found(saved is not False, service_id)
     if saved is None:
-        fail(f"Service {service_id} already has {chosen.max_presets} presets; delete one first.")
+        fail(f"Service {service_id} already has {settings.max_presets} presets; delete one first.")
 
 
 @presets.command()

@@ -4,7 +4,8 @@ import sys
 
 import click
 
-from service.commands.records import print_rows, takes_json, with_store
+from service.commands.administration.records import with_store
+from service.commands.output import print_rows, takes_json
 from service.store import Outcome, Store
 
 

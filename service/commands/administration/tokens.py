@@ -2,7 +2,9 @@
 
 import click
 
-from service.commands.records import fail, print_rows, takes_json, with_store
+from service.commands.administration.records import with_store
+from service.commands.exits import fail
+from service.commands.output import print_rows, takes_json
 from service.ids import token_hash
 from service.settings import read_settings, variable
 from service.store import Store

@@ -9,7 +9,9 @@ import click
 import msgspec
 from msgspec import Struct
 
-from service.commands.records import check_found, fail, print_json, settings, with_store
+from service.commands.administration.records import check_found, with_store
+from service.commands.exits import fail, valid_settings
+from service.commands.output import pretty_json, print_json
 from service.ids import new_token, new_webhook_secret, token_hash
 from service.outbound import read_host
 from service.storage import open_storage, read_options
@@ -183,7 +185,7 @@ def show(service_id: int) -> None:
 
     found = with_store(work)
     check_found(found, service_id)
-    click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    click.echo(pretty_json(found))
 
 
 @services.command("set-quota")
@@ -291,12 +293,11 @@ def list_quarantined() -> None:
 
     A source is put into quarantine when it has crashed too many rendering processes.
     """
+    settings = valid_settings()
+    window = timedelta(hours=settings.source_quarantine_hours)
 
     async def work(store: Store) -> list[QuarantinedSource]:
-        window = timedelta(hours=limits.source_quarantine_hours)
-        return await store.quarantine.list(limits.source_crashes, window)
-
-    limits = settings()
+        return await store.quarantine.list(settings.source_crashes, window)
 
     for row in with_store(work):
         print_json(row)
