@@ -30,7 +30,7 @@ _APP, _COMMENT = range(0xE0, 0xF0), 0xFE
 _USED = (b"JFIF\0", b"Exif\0", b"http://ns.adobe.com/xap/", b"Photoshop 3.0\0",
          b"Adobe")  # fmt: skip
 MOST_UNUSED = 1 << 20  # bytes of segments that nobody reads, which libjpeg copies
-_PROFILE, MOST_PROFILE = b"ICC_PROFILE\0", 8 << 20  # bytes; the longest for print have about four
+_PROFILE, MOST_PROFILE = b"ICC_PROFILE\0", 255  # segments, which are counted in a byte
 MOST_SEGMENTS = 4096  # before the first scan; files that anybody wrote have about twenty
 
 
@@ -154,7 +154,7 @@ def _unused(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
     """Leave out comments and applications' segments of no known kind, if they are long."""
     heads = {each: bytes(data[each.start + 4 : each.start + 32]) for each in segments}
     profile = [each for each in segments if heads[each].startswith(_PROFILE)]
-    known = [*_USED, *[_PROFILE] * (_length(profile) <= MOST_PROFILE)]
+    known = [*_USED, *[_PROFILE] * (len(profile) <= MOST_PROFILE)]
     unused = [
         each
         for each, head in heads.items()

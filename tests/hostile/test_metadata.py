@@ -79,3 +79,13 @@ def test_much_metadata_that_nobody_reads_is_left_out() -> None:
         data = plain[:2] + used + b"".join(unused) + plain[2:]
         whole = plain[:2] + used + plain[2:]
         assert jpeg.mended(data) == (whole if left_out else data)
+
+
+@pytest.mark.parametrize(("count", "read"), [(255, True), (256, False)])
+def test_a_profile_is_read_in_as_many_segments_as_can_be_counted(count: int, read: bool) -> None:
+    """Its segments are numbered in a byte; more of them are no profile, whatever they hold."""
+    plain = encoded(smooth(8, 8), "JPEG")
+    parts = (pack(">BB", at % 256, min(count, 255)) for at in range(1, count + 1))
+    profile = [segment(0xE2, b"ICC_PROFILE\0" + part + b"a" * 60_000) for part in parts]
+    data = plain[:2] + b"".join(profile) + plain[2:]
+    assert jpeg.mended(data) == (data if read else plain)

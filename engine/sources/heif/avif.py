@@ -1,4 +1,4 @@
-"""AVIF as browsers show it where libheif does not: sequences, sample ranges, rotated alpha."""
+"""AVIF and HEIC as browsers show them where libheif does not: sequences, levels, turned alpha."""
 
 from struct import pack, unpack
 from typing import NamedTuple
@@ -13,6 +13,10 @@ _TURNS = {b"irot", b"imir"}
 _HEADER = 256  # bytes of an item that hold its sequence header
 # EXIF's orientation for quarter turns clockwise, without and with a mirror image before them.
 _TURNED, _MIRRORED = (1, 6, 3, 8), (2, 7, 4, 5)
+# Kinds of a sample's entry, and of the item that a still picture of it is.
+_CODINGS = {b"av01": b"av01", b"hvc1": b"hvc1", b"hev1": b"hvc1"}
+_BRANDS = {b"av01": (b"avif", b"avifmif1miaf"), b"hvc1": (b"heic", b"heicmif1")}
+_SETTINGS = (b"av1C", b"hvcC", b"colr", b"pixi", b"clap")
 _ENTRY = 78  # bytes of a visual sample's entry before its boxes
 _URN = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"
 
@@ -25,8 +29,12 @@ class Levels(NamedTuple):
 
 
 class Track(NamedTuple):
-    """The first sample of a sequence's track: its size, the boxes of its entry, its bytes."""
+    """The first sample of a sequence's track: its coding, size, the boxes of its entry, its bytes.
 
+    `coding` is the kind of an item that is coded so.
+    """
+
+    coding: bytes
     width: int
     height: int
     settings: dict[bytes, bytes]
@@ -41,7 +49,7 @@ def mended(data: Buffer) -> Buffer:
     """
     tables = read_tables(data)
     if tables is None or not tables.primary:
-        return _still(data)
+        return _still(data) or data
     if orientation_left(data) is None:
         return data
     patched = bytearray(data)
@@ -81,7 +89,7 @@ def orientation_left(data: Content) -> int | None:
 
 def levels_of(data: Content) -> Levels:
     """Find planes of one band whose levels libheif does not stretch."""
-    tables = read_tables(data)
+    data, tables = _shown(data)
     if tables is None:
         return Levels()
     alpha = tables.alpha.get(tables.primary)
@@ -93,7 +101,7 @@ def levels_of(data: Content) -> Levels:
 
 def code_points_of(data: Content) -> tuple[int, int] | None:
     """Give H.273's primaries and transfer where no ICC profile describes the colours."""
-    tables = read_tables(data)
+    _, tables = _shown(data)
     if tables is None:
         return None
     found = colour_code_points(tables, tables.primary)
@@ -102,12 +110,21 @@ def code_points_of(data: Content) -> tuple[int, int] | None:
 
 def coded_size(data: Content) -> Size | None:
     """Give the size that is decoded, of which an aperture may show little; None if not told."""
-    tables = read_tables(data)
+    _, tables = _shown(data)
     told = tables and tables.of(tables.primary, b"ispe")
     if not told or len(told) < 12:
         return None
     width, height = unpack(">II", told[4:12])
     return Size(width, height)
+
+
+def _shown(data: Content) -> tuple[Content, Tables | None]:
+    """Give the file whose tables describe what is shown, and these: of a sequence a still of it."""
+    tables = read_tables(data)
+    if tables is None or not tables.primary:
+        data = _still(data) or data
+        tables = read_tables(data)
+    return data, tables
 
 
 def _is_grey(tables: Tables, item: int) -> bool:
@@ -129,11 +146,11 @@ def _is_limited(data: Content, tables: Tables, item: int) -> bool:
     return full is False
 
 
-def _still(data: Buffer) -> Buffer:
-    """Write the first sample of each track as an item of a still picture."""
+def _still(data: Content) -> bytes | None:
+    """Write the first sample of each track as an item of a still picture; None without tracks."""
     movie = within(data, Box(b"", 0, len(data)), b"moov")
     if movie is None:
-        return data
+        return None
     tracks: dict[bytes, Track] = {}
     for box in boxes(data, movie.start, movie.end):
         if box.kind == b"trak" and (kind := _kind_of(data, box)) in _KINDS - tracks.keys():
@@ -141,22 +158,22 @@ def _still(data: Buffer) -> Buffer:
             tracks |= {kind: track} if track else {}
     colours = tracks.get(b"pict") or tracks.get(b"vide")
     if colours is None:
-        return data
+        return None
     return _written([colours, *filter(None, [tracks.get(b"auxv")])])
 
 
-def _kind_of(data: Buffer, track: Box) -> bytes:
+def _kind_of(data: Content, track: Box) -> bytes:
     handler = within(data, track, b"mdia", b"hdlr")
     return bytes(data[handler.start + 8 : handler.start + 12]) if handler else b""
 
 
-def _first_sample(data: Buffer, track: Box) -> Track | None:
+def _first_sample(data: Content, track: Box) -> Track | None:
     table = within(data, track, b"mdia", b"minf", b"stbl")
     if table is None:
         return None
     parts = {box.kind: box for box in boxes(data, table.start, table.end)}
     places, wide = (parts.get(b"stco"), 4) if b"stco" in parts else (parts.get(b"co64"), 8)
-    entry = within(data, parts[b"stsd"], b"av01", skip=8) if b"stsd" in parts else None
+    entry = _entry(data, parts[b"stsd"]) if b"stsd" in parts else None
     sizes = parts.get(b"stsz")
     if entry is None or places is None or sizes is None:
         return None
@@ -170,7 +187,13 @@ def _first_sample(data: Buffer, track: Box) -> Track | None:
         for box in boxes(data, entry.start + _ENTRY, entry.end)
     }
     width, height = (int.from_bytes(head[at : at + 2], "big") for at in (24, 26))
-    return Track(width, height, settings, bytes(data[place : place + (same or several)]))
+    sample = bytes(data[place : place + (same or several)])
+    return Track(_CODINGS[entry.kind], width, height, settings, sample)
+
+
+def _entry(data: Content, descriptions: Box) -> Box | None:
+    found = (within(data, descriptions, kind, skip=8) for kind in _CODINGS)
+    return next(filter(None, found), None)
 
 
 def _box(kind: bytes, *parts: bytes) -> bytes:
@@ -181,17 +204,19 @@ def _box(kind: bytes, *parts: bytes) -> bytes:
 def _written(tracks: list[Track]) -> bytes:
     """Write a still picture: the first track's colours, the second's opacity."""
     properties, associations, items, references = b"", b"", b"", b""
-    index = 0
+    index, turns = 0, tracks[0].settings
+    brand, others = _BRANDS[tracks[0].coding]
     for item, track in enumerate(tracks, 1):
         own = [_box(b"ispe", pack(">III", 0, track.width, track.height))]
-        own += [_box(name, track.settings[name]) for name in (b"av1C",) if name in track.settings]
-        own += [_box(b"colr", track.settings[b"colr"])] if b"colr" in track.settings else []
+        own += [_box(name, track.settings[name]) for name in _SETTINGS if name in track.settings]
+        # Turns are those of the colours: opacity has none of its own in a sequence.
+        own += [_box(name, turns[name]) for name in (b"irot", b"imir") if name in turns]
         own += [_box(b"auxC", bytes(4), _URN)] if item > 1 else []
         properties += b"".join(own)
         numbers = range(index + 1, index + 1 + len(own))
         associations += pack(">HB", item, len(own)) + bytes(numbers)
         index += len(own)
-        items += _box(b"infe", b"\2\0\0\0", pack(">HH4s", item, 0, b"av01"), b"\0")
+        items += _box(b"infe", b"\2\0\0\0", pack(">HH4s", item, 0, track.coding), b"\0")
         if item > 1:
             references += _box(b"auxl", pack(">HHH", item, 1, 1))
 
@@ -214,7 +239,7 @@ def _written(tracks: list[Track]) -> bytes:
                 _box(b"ipma", bytes(4), pack(">I", len(tracks)), associations),
             ),
         )
-        return _box(b"ftyp", b"avif", bytes(4), b"avifmif1miaf") + meta
+        return _box(b"ftyp", brand, bytes(4), others) + meta
 
     head = file(0)
     return file(len(head) + 8) + _box(b"mdat", *(track.sample for track in tracks))

@@ -136,12 +136,14 @@ def _datasets(raw: bytes) -> Iterator[tuple[int, int, bytes]]:
 def _as_exif(rights: Rights) -> bytes:
     """Write a TIFF directory of the two texts, in UTF-8."""
     texts = {_ARTIST: rights.artist, _COPYRIGHT: rights.copyright}
-    given = {tag: f"{text}\0".encode().ljust(5, b"\0") for tag, text in texts.items() if text}
+    given = {tag: f"{text}\0".encode() for tag, text in texts.items() if text}
     at = 8 + 2 + 12 * len(given) + 4
     entries, bodies = b"", b""
     for tag, body in given.items():
-        entries += pack("<HHII", tag, 2, len(body), at + len(bodies))
-        bodies += body
+        inline = len(body) <= 4  # TIFF 6.0: what fits there stands in place of its offset
+        entries += pack("<HHI", tag, 2, len(body))
+        entries += body.ljust(4, b"\0") if inline else pack("<I", at + len(bodies))
+        bodies += b"" if inline else body
     return b"Exif\0\0II*\0" + pack("<IH", 8, len(given)) + entries + bytes(4) + bodies
 
 

@@ -15,6 +15,7 @@ from engine.explain import explain
 from engine.sources import EXIF, IPTC, XMP, SourceFormat, rights_only
 from engine.sources import Source as Bytes
 from engine.sources.metadata.copyright_metadata import LONGEST, Rights
+from engine.sources.tiff.directory import Directory
 from tests.engine.images import encoded, job, make, noise
 from tests.engine.uploads import FRAMES, animation
 
@@ -232,3 +233,14 @@ def test_nothing_may_be_asked_for() -> None:
     wanted = job(format="jpg", keep=["copyright"])
     explained = explain(Source.from_bytes(encoded(noise(9, 5))), [wanted])
     assert explained.jobs[0].save == "jpeg quality 70, artist and copyright kept"
+
+
+@pytest.mark.parametrize("artist", ["", "A", "Ann", "Anna", "Annas"])
+def test_text_of_any_length_ends_with_one_nul(artist: str) -> None:
+    """As EXIF has it, which keeps texts of up to three letters in place of their offset."""
+    label = pack("<2sHIHHHI4sI", b"II", 42, 8, 1, 0x8298, 2, 4, b"Bob\0", 0)
+    described = {EXIF: label, IPTC: iptc((80, artist.encode()))}
+    written = rights_only(Bytes(b""), SourceFormat.PNG, described)[EXIF].removeprefix(b"Exif\0\0")
+    directory = Directory(written, 10)
+    assert directory.raw(0x8298, 99) == b"Bob\0"
+    assert directory.raw(0x013B, 99) == (f"{artist}\0".encode() if artist else b"")

@@ -12,6 +12,7 @@ from engine import Source, read_facts
 from engine.errors import UnsupportedFormat
 from engine.sources import heif
 from tests.corpus.reference import reference
+from tests.engine.heif_sequences import sequence_of
 from tests.engine.images import DATA, Pixels, decoded, encoded, make, pixels_of, smooth
 from tests.engine.sources.test_partial_source import read_by_pieces
 from tests.engine.uploads import animation
@@ -72,6 +73,18 @@ def test_a_sequence_without_a_still_image_gives_its_first_frame(bands: int) -> N
     assert np.array_equal(rgba(source), rgba(animation("AVIF", frames, [100, 100])))
     facts, _ = read_by_pieces(source)
     assert facts == read_facts(Source.from_bytes(source))
+
+
+@pytest.mark.parametrize("turn", [b"", b"\0\0\0\x09irot\1"])
+def test_a_sequence_has_the_colours_and_turns_that_its_track_tells(turn: bytes) -> None:
+    still = coded(COLOURS.repeat(16, 0).repeat(16, 1), 12, 13)
+    made = pixels_of(sequence_of(still, b"av01", turn))
+    assert np.array_equal(made, np.rot90(pixels_of(still), len(turn) > 0))
+
+
+def test_a_sequence_of_grey_with_limited_levels_is_stretched() -> None:
+    still = GREY.read_bytes()
+    assert np.array_equal(rgba(sequence_of(still, b"av01")), rgba(still))
 
 
 @pytest.mark.parametrize("limited", [True, False])

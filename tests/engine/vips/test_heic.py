@@ -15,6 +15,7 @@ from engine.sources import SourceFormat, heif
 from engine.vips import heic
 from engine.vips.header import formats_read
 from tests.engine.heic_files import HIGH, WIDE, grid, picture, turned
+from tests.engine.heif_sequences import sequence_of
 from tests.engine.images import Json, Pixels, decoded, encoded, jobs, make, pixels_of, smooth
 from tests.engine.vips.test_png import in_srgb
 
@@ -93,6 +94,20 @@ def test_an_image_is_limited_by_what_is_decoded_of_it() -> None:
     assert read_facts(source).size == (8, 8)
     with pytest.raises(SourceTooLarge, match=r"3840×1920"):
         read_facts(source, EngineLimits(max_source_pixels=7_000_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"), [("p3", b"hev1"), ("turned", b""), ("deep", b""), ("grey-limited", b"")]
+)
+def test_a_sequence_without_a_still_image_is_its_first_picture(name: str, entry: bytes) -> None:
+    """With its turns, profile, depth and levels, and within the same limits."""
+    still = picture(name)
+    source = sequence_of(still, b"hvc1", entry=entry)
+    assert np.array_equal(pixels_of(source), pixels_of(still))
+    facts = read_facts(Source.from_bytes(source))
+    assert facts == read_facts(Source.from_bytes(still))
+    with pytest.raises(SourceTooLarge):
+        read_facts(Source.from_bytes(source), EngineLimits(max_source_pixels=WIDE * HIGH - 1))
 
 
 def test_what_it_says_of_its_maker_may_be_kept() -> None:
