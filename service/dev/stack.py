@@ -55,7 +55,7 @@ class Dev(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class DarkroomServer(EmbeddedServer):
     """The API or a worker, ready when its probe says so."""
 
-    stop_seconds: ClassVar[float] = 40.0
+    stop_seconds: float = 40.0
     poll_seconds: ClassVar[float] = 0.05
 
     def __init__(

@@ -91,8 +91,8 @@ class EmbeddedServer(ABC):
     name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     death_signal: ClassVar[signal.Signals] = signal.SIGKILL
-    start_seconds: ClassVar[float] = 60.0
-    stop_seconds: ClassVar[float] = 10.0
+    start_seconds: float = 60.0
+    stop_seconds: float = 10.0
     poll_seconds: ClassVar[float] = 0.01
 
     def __init__(self, directory: Path) -> None:

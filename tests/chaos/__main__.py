@@ -1,6 +1,8 @@
 """`make chaos`: a whole installation under seeded faults, and an oracle that compares bytes."""
 
 import asyncio
+import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -38,6 +40,10 @@ ENDLESS = 1_000_000
 @click.option("--rollings", type=int, help="Rolling restarts by SIGTERM [kills / 40].")
 @click.option("--rolling", is_flag=True, help="Nothing but restarts [50], and no request may fail.")
 @click.option("--rate", default=25.0, show_default=True, help="Requests a second of --rolling.")
+@click.option(
+    "--stall", "stall_seconds", default=180.0, show_default=True,
+    help="Give up when posts, callbacks or a start come no further for so many seconds.",
+)  # fmt: skip
 @click.option("--directory", type=click.Path(path_type=Path), help="Keep logs and data there.")
 def main(
     directory: Path | None, lease: float, kills: int, rolling: bool, rate: float, **words: object
@@ -50,9 +56,10 @@ def main(
     Postgres is killed, the storage goes away or is full (as root: a small file system is
     mounted), and everything is restarted in turn.
 
-    Then everything has five minutes to come to its end. Exits 1 unless every request that was
-    accepted has ended, every result has the bytes that the engine alone makes of it, every
-    process had callbacks of one id, and no process of ours ended badly after SIGTERM.
+    Then everything has five minutes to come to its end. A run that comes no further tells what
+    every part of it is doing. Exits 1 unless it ended, every request that was accepted has
+    ended, every result has the bytes that the engine alone makes of it, every process had
+    callbacks of one id, and no process of ours ended badly after SIGTERM.
 
     With --rolling nothing is broken. APIs and workers are restarted in turn behind a load
     balancer, while customers post and ask for statuses, and each request must be answered 200.
@@ -75,9 +82,17 @@ def main(
         words |= {"processes": ENDLESS, "minutes": ENDLESS / rate / 60}
     options = Options(kills=kills, lease_seconds=lease, **given, **words)  # type: ignore[arg-type]
     run: Run = run_rolling if rolling else run_chaos
-    with tempfile.TemporaryDirectory(prefix="darkroom-chaos-") as temporary:
-        report = asyncio.run(run(directory or Path(temporary), options, click.echo))
-    click.echo("\n".join(report.lines()))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, and unmounts
+    home = directory or Path(tempfile.mkdtemp(prefix="darkroom-chaos-"))
+    report: Report | RollingReport | None = None
+    try:
+        report = asyncio.run(run(home, options, click.echo))
+        click.echo("\n".join(report.lines()))
+    finally:
+        if report and not report.failed and not directory:
+            shutil.rmtree(home)
+        elif not directory:
+            click.echo(f"logs and data are in {home}")
     sys.exit(report.failed)
 
 

@@ -35,6 +35,7 @@ class Customers:
         self.refused: list[str] = []
         self.failed: list[str] = []
         self.stopped = False
+        self.posting = True
         self._installation = installation
         self._urls = urls or installation.urls
         self._options = options
@@ -55,8 +56,13 @@ class Customers:
 
         timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
         headers = {"Authorization": f"Bearer {self._installation.token}"}
-        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as client:
-            await asyncio.gather(*(post_some(client) for _ in range(AT_ONCE)))
+        async with (
+            aiohttp.ClientSession(headers=headers, timeout=timeout) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for number in range(AT_ONCE):
+                group.create_task(post_some(client), name=f"customer {number}")
+        self.posting = False
 
     async def _post(self, client: aiohttp.ClientSession, number: int) -> None:
         """Post one batch with its key, to one API after the other, until it is answered."""

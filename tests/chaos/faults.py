@@ -60,6 +60,7 @@ class Saboteur:
 
     def __init__(self, installation: Installation, options: Options, recovery: Recovery) -> None:
         self.done: dict[str, int] = {}
+        self._running: dict[Fault, None] = {}
         self._installation = installation
         self._recovery = recovery
         self._chance = random.Random(options.seed + 1)
@@ -71,12 +72,20 @@ class Saboteur:
         async with asyncio.TaskGroup() as group:
             for fault in faults:
                 await asyncio.sleep(began + fault.at - asyncio.get_running_loop().time())
-                group.create_task(self._do(fault))
+                group.create_task(self._do(fault), name=fault.kind)
+
+    @property
+    def oldest(self) -> Fault | None:
+        """What has been being done for longest."""
+        return next(iter(self._running), None)
 
     async def _do(self, fault: Fault) -> None:
         what, who = fault.kind.split(" ", 1)
         act: Callable[[Fault, str], Awaitable[bool]] = getattr(self, f"_{what}")
-        if await act(fault, who):
+        self._running[fault] = None
+        done = await act(fault, who)
+        del self._running[fault]
+        if done:
             self.done[fault.kind] = self.done.get(fault.kind, 0) + 1
 
     async def _kill(self, _: Fault, who: str) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,11 @@ from tests.s3 import client_of
 
 BUCKET = "darkroom"
 MEGABYTES_A_PROCESS = 0.3
+WITH_STACKS = """\
+import faulthandler, runpy, signal
+faulthandler.register(signal.SIGUSR2)
+runpy.run_module("service.cli", run_name="__main__", alter_sys=True)
+"""
 
 
 class Folder:
@@ -134,6 +140,11 @@ class Installation:
     """Held by whoever breaks one of the servers."""
 
     @property
+    def kept(self) -> list[Kept]:
+        """The APIs and workers."""
+        return [*self.apis, *self.workers]
+
+    @property
     def dsn(self) -> str:
         """The database."""
         return self.postgres.dsn
@@ -147,6 +158,8 @@ async def installed(
     async with AsyncExitStack() as stack:
         postgres = Postgres(directory / "postgres", durable=options.durable)
         valkey = Valkey(directory / "valkey")
+        for server in (postgres, valkey):
+            server.start_seconds = server.stop_seconds = options.stall_seconds
         await asyncio.gather(stack.enter_async_context(postgres), stack.enter_async_context(valkey))
         await migrate(postgres.dsn)
         storage = await _storage(stack, directory, options)
@@ -165,12 +178,12 @@ async def installed(
         for number in range(options.apis):
             port = free_port()
             urls.append(f"http://{HOST}:{port}")
-            apis.append(_kept(directory, "serve", number, {**settings, "port": port}, port))
+            apis.append(_kept(directory, "serve", number, settings | {"port": port}, options))
         workers = [
-            _kept(directory, "worker", number, {**settings, "metrics_port": port}, port)
-            for number, port in enumerate(free_port() for _ in range(options.workers))
+            _kept(directory, "worker", number, settings | {"metrics_port": free_port()}, options)
+            for number in range(options.workers)
         ]
-        await stack.enter_async_context(keeping([*apis, *workers]))
+        await stack.enter_async_context(keeping([*apis, *workers], options.stall_seconds))
         yield Installation(postgres, valkey, storage, apis, workers, urls, service_id, token)
 
 
@@ -216,9 +229,20 @@ def _settings(postgres: Postgres, valkey: Valkey, options: Options) -> dict[str,
     }
 
 
+class _Server(DarkroomServer):
+    """An API or a worker that writes its stacks into its log at SIGUSR2."""
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-c", WITH_STACKS, self.name]
+
+
 def _kept(
-    directory: Path, command: str, number: int, settings: dict[str, object], port: int
+    directory: Path, command: str, number: int, settings: dict[str, object], options: Options
 ) -> Kept:
     name = f"{'api' if command == 'serve' else command}-{number + 1}"
+    port = settings["port" if command == "serve" else "metrics_port"]
     probe = f"http://{HOST}:{port}/readyz"
-    return Kept(DarkroomServer(directory / name, command, settings, probe), name, probe)
+    server = _Server(directory / name, command, settings, probe)
+    # A start that is slow is no fault: killed and begun anew on a busy machine, it would never end.
+    server.start_seconds = options.stall_seconds
+    return Kept(server, name, probe)

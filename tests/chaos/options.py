@@ -24,6 +24,9 @@ class Options:
     settle_seconds: float = 300.0
     """How long after the last fault everything may take to come to its end."""
 
+    stall_seconds: float = 180.0
+    """How long anything may come no further, be it a start, posts or callbacks."""
+
     @property
     def seconds(self) -> float:
         """How long faults go on."""

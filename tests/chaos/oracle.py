@@ -17,6 +17,7 @@ UNFINISHED = """
          + (SELECT count(*) FROM deliveries WHERE status NOT IN ('DELIVERED', 'FAILED'))
 """
 FINAL = {"FINISHED", "FAILED"}
+READ_SECONDS = 60.0
 
 
 @dataclass
@@ -67,12 +68,12 @@ async def settled(dsn: str, seconds: float) -> None:
 async def judge(installation: Installation, customers: Customers, receiver: Receiver) -> Verdict:
     """Compare every process, every job and the bytes of every result with what was expected."""
     expected = [batch.expected() for batch in BATCHES]
-    connection = await asyncpg.connect(installation.dsn)
+    connection = await asyncpg.connect(installation.dsn, command_timeout=READ_SECONDS)
     try:
         rows = {row["id"]: row for row in await connection.fetch("SELECT * FROM processes")}
         jobs = await connection.fetch("SELECT * FROM jobs ORDER BY process_id, position")
     finally:
-        await connection.close()
+        await connection.close(timeout=READ_SECONDS)
     outcomes: dict[str, list[asyncpg.Record]] = {}
     for job in jobs:
         outcomes.setdefault(job["process_id"], []).append(job)

@@ -15,17 +15,22 @@ class Recovery:
     def __init__(self, dsn: str) -> None:
         self.seconds: list[float] = []
         self._dsn = dsn
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
 
     def watch(self, pid: int) -> None:
         """Look after what the worker with this process id held when it was killed now."""
-        task = asyncio.create_task(self._watch(pid, time.monotonic()))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.append(asyncio.create_task(self._watch(pid, time.monotonic())))
 
-    async def finish(self) -> None:
-        """Wait for what is being looked after."""
-        await asyncio.gather(*self._tasks)
+    async def finish(self, seconds: float) -> None:
+        """Wait for what is being looked after, for so long at most."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+            await asyncio.gather(*(task for task in self._tasks if task.done()))
+
+    @property
+    def waiting(self) -> int:
+        """Of how many killed workers something still lies there."""
+        return sum(not task.done() for task in self._tasks)
 
     def quantile(self, part: float) -> float:
         """Return a quantile of the seconds, 0 if there are none."""

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.chaos.clients import Customers, receiving
 from tests.chaos.installation import Installation, installed
 from tests.chaos.options import Options
 from tests.chaos.oracle import Verdict, judge, settled
+from tests.chaos.stalls import OVER, StalledError, watched, what_all_do
 
 LEAVE_SECONDS = 1.0  # ten times as long as the balancer takes to see it
 READ_SECONDS = 0.1  # between two questions for a status
@@ -30,16 +32,20 @@ class RollingReport:
     reads: int
     failures: list[str]
     dirty_exits: int
+    stalled: str
+    """What every part was doing when nothing went on, if that was so."""
 
     @property
     def failed(self) -> bool:
-        """Whether a request failed, or a promise was broken."""
-        return self.verdict.violated or bool(self.failures) or bool(self.dirty_exits)
+        """Whether a request failed, a promise was broken, or the run came to no end."""
+        broken = self.verdict.violated or self.failures or self.dirty_exits or self.stalled
+        return bool(broken)
 
     def lines(self) -> list[str]:
         """Sum it up."""
         verdict = self.verdict
         return [
+            *self.stalled.splitlines(),
             *[*verdict.lost, *verdict.stuck, *verdict.wrong, *self.failures][:20],
             f"{self.restarts} rolling restarts in {self.seconds:.0f} s: "
             f"{len(self.failures)} failed of {verdict.accepted} POST and {self.reads} GET",
@@ -89,31 +95,50 @@ async def run_rolling(
     ):
         customers = Customers(installation, options, receiver.url, [url])
         reader = Reader(customers, installation, url)
-        posting = asyncio.create_task(customers.post_all())
-        reading = asyncio.create_task(reader.read())
         began = time.monotonic()
-        for number in range(1, options.rollings + 1):
-            await _restart_in_turn(installation)
-            failed = len(customers.failed) + len(reader.failures)
-            say(
-                f"{time.monotonic() - began:5.0f} s: {number} of {options.rollings} restarts, "
-                f"accepted {len(customers.accepted)}, failed {failed}"
+
+        async def restart() -> None:
+            for number in range(1, options.rollings + 1):
+                await _restart_in_turn(installation)
+                failed = len(customers.failed) + len(reader.failures)
+                say(
+                    f"{time.monotonic() - began:5.0f} s: {number} of {options.rollings} restarts, "
+                    f"accepted {len(customers.accepted)}, failed {failed}"
+                )
+            customers.stopped = True
+
+        async def restart_and_post() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(customers.post_all(), name="customers")
+                group.create_task(restart(), name="restarts")
+
+        reading = asyncio.create_task(reader.read(), name="reader")
+        stalled = ""
+        try:
+            await watched(
+                restart_and_post(),
+                {
+                    "posts": lambda: len(customers.accepted) if customers.posting else OVER,
+                    "restarts": lambda: sum(each.starts for each in installation.kept),
+                },
+                partial(what_all_do, installation),
+                options.stall_seconds,
+                [reading, *(each.task for each in installation.kept if each.task)],
             )
+            await settled(installation.dsn, options.settle_seconds)
+        except StalledError as error:
+            stalled = str(error)
+        finally:
+            reading.cancel()
         seconds = time.monotonic() - began
-        customers.stopped = True
-        await posting
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-        await settled(installation.dsn, options.settle_seconds)
         return RollingReport(
             verdict=await judge(installation, customers, receiver),
             restarts=options.rollings,
             seconds=seconds,
             reads=reader.count,
             failures=[*customers.failed, *reader.failures],
-            dirty_exits=sum(
-                each.dirty_exits for each in (*installation.apis, *installation.workers)
-            ),
+            dirty_exits=sum(each.dirty_exits for each in installation.kept),
+            stalled=stalled,
         )
 
 
