@@ -1,14 +1,16 @@
 """POST /request/{id}/cancel, of what waits, what runs and what has ended."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from service.cli import main
 from service.ids import new_process_id
-from service.settings import Settings
+from service.settings import Settings, as_environment
 from service.store import Store
 from service.worker.fetcher import Fetcher
 from tests.service.harness.api_client import Answer, Api
@@ -98,8 +100,26 @@ async def test_a_worker_that_gives_it_back_does_not_make_it_wait(
     await set_row(shared_store, process_id, status="'FINISHED'")
 
 
+async def by_http(api: Api, tenant: Tenant, settings: Settings, process_id: str) -> None:
+    del settings
+    assert (await cancel(api, tenant, process_id)).words["cancelling"] is True
+
+
+async def by_command(api: Api, tenant: Tenant, settings: Settings, process_id: str) -> None:
+    del api, tenant
+    environment = as_environment(msgspec.structs.asdict(settings))
+    arguments = ["processes", "cancel", process_id]
+    told = await asyncio.to_thread(CliRunner().invoke, main, arguments, env=environment)
+    assert told.output == f"{process_id}: cancelled; its worker is stopping it\n"
+
+
+@pytest.mark.parametrize("cancel_it", [by_http, by_command])
 async def test_a_running_one_is_stopped_long_before_its_lease_is_renewed(
-    api: Api, settings: Settings, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    cancel_it: Callable[[Api, Tenant, Settings, str], Awaitable[None]],
+    api: Api,
+    settings: Settings,
+    tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fetching = asyncio.Event()
 
@@ -113,5 +133,5 @@ async def test_a_running_one_is_stopped_long_before_its_lease_is_renewed(
     async with working(msgspec.structs.replace(settings, lease_seconds=600.0)):
         process_id = await api.create(tenant)
         await fetching.wait()
-        assert (await cancel(api, tenant, process_id)).words["cancelling"] is True
+        await cancel_it(api, tenant, settings, process_id)
         assert outcomes(await ended(api, tenant, process_id)) == ["cancelled"]

@@ -69,6 +69,11 @@ async def test_processes_are_listed_shown_and_retried(
         f"{failed.id}: has already ended: FAILED",
     ]
     assert cancelled.exit_code == 1
+    away = msgspec.structs.replace(settings, redis_url="unix:///nowhere")
+    without = await darkroom(away, "processes", "cancel", running.id)
+    assert without.stdout == f"{running.id}: cancelled; its worker is stopping it\n"
+    assert "Redis cannot be reached" in without.stderr
+    assert "workers learn of it within 10 s" in without.stderr
 
     again = await darkroom(settings, "processes", "retry", failed.id)
     assert (again.exit_code, again.stdout) == (0, f"{failed.id}: queued again, attempt 1\n")
