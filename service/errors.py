@@ -213,6 +213,11 @@ class RenderCrashed(RenderError):
     code = "render_crashed"
     retryable = True
 
+    def __init__(self, message: str, pid: int = 0) -> None:
+        super().__init__(message)
+        self.pid = pid
+        """The child's process id, 0 for a child that lives on."""
+
 
 class RenderUnavailable(RenderError):
     """No child can be started, or the worker is shutting down: not the fault of the work."""

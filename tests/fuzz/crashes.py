@@ -6,10 +6,11 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from service.sandbox.parent import Sandbox
+from service.sandbox.protocol import ChildExit, Reason
 
 SECONDS = 1.0  # within which a crash is to be over: told to its caller, its child replaced
 LONGEST_SECONDS = 30.0
@@ -21,10 +22,16 @@ SIGNALS = (
 
 @dataclass
 class Crashes:
-    """Kills children, one at a time, and takes the times; all are seconds after the kill."""
+    """Kills children, one at a time, and takes the times; all are seconds after the kill.
 
-    pids: set[int] = field(default_factory=set)
-    """The children that were killed."""
+    A child is stopped first: one that stands still and lives cannot crash by itself before the
+    signal ends it, so an end is ours if it is that child's, by that very signal.
+    """
+
+    killed: dict[int, signal.Signals] = field(default_factory=dict)
+    """By the process id, what was sent to children whose end is not yet known."""
+    ended: set[int] = field(default_factory=set)
+    """Those that ended so."""
     told: list[float] = field(default_factory=list)
     """When the caller of the work in the child had its error."""
     replaced: list[float] = field(default_factory=list)
@@ -37,22 +44,35 @@ class Crashes:
         async with self._one:
             if len(sandbox.pids) < sandbox.slots:  # another is replaced for its own reasons
                 return
-            pid = chance.choice(sandbox.pids)
-            with suppress(ProcessLookupError):
-                os.kill(pid, chance.choice(SIGNALS))
+            pid, number = chance.choice(sandbox.pids), chance.choice(SIGNALS)
+            if not await _stand_still(pid):
+                return
+            self.killed[pid] = number
+            os.kill(pid, number)
+            os.kill(pid, signal.SIGCONT)
             self._began = time.perf_counter()
-            self.pids.add(pid)
             async with asyncio.timeout(LONGEST_SECONDS):
                 while pid in sandbox.pids or len(sandbox.pids) < sandbox.slots:
                     await asyncio.sleep(0.001)
             self.replaced.append(time.perf_counter() - self._began)
 
-    def tell(self) -> bool:
-        """Note that a work was answered as crashed; False if no kill explains that."""
-        explained = len(self.told) < len(self.pids)
-        if explained:
+    def explain(self, end: ChildExit) -> bool:
+        """Tell whether a child ended by what was sent to it."""
+        number = self.killed.pop(end.pid, None)
+        ours = number is not None and (end.reason, end.words) == (
+            Reason.CRASHED, f"died of {number.name}",
+        )  # fmt: skip
+        if ours:
+            self.ended.add(end.pid)
+        return ours
+
+    def tell(self, pid: int) -> bool:
+        """Note that a work was answered as crashed in a child; False if that was not killed."""
+        ours = pid in self.ended or pid in self.killed
+        self.ended.discard(pid)  # it answers once, and its id may come again
+        if ours:
             self.told.append(time.perf_counter() - self._began)
-        return explained
+        return ours
 
     @property
     def slow(self) -> bool:
@@ -65,7 +85,27 @@ class Crashes:
             if times:
                 p50, p99 = (sorted(times)[int(len(times) * part)] for part in (0.5, 0.99))
                 yield (
-                    f"  of {len(self.pids)} children killed, {len(times)} {what} after"
+                    f"  of {len(self.replaced)} children killed, {len(times)} {what} after"
                     f" p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, max"
                     f" {max(times) * 1000:.0f} ms"
                 )
+
+
+async def _stand_still(pid: int) -> bool:
+    """Stop a process; False if it ended by itself before all its threads stood still."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        async with asyncio.timeout(LONGEST_SECONDS):
+            while (states := _states(pid)) != {"T"}:
+                if states & {"Z", "X"}:
+                    return False
+                await asyncio.sleep(0.001)
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return True
+
+
+def _states(pid: int) -> set[str]:
+    """Give the states of all threads, as letters."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return {each.read_text().rpartition(")")[2].split()[0] for each in threads} or {"X"}

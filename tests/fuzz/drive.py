@@ -23,7 +23,7 @@ from tests.fuzz.mutate import Case, case
 
 DONE = "done"
 KILLED = "killed by us"
-UNEXPECTED = {"internal"}
+UNEXPECTED = {"internal", RenderCrashed.code}
 SECONDS = 20.0  # for one file
 BASE = encoded(smooth(40, 30))
 # A spoiled length may ask for any size; what is within the limits must be quick.
@@ -37,17 +37,17 @@ class Findings:
     codes: Counter[str] = field(default_factory=Counter)
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     seeds: dict[str, list[int]] = field(default_factory=dict)
-    exits: list[ChildExit] = field(default_factory=list)
+    deaths: list[ChildExit] = field(default_factory=list)
+    """How children ended whose time had not come, and that we did not kill."""
     unexpected: list[str] = field(default_factory=list)
     slowest: tuple[float, int] = (0.0, -1)
     crashes: Crashes = field(default_factory=Crashes)
 
-    @property
-    def deaths(self) -> list[ChildExit]:
-        """How children ended whose time had not come, and that we did not kill."""
-        due = {Reason.RECYCLED, Reason.SHUTDOWN}
-        ends = [end for end in self.exits if end.reason not in due]
-        return [end for end in ends if end.pid not in self.crashes.pids]
+    def note_exit(self, end: ChildExit) -> None:
+        """Take down how a child ended."""
+        explained = self.crashes.explain(end)
+        if not explained and end.reason not in {Reason.RECYCLED, Reason.SHUTDOWN}:
+            self.deaths.append(end)
 
     @property
     def files(self) -> int:
@@ -57,7 +57,7 @@ class Findings:
     def note(self, tried: Case, outcome: Output | DarkroomError, seconds: float) -> None:
         """Take down what became of a file."""
         code = DONE if isinstance(outcome, Output) else outcome.code
-        if isinstance(outcome, RenderCrashed) and self.crashes.tell():
+        if isinstance(outcome, RenderCrashed) and self.crashes.tell(outcome.pid):
             code = KILLED
         self.codes[code] += 1
         self.kinds[tried.kind.split()[0], code] += 1
@@ -77,6 +77,7 @@ class Findings:
             yield f"  {kind:5} " + ", ".join(f"{code} {count}" for code, count in told.items())
         yield from self.crashes.summary()
         ends = Counter(f"{end.reason}: {end.words}" for end in self.deaths)
+        yield f"  children that died by themselves: {len(self.deaths)}"
         yield from (f"  children {words} × {count}" for words, count in ends.most_common())
         yield from (f"  UNEXPECTED {words}" for words in self.unexpected)
 
@@ -95,7 +96,7 @@ async def fuzz(
     """
     findings = Findings()
     waiting = iter(seeds)
-    async with Sandbox(slots, on_exit=findings.exits.append) as sandbox:
+    async with Sandbox(slots, on_exit=findings.note_exit) as sandbox:
 
         async def keep_on() -> None:
             for seed in waiting:

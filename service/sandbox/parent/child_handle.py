@@ -122,7 +122,7 @@ class Child:
             self.close()
         reason, words = self._verdict or self._cause_of_death(status, stderr)
         if self._rendering is not None:
-            self._rendering.fail(_public(reason, words))
+            self._rendering.fail(_public(reason, words, self.pid))
         return ChildExit(pid=self.pid, reason=reason, words=words, works=self.works, stderr=stderr)
 
     def _cause_of_death(self, status: int, stderr: str) -> tuple[Reason, str]:
@@ -259,7 +259,7 @@ class Child:
             return await self._process.exited()
 
 
-def _public(reason: Reason, words: str) -> DarkroomError:
+def _public(reason: Reason, words: str, pid: int) -> DarkroomError:
     """Give the error that the caller sees."""
     if reason is Reason.TIMEOUT:
         return RenderTimeout(f"the rendering process {words}")
@@ -268,5 +268,5 @@ def _public(reason: Reason, words: str) -> DarkroomError:
     if reason is Reason.ORPHANED:
         return RenderUnavailable(f"the rendering process {words}")
     if reason is Reason.PROTOCOL:
-        return RenderCrashed("the rendering process broke its protocol")
-    return RenderCrashed(f"the rendering process {words}")
+        return RenderCrashed("the rendering process broke its protocol", pid)
+    return RenderCrashed(f"the rendering process {words}", pid)
