@@ -13,7 +13,7 @@ RUN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test pytest lint fuzz generators image corpus chaos upgrade attack matrix properties memory batches gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts capacity scaling
+.PHONY: help setup run test pytest lint fuzz generators image corpus chaos upgrade attack matrix properties memory times batches gallery plans metrics dashboards observe prometheus architecture format clean bench bench-rivals bench-growth bench-guard bench-service load load-hosts capacity scaling
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ properties: setup ## test every property on 1,000 examples
 
 memory: setup ## compare predicted with measured memory: every type, format and source, and batches
 	@$(RUN)/pytest -s -m long tests/engine/memory
+
+times: setup ## compare predicted with measured time: every type, format and source
+	@$(RUN)/pytest -s -m long tests/engine/cost/test_time.py
 
 batches: setup ## hold random batches to their plans as expanded (N=10000)
 	@VIPS_CONCURRENCY=1 $(RUN)/python -m tests.engine.execute.batches --count $(N)

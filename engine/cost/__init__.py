@@ -1,4 +1,4 @@
-"""Cost model: peak memory, pixels and decode passes, predicted from nodes.
+"""Cost model: peak memory, pixels, decode passes and time, predicted from nodes.
 
 Knows nothing about pixels.
 """
@@ -16,6 +16,7 @@ from engine.cost.estimate import (
     total_cost,
 )
 from engine.cost.idioms import idioms_of, is_encoded_from_raster, is_raster, is_read_as_raster
+from engine.cost.time_model import seconds_of_batch
 
 __all__ = [
     "RESULTS_AHEAD",
@@ -30,6 +31,7 @@ __all__ = [
     "materialisation_budget",
     "peak_of_batch",
     "predicted_bytes",
+    "seconds_of_batch",
     "threads_within",
     "total_cost",
 ]

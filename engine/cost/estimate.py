@@ -1,10 +1,11 @@
-"""Predicts cost from nodes: peak memory, pixels, decode passes.
+"""Predicts cost from nodes: peak memory, pixels, decode passes, seconds of one core.
 
 Nothing is opened or measured here: the same nodes always give the same numbers. The peak is
 that of a process that does this work alone, beyond what it used before, the source's own bytes
 not counted: what libvips needs for any image at all, what jobs share, and the peak that
 `engine.cost.memory_model` finds for each run of nodes. It is meant to be no less than what is
-measured, and for photographs at most three times that; `docs/decisions/0113` has figures.
+measured, and for photographs at most three times that; `docs/decisions/0113` has figures. The
+seconds are those of `engine.cost.time_model`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from engine.batch import MergedPlan
 from engine.cost.codec_memory import decoder, encoder, file_bytes
 from engine.cost.memory_model import predict_run, rows_written
+from engine.cost.time_model import seconds_of, seconds_of_batch
 from engine.errors import NeedsTooMuchMemory
 from engine.ir import (
     Attention,
@@ -45,13 +47,14 @@ class Cost(Struct, frozen=True):
 
     `peak_bytes`: peak memory. `decode_passes`: how often the source is read from its start.
     `pixels_decoded`: what these readings decode in all. `pixels_touched`: the output of all
-    nodes, layers included.
+    nodes, layers included. `seconds`: how long one core works.
     """
 
     peak_bytes: int = 0
     pixels_touched: int = 0
     pixels_decoded: int = 0
     decode_passes: int = 0
+    seconds: float = 0.0
 
     def followed_by(self, after: "Cost") -> "Cost":
         """Give the cost of this work and then other work."""
@@ -60,12 +63,14 @@ class Cost(Struct, frozen=True):
             self.pixels_touched + after.pixels_touched,
             self.pixels_decoded + after.pixels_decoded,
             self.decode_passes + after.decode_passes,
+            self.seconds + after.seconds,
         )
 
     def __str__(self) -> str:
         passes = "pass" if self.decode_passes == 1 else "passes"
         return (
-            f"at most {self.peak_bytes / 1e6:.0f} MB, {self.pixels_touched / 1e6:.1f} Mpx touched, "
+            f"{self.seconds:.2f} s of one core, at most {self.peak_bytes / 1e6:.0f} MB, "
+            f"{self.pixels_touched / 1e6:.1f} Mpx touched, "
             f"{self.pixels_decoded / 1e6:.1f} Mpx decoded in {self.decode_passes} {passes}"
         )
 
@@ -123,7 +128,7 @@ def cost_of(plan: Plan) -> Cost:
     first = plan.frames[0]
     if first.pages == 1:
         run = predict_run(plan.nodes, plan.facts, result, exact=plan.exact)
-        return _alone(Cost(*run))
+        return _alone(Cost(*run, seconds=seconds_of(plan)))
     strip = predict_run(plan.nodes[:1], plan.facts, 2 * first.bytes)
     nodes, exact = plan.nodes[1:], plan.exact
     frame = predict_run(nodes, plan.facts, plan.frame.bytes, first, exact=exact)
@@ -134,6 +139,7 @@ def cost_of(plan: Plan) -> Cost:
             strip.touched + frame.touched * first.pages,
             strip.decoded,
             strip.passes,
+            seconds_of(plan),
         )
     )
 
@@ -159,9 +165,10 @@ def cost_of_batch(
     made. A plan that is not merged is executed alone, and so are the `measuring` plans, which
     measure pixels and fragment the heap as jobs do.
     """
-    batch = _Batch(tuple(merged))
+    measuring, batch = tuple(measuring), _Batch(tuple(merged))
     measured = [batch.add(NOT_MERGED, plan) for plan in measuring]
-    return total_cost([*measured, *(batch.add(index, plans[index]) for index in sorted(plans))])
+    cost = total_cost([*measured, *(batch.add(index, plans[index]) for index in sorted(plans))])
+    return replace(cost, seconds=seconds_of_batch(plans, batch.merged, measuring))
 
 
 def threads_within(

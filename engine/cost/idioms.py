@@ -150,10 +150,10 @@ def _decodes(nodes: Sequence[Node], facts: Facts, most_pixels: int) -> bool:
     if facts.interlaced or facts.profile or facts.depth != 8 or facts.bands not in {1, 3}:
         return False
     made = decode.frame(source_frame(facts))
-    return made.size.pixels <= most_pixels and _rows_read(nodes, made) > LEAST_ROWS
+    return made.size.pixels <= most_pixels and rows_read(nodes, made) > LEAST_ROWS
 
 
-def _rows_read(nodes: Sequence[Node], made: Frame) -> float:
+def rows_read(nodes: Sequence[Node], made: Frame) -> float:
     """Return how far down a stream would read, from 0 to 1."""
     for node in nodes[1:]:
         if isinstance(node, Crop):

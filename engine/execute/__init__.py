@@ -4,7 +4,7 @@ Knows nothing about HTTP or SQL.
 """
 
 from engine.execute.batch_run import Result, render
-from engine.execute.planning import merge_group, plan, sharing_groups
+from engine.execute.planning import assume, merge_group, plan, sharing_groups
 from engine.execute.renderer import (
     NO_INPUTS,
     Inputs,
@@ -20,6 +20,7 @@ __all__ = [
     "Output",
     "Result",
     "Stats",
+    "assume",
     "facts_of_input",
     "input_keys",
     "merge_group",

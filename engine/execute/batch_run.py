@@ -29,7 +29,7 @@ def render(
     stats: Stats | None = None,
     wanted: Collection[int] | None = None,
     threads: int = 1,
-    admit: Callable[[int], None] = lambda _: None,
+    admit: Callable[[int, float], None] = lambda _peak, _seconds: None,
 ) -> Iterator[Result]:
     """Render jobs one after the other; each result is yielded as soon as it is ready.
 
@@ -42,8 +42,8 @@ def render(
     given each time, comes out byte for byte as if it were rendered at once. So it does with more
     `threads` than one, of which no more are used than the memory limit has room for.
 
-    `admit` is told the bytes of memory that all this is predicted to take, before any pixel is
-    decoded; what it raises ends the rendering.
+    `admit` is told the bytes of memory and the seconds of one core that all this is predicted to
+    take, before any pixel is decoded; what it raises ends the rendering.
     """
     wanted = sorted(range(len(jobs)) if wanted is None else wanted)
     try:
@@ -53,7 +53,8 @@ def render(
         yield from ((index, told) for index in wanted)
         return
     run = BatchRun(rendering, jobs, wanted, threads)
-    admit(run.schedule.peak_bytes)
+    rendering.stats.predicted_seconds += run.schedule.seconds
+    admit(run.schedule.peak_bytes, run.schedule.seconds)
     yield from run.results()
 
 

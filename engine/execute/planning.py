@@ -6,10 +6,16 @@ from functools import cached_property
 from msgspec import Struct
 
 from engine.batch import MergedPlan, merge_plans
-from engine.cost import check_memory, materialisation_budget, peak_of_batch, threads_within
+from engine.cost import (
+    check_memory,
+    materialisation_budget,
+    peak_of_batch,
+    seconds_of_batch,
+    threads_within,
+)
 from engine.errors import DarkroomError
 from engine.expand import NOTHING_RESOLVED, Resolved, expand, measures, mode_of
-from engine.ir import Plan
+from engine.ir import Measured, Plan
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.passes import optimise
 from engine.schema import Job
@@ -22,22 +28,27 @@ MOST_SCHEDULES = 8  # of one batch that are remembered
 
 
 class Schedule(Struct, frozen=True):
-    """How many threads a batch is rendered with, and the bytes of memory that it then takes."""
+    """How many threads a batch is rendered with, and what it then takes.
+
+    `peak_bytes` is memory at its peak, `seconds` the time of one core.
+    """
 
     threads: int
     peak_bytes: int
+    seconds: float
 
 
 class BatchPlan(Struct, frozen=True, dict=True):
     """The plans of a batch by the indexes of its jobs, as far as the header decides them.
 
     `groups` are the jobs that may share work, `merged` the merged plans of the group that needs
-    no pixels.
+    no pixels. Of the other jobs, `assumed` are all plans that are expected to be executed.
     """
 
     jobs: tuple[Planned, ...]
     groups: Groups
     merged: tuple[MergedPlan, ...]
+    assumed: Mapping[int, tuple[Plan, ...]]
 
     def group_of(self, job: int) -> tuple[int, ...]:
         """Give the jobs that a job may share work with, and itself."""
@@ -57,7 +68,14 @@ class BatchPlan(Struct, frozen=True, dict=True):
         planned = {index: self.jobs[index] for index in wanted}
         plans = {index: each for index, each in planned.items() if isinstance(each, Plan)}
         used = threads_within(plans.values(), self.merged, limits, threads)
-        return Schedule(used, peak_of_batch(plans, self.merged, used))
+        return Schedule(used, peak_of_batch(plans, self.merged, used), self._seconds(plans))
+
+    def _seconds(self, plans: Mapping[int, Plan]) -> float:
+        known = {index: each for index, each in plans.items() if index not in self.assumed}
+        assumed = [each for index in plans for each in self.assumed.get(index, ())]
+        once = {(each.nodes, each.measurement): each for each in assumed if each.measurement}
+        others = [each for each in assumed if each.measurement is None]
+        return seconds_of_batch(known, self.merged, [*once.values(), *others])
 
     @cached_property
     def _schedules(self) -> dict[tuple[tuple[int, ...], EngineLimits, int], Schedule]:
@@ -88,7 +106,12 @@ def plan_batch(
     for group in groups:
         if plans[group[0]].needs_pixels is None:
             merged += merge_group(stills({index: plans[index] for index in group}), groups, limits)
-    return BatchPlan(planned, groups, merged)
+    assumed = {
+        index: _assumed_plans(jobs[index], facts, limits, resolved)
+        for index, plan in plans.items()
+        if plan.needs_pixels is not None
+    }
+    return BatchPlan(planned, groups, merged, assumed)
 
 
 def _plan_or_error(job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved) -> Planned:
@@ -96,6 +119,33 @@ def _plan_or_error(job: Job, facts: Facts, limits: EngineLimits, resolved: Resol
         return plan(job, facts, limits, resolved)
     except DarkroomError as error:
         return error
+
+
+def assume(
+    job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved
+) -> tuple[Resolved, list[Plan]]:
+    """Resolve a job by what its measurements assume where pixels would have to be measured.
+
+    Gives the plans that measure, too.
+    """
+    measured, measuring = dict[int, Measured](), list[Plan]()
+    resolved = Resolved(resolved.inputs, measured)
+    while (planned := plan(job, facts, limits, resolved)).needs_pixels is not None:
+        assert planned.measurement is not None  # noqa: S101 - it needs pixels
+        measured[planned.needs_pixels] = planned.measurement.assumed(planned.frame.size)
+        measuring.append(planned)
+    return resolved, measuring
+
+
+def _assumed_plans(
+    job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved
+) -> tuple[Plan, ...]:
+    """Give the plans that a job which needs pixels is expected to execute, none if it fails."""
+    try:
+        assumed, measuring = assume(job, facts, limits, resolved)
+        return (*measuring, plan(job, facts, limits, assumed))
+    except DarkroomError:
+        return ()
 
 
 def sharing_groups(jobs: Sequence[Job], plans: Mapping[int, Plan]) -> Groups:

@@ -55,7 +55,7 @@ class Stats:
     `source` is what the header says. `plan_seconds` is the time that planning took by the
     caller's `clock`; the engine has none of its own, so it is 0 without. `plans` counts those that
     were made before. `predicted_bytes` is the predicted peak of memory once all jobs are rendered
-    on one thread, 0 for a batch of few pixels.
+    on one thread, 0 for a batch of few pixels; `predicted_seconds` are those of one core.
     """
 
     decode_passes: int = 0
@@ -64,6 +64,7 @@ class Stats:
     source: Facts | None = None
     plan_seconds: float = 0.0
     predicted_bytes: int = 0
+    predicted_seconds: float = 0.0
     plans: Reused = field(default_factory=Reused)
     clock: Callable[[], float] = float
 

@@ -14,14 +14,14 @@ from engine.errors import DarkroomError
 from engine.execute import (
     NO_INPUTS,
     Inputs,
+    assume,
     facts_of_input,
     merge_group,
-    plan,
     sharing_groups,
 )
 from engine.expand import NOTHING_RESOLVED, Resolved, expand, mode_of
 from engine.explain.tree import TreeBranch, tree_lines, tree_of
-from engine.ir import Frame, Measured, Measurement, Node, Plan, lines
+from engine.ir import Frame, Measurement, Node, Plan, lines
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.passes import optimise
 from engine.schema import Job
@@ -142,7 +142,8 @@ def _explain_job(
 ) -> tuple[JobExplanation, Plan | None, list[Plan]]:
     """Explain a job by itself; returns its plan and the plans that measure pixels before, too."""
     try:
-        expanded, measuring = _expand_by_assumption(job, facts, limits, resolved)
+        resolved, measuring = assume(job, facts, limits, resolved)
+        expanded = expand(job, facts, limits, resolved)
     except DarkroomError as error:
         refusal = Refusal(error.code, error.message)
         return JobExplanation(job.destination.written, refusal=refusal), None, []
@@ -161,23 +162,6 @@ def _explain_job(
         total_cost(map(cost_of, [*measuring, planned])),
     )
     return explanation, planned, measuring
-
-
-def _expand_by_assumption(
-    job: Job, facts: Facts, limits: EngineLimits, resolved: Resolved
-) -> tuple[Plan, list[Plan]]:
-    """Expand a job by what its measurements assume where pixels would have to be measured.
-
-    Gives the plans that measure, too.
-    """
-    measured: dict[int, Measured] = {}
-    measuring: list[Plan] = []
-    resolved = Resolved(resolved.inputs, measured)
-    while (planned := plan(job, facts, limits, resolved)).needs_pixels is not None:
-        assert planned.measurement is not None  # noqa: S101 - it needs pixels
-        measured[planned.needs_pixels] = planned.measurement.assumed(planned.frame.size)
-        measuring.append(planned)
-    return expand(job, facts, limits, resolved), measuring
 
 
 def _assumption(job: Job, plan: Plan) -> str:

@@ -12,6 +12,7 @@ from service.metrics.declarations import Declarations, Role, Scope
 STAGE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 WAIT = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400)
 BYTES = tuple(2.0**power for power in range(22, 35))
+LEAST_SECONDS = 0.1  # of a batch, below which what is predicted says little
 RATIO = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2, 4)
 
 WORKER = (Role.WORKER,)
@@ -187,6 +188,19 @@ class WorkMetrics:
             "render_memory_ratio", "Memory used by such a batch, divided by what was predicted",
             buckets=RATIO, of=WORKER,
         )  # fmt: skip
+        self.seconds_used = declare.histogram(
+            "render_used_seconds",
+            "Time for which a batch had a core, if it took or was predicted to take 0.1 s or more",
+            buckets=STAGE, of=WORKER,
+        )  # fmt: skip
+        self.seconds_predicted = declare.histogram(
+            "render_predicted_seconds", "Time that was predicted for such a batch",
+            buckets=STAGE, of=WORKER,
+        )  # fmt: skip
+        self.seconds_ratio = declare.histogram(
+            "render_time_ratio", "Time used by such a batch, divided by what was predicted",
+            buckets=RATIO, of=WORKER,
+        )  # fmt: skip
         self.child_exits = declare.counter(
             "child_exits_total", "Rendering children that ended", "reason"
         )
@@ -210,6 +224,13 @@ class WorkMetrics:
             self.memory_used.observe(used)
             self.memory_predicted.observe(predicted)
             self.memory_ratio.observe(used / predicted)
+
+    def seconds(self, used: float, predicted: float) -> None:
+        """Note for how long a batch had a core, and what was predicted; 0 if nothing was."""
+        if predicted and max(used, predicted) >= LEAST_SECONDS:
+            self.seconds_used.observe(used)
+            self.seconds_predicted.observe(predicted)
+            self.seconds_ratio.observe(used / predicted)
 
     def looked_up(self, cache: str, *, hits: int = 0, misses: int = 0) -> None:
         """Count lookups in a cache."""

@@ -71,6 +71,22 @@ ENGINE = Board(
                     "bytes",
                 ),
                 Panel(
+                    "Time used against predicted",
+                    "For batches of 0.1 s or more. Above 1 on the whole, this machine is slower "
+                    "than what predictions were measured on.",
+                    quantiles("darkroom_render_time_ratio"),
+                    "percentunit",
+                ),
+                Panel(
+                    "Time predicted and used",
+                    "95th percentiles, for the same batches.",
+                    (
+                        Query(quantile(0.95, "darkroom_render_predicted_seconds"), "predicted"),
+                        Query(quantile(0.95, "darkroom_render_used_seconds"), "used"),
+                    ),
+                    "s",
+                ),
+                Panel(
                     "Jobs quarantined",
                     "Jobs a second that were given up because they kill children or workers.",
                     (Query(rate("darkroom_quarantined_total"), "jobs"),),

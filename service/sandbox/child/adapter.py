@@ -44,6 +44,7 @@ def _summary(stats: Stats) -> Summary:
         plans_reused=stats.plans.hits,
         plans_made=stats.plans.misses,
         predicted_memory_bytes=stats.predicted_bytes,
+        predicted_seconds=stats.predicted_seconds,
     )
 
 

@@ -102,7 +102,7 @@ class Desk:
         """Answer every job of a work, then tell what it cost."""
         self._untaken = 0
         self._memory.reset_peak()
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), time.process_time()
         try:
             summary = self._answer_all(self._order_in(descriptors), deadline)
         except (EOFError, ConnectionError):
@@ -119,6 +119,7 @@ class Desk:
         summary = msgspec.structs.replace(
             summary,
             render_seconds=time.perf_counter() - started,
+            used_seconds=time.process_time() - spent,
             peak_memory_bytes=peak,
             used_memory_bytes=max(0, peak - self._resident) if self._resident else 0,
         )
@@ -189,7 +190,7 @@ class Desk:
                 raise wire.ProtocolError(f"expected Ack, got {type(message).__name__}")
             self._untaken -= 1
 
-    def _admit(self, free_bytes: int, peak: int) -> None:
+    def _admit(self, free_bytes: int, peak: int, seconds: float) -> None:
         """Ask for memory, if it is more than is free; raises Declined."""
         if peak <= free_bytes:
             return

@@ -19,8 +19,9 @@ class Order(Struct, frozen=True, kw_only=True):
     wanted: tuple[int, ...]
     limits: EngineLimits
     threads: int = 1
-    admit: Callable[[int], None] = lambda _: None
-    """To be told the bytes of memory that the work is predicted to take; what it raises ends it."""
+    admit: Callable[[int, float], None] = lambda _peak, _seconds: None
+    """To be told the bytes of memory and the seconds of one core that the work is predicted to
+    take; what it raises ends it."""
 
 
 class EncodedImage(Struct, frozen=True, kw_only=True):

@@ -89,6 +89,10 @@ class Summary(Struct, frozen=True, kw_only=True):
     """By how much it grew for this work; 0 for the first of a child, which loads libraries too."""
     predicted_memory_bytes: int = 0
     """What was predicted as an upper bound of that; 0 for a work too small to tell."""
+    used_seconds: float = 0.0
+    """How long the child's threads had a core for this work, all together."""
+    predicted_seconds: float = 0.0
+    """What was predicted of that."""
 
 
 class Reason(StrEnum):

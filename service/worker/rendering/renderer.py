@@ -109,5 +109,6 @@ def _observe(metrics: Metrics, summary: Summary, source: BinaryIO, outputs: int)
     metrics.decode_passes.labels(kind).inc(summary.decode_passes)
     metrics.child_memory.observe(summary.peak_memory_bytes)
     metrics.memory(summary.used_memory_bytes, summary.predicted_memory_bytes)
+    metrics.seconds(summary.used_seconds, summary.predicted_seconds)
     if summary.decode_passes:
         metrics.outputs_per_decode.observe(outputs / summary.decode_passes)

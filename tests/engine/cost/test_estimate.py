@@ -161,8 +161,8 @@ def test_what_is_shared_leaves_room_for_the_job_that_takes_most() -> None:
 
 
 def test_costs_add_up_but_for_the_peak() -> None:
-    one, other = Cost(5, 10, 20, 1), Cost(7, 1, 2, 2)
-    assert one.followed_by(other) == Cost(7, 11, 22, 3)
-    assert str(Cost(31_400_000, 9_800_000, 3_100_000, 1)) == (
-        "at most 31 MB, 9.8 Mpx touched, 3.1 Mpx decoded in 1 pass"
+    one, other = Cost(5, 10, 20, 1, 0.5), Cost(7, 1, 2, 2, 0.25)
+    assert one.followed_by(other) == Cost(7, 11, 22, 3, 0.75)
+    assert str(Cost(31_400_000, 9_800_000, 3_100_000, 1, 0.456)) == (
+        "0.46 s of one core, at most 31 MB, 9.8 Mpx touched, 3.1 Mpx decoded in 1 pass"
     )

@@ -167,7 +167,7 @@ class Declined(Exception):
 
 
 def test_what_a_batch_takes_is_reported_before_anything_is_decoded() -> None:
-    def decline(size: int) -> None:
+    def decline(size: int, _: float) -> None:
         peaks.append(size)
         raise Declined
 

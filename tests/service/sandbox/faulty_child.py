@@ -61,9 +61,9 @@ def sleep(_: Order, seconds: float) -> object:
     return {"slept": seconds}
 
 
-def weigh(order: Order, peak: int, seconds: float = 0) -> object:
-    """Take memory, as it says, for so long."""
-    order.admit(peak)
+def weigh(order: Order, peak: int = 0, seconds: float = 0, predicted: float = 0) -> object:
+    """Take memory for so long, as it says; the seconds may be others than those."""
+    order.admit(peak, predicted)
     time.sleep(seconds)
     return {"weighed": peak, "pid": os.getpid()}
 
