@@ -6,7 +6,7 @@ from engine.errors import UnsupportedFormat
 from engine.sources import EXIF, Content, SourceFormat, gif, heif, png
 from engine.sources.metadata import icc
 from engine.vips.binding import GValue, Image, field_names, remove_field
-from engine.vips.images import PROFILE, image_from_table
+from engine.vips.images import PROFILE, image_from_table, unmultiplied
 
 FULL = bytes(min(255, max(0, round((level - 16) * 255 / 219))) for level in range(256))
 
@@ -49,10 +49,12 @@ def _gif(image: Image, content: Content) -> Image:
 
 
 def _avif(image: Image, content: Content) -> Image:
-    """Stretch levels that libvips' libheif leaves as they are, beside what any HEIF needs."""
+    """Undo what libvips' libheif leaves as it is, beside what any HEIF needs."""
     levels = heif.levels_of(content)
     if levels.grey or levels.alpha:
         image = _stretched(image, levels)
+    if heif.is_premultiplied(content):
+        image = unmultiplied(image)
     return _heif(image, content)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
-from engine.sources import gif, jpeg
+from engine.sources import gif, heif, jpeg
 from engine.sources.facts import SourceFormat
 from engine.sources.partial_source import Pieces
 from engine.sources.source import Content
@@ -61,8 +61,15 @@ def _lacks_jpeg(data: Content) -> bool:
     return whole and _MARKER.search(cast("bytes", data), scan.data, end) is not None
 
 
+def _lacks_heif(data: Content) -> bool:
+    """Compare the outermost boxes' lengths with the file's: libheif follows those that it needs."""
+    return any(end > len(data) for end in heif.ends_of_boxes(data))
+
+
 _LACKS: dict[SourceFormat, Callable[[Content], bool]] = {
     SourceFormat.PNG: _lacks_png,
     SourceFormat.GIF: _lacks_gif,
     SourceFormat.JPEG: _lacks_jpeg,
+    SourceFormat.AVIF: _lacks_heif,
+    SourceFormat.HEIC: _lacks_heif,
 }

@@ -8,18 +8,21 @@ from engine.sources.heif.avif import (
     Levels,
     code_points_of,
     coded_size,
+    is_premultiplied,
     levels_of,
     mended,
     needs_mending,
     orientation_left,
 )
-from engine.sources.heif.boxes import read_tables
+from engine.sources.heif.boxes import ends_of_boxes, read_tables
 
 __all__ = [
     "Levels",
     "code_points_of",
     "coded_size",
+    "ends_of_boxes",
     "has_full_range",
+    "is_premultiplied",
     "levels_of",
     "mended",
     "needs_mending",

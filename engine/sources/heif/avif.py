@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 from engine.geometry import Size
 from engine.sources.heif import av1
-from engine.sources.heif.boxes import Box, Tables, boxes, colour_code_points, read_tables, within
+from engine.sources.heif.boxes import (
+    Association,
+    Box,
+    Tables,
+    boxes,
+    colour_code_points,
+    read_tables,
+    within,
+)
 from engine.sources.source import Buffer, Content
 
 _KINDS = {b"pict", b"vide", b"auxv"}  # of tracks
@@ -31,7 +39,7 @@ class Levels(NamedTuple):
 class Track(NamedTuple):
     """The first sample of a sequence's track: its coding, size, the boxes of its entry, its bytes.
 
-    `coding` is the kind of an item that is coded so.
+    `coding` is the kind of an item that is coded so; `premultiplied` tells that the colours are.
     """
 
     coding: bytes
@@ -39,13 +47,14 @@ class Track(NamedTuple):
     height: int
     settings: dict[bytes, bytes]
     sample: bytes
+    premultiplied: bool
 
 
 def mended(data: Buffer) -> Buffer:
     """Give a copy that libheif shows as browsers do; the same bytes where it does anyway.
 
     The first picture of a sequence that has no still one is made one. Where opacity is not told
-    to turn with the colours, the colours are left unturned, for us to turn both.
+    to turn with the colours, or these would move, nothing is turned, for us to turn it.
     """
     tables = read_tables(data)
     if tables is None or not tables.primary:
@@ -53,8 +62,8 @@ def mended(data: Buffer) -> Buffer:
     if orientation_left(data) is None:
         return data
     patched = bytearray(data)
-    for each in tables.properties[tables.primary]:
-        if each.kind in _TURNS:
+    for item in {tables.primary, tables.alpha.get(tables.primary, tables.primary)}:
+        for each in _turns(tables, item):
             patched[each.place : each.place + each.size] = bytes(each.size)
     return bytes(patched)
 
@@ -68,13 +77,10 @@ def needs_mending(data: Content) -> bool:
 def orientation_left(data: Content) -> int | None:
     """Give the orientation, as EXIF would, that libheif is kept from undoing; None if it may."""
     tables = read_tables(data)
-    if tables is None or tables.primary not in tables.alpha:
+    if tables is None:
         return None
-    turns, of_alpha = (
-        [(each.kind, each.body) for each in tables.properties.get(item, ()) if each.kind in _TURNS]
-        for item in (tables.primary, tables.alpha[tables.primary])
-    )
-    if not turns or of_alpha:
+    turns = [(each.kind, each.body) for each in _turns(tables, tables.primary)]
+    if not turns or not (_leaves_alpha(tables) or _moves_colours(tables)):
         return None
     mirror, quarters = False, 0  # mirrored left and right, then turned
     for kind, body in turns:
@@ -85,6 +91,33 @@ def orientation_left(data: Content) -> int | None:
             quarters = (0 if value & 1 else 2) - quarters
             mirror = not mirror
     return (_MIRRORED if mirror else _TURNED)[quarters % 4]
+
+
+def _turns(tables: Tables, item: int) -> list[Association]:
+    return [each for each in tables.properties.get(item, ()) if each.kind in _TURNS]
+
+
+def _leaves_alpha(tables: Tables) -> bool:
+    """Whether libheif would turn the colours only."""
+    alpha = tables.alpha.get(tables.primary)
+    return alpha is not None and not _turns(tables, alpha)
+
+
+def _moves_colours(tables: Tables) -> bool:
+    """Whether libheif would turn planes of colour that reach beyond those of brightness.
+
+    They do where they are of half an odd size, and the half pixel comes to lie on the other side.
+    """
+    size = tables.of(tables.primary, b"ispe") or b""
+    av1, hevc = (tables.of(tables.primary, kind) or b"" for kind in (b"av1C", b"hvcC"))
+    halved = av1[2] & 0x08 if len(av1) > 2 else hevc[16] & 3 in {1, 2} if len(hevc) > 16 else True
+    return bool(halved) and any(size[at] & 1 for at in (7, 11) if at < len(size))
+
+
+def is_premultiplied(data: Content) -> bool:
+    """Tell whether the colours are multiplied by their opacity."""
+    _, tables = _shown(data)
+    return tables is not None and tables.primary in tables.premultiplied & tables.alpha.keys()
 
 
 def levels_of(data: Content) -> Levels:
@@ -188,7 +221,8 @@ def _first_sample(data: Content, track: Box) -> Track | None:
     }
     width, height = (int.from_bytes(head[at : at + 2], "big") for at in (24, 26))
     sample = bytes(data[place : place + (same or several)])
-    return Track(_CODINGS[entry.kind], width, height, settings, sample)
+    premultiplied = within(data, track, b"tref", b"prem") is not None
+    return Track(_CODINGS[entry.kind], width, height, settings, sample, premultiplied)
 
 
 def _entry(data: Content, descriptions: Box) -> Box | None:
@@ -219,6 +253,7 @@ def _written(tracks: list[Track]) -> bytes:
         items += _box(b"infe", b"\2\0\0\0", pack(">HH4s", item, 0, track.coding), b"\0")
         if item > 1:
             references += _box(b"auxl", pack(">HHH", item, 1, 1))
+            references += _box(b"prem", pack(">HHH", 1, 1, item)) * tracks[0].premultiplied
 
     def file(start: int) -> bytes:
         places, at = b"", start

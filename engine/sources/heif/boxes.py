@@ -14,6 +14,7 @@ from engine.sources.source import Content
 MOST_BOXES = 1_000  # of one parent
 MOST_NUMBERS = 20_000  # of all tables; a thousand items, as libheif takes at most, have fewer
 LONGEST = 1 << 20  # bytes of one box of tables
+_OUTERMOST = {b"ftyp", b"meta", b"moov", b"mdat"}  # what others hold nobody needs
 _ALPHA = {
     b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0",
     b"urn:mpeg:hevc:2015:auxid:1\0",
@@ -41,12 +42,14 @@ class Association(NamedTuple):
 class Tables:
     """What the box of metadata says: items, their properties, and where their bytes are.
 
-    `alpha` are the items that are another's opacity, by that other's number.
+    `alpha` are the items that are another's opacity, by that other's number; `premultiplied`
+    are items whose colours are multiplied by theirs.
     """
 
     primary: int = 0
     properties: dict[int, list[Association]] = field(default_factory=dict)
     alpha: dict[int, int] = field(default_factory=dict)
+    premultiplied: set[int] = field(default_factory=set)
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, item: int, kind: bytes) -> bytes | None:
@@ -71,6 +74,20 @@ def boxes(data: Content, start: int, end: int) -> Iterator[Box]:
         start = until
 
 
+def ends_of_boxes(data: Content) -> Iterator[int]:
+    """Tell where each outermost box of pixels or tables says that it ends; the last may lie."""
+    start = 0
+    for _ in range(MOST_BOXES):
+        head = bytes(data[start : min(start + 16, len(data))])
+        size = int.from_bytes(head[:4], "big")
+        size = int.from_bytes(head[8:16], "big") if size == 1 else size
+        if len(head) < 8 or size < 8:
+            return
+        start += size
+        if head[4:8] in _OUTERMOST:
+            yield start
+
+
 def within(data: Content, box: Box, *path: bytes, skip: int = 0) -> Box | None:
     """Follow a path of kinds down into a box, the first of each; `skip` bytes of the box itself."""
     start, end = box.start + skip, box.end
@@ -92,11 +109,11 @@ def read_tables(data: Content) -> Tables | None:
         tables.primary = read.primary()
         tables.properties = read.properties()
         tables.places = read.places()
-        tables.alpha = {
-            whole: item
-            for item, whole in read.auxiliaries()
-            if (tables.of(item, b"auxC") or b"")[4:] in _ALPHA
-        }
+        for kind, item, other in read.references():
+            if kind == b"auxl" and (tables.of(item, b"auxC") or b"")[4:] in _ALPHA:
+                tables.alpha[other] = item
+            elif kind == b"prem":
+                tables.premultiplied.add(item)
     except (unpackable, IndexError, ValueError):
         return None
     return tables
@@ -180,8 +197,8 @@ class _Reader:
                 found[item] = parts[0]
         return found
 
-    def auxiliaries(self) -> Iterator[tuple[int, int]]:
-        """List items that are something beside another: the item, and that other."""
+    def references(self) -> Iterator[tuple[bytes, int, int]]:
+        """List what items are to others: the kind of it, the item, and the other."""
         version, _, place, _ = self._body(b"iref")
         box = self._boxes.get(b"iref")
         if box is None:
@@ -192,9 +209,7 @@ class _Reader:
             cursor = self._cursor(bytes(self._data[reference.start : end]))
             item = cursor.number(size)
             for _ in range(cursor.number(2)):
-                whole = cursor.number(size)
-                if reference.kind == b"auxl":
-                    yield item, whole
+                yield reference.kind, item, cursor.number(size)
 
 
 class _Cursor:

@@ -13,7 +13,7 @@ from engine.errors import UnsupportedFormat
 from engine.sources import heif
 from tests.corpus.reference import reference
 from tests.engine.heif_sequences import sequence_of
-from tests.engine.images import DATA, Pixels, decoded, encoded, make, pixels_of, smooth
+from tests.engine.images import DATA, Pixels, decoded, encoded, make, noise, pixels_of, smooth
 from tests.engine.sources.test_partial_source import read_by_pieces
 from tests.engine.uploads import animation
 from tests.engine.vips.test_png import COLOURS, in_srgb
@@ -58,8 +58,47 @@ def test_opacity_turns_with_the_colours(kind: bytes, value: int) -> None:
     assert facts == read_facts(Source.from_bytes(source))
 
 
+@pytest.mark.parametrize("value", range(4))
+def test_colours_of_half_an_odd_size_stay_where_they_are_when_turned(value: int) -> None:
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    grid = COLOURS.repeat(3, 0).repeat(3, 1)[:21, :33]
+    data = encoded(grid, "AVIF", quality=95, subsampling="4:2:0", exif=tags.tobytes())
+    at = data.index(b"irot") + 4
+    made, still = (pixels_of(data[:at] + bytes([turn]) + data[at + 1 :]) for turn in (value, 0))
+    assert np.array_equal(made, np.rot90(still, value))
+
+
+def test_colours_that_are_multiplied_by_their_opacity_are_divided() -> None:
+    """In a still image, and in a sequence that has none."""
+    pixels = smooth(48, 20, 4)
+    pixels[..., 3] = 128
+    source = encoded(pixels, "AVIF", alpha_premultiplied=True, **SPARE)
+    made = rgba(source)
+    assert np.abs(made.astype(int) - as_pillow_has_it(source)).max() <= 3
+    assert np.abs(made.astype(int) - pixels).max() <= 6
+    frames: Any = {"save_all": True, "append_images": [Image.fromarray(pixels)]}
+    moving = encoded(pixels, "AVIF", alpha_premultiplied=True, **SPARE, **frames)
+    assert np.array_equal(rgba(still_taken_from(moving)), rgba(moving))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_a_sequence_that_is_cut_short_is_damaged_although_its_first_frame_is_whole(
+    share: float,
+) -> None:
+    data = animation("AVIF", [noise(64, 64, seed=seed) for seed in range(3)], [100] * 3)
+    cut = data[: int(share * len(data))]
+    facts = read_facts(Source.from_bytes(cut))
+    assert "data end before" in facts.damaged
+    assert read_by_pieces(cut)[0] == facts
+    assert not read_facts(Source.from_bytes(data + b"beyond its boxes")).damaged
+
+
 def without_a_still(frames: list[Pixels]) -> bytes:
-    data = animation("AVIF", frames, [100] * len(frames))
+    return still_taken_from(animation("AVIF", frames, [100] * len(frames)))
+
+
+def still_taken_from(data: bytes) -> bytes:
     at = data.index(b"meta")
     return data[:at] + b"free" + data[at + 4 :]
 
