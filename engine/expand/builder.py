@@ -26,10 +26,8 @@ from engine.ir import (
     source_frame,
 )
 from engine.limits import EngineLimits
-from engine.schema import CropGravity, Normalize, Transform, Trim, Ulb
+from engine.schema import CropGravity, Transform
 from engine.sources import Facts
-
-MEASURING = (Normalize, Trim, Ulb)
 
 
 class Resolved(Struct, frozen=True):
@@ -147,8 +145,9 @@ def measurement_of(transformation: Transform, builder: PlanBuilder) -> Measureme
 
 def measures(transformation: Transform) -> bool:
     """Return whether a transformation may have to be measured, so that its job is planned twice."""
-    by_gravity = getattr(transformation, "gravity", None) is CropGravity.SMART
-    return by_gravity or isinstance(transformation, MEASURING)
+    if type(transformation) not in measurement_of.registry:
+        return False
+    return getattr(transformation, "gravity", CropGravity.SMART) is CropGravity.SMART
 
 
 def to_working_image(builder: PlanBuilder, pages: int = 1) -> None:

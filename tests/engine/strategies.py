@@ -21,11 +21,17 @@ def images(bands: tuple[int, ...] = (3, 4), largest: int = 40) -> st.SearchStrat
     return st.builds(noise, sides, sides, st.sampled_from(bands), st.integers(0, 9))
 
 
+DRAWN: set[str] = set()
+"""The names of the transformations that are drawn."""
+
+
 def _transformation(kind: str, **options: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
+    DRAWN.add(kind)
     return st.fixed_dictionaries({"type": st.just(kind), **options})
 
 
 def _boxed(kind: str, **options: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
+    DRAWN.add(kind)
     one = st.sampled_from([("width",), ("height",), ("width", "height")])
     return one.flatmap(
         lambda names: _transformation(kind, **options, **dict.fromkeys(names, SIDES))

@@ -210,7 +210,7 @@ def _complete_struct(schema: Schema, kind: type[Struct]) -> None:
         tag = str(kind.__struct_config__.tag)
         constant = {"type": "string", "const": tag, "description": "Selects the transformation."}
         described = {"type": constant, **described}
-        schema["examples"] = [TRANSFORMATIONS[tag]]
+        schema["examples"] = [TRANSFORMATIONS[tag]] if tag in TRANSFORMATIONS else []
     schema["properties"] = described
     for keyword, names in REQUIRED_OPTIONS.get(name, {}).items():
         schema[keyword] = [{"title": f"with {field}", "required": [field]} for field in names]

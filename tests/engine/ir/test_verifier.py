@@ -8,6 +8,7 @@ from engine.geometry import Box
 from engine.ir import (
     Blur,
     Canvas,
+    Clamp,
     Convolve,
     Crop,
     Decode,
@@ -33,6 +34,7 @@ from engine.ir import (
     Toned,
     ToSrgb,
     Unpremultiply,
+    verifier,
     verify,
 )
 from engine.schema import Format
@@ -120,6 +122,12 @@ def test_illegal(facts: Facts, nodes: tuple[Node, ...], save: Save, text: str) -
     with pytest.raises(IllegalPlan) as caught:
         verify(Plan(facts, nodes, save))
     assert text in caught.value.message.splitlines()[0]
+
+
+def test_every_node_says_which_alpha_it_takes() -> None:
+    about_alpha = (Premultiply, Unpremultiply, Clamp, Flatten)
+    said = {*verifier.MIXING, *verifier.UNPREMULTIPLIED, *verifier.ANY_IMAGE, *about_alpha}
+    assert [node.__name__ for node in Node.__subclasses__() if node not in said] == []
 
 
 def test_legal() -> None:

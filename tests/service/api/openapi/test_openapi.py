@@ -292,6 +292,11 @@ def test_everything_is_described() -> None:
     assert silent == []
 
 
+def test_every_transformation_has_an_example() -> None:
+    unshown = [name for name in TYPES if name not in examples.TRANSFORMATIONS]
+    assert unshown == [], "add one to service/api/openapi/examples.py"
+
+
 def test_nothing_is_described_that_does_not_exist() -> None:
     fields = {(name, field) for name in SCHEMAS for field in SCHEMAS[name].get("properties", {})}
     known = {f"{name}.{field}" for name, field in fields} | {field for _, field in fields}
