@@ -70,6 +70,7 @@ async def test_what_is_another_services_does_not_exist(
         answer = await cancel(api, stranger, asked)
         assert (answer.status, answer.words["message"]) == (404, "Process not found")
     assert (await api.status(tenant, process_id))["status"] == "QUEUED"
+    await cancel(api, tenant, process_id)  # no later worker is to take it
 
 
 async def test_what_a_lost_worker_ran_is_ended_by_the_next_without_any_work(
