@@ -4,7 +4,8 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +30,8 @@ HIDDEN = "[hidden]"
 PLAIN = re.compile(r"[\w./{}-]*", re.ASCII)  # has no place for a secret but those with a prefix
 OURS = {"timestamp", "level"}  # whose values nobody else writes
 NUMBERS = {int, float, bool, type(None)}
+
+_encoder = msgspec.json.Encoder(enc_hook=repr)
 
 Event = MutableMapping[str, Any]
 
@@ -61,7 +64,7 @@ def _redacted(value: Any) -> Any:
 
 def _hide_secrets(text: str) -> str:
     """Hide them in two passes over the text, however long it is."""
-    if PLAIN.fullmatch(text) and "drk_" not in text and "whsec_" not in text:
+    if text.isalnum() or (PLAIN.fullmatch(text) and "drk_" not in text and "whsec_" not in text):
         return text
     return SECRETS.sub(_hide, URL_REST.sub(_hide_user, text))
 
@@ -83,11 +86,33 @@ def _hide(found: re.Match[str]) -> str:
     return (found["kept"] or found["name"] or "") + HIDDEN
 
 
-def _as_json(event: Event, **_: Any) -> str:
+class Stamp:
+    """Adds the time to a log line, as ISO 8601 in UTC; formats each second once."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._known = (0, "1970-01-01T00:00:00")  # one value: threads write lines too
+
+    def __call__(self, _logger: Any, _method: str, event: Event) -> Event:
+        """Add it."""
+        second, part = divmod(int(self._clock() * 1_000_000), 1_000_000)
+        known, text = self._known
+        if second != known:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._known = second, text
+        event["timestamp"] = f"{text}.{part:06d}Z"
+        return event
+
+
+def _to_json(_logger: Any, _method: str, event: Event) -> bytes:
     try:
-        return msgspec.json.encode(event, enc_hook=repr).decode()
+        return _encoder.encode(event)
     except (TypeError, ValueError):  # a lone surrogate, say
-        return json.dumps(event, default=repr)
+        return json.dumps(event, default=repr).encode()
+
+
+def _to_json_text(logger: Any, method: str, event: Event) -> str:
+    return _to_json(logger, method, event).decode()
 
 
 def _logger_from(level: int) -> Any:
@@ -116,26 +141,29 @@ def configure_logs(form: str, level: str) -> None:
 
     Logs of libraries are written in the same way, from warnings upwards.
     """
-    last: Any = structlog.processors.JSONRenderer(_as_json)
+    last: Any = _to_json
+    last_of_libraries: Any = _to_json_text
+    factory: Any = structlog.BytesLoggerFactory(sys.stderr.buffer)
     if form == "console":
-        last = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        last = last_of_libraries = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        factory = structlog.WriteLoggerFactory(sys.stderr)
     first: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        Stamp(),
     ]
-    then: list[Processor] = [structlog.processors.format_exc_info, redact, last]
+    then: list[Processor] = [structlog.processors.format_exc_info, redact]
     structlog.configure(
-        processors=[*first, *then],
+        processors=[*first, *then, last],
         wrapper_class=_logger_from(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=factory,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*first, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *then],
+            processors=[remove_meta, *then, last_of_libraries],
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

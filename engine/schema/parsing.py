@@ -4,8 +4,9 @@ import difflib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from functools import cache, partial
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -42,6 +43,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 DEFAULT_LIMITS = Limits()
 
+_decoder: Callable[[type], msgspec.json.Decoder[Any]] = cache(
+    partial(msgspec.json.Decoder, dec_hook=decode_option)
+)
+
 
 def parse_batch(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Batch:
     """Read a batch: an object with ``source`` and ``jobs``."""
@@ -52,7 +57,7 @@ def parse(body: bytes, kind: type[T], limits: Limits = DEFAULT_LIMITS) -> T:
     """Read JSON as `kind`, a struct of the request schema; raises InvalidRequest."""
     _check_depth(body, limits.max_depth)
     try:
-        parsed = msgspec.json.decode(body, type=kind, dec_hook=decode_option)
+        parsed: T = _decoder(kind).decode(body)
     except msgspec.ValidationError as error:
         raise _invalid_request(error, body, kind) from None
     except NOT_JSON as error:

@@ -7,7 +7,9 @@ them through `decode_option` and adds the path to the message.
 
 import math
 import re
+from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 NUMERIC = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\s*", re.ASCII)
@@ -16,6 +18,7 @@ OFFSET = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(px|%)?\s*", re.IGNORECASE | re.
 COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 MAX_LENGTH = 10**9  # no image is as wide
 MAX_DIGITS = 24  # more than any image's size needs
+MAX_REMEMBERED = 4096  # numbers that were read
 
 
 class InvalidField(ValueError):
@@ -325,10 +328,26 @@ class Colour(tuple[int, int, int, int]):
 
 
 def decode_option(kind: type, raw: Any) -> Any:
-    """Let msgspec read the types of this module (its `dec_hook`)."""
+    """Let msgspec read the types of this module (its `dec_hook`).
+
+    Requests say the same numbers and sizes again and again: what they were read as is remembered.
+    """
+    if type(raw) in (int, float):
+        return _remembered(kind, raw)
+    if type(raw) is str and len(raw) <= 2 * MAX_DIGITS and issubclass(kind, REPEATED):
+        return _remembered(kind, raw)
+    return _read(kind, raw)
+
+
+def _read(kind: type, raw: Any) -> Any:
     if hasattr(kind, "parse"):
         return kind.parse(raw)
     raise NotImplementedError(kind)
+
+
+REPEATED = (Number, Choice, Flag, Length, Colour)
+# 1 is not 1.0, and no error is remembered
+_remembered: Callable[[type, Any], Any] = lru_cache(MAX_REMEMBERED, typed=True)(_read)
 
 
 def option_schema(kind: type) -> dict[str, Any]:

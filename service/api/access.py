@@ -43,6 +43,8 @@ async def read_body(request: web.Request) -> bytes:
     if (request.content_length or 0) > limit:
         raise _too_large(limit, request.app[METRICS])
     try:
+        if request.content.is_eof():  # as always when it is small: it came with its head
+            return await request.read()
         async with asyncio.timeout(seconds):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:

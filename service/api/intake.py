@@ -115,7 +115,7 @@ class Intake:
 
         The answer does not wait for Redis: the row is the outbox.
         """
-        self._metrics.accepted.labels(WORDS[process.priority]).inc()
+        self._metrics.process_accepted(WORDS[process.priority])
         self._metrics.service_accepted(process.service_id)
         self._dispatch(holder, process.id, 0, process.priority, len(process.destinations))
 

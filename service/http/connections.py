@@ -28,7 +28,9 @@ log = structlog.get_logger(__name__)
 class Connection(RequestHandler):
     """The connection of a client; it is reset if an answer is not read in time."""
 
-    __slots__ = ("_abort_timer", "_ending", "_owner", "_response_seconds", "_wire")
+    __slots__ = (
+        "_abort_timer", "_ending", "_owner", "_response_seconds", "_send_until", "_wire",
+    )  # fmt: skip
 
     def __init__(self, manager: "_Server", *, response_seconds: float, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
@@ -37,6 +39,7 @@ class Connection(RequestHandler):
         self._ending = False
         self._wire: asyncio.Transport | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
+        self._send_until: float | None = None  # by the loop's clock; None: nothing is being sent
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport, since aiohttp drops it before it is flushed."""
@@ -45,7 +48,10 @@ class Connection(RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Release the transport."""
-        self._cancel_send_timer()
+        self._stop_send_timer()
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+            self._abort_timer = None
         self._wire = None
         super().connection_lost(exc)
 
@@ -90,16 +96,26 @@ class Connection(RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             if not self._ending:
-                self._cancel_send_timer()
+                self._stop_send_timer()
 
     def _start_send_timer(self) -> None:
-        if self._abort_timer is None and self._wire is not None:
-            self._abort_timer = self._loop.call_later(self._response_seconds, _reset, self._wire)
+        """Give what is sent its time; the timer goes on over many answers, for it costs more."""
+        if self._send_until is None and self._wire is not None:
+            self._send_until = self._loop.time() + self._response_seconds
+            if self._abort_timer is None:
+                self._abort_timer = self._loop.call_at(self._send_until, self._check_send_timer)
 
-    def _cancel_send_timer(self) -> None:
-        if self._abort_timer is not None:
-            self._abort_timer.cancel()
-            self._abort_timer = None
+    def _check_send_timer(self) -> None:
+        self._abort_timer = None
+        if self._send_until is None or self._wire is None:
+            return
+        if self._loop.time() >= self._send_until:
+            _reset(self._wire)
+        else:
+            self._abort_timer = self._loop.call_at(self._send_until, self._check_send_timer)
+
+    def _stop_send_timer(self) -> None:
+        self._send_until = None
 
 
 def _reset(wire: asyncio.Transport) -> None:

@@ -48,12 +48,15 @@ QUIET = {"/livez", "/readyz", "/metrics"}  # asked every few seconds: logged whe
 
 log = structlog.get_logger(__name__)
 
+_encoder = msgspec.json.Encoder()
+
 
 def json_response(content: object, status: int = 200, **headers: str) -> web.Response:
     """Answer with a struct as JSON; header names are written with underscores."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    body = msgspec.json.encode(content)
-    return web.Response(body=body, status=status, headers=named, content_type=JSON)
+    named = {"Content-Type": JSON}
+    for name, value in headers.items():
+        named[name.replace("_", "-")] = value
+    return web.Response(body=_encoder.encode(content), status=status, headers=named)
 
 
 def traceparent(request: web.Request) -> str | None:
@@ -62,8 +65,8 @@ def traceparent(request: web.Request) -> str | None:
 
 
 def _came(request: web.Request) -> str | None:
-    came = request.headers.get("traceparent", "")
-    return came if TRACEPARENT.fullmatch(came) else None
+    came = request.headers.get("traceparent")
+    return came if came and TRACEPARENT.fullmatch(came) else None
 
 
 def request_id(request: web.Request) -> str:
@@ -80,28 +83,27 @@ def log_about(request: web.Request, **facts: int | str) -> None:
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Name, time and count a request, and answer every error as the API does."""
     began = perf_counter()
-    came = request.headers.get("X-Request-Id", "")
-    name = came if REQUEST_ID.fullmatch(came) else _new_name()
+    came, route = request.headers.get("X-Request-Id"), _route(request)
+    name = came if came and REQUEST_ID.fullmatch(came) else _new_name()
     request[REQUEST_ID_OF], request[ABOUT] = name, {}
-    with _span(request) as request[TRACE]:
+    with _span(request, route) as request[TRACE]:
         try:
             response = await handler(request)
         except Exception as error:  # every error is an answer; unknown ones are 500
-            response = _answer(error, name, _route(request))
+            response = _answer(error, name, route)
             if isinstance(error, RateLimited):
                 request.app[METRICS].rate_limited.labels("quota").inc()
         _close(request, response.status)
     _finish(request, response)
     seconds = perf_counter() - began
-    _count(request, response.status, seconds)
-    _log(request, response.status, seconds)
+    _count(request, route, response.status, seconds)
+    _log(request, route, response.status, seconds)
     if response.status < 400 and "process_id" in request[ABOUT]:
         outages.worked(POSTGRES)
     return response
 
 
-def _span(request: web.Request) -> AbstractContextManager[Span]:
-    route = _route(request)
+def _span(request: web.Request, route: str) -> AbstractContextManager[Span]:
     if route in QUIET:
         return NOTHING
     method = request.method
@@ -149,7 +151,8 @@ def _new_name() -> str:
 
 
 def _finish(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(request.get(ANSWER_HEADERS, {}))
+    if more := request.get(ANSWER_HEADERS):
+        response.headers.update(more)
     _complete(response, request[REQUEST_ID_OF])
 
 
@@ -203,11 +206,11 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource is not None else "none"
 
 
-def _log(request: web.Request, status: int, seconds: float) -> None:
+def _log(request: web.Request, route: str, status: int, seconds: float) -> None:
     """Write the line of a request; of a probe only if it fails."""
-    route, trace = _route(request), trace_id(traceparent(request))
     if route in QUIET and status < 400:
         return
+    trace = trace_id(traceparent(request))
     log.info(
         "request",
         request_id=request[REQUEST_ID_OF],
@@ -220,7 +223,7 @@ def _log(request: web.Request, status: int, seconds: float) -> None:
     )
 
 
-def _count(request: web.Request, status: int, seconds: float) -> None:
+def _count(request: web.Request, route: str, status: int, seconds: float) -> None:
     metrics = request.app[METRICS]
     method = request.method if request.method in METHODS else "other"
-    metrics.http_answered(method, _route(request), status, seconds)
+    metrics.http_answered(method, route, status, seconds)

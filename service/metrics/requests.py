@@ -8,6 +8,7 @@ from service.metrics.declarations import Declarations, Role
 ANSWER = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 API = (Role.API,)
+PRIORITIES = ("low", "normal", "high")
 
 
 class RequestMetrics:
@@ -33,8 +34,15 @@ class RequestMetrics:
         )
         self.accepted = declare.counter(
             "processes_accepted_total", "Processes accepted", "priority",
-            of=API, known=["low", "normal", "high"],
+            of=API, known=PRIORITIES,
         )  # fmt: skip
+        self._accepted_by_priority = {
+            priority: self.accepted.labels(priority) for priority in PRIORITIES
+        }
+
+    def process_accepted(self, priority: str) -> None:
+        """Count an accepted process."""
+        self._accepted_by_priority[priority].inc()
 
     def http_answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer; its labelled counter and histogram are looked up once."""

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Protocol
 
+from prometheus_client import Counter
+
 from service.metrics.declarations import Declarations, Role, Scope
 
 # Seconds: of one stage, up to what all jobs of a process may take together; of a wait, which is as
@@ -153,6 +155,7 @@ class WorkMetrics:
             "Lookups in a cache: plans of a child, tokens of an API; by result, hit or miss",
             "cache", "result",
         )  # fmt: skip
+        self._lookups: dict[str, tuple[Counter, Counter]] = {}
 
     def _children(self, declare: Declarations) -> None:
         self.slots = declare.gauge("worker_slots", "Slots for rendering children", of=WORKER)
@@ -234,8 +237,14 @@ class WorkMetrics:
 
     def looked_up(self, cache: str, *, hits: int = 0, misses: int = 0) -> None:
         """Count lookups in a cache."""
-        self.cache_lookups.labels(cache, "hit").inc(hits)
-        self.cache_lookups.labels(cache, "miss").inc(misses)
+        if cache not in self._lookups:
+            of = self.cache_lookups.labels
+            self._lookups[cache] = of(cache, "hit"), of(cache, "miss")
+        hit, miss = self._lookups[cache]
+        if hits:
+            hit.inc(hits)
+        if misses:
+            miss.inc(misses)
 
     def know_child_exits(self, reasons: Iterable[str]) -> None:
         """Begin the count of each reason at 0, so that the first one is an increase."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.ids import new_token, new_webhook_secret
-from service.logs import redact
+from service.logs import Stamp, redact
 
 TOKEN, SECRET = new_token(), new_webhook_secret()
 
@@ -101,6 +101,14 @@ def test_every_line_is_json_whoever_wrote_it() -> None:
         {"event": "broke", "level": "error"},
         {"event": "broke", "level": "error", "logger": "aiohttp.server"},
     ]
+
+
+def test_a_line_has_its_time_to_the_microsecond() -> None:
+    times = iter([1_000_000_000.25, 1_000_000_000.000001, 1_000_000_061.5])
+    stamp = Stamp(lambda: next(times))
+    assert [stamp(None, "info", {})["timestamp"] for _ in range(3)] == [
+        "2001-09-09T01:46:40.250000Z", "2001-09-09T01:46:40.000001Z", "2001-09-09T01:47:41.500000Z",
+    ]  # fmt: skip
 
 
 RETRYING = """

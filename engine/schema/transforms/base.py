@@ -16,8 +16,10 @@ class Transform(
 
 def need_one(transform: Struct, *names: str) -> None:
     """Raise ValueError if none of these options is given."""
-    if all(getattr(transform, name) is UNSET for name in names):
-        raise ValueError(f"expected at least one of {' and '.join(map(repr, names))}, got neither")
+    for name in names:
+        if getattr(transform, name) is not UNSET:
+            return
+    raise ValueError(f"expected at least one of {' and '.join(map(repr, names))}, got neither")
 
 
 class Gravity(Enum):

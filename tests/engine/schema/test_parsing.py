@@ -8,9 +8,10 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from engine import InvalidRequest, Limits, parse_batch
-from engine.schema import Key, Width
+from engine.schema import Height, Key, Width
 
 GOOD: dict[str, Any] = {
     "source": "a.jpg",
@@ -31,6 +32,14 @@ def error_of(body: Any, limits: Limits | None = None) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as caught:
         parse_batch(raw, limits or Limits())
     return caught.value
+
+
+def test_a_value_is_not_taken_for_an_equal_one_that_was_read_before() -> None:
+    assert parse_batch(json.dumps(with_transformation(type="resize", width=1)).encode())
+    for refused in (True, "1h ."):
+        assert error_of(with_transformation(type="resize", width=refused)).path.endswith("width")
+    batch = parse_batch(json.dumps(with_transformation(type="resize", height=1)).encode())
+    assert type(asdict(batch.jobs[0].transformations[0])["height"]) is Height
 
 
 AT = "jobs[0].transformations[0]"

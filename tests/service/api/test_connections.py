@@ -59,6 +59,19 @@ async def test_a_body_that_arrives_in_pieces_is_taken(api: Api, tenant: Tenant) 
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
+async def test_a_connection_outlasts_the_time_for_an_answer(
+    settings: Settings, tenant: Tenant
+) -> None:
+    hasty = msgspec.structs.replace(settings, response_seconds=0.1)
+    body = raw_json(tenant.body())
+    async with serving(hasty) as api, connected(api) as (reader, writer):
+        for _ in range(3):
+            writer.write(head(tenant, len(body)) + body)
+            answer = await asyncio.wait_for(reader.readuntil(b"}"), 5)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            await asyncio.sleep(0.15)
+
+
 async def test_a_client_that_hangs_up_is_no_trouble_of_ours(api: Api, tenant: Tenant) -> None:
     line = 'darkroom_http_requests_total{method="POST",route="/request",status="%s"}'
     before = [await api.metric(line % status) for status in (499, 500, 503)]
