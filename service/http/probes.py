@@ -1,7 +1,7 @@
 """The liveness and readiness probes and the metrics of an API or worker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -9,8 +9,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from service.http.middleware import METRICS, json_response
 from service.outages import POSTGRES, outages
 from service.store import Store, pending
-
-Check = Callable[[], Awaitable[str | None]]
 
 READINESS: web.AppKey["Readiness"] = web.AppKey("readiness")
 

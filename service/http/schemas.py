@@ -46,6 +46,20 @@ class CreateProcess(Batch, frozen=True, kw_only=True, forbid_unknown_fields=True
         return {key for job in self.jobs for key in inputs_of(job)}
 
 
+class _RawRequest(Struct):
+    """A request whose jobs are not parsed."""
+
+    jobs: tuple[Raw, ...]
+
+
+def raw_jobs(body: str | bytes) -> tuple[Raw, ...]:
+    """Take the jobs of a request that was validated, each as JSON, for a child to parse."""
+    return _raw_request.decode(body).jobs
+
+
+_raw_request = msgspec.json.Decoder(_RawRequest)
+
+
 def inputs_of(job: Job) -> set[Key]:
     """Return the paths of a job's watermarks."""
     return {each.key for each in job.transformations if isinstance(each, Watermark)}

@@ -15,7 +15,6 @@ PR_SET_NO_NEW_PRIVS: Final = 38
 MFD_CLOEXEC: Final = 1
 MFD_ALLOW_SEALING: Final = 2
 F_ADD_SEALS: Final = 1033
-F_GET_SEALS: Final = 1034
 SEALED: Final = 1 | 2 | 4 | 8  # no more seals, no shrinking, no growing, no writing
 
 _PIDFD_OPEN: Final = 434

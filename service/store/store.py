@@ -26,17 +26,6 @@ from service.store.services import Services
 
 PING_SECONDS = 2.0
 
-__all__ = [
-    "Administration",
-    "Deliveries",
-    "Leases",
-    "Presets",
-    "Processes",
-    "Services",
-    "Store",
-    "open_store",
-]
-
 # What waits is read in the order of an index up to a limit. Where the planner knows too little of
 # a table that has just grown, it would rather collect all that waits, and sort it.
 PLANNING = {"jit": "off", "enable_bitmapscan": "off"}

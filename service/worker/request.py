@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from engine.schema import Job, Key, Limits, parse
-from service.http import CreateProcess, make_callback
+from service.http import CreateProcess, make_callback, raw_jobs
 from service.store import Claim, JobResult, JobRow, NewDelivery, ProcessRow
 from service.tracing import current_traceparent
 
@@ -23,23 +23,14 @@ class Request(Struct, frozen=True, kw_only=True):
     raw_jobs: tuple[bytes, ...]
 
 
-class _RawRequest(Struct):
-    """A request's JSON, as far as it needs no understanding."""
-
-    jobs: list[Raw]
-
-
-_raw = msgspec.json.Decoder(_RawRequest)
-
-
 def read_request(claim: Claim) -> Request:
     """Read again what was accepted.
 
     Jobs that are done are read too: what the others are made from depends on them.
     """
     request = parse(claim.request.encode(), CreateProcess, ACCEPTED)
-    raw_jobs = tuple(map(bytes, _raw.decode(claim.request).jobs))
-    return Request(source=request.source, jobs=request.jobs, raw_jobs=raw_jobs)
+    jobs = tuple(map(bytes, raw_jobs(claim.request)))
+    return Request(source=request.source, jobs=request.jobs, raw_jobs=jobs)
 
 
 def callback_of(

@@ -17,7 +17,7 @@ from engine.explain import Explanation, Refusal
 from service.api.direct.children import Children
 from service.api.direct.ranged_reads import PartialFile, RangeReader
 from service.errors import HeaderTooLong, RenderCrashed, RenderUnavailable, Unavailable
-from service.http import CreateProcess
+from service.http import CreateProcess, raw_jobs
 from service.metrics import Metrics
 from service.outbound import WebSources
 from service.sandbox.parent import commands
@@ -29,12 +29,6 @@ from service.storage import Storages
 MAX_ANSWER_BYTES = 64 * 1024**2  # ten times what the largest batch needs
 
 log = structlog.get_logger(__name__)
-
-
-class _RawRequest(Struct):
-    """A request whose jobs are raw JSON, which the child parses."""
-
-    jobs: tuple[Raw, ...]
 
 
 class _Files(Struct, frozen=True):
@@ -70,7 +64,7 @@ class Explainer:
         seconds = self._settings.explain_seconds
         try:
             async with asyncio.timeout(seconds):
-                return await self._explain(batch, msgspec.json.decode(body, type=_RawRequest).jobs)
+                return await self._explain(batch, raw_jobs(body))
         except TimeoutError:
             raise Unavailable(f"This took longer than {seconds:g} s; try again") from None
         except RenderUnavailable as error:

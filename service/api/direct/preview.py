@@ -19,7 +19,7 @@ from engine.errors import DarkroomError, InvalidRequest, LimitExceeded, SourceTo
 from engine.schema import Key
 from service.api.direct.children import Children
 from service.errors import RateLimited, RenderCrashed, RenderUnavailable, Unavailable
-from service.http import CreateProcess
+from service.http import CreateProcess, raw_jobs
 from service.metrics import Metrics
 from service.outbound import WebSources
 from service.quarantine import SourceQuarantine
@@ -48,12 +48,6 @@ class Image(Struct, frozen=True):
 
     data: bytes
     content_type: str
-
-
-class _RawRequest(Struct):
-    """A request whose jobs are raw JSON."""
-
-    jobs: tuple[Raw, ...]
 
 
 def with_destination(body: bytes) -> bytes:
@@ -111,7 +105,7 @@ class Previewer:
             raise InvalidRequest(f"jobs: expected one job, got {count}", "jobs")
         with self._turn(request.service_id):
             try:
-                image = await self._make(request, msgspec.json.decode(body, type=_RawRequest).jobs)
+                image = await self._make(request, raw_jobs(body))
             except TimeoutError:
                 seconds = self._settings.preview_seconds
                 raise Unavailable(f"Nothing came of it within {seconds:g} s; try again") from None

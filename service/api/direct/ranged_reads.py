@@ -1,7 +1,6 @@
 """Reads ranges of files, so that a header can be read without the rest."""
 
 import os
-from types import TracebackType
 from typing import BinaryIO, Self
 
 from engine.schema import Key
@@ -84,10 +83,5 @@ class PartialFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.file.close()

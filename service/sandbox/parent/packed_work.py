@@ -1,6 +1,5 @@
 """Work packed for a child: one small message and the descriptors that go with it."""
 
-from types import TracebackType
 from typing import Self
 
 import msgspec
@@ -45,10 +44,5 @@ class PackedWork:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         wire.close_all(self._descriptors)
