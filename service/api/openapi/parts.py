@@ -97,6 +97,26 @@ def parameter(name: str) -> Schema:
     return {"$ref": f"#/components/parameters/{name}"}
 
 
+def path_parameter(
+    name: str, description: str, example: str, schema: Schema | None = None
+) -> Schema:
+    """Describe a part of a route's path, a string by default."""
+    return {
+        "name": name, "in": "path", "required": True, "description": description,
+        "schema": schema or {"type": "string"}, "example": example,
+    }  # fmt: skip
+
+
+def query_parameter(
+    name: str, description: str, schema: Schema, example: Any, **more: Any
+) -> Schema:
+    """Describe a parameter after the `?`, which may be left out."""
+    return {
+        "name": name, "in": "query", "description": description, "schema": schema,
+        "example": example, **more,
+    }  # fmt: skip
+
+
 def ref(name: str) -> Schema:
     """Refer to a type."""
     return {"$ref": REF.format(name=name)}

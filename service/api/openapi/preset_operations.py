@@ -1,4 +1,4 @@
-"""The operations of presets."""
+"""The operations on presets."""
 
 from service.api.openapi import examples
 from service.api.openapi.parts import (
@@ -8,6 +8,7 @@ from service.api.openapi.parts import (
     body_errors,
     error_responses,
     parameter,
+    path_parameter,
     ref,
 )
 from service.api.openapi.schemas import Schema
@@ -16,8 +17,8 @@ from service.presets import PresetName
 from service.settings import Settings
 
 
-def preset_operations(settings: Settings) -> Schema:
-    """Return the paths of presets."""
+def preset_paths(settings: Settings) -> Schema:
+    """Describe the routes of presets."""
     return {
         "/presets": {"get": _list()},
         "/presets/{name}": {"get": _get(), "put": _put(settings), "delete": _delete()},
@@ -85,11 +86,5 @@ def _delete() -> Schema:
 
 def _name() -> Schema:
     schema = PresetName.schema()
-    return {
-        "name": "name",
-        "in": "path",
-        "required": True,
-        "description": f"Takes {schema.pop('description')}.",
-        "schema": schema,
-        "example": examples.PRESET_SHOWN.name,
-    }
+    description = f"Takes {schema.pop('description')}."
+    return path_parameter("name", description, examples.PRESET_SHOWN.name, schema)

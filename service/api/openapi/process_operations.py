@@ -1,6 +1,6 @@
-"""The operations that list, create in bulk, and cancel processes."""
+"""The operations on processes: create, follow, list, cancel and retry them; and their callback."""
 
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
@@ -8,42 +8,30 @@ from engine.errors import InvalidRequest
 from service.api.openapi import examples
 from service.api.openapi.parts import (
     REQUEST_HEADERS,
+    SIGNATURE_HEADERS,
     access_errors,
     answer,
     body,
     body_errors,
     error_responses,
     parameter,
+    path_parameter,
+    query_parameter,
     ref,
 )
 from service.api.openapi.schemas import Schema
 from service.api.processes import DEFAULT_LIMIT, LONGEST_WAIT, MAX_LIMIT
-from service.errors import IdempotencyInFlight, IdempotencyMismatch, NotFound
+from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, NotFound
 from service.http import CreateResult, JobCounts, Problem, ProcessList, ProcessSummary
 from service.settings import Settings
 from service.store import Status
 
 CURSOR = "MTcwNDA5NjAwMDAwMDAwMDpGY2xfYjZwc3JpTGk3bEJZQXNoaHA"
 
-
-def _path(name: str, description: str, example: str) -> Schema:
-    return {
-        "name": name, "in": "path", "required": True, "description": description,
-        "schema": {"type": "string"}, "example": example,
-    }  # fmt: skip
-
-
-def _query(name: str, description: str, schema: Schema, example: Any, **more: Any) -> Schema:
-    return {
-        "name": name, "in": "query", "description": description, "schema": schema,
-        "example": example, **more,
-    }  # fmt: skip
-
-
-PROCESS_ID = _path(
+PROCESS_ID = path_parameter(
     "process_id", "The id that `POST /request` returned.", examples.CREATED.process_id
 )
-WAIT = _query(
+WAIT = query_parameter(
     "wait",
     "How many seconds the answer may wait for the end of the process.",
     {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT, "default": 0},
@@ -51,7 +39,7 @@ WAIT = _query(
 )
 TIME: Schema = {"type": "string", "format": "date-time"}
 FILTERS = [
-    _query(
+    query_parameter(
         "status",
         "Only processes in one of these states.",
         {"type": "array", "items": {"type": "string", "enum": list(get_args(Status))}},
@@ -59,22 +47,22 @@ FILTERS = [
         style="form",
         explode=False,
     ),
-    _query(
+    query_parameter(
         "created_after",
         "Only processes that were created then or later.",
         TIME,
         "2024-01-01T08:00:00Z",
     ),
-    _query(
+    query_parameter(
         "created_before", "Only processes that were created earlier.", TIME, "2024-02-01T00:00:00Z"
     ),
-    _query(
+    query_parameter(
         "limit",
         "How many processes to list at most.",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
         DEFAULT_LIMIT,
     ),
-    _query(
+    query_parameter(
         "cursor",
         "`next_cursor` of the page before; send the other parameters again.",
         {"type": "string"},
@@ -109,17 +97,115 @@ RESULTS = [
 ]
 
 
-def _invalid(message: str, path: str = "", code: str = InvalidRequest.code) -> Problem:
-    return Problem(message=message, code=code, path=path)
+def process_paths(settings: Settings) -> Schema:
+    """Describe the routes of processes."""
+    return {
+        "/request": {"post": _create(settings)},
+        "/request/{process_id}": {"get": _status()},
+        "/request/{process_id}/cancel": {"post": _cancel()},
+        "/requests": {"get": _list(), "post": _create_many(settings)},
+        "/request/{process_id}/callbacks/{callback_id}/redeliver": {"post": _redeliver()},
+        "/retry": {"post": _retry(settings)},
+    }
 
 
-def wait_errors() -> list[Problem]:
-    """Return what is answered to an invalid `wait`."""
+def _create(settings: Settings) -> Schema:
+    hours = settings.idempotency_hours
+    return {
+        "operationId": "createProcess",
+        "tags": ["Processes"],
+        "summary": "Create a process",
+        "description": "Validates the whole batch, records it and returns its id. After a 200 the "
+        "process is durably recorded. If a single field is invalid, nothing is recorded.\n\n"
+        "Send an `Idempotency-Key` to make the request safe to repeat: the same key with the same "
+        f"body returns the first answer again for {hours} hours.",
+        "parameters": [parameter(name) for name in REQUEST_HEADERS],
+        "requestBody": body("CreateProcess", examples.CREATES),
+        "responses": {
+            "200": answer(
+                "The process is recorded.",
+                ref("Created"),
+                {"created": examples.CREATED},
+                headers=["Idempotent-Replayed"],
+            ),
+            **error_responses(
+                examples.create_errors(),
+                *access_errors(),
+                Forbidden("This token has no access to this service"),
+                IdempotencyInFlight("The first request with this key is not answered yet"),
+                *body_errors(settings),
+                IdempotencyMismatch("This Idempotency-Key was used with another body"),
+            ),
+        },
+        "callbacks": {"ended": {"{$request.body#/callback}": {"post": _callback()}}},
+    }
+
+
+def _callback() -> Schema:
+    ended = {
+        name: msgspec.structs.replace(status, callbacks=[])
+        for name, status in examples.STATUSES.items()
+        if name != "queued"
+    }
+    return {
+        "operationId": "processEnded",
+        "tags": ["Processes"],
+        "summary": "A process has ended",
+        "description": "Sent when a process is `FINISHED` or `FAILED`, signed as Standard Webhooks "
+        "specify, and retried for about three days until the answer is 2xx. 410 stops the retries; "
+        "a redirect counts as a failure. The body is the status of the process without "
+        "`callbacks`.",
+        "security": [],
+        "parameters": [parameter(name) for name in SIGNATURE_HEADERS],
+        "requestBody": body("ProcessStatus", ended),
+        "responses": {
+            "2XX": {"description": "Received. It is not sent again."},
+            "410": {"description": "Rejected for good. It is not sent again."},
+            "default": {"description": "Not received. It is sent again later."},
+        },
+    }
+
+
+def _status() -> Schema:
+    return {
+        "operationId": "getProcess",
+        "tags": ["Processes"],
+        "summary": "Get the status of a process",
+        "description": "Returns the status of a process and of each of its jobs. With `wait` the "
+        "answer waits until the process has ended, or for so many seconds.",
+        "parameters": [
+            PROCESS_ID,
+            WAIT,
+            parameter("X-Request-Id"),
+        ],
+        "responses": {
+            "200": answer("The status of the process.", ref("ProcessStatus"), examples.STATUSES),
+            **error_responses(_wait_errors(), *access_errors(), NotFound("Process not found")),
+        },
+    }
+
+
+def _wait_errors() -> list[Problem]:
     return [_invalid(f"wait: expected seconds from 0 to {LONGEST_WAIT}, got '90'", "wait")]
 
 
-def list_processes() -> Schema:
-    """Describe `GET /requests`."""
+def _cancel() -> Schema:
+    return {
+        "operationId": "cancelProcess",
+        "tags": ["Processes"],
+        "summary": "Cancel a process",
+        "description": "Ends a queued process at once: its jobs fail with `cancelled`. A running "
+        "process is stopped within seconds; until then its status has `cancelling`. What is stored "
+        "stays. A process that has ended is left as it is, so the call may be repeated.",
+        "parameters": [PROCESS_ID, parameter("X-Request-Id")],
+        "responses": {
+            "200": answer("The status of the process.", ref("ProcessStatus"), examples.CANCELLED),
+            **error_responses([], *access_errors(), NotFound("Process not found")),
+        },
+    }
+
+
+def _list() -> Schema:
     return {
         "operationId": "listProcesses",
         "tags": ["Processes"],
@@ -137,8 +223,7 @@ def list_processes() -> Schema:
     }
 
 
-def create_many(settings: Settings) -> Schema:
-    """Describe `POST /requests`."""
+def _create_many(settings: Settings) -> Schema:
     requests: Schema = {
         "type": "array", "items": ref("CreateProcess"), "minItems": 1,
         "maxItems": settings.max_requests,
@@ -178,8 +263,7 @@ def create_many(settings: Settings) -> Schema:
     }
 
 
-def redeliver() -> Schema:
-    """Describe the route that sends a callback again."""
+def _redeliver() -> Schema:
     finished = examples.STATUSES["finished"]
     pending = msgspec.structs.replace(
         finished.callbacks[0],
@@ -197,7 +281,7 @@ def redeliver() -> Schema:
         "its count.",
         "parameters": [
             PROCESS_ID,
-            _path("callback_id", "The id in the `callbacks` of a status.", pending.id),
+            path_parameter("callback_id", "The id in the `callbacks` of a status.", pending.id),
             parameter("X-Request-Id"),
         ],
         "responses": {
@@ -205,3 +289,34 @@ def redeliver() -> Schema:
             **error_responses([], *access_errors(), NotFound("Callback not found")),
         },
     }
+
+
+def _retry(settings: Settings) -> Schema:
+    return {
+        "operationId": "retryProcesses",
+        "tags": ["Processes"],
+        "summary": "Retry processes",
+        "description": "Queues ended processes again and increments their `attempt`. Only failed "
+        "jobs run again, unless `all` is true; a process without failed jobs stays as it is. The "
+        "answer has one entry for each distinct id, in the order of the request; it is 200 even if "
+        "the status of some entries is not.",
+        "parameters": [parameter("X-Request-Id")],
+        "requestBody": body("RetryProcesses", examples.RETRIES),
+        "responses": {
+            "200": answer(
+                "The result for each id.",
+                {"type": "array", "items": ref("RetryResult")},
+                {"one of each": examples.RETRIED},
+            ),
+            **error_responses(
+                examples.retry_errors(),
+                *access_errors(),
+                Forbidden("This token has no access to this service"),
+                *body_errors(settings),
+            ),
+        },
+    }
+
+
+def _invalid(message: str, path: str = "", code: str = InvalidRequest.code) -> Problem:
+    return Problem(message=message, code=code, path=path)
