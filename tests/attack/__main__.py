@@ -6,26 +6,30 @@ import logging
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
 import click
 
 from tests.attack.api import fuzz_api, send_malformed, valid_request
-from tests.attack.beside import disturb
+from tests.attack.beside import add_service, disturb
 from tests.attack.bomb_table import table, throw_bombs
 from tests.attack.bombs import BOMBS
 from tests.attack.findings import Findings
 from tests.attack.large import WORKER_BYTES, send_large
-from tests.attack.tenants import answer_badly, escape, forge_callbacks, send_bombs
-from tests.chaos.installation import Installation, installed
+from tests.attack.live import send_bombs
+from tests.attack.tenants import answer_badly, escape, forge_callbacks, tenant_of
+from tests.chaos.installation import Folder, Installation, installed
 from tests.chaos.options import Options
 
 SMALL = Options(
     processes=500, kills=0, seed=1, minutes=1, apis=1, workers=1, durable=False
 )  # fmt: skip
 ROOMY = Options(processes=4_000, kills=0, seed=1, minutes=1, apis=1, workers=1, durable=False)
-PARTS = ("sandbox", "api", "bombs", "receivers", "neighbours", "large")
+RENDER_SECONDS = 20.0
+LIVE = {"slots": 2, "allow_svg": True, "render_seconds": RENDER_SECONDS, "max_crashes": 3}
+PARTS = ("sandbox", "api", "bombs", "live", "receivers", "neighbours", "large")
 
 
 @click.command()
@@ -42,8 +46,10 @@ def main(only: Sequence[str], examples: int, malformed: int, batches: int, seed:
     api         what schemathesis makes of the OpenAPI document: no answer of 5xx; spoilt
                 HTTP: answered below 500 or cut off, never left open; callbacks to a canary
                 on this machine in every spelling: not reached
-    bombs       a table of small files that ask for much: refused within 0.1 s, or done in
-                the time that is predicted; the next batch is served
+    bombs       a table of small files that ask for much, in a child: refused within 0.1 s, or
+                done in the time that is predicted
+    live        each of them posted to a running service: it ends as done or with a code within
+                its time, no child dies that it does not tell of, and a healthy tenant is served
     receivers   endless, slow and senseless answers to callbacks: others are served
     neighbours  a table of what a healthy tenant notices of 1, 8 and 64 hostile ones
     large       50 sources of 50 to 100 megapixels at once on a worker of 2 GiB
@@ -67,17 +73,17 @@ async def _attack(
         if "bombs" in parts:
             found, rows = await throw_bombs()
             findings.append(_say(found, table(rows)))
-        if {"api", "bombs"} & {*parts}:
+        if "api" in parts:
             strict = {"callback_private_networks": False}
-            async with installed(folder / "strict", ROOMY, **strict) as installation:
-                if "api" in parts:
-                    findings += [
-                        _say(await _fuzz(installation, examples, seed)),
-                        _say(await _malform(installation, malformed, seed)),
-                        _say(await forge_callbacks(installation)),
-                    ]
-                if "bombs" in parts:
-                    findings.append(_say(await send_bombs(installation, BOMBS)))
+            async with installed(folder / "strict", SMALL, **strict) as installation:
+                findings += [
+                    _say(await _fuzz(installation, examples, seed)),
+                    _say(await _malform(installation, malformed, seed)),
+                    _say(await forge_callbacks(installation)),
+                ]
+        if "live" in parts:
+            async with installed(folder / "live", ROOMY, **LIVE) as installation:
+                findings.append(_say(await _throw(installation)))
         if "receivers" in parts:
             async with installed(folder / "receivers", SMALL) as installation:
                 findings.append(_say(await answer_badly(installation)))
@@ -94,6 +100,19 @@ async def _attack(
             async with installed(folder / "large", ROOMY, **bounded) as installation:
                 findings.append(_say(await send_large(installation)))
     return findings
+
+
+async def _throw(installation: Installation) -> Findings:
+    assert isinstance(installation.storage, Folder)
+    async with AsyncExitStack() as stack:
+        hostile, healthy = (
+            tenant_of(each, stack)
+            for each in (await add_service(installation, "hostile"), installation)
+        )
+        metrics_url = installation.workers[0].probe.replace("/readyz", "/metrics")
+        return await send_bombs(
+            BOMBS, hostile, installation.storage.put, healthy, metrics_url, RENDER_SECONDS
+        )
 
 
 async def _fuzz(installation: Installation, examples: int, seed: int) -> Findings:

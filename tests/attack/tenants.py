@@ -7,10 +7,9 @@ from typing import Any
 
 import aiohttp
 
-from tests.attack.bombs import Bomb
 from tests.attack.findings import Findings
 from tests.chaos.batches import BATCHES
-from tests.chaos.installation import Folder, Installation
+from tests.chaos.installation import Installation
 from tests.service.callbacks.hostile import HOSTILE
 from tests.service.callbacks.test_callback_guard import HOSTS
 from tests.service.harness.receiver import canary, talking
@@ -24,35 +23,36 @@ WAIT_SECONDS = 5  # that the API holds an answer back for
 
 
 class Tenant:
-    """Posts to the first API of an installation."""
+    """A service that posts to an API."""
 
-    def __init__(self, installation: Installation, client: aiohttp.ClientSession) -> None:
-        self._installation = installation
-        self._client = client
+    def __init__(self, url: str, service_id: int, token: str) -> None:
+        self.client = aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"})
+        self._url = url
+        self._service_id = service_id
 
     async def post(self, folder: str, *, source: str = "", **fields: Any) -> tuple[int, Any]:
         """Post a small batch; gives status and answer."""
         batch = BATCHES[0].request(folder) | ({"source": source} if source else {})
-        body = {"service_id": self._installation.service_id, **batch, **fields}
-        async with self._client.post(f"{self._installation.urls[0]}/request", json=body) as answer:
+        body = {"service_id": self._service_id, **batch, **fields}
+        async with self.client.post(f"{self._url}/request", json=body) as answer:
             return answer.status, await answer.json()
 
     async def ended(self, process_id: str, seconds: float = END_SECONDS) -> Any:
         """Wait until a process has ended; TimeoutError if it does not."""
-        url = f"{self._installation.urls[0]}/request/{process_id}?wait={WAIT_SECONDS}"
+        url = f"{self._url}/request/{process_id}?wait={WAIT_SECONDS}"
         async with asyncio.timeout(seconds):
             while True:
-                async with self._client.get(url) as answer:
+                async with self.client.get(url) as answer:
                     status = await answer.json()
                 if status["status"] in FINAL:
                     return status
 
 
-def tenant_of(installation: Installation, stack: AsyncExitStack) -> "Tenant":
-    """Open a client that the stack closes."""
-    client = aiohttp.ClientSession(headers={"Authorization": f"Bearer {installation.token}"})
-    stack.push_async_callback(client.close)
-    return Tenant(installation, client)
+def tenant_of(installation: Installation, stack: AsyncExitStack) -> Tenant:
+    """Open a client of the first API that the stack closes."""
+    tenant = Tenant(installation.urls[0], installation.service_id, installation.token)
+    stack.push_async_callback(tenant.client.close)
+    return tenant
 
 
 async def forge_callbacks(installation: Installation) -> Findings:
@@ -72,32 +72,6 @@ async def forge_callbacks(installation: Installation) -> Findings:
                 findings.breach(f"{url}: {status} {answer}")
         await asyncio.sleep(2)  # for callbacks that are on their way
         findings.breaches += [f"the canary was reached at {where}" for where in connections[1:]]
-    return findings
-
-
-async def send_bombs(installation: Installation, bombs: dict[str, Bomb]) -> Findings:
-    """Have each bomb rendered by the service, and a healthy image behind it."""
-    findings = Findings("bombs in the service")
-    assert isinstance(installation.storage, Folder)
-    slowest = (0.0, "")
-    async with AsyncExitStack() as stack:
-        tenant = tenant_of(installation, stack)
-        for number, (name, bomb) in enumerate(bombs.items()):
-            findings.tried += 1
-            installation.storage.put("bomb", bomb.make())
-            began = time.monotonic()
-            _, answer = await tenant.post(f"bombs/{number}", source="bomb")
-            try:
-                status = await tenant.ended(answer["process_id"])
-            except TimeoutError:
-                findings.breach(f"{name}: still not ended after {END_SECONDS:g} s")
-                continue
-            slowest = max(slowest, (time.monotonic() - began, name))
-            codes = {job["error"]["code"] for job in status["jobs"] if job.get("error")}
-            if codes & {"internal", "quarantined", "render_crashed"}:
-                findings.breach(f"{name}: {codes}")
-            await _healthy(tenant, findings, name)
-    findings.notes.append(f"slowest {slowest[0]:.1f} s, {slowest[1]}")
     return findings
 
 

@@ -2,11 +2,24 @@
 
 import asyncio
 import random
+from itertools import count
 
+import msgspec
+import pytest
+
+from service.dev.stack import free_port
+from service.sandbox.protocol import Reason
+from service.settings import Settings
+from tests.attack import live
 from tests.attack.api import fuzz_api, malformed, send_malformed, valid_request
+from tests.attack.bombs import BOMBS, Bomb
+from tests.attack.findings import Findings
+from tests.attack.tenants import Tenant as Client
+from tests.chaos.batches import SOURCES
 from tests.service.harness.api_client import Api
 from tests.service.harness.receiver import talking
 from tests.service.harness.tenants import Tenant, raw_json
+from tests.service.harness.workers import working
 
 
 async def test_no_request_of_the_document_is_answered_5xx(api: Api, tenant: Tenant) -> None:
@@ -24,6 +37,44 @@ async def test_no_spoilt_request_is_answered_5xx_or_left_open(api: Api, tenant: 
     assert found.breaches == []
     assert found.tried == 300
     assert (await api.ask("GET", "/livez")).status == 200
+
+
+FEW = (
+    "PNG that claims 2³¹ − 1 columns", "JPEG of nested XMP", "GIF of 15,000² pixels in 50 B",
+    "TIFF of 4,000 tags", "SVG of a billion laughs", "empty file",
+)  # fmt: skip
+
+
+async def test_bombs_end_with_a_code_beside_healthy_batches(
+    api: Api, settings: Settings, tenant: Tenant
+) -> None:
+    tenant.put("photo.jpg", SOURCES["photo.jpg"])
+    both = await _throw(api, settings, tenant, {name: BOMBS[name] for name in FEW})
+    assert both.breaches == []
+    assert both.tried == len(FEW)
+    assert "healthy batches beside" in both.notes[0]
+
+
+async def test_a_child_that_dies_untold_is_a_breach(
+    api: Api, settings: Settings, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.put("photo.jpg", SOURCES["photo.jpg"])
+    numbers = count()
+
+    async def exits(*_: object) -> dict[Reason, float]:
+        return dict.fromkeys(live.EXITS, next(numbers))
+
+    monkeypatch.setattr(live, "_exits", exits)
+    found = await _throw(api, settings, tenant, {"empty file": BOMBS["empty file"]})
+    assert len(found.breaches) == len(live.EXITS)
+
+
+async def _throw(api: Api, settings: Settings, tenant: Tenant, bombs: dict[str, Bomb]) -> Findings:
+    client = Client(f"http://127.0.0.1:{api.port}", tenant.service_id, tenant.token)
+    settings = msgspec.structs.replace(settings, metrics_port=free_port())
+    url = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"
+    async with client.client, working(settings):
+        return await live.send_bombs(bombs, client, tenant.put, client, url, 20.0)
 
 
 def test_a_seed_spoils_alike() -> None:
