@@ -69,6 +69,8 @@ def _decoded(facts: Facts) -> _PerPixel:
         return _interlaced(facts)
     if facts.format is SourceFormat.HEIC:
         return _heic(facts)
+    if facts.format is SourceFormat.AVIF and facts.depth > 8:
+        return _DEEP_AVIF
     return _WHOLE[facts.format]
 
 
@@ -77,10 +79,11 @@ _WHOLE = {
     SourceFormat.PNG: _PerPixel(0, 0),
     SourceFormat.WEBP: _PerPixel(12, 18),
     SourceFormat.GIF: _PerPixel(4, 11.8),  # its frames are decoded twice, from copies of 1.4 each
-    SourceFormat.AVIF: _PerPixel(14, 17, AV1_STARTS),
+    SourceFormat.AVIF: _PerPixel(14, 18, AV1_STARTS),
     SourceFormat.TIFF: _PerPixel(0, 0),
     SourceFormat.SVG: _PerPixel(0, 8),
 }
+_DEEP_AVIF = _PerPixel(14, 25, AV1_STARTS)  # at 4:4:4, which the header does not tell
 
 
 def _interlaced(facts: Facts) -> _PerPixel:

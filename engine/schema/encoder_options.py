@@ -287,7 +287,9 @@ def _unknown(name: str, format_name: str) -> InvalidField:
     own = list(fields_of(KINDS[format_name]))
     others = [kind for kind in KINDS if name in fields_of(KINDS[kind])]
     if others:
-        whose = f"{name!r} is an option of {' and '.join(others)}"
+        *most, last = others
+        listed = f"{', '.join(most)} and {last}" if most else last
+        whose = f"{name!r} is an option of {listed}"
         return InvalidField(
             name, f"{whose}, and this is saved as {format_name}, which has {', '.join(own)}"
         )

@@ -146,13 +146,14 @@ def _not_json(error: Exception) -> InvalidRequest:
 def _unknown_field(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
     name = clipped(found[1])
     known = _field_names(_struct_at(path, raw, kind))
-    return _invalid(
-        _join(path, name), f"unknown field {name!r}{_nearest(name, known)}", "unknown_field"
-    )
+    hint = _nearest(name, known) or f"; expected one of {', '.join(known)}"
+    return _invalid(_join(path, name), f"unknown field {name!r}{hint}", "unknown_field")
 
 
-def _missing_field(found: re.Match[str], path: str, _raw: Any, _kind: type) -> InvalidRequest:
-    return _invalid(_join(path, found[1]), "expected a value, got nothing", "missing_field")
+def _missing_field(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
+    whole = _join(path, found[1])
+    expected = _names_expected(whole, _struct_at(path, raw, kind)) or "a value"
+    return _invalid(whole, f"expected {expected}, got nothing", "missing_field")
 
 
 def _unknown_value(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
@@ -165,9 +166,23 @@ def _unknown_value(found: re.Match[str], path: str, raw: Any, kind: type) -> Inv
     return _invalid(path, what)
 
 
-def _wrong_type(found: re.Match[str], path: str, raw: Any, _kind: type) -> InvalidRequest:
+def _wrong_type(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
     names = [JSON_NAMES.get(name.strip(), name) for name in found[1].split("|")]
-    return _invalid(path, f"expected {' or '.join(names)}{found[2] or ''}, got {shown(raw)}")
+    expected = _names_expected(path, kind) or f"{' or '.join(names)}{found[2] or ''}"
+    return _invalid(path, f"expected {expected}, got {shown(raw)}")
+
+
+def _names_expected(path: str, kind: type) -> str:
+    """Say which names a field takes; empty for one that takes anything else."""
+    parent, _, field = path.rpartition(".")
+    if field == "type" and TRANSFORMATION_PATH.search(parent):
+        return "the name of a transformation"
+    hint = get_type_hints(kind).get(field)
+    alone = all(
+        isinstance(part, type) and issubclass(part, Enum | type(None) | msgspec.UnsetType)
+        for part in get_args(hint) or (hint,)
+    )
+    return f"one of {', '.join(_enum_values(field, kind))}" if alone else ""
 
 
 _EXPLANATIONS = {

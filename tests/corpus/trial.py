@@ -55,7 +55,8 @@ class Trial(Struct, frozen=True, kw_only=True):
 
     `outcomes` are the jobs' codes, or `DONE`; `reordered` those of the other order where they
     differ. `decibels` tell how near the plain result is to the reference, 0 if it has another
-    shape, None without a reference. `ratio` is predicted memory to measured.
+    shape, None without a reference. `ratio` is predicted memory to measured, `predicted` the former
+    in bytes.
     """
 
     file: str
@@ -66,6 +67,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     decibels: float | None = None
     shapes: str = ""
     ratio: float | None = None
+    predicted: int = 0
     seconds: float = 0.0
     broken: str = ""
 
@@ -105,6 +107,7 @@ def tried(path: Path, described: Sequence[Json] = JOBS) -> Trial:
         decibels=decibels,
         shapes=shapes,
         ratio=predicted / grown if predicted and grown > 0 and pixels[0] >= LARGE else None,
+        predicted=predicted,
         seconds=time.perf_counter() - began,
     )
 

@@ -120,6 +120,12 @@ def test_equal_frames_stay_in_gif() -> None:
     assert shown.frames < 3, "libwebp shows equal frames once, as long as all of them"
 
 
+def test_a_frame_of_webp_lasts_as_long_as_the_equal_ones_it_stands_for() -> None:
+    source = animation("GIF", [BLACK, WHITE, np.full_like(WHITE, 250)], [70, 150, 230])
+    made = make(source, {"type": "brightness", "bright_level": 10}, destination="o.webp")
+    assert read_facts(Source.from_bytes(made.data)).delays == (70, 380)
+
+
 @pytest.mark.parametrize("ending", ["png", "jpg", "avif", "tif"])
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF"])
 def test_elsewhere_it_is_the_first_frame(kind: str, ending: str) -> None:

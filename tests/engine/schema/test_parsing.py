@@ -60,7 +60,26 @@ AT = "jobs[0].transformations[0]"
             f"{AT}.type",
             "'resize'",
         ),
-        (with_transformation(width=2), "missing_field", f"{AT}.type", "expected a value"),
+        (with_transformation(width=2), "missing_field", f"{AT}.type", "name of a transformation"),
+        (with_transformation(type=5), "invalid_request", f"{AT}.type", "name of a transformation"),
+        (
+            with_transformation(type="flip"),
+            "missing_field",
+            f"{AT}.direction",
+            "expected one of x, y, horizontal, vertical, got nothing",
+        ),
+        (
+            with_transformation(type="flip", direction=5),
+            "invalid_request",
+            f"{AT}.direction",
+            "expected one of x, y, horizontal, vertical, got 5",
+        ),
+        (
+            with_transformation(type="crop", left=5, width=2),
+            "unknown_field",
+            f"{AT}.left",
+            "expected one of width, height",
+        ),
         (with_transformation(type="rotate"), "missing_field", f"{AT}.degrees", "expected a value"),
         (
             with_transformation(type="blur", sigma=True),
@@ -73,6 +92,12 @@ AT = "jobs[0].transformations[0]"
             "invalid_request",
             f"{AT}.sigma",
             "got null",
+        ),
+        (
+            {"source": "a", "jobs": [{"destination": "a.png", "transformations": [], "mode": 3}]},
+            "invalid_request",
+            "jobs[0].mode",
+            "expected one of exact, balanced, got 3",
         ),
         (with_transformation(type="blur", sigma="nan"), "invalid_request", f"{AT}.sigma", '"nan"'),
         (
