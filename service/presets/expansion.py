@@ -98,11 +98,11 @@ class Draft:
     @property
     def names(self) -> set[str]:
         """The presets that it names."""
-        return {name for _, _, name in self._named()}
+        return {name for _, name in self._named()}
 
     def refuse(self, found: Collection[str], known: Collection[str]) -> InvalidRequest:
         """Make the error of the first preset that is not among the found; `known` are all."""
-        path, name = next((path, name) for _, path, name in self._named() if name not in found)
+        path, name = next(named for named in self._named() if named[1] not in found)
         close = difflib.get_close_matches(name, known, n=1)
         if close:
             hint = f"did you mean {close[0]!r}?"
@@ -133,15 +133,15 @@ class Draft:
                 )
         return Expanded(msgspec.json.encode({**self._whole, "jobs": jobs}), places)
 
-    def _named(self) -> Iterator[tuple[int, str, str]]:
-        """Give each preset that is named: by which job, where, and its name."""
+    def _named(self) -> Iterator[tuple[str, str]]:
+        """Give each preset that is named: where, and its name."""
         for index, job in enumerate(self._jobs):
             if not isinstance(job, _Job):
                 continue
             if job.preset is not None:
-                yield index, f"jobs[{index}].preset", job.preset
+                yield f"jobs[{index}].preset", job.preset
             for step, name in job.steps.items():
-                yield index, f"jobs[{index}].transformations[{step}].name", name
+                yield f"jobs[{index}].transformations[{step}].name", name
 
 
 def read_draft(body: bytes) -> Draft | None:
