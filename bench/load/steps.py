@@ -62,18 +62,20 @@ async def prepare(stack: Stack, workload: Workload) -> None:
 async def run_step(stack: Stack, load: Load, level: int) -> Step:
     """Load the service so much; what has not ended in time is left under way."""
     async with calling(stack, load.workload, callbacks=load.callbacks) as caller:
-        began, before = time.time(), _cpu(stack)
+        before = await _cpu(stack)
         psutil.cpu_percent()
+        began = time.time()
         async with _sampled(stack) as slots:
             if load.loop == "open":
                 times = poisson(level, load.seconds, load.seed)
                 tasks = await open_loop(times, caller.send)
             else:
                 tasks = await closed_loop(level, load.seconds, caller.send)
-        until, machine, used = time.time(), psutil.cpu_percent() / 100, _cpu(stack)
+        until, machine = time.time(), psutil.cpu_percent() / 100
         waiting = sum(not task.done() for task in tasks)
+        used = await _cpu(stack)
         await _drain(tasks, load.drain)
-        after = _cpu(stack)
+        after = await _cpu(stack)
         await caller.read()
     cpu = {part: after[part] - before[part] for part in after}
     service = sum(used[part] - before[part] for part in used if part != CALLER)
@@ -127,6 +129,7 @@ async def _slots(stack: Stack) -> tuple[float, float]:
     return busy, slots
 
 
-def _cpu(stack: Stack) -> dict[str, float]:
+async def _cpu(stack: Stack) -> dict[str, float]:
+    """Read it beside the loop, which has answers to take."""
     times = psutil.Process().cpu_times()
-    return dict(stack.cpu()) | {CALLER: times.user + times.system}
+    return dict(await asyncio.to_thread(stack.cpu)) | {CALLER: times.user + times.system}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ import psutil
 from msgspec import Struct
 
 HERE = Path(__file__).parents[2]
+TICKS = os.sysconf("SC_CLK_TCK")
 CALLER = 16  # requests under way at once while batches are posted
 
 # Any version's: `run_stack` has been there for long. It ends with its standard input.
@@ -82,22 +84,36 @@ class Stack(Struct, kw_only=True):
     def cpu(self) -> dict[str, float]:
         """Return the CPU seconds that each part has used so far."""
         used: defaultdict[str, float] = defaultdict(float)
-        for name, pid in self.told["pids"].items():
+        own, waited, children = _times()
+        for name, root in self.told["pids"].items():
             part = name.partition("-")[0]  # worker-2 is a worker
             below = "children" if part == "worker" else part
-            for process in _tree(pid):
-                try:
-                    times = process.cpu_times()
-                except psutil.NoSuchProcess:
-                    continue
-                used[part if process.pid == pid else below] += times.user + times.system
-                used[below] += times.children_user + times.children_system
+            left = [root]
+            for pid in left:
+                left += children[pid]
+                used[part if pid == root else below] += own[pid]
+                used[below] += waited[pid]
         return used
 
 
-def _tree(pid: int) -> list[psutil.Process]:
-    root = psutil.Process(pid)
-    return [root, *root.children(recursive=True)]
+def _times() -> tuple[dict[int, float], dict[int, float], defaultdict[int, list[int]]]:
+    """Read all processes once: their CPU seconds, those of ended children, their children.
+
+    psutil reads all of them for each tree, and a caller that is busy with that answers nobody.
+    """
+    own: dict[int, float] = {}
+    waited: dict[int, float] = {}
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, rest = int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):  # it has ended
+            continue
+        user, system, children_user, children_system = map(int, rest[11:15])
+        own[pid] = (user + system) / TICKS
+        waited[pid] = (children_user + children_system) / TICKS
+        children[int(rest[1])].append(pid)
+    return own, waited, children
 
 
 @asynccontextmanager
