@@ -59,7 +59,8 @@ def main(
     Then everything has five minutes to come to its end. A run that comes no further tells what
     every part of it is doing. Exits 1 unless it ended, every request that was accepted has
     ended, every result has the bytes that the engine alone makes of it, every process had
-    callbacks of one id, and no process of ours ended badly after SIGTERM.
+    callbacks of one id, no process of ours ended badly after SIGTERM, and 99 of 100 processes of
+    killed workers were taken up again within the lease and ten seconds.
 
     With --rolling nothing is broken. APIs and workers are restarted in turn behind a load
     balancer, while customers post and ask for statuses, and each request must be answered 200.

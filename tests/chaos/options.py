@@ -27,6 +27,9 @@ class Options:
     stall_seconds: float = 180.0
     """How long anything may come no further, be it a start, posts or callbacks."""
 
+    recovery_seconds: float = 10.0
+    """How long after its lease what a killed worker held may lie still, in 99 of 100 cases."""
+
     @property
     def seconds(self) -> float:
         """How long faults go on."""

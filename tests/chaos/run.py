@@ -26,13 +26,16 @@ class Report:
     faults: dict[str, int]
     recovery: Recovery
     dirty_exits: int
+    longest: float
+    """Seconds within which 99 of 100 processes of killed workers must be recovered."""
     stalled: str
     """What every part was doing when nothing went on, if that was so."""
 
     @property
     def failed(self) -> bool:
         """Whether a promise was broken, or the run came to no end."""
-        return self.verdict.violated or bool(self.dirty_exits) or bool(self.stalled)
+        late = self.recovery.quantile(0.99) > self.longest
+        return self.verdict.violated or late or bool(self.dirty_exits) or bool(self.stalled)
 
     def lines(self) -> list[str]:
         """Sum it up."""
@@ -45,7 +48,8 @@ class Report:
             *([f"and {len(found) - 20} more"] if len(found) > 20 else []),
             f"faults {sum(self.faults.values())}: {faults}",
             f"recovery of {len(self.recovery.seconds)} processes of killed workers: "
-            f"p50 {self.recovery.quantile(0.5):.1f} s, p99 {self.recovery.quantile(0.99):.1f} s",
+            f"p50 {self.recovery.quantile(0.5):.1f} s, p99 {self.recovery.quantile(0.99):.1f} s "
+            f"of at most {self.longest:g} s",
             f"ends after SIGTERM with another status than 0: {self.dirty_exits}",
             verdict.line(),
         ]
@@ -126,5 +130,6 @@ class _Run:
             faults=self._saboteur.done,
             recovery=self.recovery,
             dirty_exits=sum(each.dirty_exits for each in self._installation.kept),
+            longest=self._options.lease_seconds + self._options.recovery_seconds,
             stalled=stalled,
         )

@@ -182,6 +182,7 @@ async def test_what_is_cancelled_in_postgres_alone_is_stopped(
     status = await ended(api, tenant, process_id)
     assert (status["status"], outcomes(status)) == ("FAILED", ["DONE", "cancelled", "cancelled"])
     await until_now(lambda: bool(sandbox.exits))
+    assert tenant.files() == {"in.png", "a.png"}
     assert sandbox.reasons() == ["cancelled"]
     assert await scraped(settings, FENCED) == before
 
