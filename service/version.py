@@ -3,8 +3,6 @@
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
-from engine.vips import binding
-
 
 def version() -> str:
     """The version of Darkroom."""
@@ -15,5 +13,5 @@ def version() -> str:
 
 
 def libvips_version() -> str:
-    """The version of the libvips that the engine uses."""
-    return binding.LIBVIPS_VERSION
+    """The version of the libvips that the engine uses: that of its wheel, which is not loaded."""
+    return installed_version("pyvips-binary")

@@ -4,6 +4,7 @@ Neither needs a token, since neither contains a secret. The page loads nothing f
 and its Content-Security-Policy forbids it.
 """
 
+import asyncio
 import hashlib
 from pathlib import Path
 
@@ -31,29 +32,43 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-DOCUMENT: web.AppKey["Document"] = web.AppKey("document")
+REFERENCE: web.AppKey["Reference"] = web.AppKey("reference")
 
 routes = web.RouteTableDef()
 
 
 class Document:
-    """The OpenAPI document, encoded once."""
+    """The OpenAPI document as it is answered."""
 
     def __init__(self, settings: Settings) -> None:
         self.body = msgspec.json.encode(build_document(settings))
         self.etag = ETag(hashlib.sha256(self.body).hexdigest()[:32])
 
 
+class Reference:
+    """Makes the document when it is first asked for: that loads the engine, libvips included."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._document: Document | None = None
+
+    async def document(self) -> Document:
+        """Give the document, which is made in a thread."""
+        if self._document is None:
+            self._document = await asyncio.to_thread(Document, self._settings)
+        return self._document
+
+
 def add_reference(app: web.Application, settings: Settings) -> None:
     """Add the routes of the reference to an application with these settings."""
-    app[DOCUMENT] = Document(settings)
+    app[REFERENCE] = Reference(settings)
     app.add_routes(routes)
 
 
 @routes.get("/openapi.json")
 async def openapi(request: web.Request) -> web.Response:
     """Answer with the OpenAPI document, or with 304 if the client has it."""
-    document = request.app[DOCUMENT]
+    document = await request.app[REFERENCE].document()
     if _has(request, document.etag):
         response = web.Response(status=304, headers=HEADERS)
     else:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import DarkroomError, InvalidRequest
-from engine.explain import Explanation, explain_facts
+from engine.explain import Explanation
 from engine.schema import DEFAULT_LIMITS, parse
 from engine.sources import Facts, SourceFormat
 from service.errors import Cancelled
@@ -282,6 +282,8 @@ def retry_errors() -> list[Problem]:
 
 def explanation() -> Explanation:
     """Return what `POST /explain` answers to the request of several jobs."""
+    from engine.explain import explain_facts  # noqa: PLC0415 - it loads libvips
+
     jobs = parse(msgspec.json.encode(CREATE_SEVERAL), CreateProcess).jobs
     return explain_facts(Facts(format=SourceFormat.JPEG, width=1600, height=1200), jobs)
 

@@ -31,10 +31,15 @@ async def working(settings: Settings) -> AsyncIterator[Running]:
 
 
 async def until(true: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-    """Ask again and again until something is true; TimeoutError if it never is."""
+    """Ask again and again until something is true; TimeoutError if it never is.
+
+    What takes longer is asked less often, since asking takes the time of whoever is to do it.
+    """
+    pause = 0.005
     async with asyncio.timeout(seconds):
         while not await true():
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(pause)
+            pause = min(1.2 * pause, 0.05)
 
 
 async def reached(api: Api, tenant: Tenant, process_id: str, statuses: set[str]) -> Words:
