@@ -5,7 +5,6 @@ import random
 from collections import Counter
 from typing import Any
 
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.attack.findings import Findings
@@ -23,6 +22,8 @@ def fuzz_api(
     In every second body, the fields of `known` have values that exist, so that what lies
     behind the first checks is reached too. Blocks: to be run in a thread.
     """
+    import schemathesis  # noqa: PLC0415 - a second that other tests need not wait
+
     findings = Findings("api")
     statuses: Counter[int] = Counter()
     schema = schemathesis.openapi.from_dict(document)

@@ -34,11 +34,12 @@ UNITS = [
 
 @pytest.mark.parametrize("first", UNITS)
 def test_any_head_is_recognised_soon(first: bytes) -> None:
+    """Within 16 kB: what is quadratic takes seconds for as many."""
     for second in UNITS:
-        head = first * 20 + second * (HEAD // len(second))
-        with ends((first, second)):
-            assert sniff(head[:HEAD]) in {None, SourceFormat.SVG}
-            assert describe(head[:HEAD])
+        head = first * 20 + second * (HEAD // 4 // len(second))
+        with ends((first, second), 0.25):
+            assert sniff(head) in {None, SourceFormat.SVG}
+            assert describe(head)
 
 
 def test_a_long_comment_hides_no_svg() -> None:
