@@ -30,6 +30,11 @@ _EVERYWHERE = (
         reason="resolution only; libvips exif.c, jpeg2vips.c",
     ),
     Rule(
+        re.compile(r"image_set: bad exif data|exif: |unable to init exif"),
+        damage=False,
+        reason="EXIF that cannot be read, or that is too long; libvips exif.c",
+    ),
+    Rule(
         re.compile(r".*(intent|profile|ICC)"),
         damage=False,
         reason="a profile that does not fit is left out; libvips icc_transform.c",
@@ -120,6 +125,25 @@ _PNG = (
         re.compile(r"[a-z][A-Za-z]{3}: "),
         damage=False,
         reason="an ancillary chunk is left out; libpng pngrutil.c, PNG 5.4",
+    ),
+    Rule(
+        re.compile(r"\d+ text chunks, only \d+ text chunks will be loaded"),
+        damage=False,
+        reason="text, of which none is used; libvips vipspng.c",
+    ),
+    Rule(
+        re.compile(
+            r"Ignoring invalid time value|(malformed )?sPLT chunk|png_set_sPLT: invalid"
+            r"|too many (text|sPLT|unknown) chunks|[Nn]o space in chunk cache"
+            r"|Invalid (format for )?(sCAL|pCAL|iCCP|cICP) |cLLI |mDCV |keyword |bad keyword"
+        ),
+        damage=False,
+        reason="the same, by warnings that do not begin with its name; libpng pngset.c",
+    ),
+    Rule(
+        re.compile(r"PLTE: (ignored in grayscale PNG|invalid)"),
+        damage=False,
+        reason="a palette that no pixel needs, or it were an error; libpng pngrutil.c",
     ),
     Rule(
         re.compile(r"tRNS chunk has out-of-range samples|Invalid palette size, hIST"),

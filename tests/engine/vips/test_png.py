@@ -51,6 +51,28 @@ def test_text_in_latin_1_is_read_over(where: Callable[..., bytes]) -> None:
     assert not kept.damaged
 
 
+ODD = {
+    "70 texts": [chunk(b"tEXt", b"k%d\0v" % at) for at in range(70)],
+    "a date": [chunk(b"tIME", b"\xff" * 7)],
+    "a thousand palettes": [chunk(b"sPLT", b"p%d\0\x08" % at) for at in range(1001)],
+    "half a colour": [chunk(b"PLTE", bytes(31))],
+    "a letter of EXIF": [chunk(b"eXIf", b"z")],
+    "a damaged text": [chunk(b"tEXt", b"k\0v")[:-1] + b"?"],
+    "a profile": [chunk(b"iCCP", b"x\0\0" + zlib.compress(b"x" * 200))],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_chunks_that_change_no_pixel_are_no_damage(name: str) -> None:
+    assert np.array_equal(pixels_of(before_pixels(PLAIN, *ODD[name])), smooth(24, 10))
+
+
+def test_a_palette_in_grey_is_no_damage() -> None:
+    grey = smooth(24, 10, 1)
+    source = before_pixels(encoded(grey), chunk(b"PLTE", bytes(30)))
+    assert np.array_equal(pixels_of(source)[..., 0], grey[..., 0])
+
+
 @pytest.mark.parametrize(
     "name", ["01_png_latin1_keyword_issue2026", "01b_png_latin1_keyword_valid_selfmade"]
 )
