@@ -61,9 +61,10 @@ class PlanCache:
     ) -> Plan:
         """Return the plan of a job of which pixels were measured, as `plan` makes it."""
         key = _key([job], facts, limits, resolved)
-        return self._get((key,), lambda: plan(job, facts, limits, resolved), reused)
+        alone = None if key is None else ("job", key)  # not the batch that has this job alone
+        return self._get(alone, lambda: plan(job, facts, limits, resolved), reused)
 
-    def _get(self, key: Hashable, make: Callable[[], T], reused: Reused) -> T:
+    def _get(self, key: Hashable | None, make: Callable[[], T], reused: Reused) -> T:
         with self._lock:
             if key is not None and key in self._kept:
                 reused.hits += 1
@@ -74,7 +75,7 @@ class PlanCache:
         self._keep(key, made)
         return made
 
-    def _keep(self, key: Hashable, made: Plan | BatchPlan) -> None:
+    def _keep(self, key: Hashable | None, made: Plan | BatchPlan) -> None:
         plans = made.jobs if isinstance(made, BatchPlan) else (made,)
         if key is None or any(isinstance(each, DarkroomError) for each in plans):
             return
@@ -92,7 +93,9 @@ class PlanCache:
         return len(self._kept)
 
 
-def _key(jobs: Sequence[Job], facts: Facts, limits: EngineLimits, resolved: Resolved) -> Hashable:
+def _key(
+    jobs: Sequence[Job], facts: Facts, limits: EngineLimits, resolved: Resolved
+) -> Hashable | None:
     """Return all that plans depend on; None where an input's error is among it."""
     inputs = resolved.inputs
     if any(isinstance(found, DarkroomError) for found in inputs.values()):

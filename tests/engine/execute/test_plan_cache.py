@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine import EngineLimits, Output, Source, Stats, read_facts, render
+from engine.errors import UnsupportedFormat
 from engine.execute import plan_cache
 from engine.execute.plan_cache import PlanCache, Reused
 from engine.execute.planning import plan_batch
@@ -107,6 +108,16 @@ def test_measurements_count(asked: Asked) -> None:
     assert plans[0] is plans[2]
     assert plans[0].nodes != plans[1].nodes
     assert (asked.reused.hits, asked.reused.misses) == (1, 2)
+
+
+def test_beside_a_missing_watermark_every_measured_job_has_its_own_plan() -> None:
+    batch = jobs([{"type": "trim"}], [{"type": "normalize"}, *SIZES[0]], MARKED)
+    inputs = {"mark": UnsupportedFormat("no image")}
+    source = Source.from_bytes(encoded(noise(40, 30)))
+    for _ in range(2):
+        made = dict(render(source, batch, inputs=inputs))
+        sizes = [(each.width, each.height) for each in made.values() if isinstance(each, Output)]
+        assert sizes == [(40, 30), (20, 15)]
 
 
 def test_more_fonts_are_another_world(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
