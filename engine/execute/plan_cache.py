@@ -5,9 +5,7 @@ facts of the watermarks, what was measured, and the fonts; so it is kept by thes
 batches that differ in one of them never meet. Batches that were refused in part are not kept.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from threading import Lock
 from typing import TypeVar
 
 import msgspec
@@ -19,10 +17,11 @@ from engine.expand import Resolved
 from engine.fonts import TYPEFACES
 from engine.ir import Plan
 from engine.limits import EngineLimits
+from engine.lru_cache import LruCache
 from engine.schema import Job
 from engine.sources import Facts
 
-MOST_BYTES = 1024 * 1024  # of plans, as JSON has them
+MAX_BYTES = 1024 * 1024  # of plans, as JSON has them
 STORED = {"destination", "store"}  # of a job, which no plan depends on
 ASKED = [name for name in Job.__struct_fields__ if name not in {*STORED, "options"}]
 T = TypeVar("T", Plan, BatchPlan)
@@ -36,13 +35,10 @@ class Reused(Struct):
 
 
 class PlanCache:
-    """A bounded store of plans; the one that was used longest ago goes first."""
+    """The plans of batches, and those of jobs of which pixels were measured."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self.most_bytes = most_bytes
-        self.bytes = 0
-        self._kept: OrderedDict[Hashable, tuple[Plan | BatchPlan, int]] = OrderedDict()
-        self._lock = Lock()
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self.plans: LruCache[Hashable, Plan | BatchPlan] = LruCache(max_bytes)
 
     def batch(
         self,
@@ -65,11 +61,10 @@ class PlanCache:
         return self._get(alone, lambda: plan(job, facts, limits, resolved), reused)
 
     def _get(self, key: Hashable | None, make: Callable[[], T], reused: Reused) -> T:
-        with self._lock:
-            if key is not None and key in self._kept:
-                reused.hits += 1
-                self._kept.move_to_end(key)
-                return self._kept[key][0]  # type: ignore[return-value]  # by its key
+        found = None if key is None else self.plans.get(key)
+        if found is not None:
+            reused.hits += 1
+            return found  # type: ignore[return-value]  # by its key
         reused.misses += 1
         made = make()
         self._keep(key, made)
@@ -79,18 +74,7 @@ class PlanCache:
         plans = made.jobs if isinstance(made, BatchPlan) else (made,)
         if key is None or any(isinstance(each, DarkroomError) for each in plans):
             return
-        size = len(msgspec.msgpack.encode(plans, enc_hook=str))
-        if size > self.most_bytes // 4:
-            return
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = made, size
-                self.bytes += size
-            while self.bytes > self.most_bytes:
-                self.bytes -= self._kept.popitem(last=False)[1][1]
-
-    def __len__(self) -> int:
-        return len(self._kept)
+        self.plans.put(key, made, len(msgspec.msgpack.encode(plans, enc_hook=str)))
 
 
 def _key(

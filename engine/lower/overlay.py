@@ -6,7 +6,7 @@ from engine.geometry import Box, Size
 from engine.ir import Frame, ImageLayer, Overlay, Plan, TextLayer
 from engine.lower.blending import blended
 from engine.lower.context import LoweringContext, NodeContext, lower_node, raster_node, run
-from engine.lower.layer_cache import LAYER_CACHE, key_of
+from engine.lower.layer_cache import LAYER_CACHE, key_of, size_of
 from engine.raster import Raster
 from engine.schema import Blend
 from engine.sources import damage_in
@@ -144,7 +144,7 @@ def _prepared(layer: ImageLayer | TextLayer, context: LoweringContext) -> Ink | 
         key = key_of(layer, source)
         ink = LAYER_CACHE.get(key) or prepare(layer, context)
         if ink is not None and layer not in context.suspect:
-            LAYER_CACHE.put(key, ink)
+            LAYER_CACHE.put(key, ink, size_of(ink))
         context.layers[layer] = ink
     return context.layers[layer]
 

@@ -28,8 +28,8 @@ MARKED: list[Json] = [{"type": "watermark", "source": "mark"}]
 class Asked:
     """A cache, and what came of asking it."""
 
-    def __init__(self, most_bytes: int = plan_cache.MOST_BYTES) -> None:
-        self.cache = PlanCache(most_bytes)
+    def __init__(self, max_bytes: int = plan_cache.MAX_BYTES) -> None:
+        self.cache = PlanCache(max_bytes)
         self.reused = Reused()
 
     def batch(
@@ -96,7 +96,7 @@ def test_what_was_refused_is_not_kept(asked: Asked) -> None:
     beside = [{"type": "crop", "width": 5, "height": 5, "fit": False, "xoffset": 900}]
     for _ in range(2):
         assert not asked.batch(jobs(SIZES[0], beside))
-    assert len(asked.cache) == 0
+    assert len(asked.cache.plans) == 0
 
 
 def test_measurements_count(asked: Asked) -> None:
@@ -127,19 +127,19 @@ def test_more_fonts_are_another_world(asked: Asked, monkeypatch: pytest.MonkeyPa
 
 
 def test_it_is_bounded_and_forgets_the_longest_unused() -> None:
-    asked = Asked(most_bytes=4000)
+    asked = Asked(max_bytes=4000)
     batches = [jobs([{"type": "resize", "width": width}]) for width in range(5, 39)]
     for batch in batches:
         asked.batch(batches[0])
         asked.batch(batch)
-    assert asked.cache.bytes <= 4000
-    assert 1 < len(asked.cache) < len(batches)
+    assert asked.cache.plans.bytes <= 4000
+    assert 1 < len(asked.cache.plans) < len(batches)
     assert asked.batch(batches[0])
     assert not asked.batch(batches[2])
 
 
 def test_what_is_too_large_for_it_is_planned_each_time() -> None:
-    asked = Asked(most_bytes=100)
+    asked = Asked(max_bytes=100)
     for _ in range(2):
         assert not asked.batch(jobs(*SIZES))
 

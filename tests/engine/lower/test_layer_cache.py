@@ -1,42 +1,13 @@
-"""The layer cache: keyed by content, shared across batches, bounded."""
+"""The layer cache: keyed by content, shared across batches."""
 
 import numpy as np
 
 from engine import Source
 from engine.ir import TextLayer
-from engine.lower.layer_cache import LAYER_CACHE, LayerCache, key_of
-from engine.vips import Ink, black
+from engine.lower.layer_cache import LAYER_CACHE, key_of
 from tests.engine.images import Json, encoded, noise, pixels_of
 
 TEXT = TextLayer(("a",), ("Liberation Sans",), 9, (0, 0, 0, 255), 9, 9)
-
-
-def ink(width: int) -> Ink:
-    return Ink(black(width, 1), 0, 0)
-
-
-def test_the_longest_unused_goes_first() -> None:
-    kept = LayerCache(max_bytes=100)
-    for name in (b"a", b"b", b"c", b"d"):
-        kept.put((name, TEXT), ink(25))
-    assert kept.get((b"a", TEXT)) is not None
-    kept.put((b"e", TEXT), ink(25))
-    assert kept.get((b"b", TEXT)) is None
-    assert kept.get((b"a", TEXT)) is not None
-    assert (len(kept), kept.bytes) == (4, 100)
-
-
-def test_what_is_too_large_is_not_kept() -> None:
-    kept = LayerCache(max_bytes=100)
-    kept.put((b"a", TEXT), ink(26))
-    assert (len(kept), kept.bytes) == (0, 0)
-
-
-def test_the_same_twice_counts_once() -> None:
-    kept = LayerCache(max_bytes=100)
-    for _ in range(2):
-        kept.put((b"a", TEXT), ink(20))
-    assert (len(kept), kept.bytes) == (1, 20)
 
 
 def test_a_changed_watermark_is_another_one() -> None:
