@@ -50,15 +50,17 @@ def die_with_parent(parent: int) -> None:
 
 
 def yield_to_others(nice: int) -> None:
-    """Leave the processor to whatever else wants it, as far as `nice` says (0 to 19).
+    """Leave the processor to whatever else wants it, as far as `nice` says (0 to 19), or further.
 
-    Where the kernel shares the processor by sessions (autogroups), that is said of ours too.
+    Where the kernel shares the processor by sessions (autogroups), that is said of ours too if we
+    lead it; that of a terminal is others' as well. Threads that run already stay as they are.
     """
-    if nice == 0:
+    if nice <= (now := os.getpriority(os.PRIO_PROCESS, 0)):
         return
-    os.nice(nice)
-    with contextlib.suppress(OSError):  # no such kernel
-        Path("/proc/self/autogroup").write_text(f"{nice}\n")
+    os.nice(nice - now)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # no such kernel
+            Path("/proc/self/autogroup").write_text(f"{nice}\n")
 
 
 def memory_file(name: str, *, sealable: bool) -> int:

@@ -209,6 +209,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         Size, _doc("Replace a child that keeps more memory than this after rendering")
     ] = 512 * 1024**2
     child_works: Annotated[Count, _doc("Replace a child after rendering this many times")] = 1000
+    worker_nice: Annotated[
+        int, Meta(ge=0, le=19), _doc("How far a worker leaves the processor to others: 0 to 19")
+    ] = 5
     child_nice: Annotated[
         int, Meta(ge=0, le=19), _doc("How far children leave the processor to others: 0 to 19")
     ] = 10

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,9 @@ def test_it_shows_results_that_can_be_made_again_and_the_readme_works_beside_it(
         assert stack.finish(answer["process_id"])["status"] == "FINISHED"
 
         assert set(stack.dev["pids"]) == {"postgres", "valkey", "api", "worker"}
+        niceness = partial(os.getpriority, os.PRIO_PROCESS)
+        assert niceness(stack.dev["pids"]["api"]) == niceness(0)
+        assert niceness(stack.dev["pids"]["worker"]) == max(niceness(0), 5)
         for url in stack.dev["metrics_urls"]:
             with urllib.request.urlopen(url) as metrics:
                 assert b"darkroom_build_info" in metrics.read()
