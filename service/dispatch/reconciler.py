@@ -83,8 +83,11 @@ class Reconciler:
             await asyncio.sleep(pause)
 
     def _spare_leases(self) -> None:
-        """Reap nothing until every worker had a chance to renew: Postgres was away for all."""
-        self._reap_from = monotonic() + self._settings.lease_seconds
+        """Reap nothing until every worker had a chance to renew: Postgres was away for all.
+
+        They try much more often than once in a third of a lease while it is.
+        """
+        self._reap_from = monotonic() + self._settings.lease_seconds / 3
 
     async def reconcile(self) -> None:
         """Take back and dispatch again, once."""

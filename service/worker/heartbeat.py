@@ -15,6 +15,8 @@ from service.outages import POSTGRES, outages
 from service.store import UNAVAILABLE, Leases
 from service.worker.lease import Lease, clock
 
+BEATS = 3  # in a lease
+TRIES = 10  # in the time of a beat, while Postgres is unavailable
 TOGETHER_SECONDS = 0.05  # what is cancelled so soon after another is looked at with it
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,7 @@ class _Held:
 class Heartbeat:
     """Renews every held lease three times before it would run out.
 
+    While Postgres is unavailable it tries ten times as often, to renew in time once it is back.
     A process with which nothing happens for `stall_seconds` is not renewed but given up.
     """
 
@@ -94,14 +97,16 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat forever; an unavailable Postgres is waited out."""
-        pause = self._seconds.total_seconds() / 3
+        between = self._seconds.total_seconds() / BEATS
         while True:
+            pause = between
             try:
-                async with asyncio.timeout(pause):  # a beat that hangs must not cost the next
+                async with asyncio.timeout(between):  # a beat that hangs must not cost the next
                     await self.beat()
                 outages.worked(POSTGRES)
             except UNAVAILABLE as error:
                 outages.failed(POSTGRES, error)
+                pause /= TRIES
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._soon.wait()

@@ -59,19 +59,20 @@ class Child:
         cls,
         server: ForkServer,
         limits: SandboxLimits,
+        seconds: float,
         on_idle: Callable[["Child"], None],
     ) -> "Child":
-        """Start a child and wait until it is ready; StartFailed says why it is not."""
+        """Start a child and wait for so long until it is ready; StartFailed says why it is not."""
         ours, theirs = wire.channel()
         with theirs:
             try:
-                process = await server.fork(theirs.fileno(), limits.start_seconds)
+                process = await server.fork(theirs.fileno(), seconds)
             except BaseException:
                 ours.close()
                 raise
         child = cls(process, ours, limits, on_idle)
         try:
-            await child._settle_in()
+            await child._settle_in(seconds)
         except BaseException:
             child.close()
             raise
@@ -136,11 +137,10 @@ class Child:
         self._socket.close()
         self._process.close()
 
-    async def _settle_in(self) -> None:
-        """Wait for its first words."""
+    async def _settle_in(self, seconds: float) -> None:
+        """Wait for its first words, for so long."""
         with contextlib.suppress(ConnectionError):  # its end is read from the socket
             wire.send(self._socket, wire.Setup(self._limits))
-        seconds = self._limits.start_seconds
         await asyncio.wait(
             [self.ready, self.ended], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )

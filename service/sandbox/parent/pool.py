@@ -94,6 +94,8 @@ class Sandbox:
         self._supervisor = supervisor or Supervisor()
         self.memory = memory or MemoryBudget()
         self._children: dict[int, Child | StartFailed] = {}
+        self._patience = limits.start_most_seconds
+        """Seconds for the next child to start."""
         self._idle: deque[Child] = deque()
         self._turns: deque[_Turn] = deque()
         self._place = 0.0  # of who was served last
@@ -304,8 +306,12 @@ class Sandbox:
     async def _start(self, slot: int) -> None:
         """Put a new child into a slot, or the reason why there is none."""
         try:
-            self._children[slot] = await Child.start(self._server, self._limits, self._offer)
+            self._children[slot] = await Child.start(
+                self._server, self._limits, self._patience, self._offer
+            )
+            self._patience = self._limits.start_seconds
         except StartFailed as error:
+            self._patience = min(2 * self._patience, self._limits.start_most_seconds)
             self._mark_failed(slot, error)
             self._on_exit(error.exit)
 

@@ -43,7 +43,13 @@ class SandboxLimits(Struct, frozen=True, kw_only=True):
     resident_bytes: int = 512 * MIB
     """A child that keeps more memory than this between two works is replaced."""
     start_seconds: float = 30.0
-    """Time for a child to start, import the engine and be ready."""
+    """Time for a child to start, import the engine and be ready; doubled after each that had not.
+
+    On a machine that is busy a start may take longer, and one that is killed for it and begun anew
+    would never end.
+    """
+    start_most_seconds: float = 300.0
+    """The longest such time, which the first children of a sandbox have."""
     backoff_seconds: float = 0.1
     """Pause after a child that did not start; doubled each time."""
     backoff_most_seconds: float = 10.0

@@ -154,11 +154,11 @@ async def test_nothing_is_reaped_until_leases_could_be_renewed(
     task = asyncio.create_task(reconciler.keep_records())
     assert await rounds.get() == "failed"
     monkeypatch.setattr(reconciler, "tend_records", tend)
-    now += 0.5
+    now += 0.15
     while await rounds.get() != "done":
         pass
     assert await field(shared_store, process_id, "status") == "PROCESSING"
-    now += 0.2
+    now += 0.1
     await rounds.get()  # it may have begun before
     await rounds.get()
     assert await field(shared_store, process_id, "status") == "QUEUED"

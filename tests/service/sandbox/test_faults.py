@@ -276,7 +276,7 @@ async def test_a_command_that_does_not_exist_is_named() -> None:
 
 
 async def test_a_child_that_never_gets_ready_is_given_up() -> None:
-    limits = SandboxLimits(start_seconds=0.3)
+    limits = SandboxLimits(start_most_seconds=0.3)
     command = (sys.executable, "-c", "import time; time.sleep(60)")
     with pytest.raises(RenderUnavailable, match="it was not ready after"):
         async with Playground(command=command, limits=limits):

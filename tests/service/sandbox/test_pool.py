@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from typing import Any
@@ -270,3 +271,12 @@ async def test_closing_ends_all_children_and_fails_what_waits() -> None:
     assert [getattr(end, "code", end) for end in ends] == ["render_unavailable"] * 3
     assert not any(lives(pid) for pid in pids)
     assert [end.reason for end in sandbox.exits] == [Reason.SHUTDOWN] * 2
+
+
+async def test_a_start_that_is_slow_gets_more_time_and_succeeds_in_the_end() -> None:
+    limits = SandboxLimits(start_seconds=0.02, backoff_seconds=0.001, backoff_most_seconds=0.001)
+    async with Playground(limits=limits) as sandbox:
+        os.kill(sandbox._server.pid or 0, signal.SIGKILL)
+        await until(lambda: Reason.START_FAILED in {end.reason for end in sandbox.exits})
+        await until(lambda: bool(sandbox.pids))
+        assert await sandbox.ask({"do": "tell"})

@@ -17,6 +17,7 @@ from service.sandbox.protocol import Output
 from service.settings import Settings
 from service.storage.folder import FolderStorage
 from service.store import Store
+from service.tasks import stop
 from service.worker.heartbeat import Heartbeat
 from service.worker.lease import MARGIN, Lease, clock
 from service.worker.publisher import Publisher
@@ -78,6 +79,23 @@ async def test_a_beat_renews_by_the_time_at_which_it_was_sent(
     async with heartbeat.hold(lease):
         await heartbeat.beat()
         lease.check()
+
+
+async def test_while_postgres_is_away_it_is_tried_far_more_often_than_a_lease_needs(
+    store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heartbeat, failures = Heartbeat(store.leases, 9, metrics), asyncio.Queue[None]()
+
+    async def fail() -> None:
+        failures.put_nowait(None)
+        raise ConnectionError("Postgres is unavailable")
+
+    monkeypatch.setattr(heartbeat, "beat", fail)
+    beating = asyncio.create_task(heartbeat.run())
+    async with asyncio.timeout(2.5):  # two beats are 3 s apart
+        for _ in range(2):
+            await failures.get()
+    await stop(beating)
 
 
 @pytest.fixture
