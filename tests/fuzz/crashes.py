@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,8 +49,9 @@ class Crashes:
             if not await _stand_still(pid):
                 return
             self.killed[pid] = number
-            os.kill(pid, number)
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # a SIGKILL needs no second signal
+                os.kill(pid, number)
+                os.kill(pid, signal.SIGCONT)
             self._began = time.perf_counter()
             async with asyncio.timeout(LONGEST_SECONDS):
                 while pid in sandbox.pids or len(sandbox.pids) < sandbox.slots:
