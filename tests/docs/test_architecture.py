@@ -23,7 +23,7 @@ from tools.packages import (
 MOST_LINES, MOST_MODULES = 400, 12
 CODE = ("bench", "engine", "gallery", "service", "tests", "tools")
 FOLDERS = (*CODE, "deploy", "docs")
-PAGES = ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/promises.md"]
+PAGES = ["ARCHITECTURE.md", "CONTRIBUTING.md"]
 
 
 def test_the_diagram_is_that_of_the_imports() -> None:
