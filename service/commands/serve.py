@@ -32,14 +32,14 @@ def serve(processes: int, shared_by: int | None) -> None:
     the port, and one that dies is restarted. Each has its own metrics and a scrape sees only one
     of them: if that matters, run one process per port instead.
     """
-    from service.api import run_server  # noqa: PLC0415 - load what the command needs
-
     settings = start_settings()
     if shared_by or processes == 1:
         start_traces(settings, "api")
     if shared_by:
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)  # when what started it is gone
         if os.getppid() == shared_by:  # it is not gone already
+            from service.api import run_server  # noqa: PLC0415 - load what the command needs
+
             run(run_server(settings, shared=True))
     elif processes > 1:
         run(_run_several(settings, processes))

@@ -259,8 +259,9 @@ def _literal(statement: str) -> str:
 
 
 async def test_with_a_full_valkey_work_goes_on_from_postgres_alone(
-    settings: Settings, shared_store: Store, tenant: Tenant, tmp_path: Path
+    settings: Settings, store: Store, tmp_path: Path
 ) -> None:
+    tenant = await add_tenant(store, tmp_path / "storage")
     async with Valkey(tmp_path / "valkey") as valkey:
         own = msgspec.structs.replace(
             settings, redis_url=valkey.url, dispatch_grace_seconds=0.1, reconcile_seconds=0.05

@@ -127,7 +127,7 @@ async def test_a_worker_that_was_stopped_for_longer_than_its_lease_changes_nothi
         process_id = await api.create(tenant, tenant.body("a.png", "b.png"))
         await reached(api, tenant, process_id, {"PROCESSING"})
         os.kill(stalled.process.pid, signal.SIGSTOP)
-        async with working(short):
+        async with working(settings):
             status = await ended(api, tenant, process_id)
         tenant.put("a.png", b"ours now")
         os.kill(stalled.process.pid, signal.SIGCONT)
@@ -148,7 +148,7 @@ async def test_what_makes_no_progress_is_given_up_and_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     short = msgspec.structs.replace(
-        settings, lease_seconds=0.6, process_seconds=0.2, storage_total_seconds=0.2
+        settings, lease_seconds=2.0, process_seconds=0.7, storage_total_seconds=0.7
     )
     fetch = FolderStorage.fetch
 
@@ -170,7 +170,7 @@ async def test_who_only_waits_for_a_child_is_given_back_uncounted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     short = msgspec.structs.replace(
-        settings, lease_seconds=0.6, process_seconds=0.2, storage_total_seconds=0.2, max_errors=0
+        settings, lease_seconds=2.0, process_seconds=0.7, storage_total_seconds=0.7, max_errors=0
     )
     acquire = Sandbox._acquire
 
