@@ -12,10 +12,11 @@ import argparse
 import ctypes
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import _libvips
@@ -66,21 +67,32 @@ def peak_memory() -> int:
 
 
 def count_all() -> dict[str, Counts]:
-    """Count every workload, each in a process of its own, a process a core."""
+    """Count every workload, each in a process of its own, a process a core.
+
+    They are forked, so that the engine is loaded once; nothing is decoded before.
+    """
     sources.make()
-    names = list(workloads.load())
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        return dict(zip(names, threads.map(_count_in_process, names), strict=True))
+    context, cores = get_context("fork"), len(os.sched_getaffinity(0))
+    waiting, found = list(workloads.load()), dict[str, Counts]()
+    running: dict[Connection, tuple[str, ForkProcess]] = {}
+    while waiting or running:
+        while waiting and len(running) < cores:
+            name = waiting.pop(0)
+            receiving, sending = context.Pipe(duplex=False)
+            child = context.Process(target=_send_count, args=(name, sending))
+            child.start()
+            sending.close()
+            running[receiving] = (name, child)
+        ready = wait([*running])
+        for receiving in [each for each in running if each in ready]:
+            name, child = running.pop(receiving)
+            found[name] = receiving.recv()
+            child.join()
+    return {name: found[name] for name in workloads.load()}
 
 
-def _count_in_process(name: str) -> Counts:
-    command = [sys.executable, "-m", "bench.guard", "--count", name]
-    environment = os.environ | {"VIPS_CONCURRENCY": "1"}
-    done = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, env=environment, cwd=sources.ROOT
-    )
-    counts: Counts = json.loads(done.stdout)
-    return counts
+def _send_count(name: str, sending: Connection) -> None:
+    sending.send(count(name))
 
 
 def baseline() -> Baseline:
@@ -112,11 +124,7 @@ def main() -> None:
     """Compare, or write down."""
     parser = argparse.ArgumentParser(prog="bench.guard")
     parser.add_argument("--update", action="store_true", help="write down what is")
-    parser.add_argument("--count", metavar="WORKLOAD", help="count one here, and print it")
     arguments = parser.parse_args()
-    if arguments.count:
-        show(json.dumps(count(arguments.count)))
-        return
     found = count_all()
     worse, better = differences(baseline(), found)
     for title, lines in (("worse", worse), ("better", better)):

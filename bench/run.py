@@ -34,7 +34,8 @@ def show(text: str = "") -> None:
 def measure(names: Sequence[str], keys: Sequence[str], rounds: int) -> Results:
     """Run workloads one after the other, all contenders interleaved in each."""
     known = workloads.load()
-    folder = sources.make()
+    read = {key for name in names for key in (known[name].source, *known[name].inputs())}
+    folder = sources.make(sources.SOURCES, *read)
     sit_on_one_core()
     present, absent = find_contenders(keys)
     contenders = {key: CONTENDERS[key] for key in present}
