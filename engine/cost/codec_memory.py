@@ -97,7 +97,7 @@ def _interlaced(facts: Facts) -> _PerPixel:
 def _heic(facts: Facts) -> _PerPixel:
     """Planes as they were coded and as they were copied, and the pixels made of them."""
     each = (facts.bands + facts.alpha) * facts.depth / 8
-    return _PerPixel(1.5 * each, 3.7 * each, HEVC_STARTS)
+    return _PerPixel(1.5 * each, (3.7 if facts.depth > 8 else 3.1) * each, HEVC_STARTS)
 
 
 def encoder(save: Save, frame: Frame) -> CodecMemory:
