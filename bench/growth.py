@@ -14,9 +14,10 @@ from typing import Any
 
 from bench import sources, tables
 from bench.children import CONTENDERS, DARKROOM, PLAIN, Absent, Child
+from bench.console import say, show
 from bench.curves import Curve, draw
 from bench.machine import sit_on_one_core
-from bench.run import RESULTS, say, show
+from bench.run import RESULTS
 from bench.workloads import Workload
 
 KEYS = (DARKROOM, PLAIN, "naive", "sharp", "pillow-simd")

@@ -22,6 +22,7 @@ from pathlib import Path
 import _libvips
 
 from bench import sources, workloads
+from bench.console import show
 from engine import Job, Output, Source, Stats, input_keys, parse, render
 from engine.raster import GAUGE
 
@@ -137,11 +138,6 @@ def main() -> None:
         sys.exit(1)
     elif better:
         show("The engine does less than it did. Please commit: python -m bench.guard --update")
-
-
-def show(text: str) -> None:
-    """Print a result."""
-    print(text)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Prints tables and keeps everything in `bench/results/latest.json` and `latest.sv
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,22 +12,13 @@ from pathlib import Path
 
 from bench import chart, goals, sources, tables, workloads
 from bench.children import CONTENDERS, DARKROOM, LIMIT, PLAIN, Absent, Child
+from bench.console import say, show
 from bench.goals import Results
 from bench.machine import describe, sit_on_one_core
 from bench.race import Race
 
 RESULTS = Path(__file__).parent / "results"
 ALWAYS = (LIMIT, DARKROOM, PLAIN)  # what the others are measured against
-
-
-def say(text: str) -> None:
-    """Show progress."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def show(text: str = "") -> None:
-    """Print a result."""
-    print(text)  # noqa: T201
 
 
 def measure(names: Sequence[str], keys: Sequence[str], rounds: int) -> Results:

@@ -28,17 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine, sources, workloads
+from bench.console import say, show
 from bench.hosts.hub import run_hub
 from bench.hosts.network import become_hub, enter_own_network
 from bench.hosts.trial import Trial, lose_hosts, measure_hosts
 
 RESULT = Path(__file__).parents[1] / "results" / "hosts.json"
 TOOLS = ("unshare", "nsenter", "taskset", "ip")
-
-
-def say(words: str) -> None:
-    """Show how far it is."""
-    print(words, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def obstacle() -> str:
@@ -105,7 +101,7 @@ def main() -> int:
     words.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     asked = words.parse_args()
     if reason := obstacle():
-        print(f"SKIPPED: {reason}")  # noqa: T201
+        show(f"SKIPPED: {reason}")
         return 0
     if not asked.inside:
         again = [sys.executable, "-m", "bench.hosts", *sys.argv[1:], "--inside"]
@@ -114,7 +110,7 @@ def main() -> int:
     found = asyncio.run(take(asked))
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(json.dumps({"machine": machine.describe(), **found}, indent=1) + "\n")
-    print("\n".join(report(found)))  # noqa: T201
+    show("\n".join(report(found)))
     return 1 if found.get("faults", {}).get("wrong") else 0
 
 

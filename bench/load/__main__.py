@@ -28,7 +28,6 @@ docs/performance.md describes the workloads W1 to W11, docs/scaling.md how to us
 import argparse
 import gc
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from typing import Any
 import uvloop
 
 from bench import machine, sources, workloads
+from bench.console import say, show
 from bench.load.figures import figures
 from bench.load.report import as_drawing, as_text
 from bench.load.steps import Load, Loop, prepare, run_step
@@ -43,11 +43,6 @@ from bench.service.stack import run_stack
 
 RESULT = Path(__file__).parents[1] / "results" / "load.json"
 CLIENTS = [1, 4, 16, 64]
-
-
-def say(words: str) -> None:
-    """Show how far it is."""
-    print(words, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def read(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -141,7 +136,7 @@ def main() -> None:
     asked.json.write_text(json.dumps(result, indent=1) + "\n")
     if asked.plot and len(steps) > 1:
         asked.plot.write_text(as_drawing(steps, loop))
-    print(as_text(steps, loop))  # noqa: T201
+    show(as_text(steps, loop))
 
 
 if __name__ == "__main__":

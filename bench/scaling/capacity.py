@@ -19,6 +19,7 @@ from typing import Any
 import redis.asyncio
 
 from bench import machine, sources, workloads
+from bench.console import show
 from bench.load.steps import prepare
 from bench.service.stack import Stack, run_stack
 
@@ -108,7 +109,7 @@ def main() -> None:
     text = json.dumps({**about, "machine": machine.describe(), **found}, indent=1)
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULT
     path.write_text(text + "\n")
-    print(text)  # noqa: T201
+    show(text)
 
 
 if __name__ == "__main__":

@@ -36,13 +36,13 @@ listens are counted. Batches of anything but plain widths (W8) are not asked for
 import argparse
 import asyncio
 import json
-import sys
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from bench import sources, workloads
+from bench.console import say, show
 from bench.service.batches import PARTS, measure
 from bench.service.idle import measure_lone, measure_wait
 from bench.service.intake import measure_intake
@@ -59,16 +59,6 @@ COLUMNS = ("cpu", "rest", *PARTS, "rate")
 SMALL = "W9"  # a small batch, for intake and for waits
 WEB, WEB_SOURCE, WEB_WIDTHS = "web", "photo2.jpg", (800, 400, 200)  # of 0.3 MB
 LONE = (WEB, "W3")
-
-
-def say(words: str) -> None:
-    """Show how far it is."""
-    print(words, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def show(words: str = "") -> None:
-    """Print a result."""
-    print(words)  # noqa: T201
 
 
 def known_workloads() -> dict[str, Workload]:

@@ -13,10 +13,10 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from engine.batch.partition import Plans, partition
+from engine.batch.partition import Plans, partition, shrink_of
 from engine.batch.resize_chain import resize_chains
 from engine.geometry import Size
-from engine.ir import Decode, Frame, Node, Plan, Resample, Save, ToSrgb, source_frame
+from engine.ir import Frame, Node, Plan, Resample, Save, ToSrgb, source_frame
 from engine.passes.algebra import decoded_at, first_scaling
 
 MIN_CHAINED_PIXELS = 100_000  # of a source, below which chained resizes gain next to nothing
@@ -105,7 +105,7 @@ def _largest(plans: Plans) -> set[int]:
     """Find the plan that needs the source largest, with those that make the same image."""
 
     def need(plan: Plan) -> tuple[int, int, Size]:
-        return -_shrink(plan), max(frame.bytes for frame in plan.frames), plan.frame.size
+        return -shrink_of(plan), max(frame.bytes for frame in plan.frames), plan.frame.size
 
     most = max(map(need, plans.values()))
     nodes = {plan.nodes for plan in plans.values() if need(plan) == most}
@@ -113,17 +113,11 @@ def _largest(plans: Plans) -> set[int]:
     return {index for index, plan in plans.items() if plan.nodes == chosen}
 
 
-def _shrink(plan: Plan) -> int:
-    decode = plan.nodes[0]
-    assert isinstance(decode, Decode)  # noqa: S101 - verified
-    return decode.shrink
-
-
 def _aligned(plans: Plans) -> Plans:
     """Decode all plans at the largest scale that one needs, and chain their resizes."""
     if len(plans) == 1:
         return plans
-    scale = min(map(_shrink, plans.values()))
+    scale = min(map(shrink_of, plans.values()))
     aligned = {index: decoded_at(plan, scale) for index, plan in plans.items()}
     groups: dict[tuple[Node, ...], dict[int, Plan]] = {}
     for index, plan in aligned.items():

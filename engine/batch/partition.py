@@ -71,18 +71,19 @@ def _time(candidate: tuple[list[Plans], Plans]) -> float:
 
 
 def _time_alone(plan: Plan) -> float:
-    return DECODING[_shrink(plan)] * plan.facts.size.pixels * _rows(plan)
+    return DECODING[shrink_of(plan)] * plan.facts.size.pixels * _rows(plan)
 
 
 def _time_merged(plans: Plans) -> float:
     first, *others = plans.values() or [None]
     if first is None or not others:
         return _time_alone(first) if first else 0
-    scale = min(map(_shrink, plans.values()))
+    scale = min(map(shrink_of, plans.values()))
     return first.facts.size.pixels * (DECODING[scale] + MATERIALISING / scale**2)
 
 
-def _shrink(plan: Plan) -> int:
+def shrink_of(plan: Plan) -> int:
+    """Return by how much a plan decodes its source smaller: 1, 2, 4 or 8."""
     decode = plan.nodes[0]
     assert isinstance(decode, Decode)  # noqa: S101 - verified
     return decode.shrink

@@ -224,11 +224,6 @@ def _border(options: schema.Trim, builder: PlanBuilder) -> Measurement:
 
 
 @add_nodes.register
-def _trim(options: schema.Trim, builder: PlanBuilder) -> None:
-    builder.add(Crop(builder.measured_box()))
-
-
-@add_nodes.register
 def _rotate(options: schema.Rotate, builder: PlanBuilder) -> None:
     builder.rotate(options.degrees, _fill(options))
 
@@ -239,5 +234,5 @@ def _bars(options: schema.Ulb, builder: PlanBuilder) -> Measurement:
 
 
 @add_nodes.register
-def _ulb(options: schema.Ulb, builder: PlanBuilder) -> None:
+def _crop_to_measured(options: schema.Trim | schema.Ulb, builder: PlanBuilder) -> None:
     builder.add(Crop(builder.measured_box()))

@@ -108,14 +108,15 @@ def pixels_in(raster: Raster) -> Pixels:
 def distance(one: Pixels, other: Pixels) -> tuple[float, float]:
     """Return the greatest difference and the PSNR in dB, on premultiplied colours."""
     assert one.shape == other.shape
-    difference = np.abs(_premultiplied(one) - _premultiplied(other))
+    difference = np.abs(premultiplied(one) - premultiplied(other))
     mean_square = float((difference**2).mean())
     return float(difference.max()), 10 * math.log10(
         255**2 / mean_square
     ) if mean_square else math.inf
 
 
-def _premultiplied(pixels: Pixels) -> NDArray[np.float64]:
+def premultiplied(pixels: Pixels) -> NDArray[np.float64]:
+    """Multiply colours by alpha, in floats."""
     values = pixels.astype(float)
     if pixels.shape[2] == 4:
         values[..., :3] *= values[..., 3:] / 255

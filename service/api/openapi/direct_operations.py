@@ -10,9 +10,8 @@ from service.api.openapi.parts import (
     error_responses,
     image,
     parameter,
-    ref,
 )
-from service.api.openapi.schemas import Schema
+from service.api.openapi.schemas import Schema, ref
 from service.errors import Forbidden, SourceNotFound, StorageUnavailable
 from service.settings import Settings
 

@@ -8,7 +8,7 @@ import msgspec
 
 from engine.schema import KINDS
 from service.api.openapi.examples import problem
-from service.api.openapi.schemas import REF, Schema
+from service.api.openapi.schemas import Schema, ref
 from service.errors import (
     BodyTooLarge,
     DarkroomError,
@@ -115,11 +115,6 @@ def query_parameter(
         "name": name, "in": "query", "description": description, "schema": schema,
         "example": example, **more,
     }  # fmt: skip
-
-
-def ref(name: str) -> Schema:
-    """Refer to a type."""
-    return {"$ref": REF.format(name=name)}
 
 
 def body(schema: str | Schema, examples: Mapping[str, Any]) -> Schema:

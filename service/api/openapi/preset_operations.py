@@ -9,9 +9,8 @@ from service.api.openapi.parts import (
     error_responses,
     parameter,
     path_parameter,
-    ref,
 )
-from service.api.openapi.schemas import Schema
+from service.api.openapi.schemas import Schema, ref
 from service.errors import NotFound
 from service.presets import PresetName
 from service.settings import Settings

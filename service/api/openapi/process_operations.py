@@ -17,9 +17,8 @@ from service.api.openapi.parts import (
     parameter,
     path_parameter,
     query_parameter,
-    ref,
 )
-from service.api.openapi.schemas import Schema
+from service.api.openapi.schemas import Schema, ref
 from service.api.processes import DEFAULT_LIMIT, LONGEST_WAIT, MAX_LIMIT
 from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, NotFound
 from service.http import CreateResult, JobCounts, Problem, ProcessList, ProcessSummary

@@ -247,7 +247,7 @@ def _name_the_union(schemas: dict[str, Schema]) -> None:
         schemas[name]["properties"]["transformations"] for name in ("Job", "PresetDefinition")
     )
     schemas["Transformation"] = {"title": "Transformation", **of_job["items"]}
-    plain, step = _ref("Transformation"), _ref("PresetStep")
+    plain, step = ref("Transformation"), ref("PresetStep")
     of_preset["items"] = plain
     of_job["items"] = {"anyOf": [plain, step]}
 
@@ -258,7 +258,7 @@ def _add_presets(schemas: dict[str, Schema]) -> None:
     job["properties"]["preset"] = _describe(PresetName.schema(), field_description("Job", "preset"))
     job["required"].remove("transformations")
     schemas["PresetDefinition"].pop("required", None)
-    definition["$ref"] = _ref("PresetDefinition")["$ref"]
+    definition["$ref"] = ref("PresetDefinition")["$ref"]
 
 
 def _add_preview(schemas: dict[str, Schema]) -> None:
@@ -269,12 +269,13 @@ def _add_preview(schemas: dict[str, Schema]) -> None:
         {"anyOf": job.pop("anyOf")},
         {"anyOf": [{"required": ["destination"]}, {"required": ["format"]}]},
     ]
-    request["properties"]["jobs"] |= {"items": _ref("PreviewJob"), "maxItems": 1}
+    request["properties"]["jobs"] |= {"items": ref("PreviewJob"), "maxItems": 1}
     job["title"], request["title"] = "PreviewJob", "PreviewRequest"
     schemas |= {"PreviewJob": job, "PreviewRequest": request}
 
 
-def _ref(name: str) -> Schema:
+def ref(name: str) -> Schema:
+    """Refer to a type."""
     return {"$ref": REF.format(name=name)}
 
 
@@ -282,4 +283,4 @@ def _name_the_options(schemas: dict[str, Schema]) -> None:
     """Say what `options` may hold, by the format that is written."""
     options = schemas["Job"]["properties"]["options"]
     options.pop("default", None)  # which generators do not expect of an object
-    options["anyOf"] = [{"$ref": REF.format(name=kind.__name__)} for kind in ENCODER_OPTIONS]
+    options["anyOf"] = [ref(kind.__name__) for kind in ENCODER_OPTIONS]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.engine.images import Pixels, encoded, noise, pixels_of
+from tests.engine.images import Pixels, encoded, noise, pixels_of, premultiplied
 
 Floats = NDArray[np.float64]
 
@@ -46,13 +46,6 @@ def scaled(pixels: Pixels, width: int, height: int) -> Floats:
     if pixels.shape[2] == 4:
         made[..., :3] = np.minimum(made[..., :3], made[..., 3:])
     return made
-
-
-def premultiplied(pixels: Pixels) -> Floats:
-    values = pixels.astype(float)
-    if pixels.shape[2] == 4:
-        values[..., :3] *= values[..., 3:] / 255
-    return values
 
 
 @pytest.mark.parametrize("bands", [3, 4])
