@@ -89,14 +89,13 @@ class Reconciler:
         """
         self._reap_from = monotonic() + self._settings.lease_seconds / 3
 
-    async def reconcile(self) -> None:
-        """Take back and dispatch again, once."""
-        await self.tend_records()
-        await self.tend_queues()
-
     async def tend_records(self) -> None:
         """Take back what dead workers held, once."""
-        await self._reap()
+        if monotonic() < self._reap_from:
+            return
+        for process_id in await self._store.leases.reap(MOST):
+            log.warning("lease_expired", process_id=process_id)
+            self._metrics.leases_expired.inc()
 
     async def tend_queues(self) -> None:
         """Dispatch what waits for too long, once."""
@@ -116,13 +115,6 @@ class Reconciler:
             kept = timedelta(days=self._settings.retention_days)
             more |= await self._store.processes.purge(kept, MOST_PURGED) == MOST_PURGED
         return more
-
-    async def _reap(self) -> None:
-        if monotonic() < self._reap_from:
-            return
-        for process_id in await self._store.leases.reap(MOST):
-            log.warning("lease_expired", process_id=process_id)
-            self._metrics.leases_expired.inc()
 
     async def _dispatch_callbacks(self) -> None:
         spilled = await self._callbacks.spilled()

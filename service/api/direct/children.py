@@ -1,15 +1,19 @@
 """The children of the API, started by the first request that needs them."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 
-from service.errors import RenderUnavailable
+import structlog
+
+from service.errors import RenderUnavailable, Unavailable
 from service.metrics import Metrics
 from service.sandbox.parent import Sandbox
 from service.sandbox.setup import make_sandbox
 from service.settings import Settings
 from service.supervisor import Supervisor
+
+log = structlog.get_logger(__name__)
 
 
 class Children:
@@ -58,3 +62,13 @@ class Children:
         except BaseException:
             self._starting = None
             raise
+
+
+@contextmanager
+def answering_without_children() -> Iterator[None]:
+    """Raise Unavailable for a client that waits while no child can be started."""
+    try:
+        yield
+    except RenderUnavailable as error:
+        log.warning("child_unavailable", error=error.message)
+        raise Unavailable("No child process could be started; try again") from None

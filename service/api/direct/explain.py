@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 
 import msgspec
-import structlog
 from msgspec import Raw, Struct
 
 from engine.errors import DarkroomError, LimitExceeded, UnsupportedFormat
 from engine.explain import Explanation, Refusal
-from service.api.direct.children import Children
+from service.api.direct.children import Children, answering_without_children
 from service.api.direct.ranged_reads import PartialFile, RangeReader
-from service.errors import HeaderTooLong, RenderCrashed, RenderUnavailable, Unavailable
+from service.errors import HeaderTooLong, RenderCrashed, Unavailable
 from service.http import CreateProcess, raw_jobs
 from service.metrics import Metrics
 from service.outbound import WebSources
@@ -27,8 +26,6 @@ from service.settings import Settings, setting_of
 from service.storage import Storages
 
 MAX_ANSWER_BYTES = 64 * 1024**2  # ten times what the largest batch needs
-
-log = structlog.get_logger(__name__)
 
 
 class _Files(Struct, frozen=True):
@@ -63,13 +60,11 @@ class Explainer:
         self._running += 1
         seconds = self._settings.explain_seconds
         try:
-            async with asyncio.timeout(seconds):
-                return await self._explain(batch, raw_jobs(body))
+            with answering_without_children():
+                async with asyncio.timeout(seconds):
+                    return await self._explain(batch, raw_jobs(body))
         except TimeoutError:
             raise Unavailable(f"This took longer than {seconds:g} s; try again") from None
-        except RenderUnavailable as error:
-            log.warning("child_unavailable", error=error.message)
-            raise Unavailable("No child process could be started; try again") from None
         except LimitExceeded as error:
             self._metrics.limits_rejected.labels(setting_of(error.limit)).inc()
             raise

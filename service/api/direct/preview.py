@@ -11,14 +11,13 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import BinaryIO
 
 import msgspec
-import structlog
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from engine.errors import DarkroomError, InvalidRequest, LimitExceeded, SourceTooLarge
 from engine.schema import Key
-from service.api.direct.children import Children
-from service.errors import RateLimited, RenderCrashed, RenderUnavailable, Unavailable
+from service.api.direct.children import Children, answering_without_children
+from service.errors import RateLimited, RenderCrashed, Unavailable
 from service.http import CreateProcess, raw_jobs
 from service.metrics import Metrics
 from service.outbound import WebSources
@@ -37,8 +36,6 @@ TIGHTER = {
     "max_output_pixels": "max_preview_output_pixels",
     "max_output_bytes": "max_preview_output_bytes",
 }
-
-log = structlog.get_logger(__name__)
 
 _object = msgspec.json.Decoder(dict[str, Raw])
 
@@ -105,13 +102,11 @@ class Previewer:
             raise InvalidRequest(f"jobs: expected one job, got {count}", "jobs")
         with self._turn(request.service_id):
             try:
-                image = await self._make(request, raw_jobs(body))
+                with answering_without_children():
+                    image = await self._make(request, raw_jobs(body))
             except TimeoutError:
                 seconds = self._settings.preview_seconds
                 raise Unavailable(f"Nothing came of it within {seconds:g} s; try again") from None
-            except RenderUnavailable as error:
-                log.warning("child_unavailable", error=error.message)
-                raise Unavailable("No child process could be started; try again") from None
             except LimitExceeded as error:
                 error = self._renamed(error)
                 self._metrics.limits_rejected.labels(setting_of(error.limit)).inc()

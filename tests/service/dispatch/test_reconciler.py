@@ -123,7 +123,7 @@ async def test_work_goes_by_priority_and_then_in_the_order_of_its_acceptance(
     async def dispatched() -> bool:
         return len(await desk.names()) >= len(expected)
 
-    await desk.reconciler.reconcile()
+    await desk.reconcile()
     await until(dispatched)
     await desk.redis.aclose()
     async with working(settings):
@@ -145,6 +145,10 @@ class Desk:
         renders, callbacks = (Queue(self.redis, name, window) for name in (RENDER, CALLBACK))
         self.refill = Refill(store.processes, renders, settings, self.metrics)
         self.reconciler = Reconciler(store, self.refill, callbacks, settings, self.metrics)
+
+    async def reconcile(self) -> None:
+        await self.reconciler.tend_records()
+        await self.reconciler.tend_queues()
 
     async def names(self) -> set[str]:
         members = await self.redis.zrange(RENDER, 0, -1)
@@ -174,7 +178,7 @@ async def test_thousands_of_lost_dispatches_are_made_again_as_they_are_taken(
     await store.pool.execute("UPDATE processes SET due_at = now()")
     taken: list[str] = []
     while len(taken) < 2500:
-        await desk.reconciler.reconcile()
+        await desk.reconcile()
         popped = await desk.redis.zpopmin(RENDER, 2000)
         assert 0 < len(popped) <= 1001
         ids = [Dispatch.parse(member.decode()).id for member, _ in popped]
@@ -182,7 +186,7 @@ async def test_thousands_of_lost_dispatches_are_made_again_as_they_are_taken(
         taken += ids
     assert taken == [process.id for process in processes]
     assert desk.number("reconciled_total", reason="process") == 2500
-    await desk.reconciler.reconcile()
+    await desk.reconcile()
     assert await desk.redis.exists(RENDER, f"{RENDER}:spilled") == 0
 
 
@@ -195,8 +199,8 @@ async def test_many_reconcilers_at_once_dispatch_each_process_once(
         await let_lease_expire(store, claim.id)
     await store.pool.execute("UPDATE processes SET due_at = now() WHERE status = 'QUEUED'")
     others = [Desk(store, settings) for _ in range(3)]
-    await asyncio.gather(*(one.reconciler.reconcile() for one in (desk, *others)))
-    await desk.reconciler.reconcile()
+    await asyncio.gather(*(one.reconcile() for one in (desk, *others)))
+    await desk.reconcile()
     assert len(await desk.names()) == 505
     counted = [one.number("reconciled_total", reason="process") for one in (desk, *others)]
     assert sum(counted) == 505
@@ -211,7 +215,7 @@ async def test_a_reaped_process_is_dispatched_under_a_new_name(
 ) -> None:
     claim = await claimed(store, await recorded(store, shop, "a.png"))
     await let_lease_expire(store, claim.id)
-    await desk.reconciler.reconcile()
+    await desk.reconcile()
     assert await desk.names() == {f"{claim.id}:1"}
 
 
