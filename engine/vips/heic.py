@@ -79,7 +79,8 @@ def open_pixels(source: Source) -> Image:
 def _opened(source: Source) -> Any:
     """Give the primary image, not decoded."""
     with _errors():
-        file = library().open_heif(bytes(source.through(heif.mended)), convert_hdr_to_8bit=False)
+        data = heif.with_ascii_types(bytes(source.through(heif.mended)))
+        file = library().open_heif(data, convert_hdr_to_8bit=False)
         found = file[file.primary_index]
     if not all(0 < side <= MOST_SIDE for side in found.size):
         raise SourceCorrupt(f"the image cannot be decoded: its header says {_size(found.size)}")

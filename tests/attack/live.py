@@ -45,11 +45,11 @@ async def send_bombs(
     async with _keeping_on(healthy, findings, render_seconds):
         for number, (name, bomb) in enumerate(bombs.items()):
             findings.tried += 1
-            put(f"bomb-{number}", bomb.make())
+            put("bomb", bomb.make())  # of which some are large
             before = await _exits(hostile.client, metrics_url)
             began = time.monotonic()
             status, answer = await hostile.post(
-                f"bombs/{number}", source=f"bomb-{number}",
+                f"bombs/{number}", source="bomb",
                 jobs=[{"destination": f"bombs/{number}.png", **JOB}],
             )  # fmt: skip
             if status != 200:

@@ -15,6 +15,7 @@ from engine.sources.heif.avif import (
     orientation_left,
 )
 from engine.sources.heif.boxes import ends_of_boxes, read_tables
+from engine.sources.heif.item_types import with_ascii_types
 
 __all__ = [
     "Levels",
@@ -28,4 +29,5 @@ __all__ = [
     "needs_mending",
     "orientation_left",
     "read_tables",
+    "with_ascii_types",
 ]

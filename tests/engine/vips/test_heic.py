@@ -118,6 +118,16 @@ def test_what_it_says_of_its_maker_may_be_kept() -> None:
     assert b"Ada" not in make(turned(1, None), destination="o.jpg").data
 
 
+@pytest.mark.parametrize("kind", [b"Exi\xff", b"\xff\xfe\x80\xc3"])
+def test_items_of_a_type_that_is_no_text_are_passed_over(kind: bytes) -> None:
+    """pi-heif ends the process on one."""
+    data = turned(1, None)
+    assert data.count(b"Exif\0") >= 1
+    garbled = data.replace(b"Exif\0", kind + b"\0")
+    assert heif.with_ascii_types(data) is data
+    assert np.array_equal(pixels_of(garbled), pixels_of(data))
+
+
 def test_jobs_of_a_batch_and_a_watermark_are_made_of_it() -> None:
     source = Source.from_bytes(picture("veiled-turned"))
     small, mark = {"type": "resize", "width": 40}, {"type": "watermark", "source": "mark"}
