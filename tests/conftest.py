@@ -1,5 +1,6 @@
 """The real backing services, each started once a session when a test first asks."""
 
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,14 @@ settings.register_profile(
 )
 settings.register_profile("long", settings.get_profile("suite"), max_examples=1000)
 settings.load_profile("suite")
+
+gc.disable()  # until all tests are collected: they stay
+
+
+def pytest_collection_finish() -> None:
+    """Look no more for garbage among what stays to the end."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
