@@ -28,6 +28,7 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── RenderTimeout
 │   ├── RenderCrashed
 │   ├── RenderUnavailable       retryable
+│   ├── Preempted               retryable
 │   ├── Stalled                 retryable
 │   └── Quarantined
 │       └── SourceQuarantined
@@ -226,6 +227,13 @@ class RenderUnavailable(RenderError):
     retryable = True
 
 
+class Preempted(RenderError):
+    """It was taken for quick and is slow, while all slots have slow work: it waits for its turn."""
+
+    code = "preempted"
+    retryable = True
+
+
 class Stalled(RenderError):
     """Nothing has happened with a process for longer than it may take altogether."""
 
@@ -301,6 +309,7 @@ __all__ = [
     "LeaseLost",
     "MalformedRequest",
     "NotFound",
+    "Preempted",
     "Quarantined",
     "RateLimited",
     "RenderCrashed",

@@ -14,7 +14,17 @@ from typing import Any
 
 from service.backends import open_measured_store
 from service.callbacks.sender import Sender, send_safely
-from service.dispatch import CALLBACK, Dispatch, Worker, connect, dispatch_of, unclaimed
+from service.dispatch import (
+    CALLBACK,
+    Backlog,
+    Capacity,
+    Dispatch,
+    Duty,
+    Worker,
+    connect,
+    dispatch_of,
+    unclaimed,
+)
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import UNAVAILABLE
@@ -80,12 +90,13 @@ class CallbackThread:
                 return [dispatch_of(due) for due in taken]
 
             worker = Worker(
-                redis, CALLBACK, unclaimed, partial(send_safely, sender),
-                room=lambda: (IN_HAND * settings.callback_concurrency, 1),
-                overdue=overdue, unavailable=UNAVAILABLE,
-                poll_seconds=settings.poll_seconds, overdue_seconds=settings.reconcile_seconds,
+                redis,
+                CALLBACK,
+                Duty(unclaimed, partial(send_safely, sender), UNAVAILABLE),
+                Capacity(lambda: (IN_HAND * settings.callback_concurrency, 1)),
+                Backlog(overdue, settings.poll_seconds, settings.reconcile_seconds),
                 on_garbage=self._metrics.queue_garbage.inc,
-            )  # fmt: skip
+            )
             taking = asyncio.create_task(worker.main())
             stack.push_async_callback(stop, taking)
             draining = asyncio.wrap_future(self._drain)

@@ -1,13 +1,14 @@
 -- Puts dispatches into a window of fair order: start-time fair queueing.
 --
--- KEYS: the window, a sorted set; the clocks, a hash; the spilled lanes, a hash
+-- KEYS: the window, a sorted set; hashes of the clocks, the spilled lanes, and the rates
 -- ARGV: most members of the window; credit; span of a class; '1' for a refill; wake channel;
 --       then for each dispatch: member, class, lane, cost, '1' if it was taken before
 -- Gives how many were added. The channel is told how many of them go before all that waited.
 --
 -- A score is class * span + start. A dispatch starts where the one before it of its lane ended, but
 -- no earlier than `credit` before the virtual time: the least start that waits. So lanes advance
--- side by side, each by its cost, and one that was idle goes first for a while. What was taken
+-- side by side, each by its cost, and one that was idle goes first for a while. The cost is
+-- multiplied by the lane's rate: what its jobs have really taken. What was taken
 -- before starts before all that its lane has waiting.
 --
 -- A full window refuses what would be its last, or gives up its last for what comes before it;
@@ -17,7 +18,7 @@ local window, clocks, spilled = KEYS[1], KEYS[2], KEYS[3]
 local most, credit, span = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local refill, channel = ARGV[4] == '1', ARGV[5]
 
-local times, known, changed = {}, {}, {}
+local times, known, changed, rates = {}, {}, {}, {}
 local size = redis.call('ZCARD', window)
 local first = tonumber(redis.call('ZRANGE', window, 0, 0, 'WITHSCORES')[2] or '-inf')
 local added, ahead = 0, 0
@@ -40,6 +41,11 @@ local function virtual_time(class)
         set('now:' .. class, times[class])
     end
     return times[class]
+end
+
+local function rate(lane)
+    if not rates[lane] then rates[lane] = tonumber(redis.call('HGET', KEYS[4], lane) or '1') or 1 end
+    return rates[lane]
 end
 
 local function spill(lane)
@@ -86,7 +92,7 @@ for i = 6, #ARGV, 5 do
         if not refill and redis.call('HEXISTS', spilled, lane) == 1 then
             spill(lane)
         else
-            add(member, class, lane, tonumber(ARGV[i + 3]), ARGV[i + 4] == '1')
+            add(member, class, lane, tonumber(ARGV[i + 3]) * rate(ARGV[i + 2]), ARGV[i + 4] == '1')
         end
     end
 end

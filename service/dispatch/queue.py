@@ -93,6 +93,16 @@ def cancel_channel(queue: str) -> str:
     return f"{queue}:cancel"
 
 
+def clocks(queue: str) -> str:
+    """Name the hash of where the next dispatch of each lane starts."""
+    return f"{queue}:clocks"
+
+
+def rates(queue: str) -> str:
+    """Name the hash of what a job of each lane costs."""
+    return f"{queue}:rates"
+
+
 def spilled_lanes(queue: str) -> str:
     """Name the hash of the lanes of which more waits than the queue holds."""
     return f"{queue}:spilled"
@@ -105,7 +115,7 @@ class Queue:
         self._redis = redis
         self._name = name
         self._window = window
-        self._keys = [name, f"{name}:clocks", spilled_lanes(name)]
+        self._keys = [name, clocks(name), spilled_lanes(name), rates(name)]
         self._script = redis.register_script(SCRIPT)
 
     async def dispatch(self, dispatches: Sequence[Dispatch]) -> None:

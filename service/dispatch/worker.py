@@ -1,8 +1,10 @@
 """The receiving side of a queue: takes as much as there is room for, and works on it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -12,7 +14,15 @@ from arq.worker import func
 from redis.asyncio.client import Redis
 from redis.exceptions import RedisError
 
-from service.dispatch.queue import Dispatch, cancel_channel, spilled_lanes, wake_channel
+from service.dispatch.queue import (
+    CLASS_SPAN,
+    CREDIT,
+    Dispatch,
+    cancel_channel,
+    clocks,
+    spilled_lanes,
+    wake_channel,
+)
 from service.outages import POSTGRES, REDIS, outages
 from service.tasks import stop
 
@@ -21,66 +31,98 @@ Claimed = TypeVar("Claimed")
 CANCEL_SECONDS = 5.0  # for what is cancelled to end
 PAUSE_SECONDS = 0.5  # after Redis, or what dispatches are claimed from, could not be reached
 POP_SECONDS = 1.0  # that a worker waits for what it takes off its queue
+MOST_PASSED = 8  # times that it takes others instead of what it refuses, before it pauses
+
+PASS_BY = files("service.dispatch").joinpath("pass_by.lua").read_text(encoding="utf-8")
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Duty(Generic[Claimed]):
+    """What is done with what waits: `claim` it as a whole, then `work` on each that was claimed.
+
+    `work` must settle every error itself. `claim` raises what is `unavailable` when it could not
+    claim; then all is put back.
+    """
+
+    claim: Callable[[Sequence[Dispatch]], Awaitable[Sequence[Claimed]]]
+    work: Callable[[Claimed], Awaitable[None]]
+    unavailable: tuple[type[Exception], ...] = ()
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How much a worker takes on.
+
+    `room` tells how many may be in hand now, and how many of them must be free before more
+    are taken; what goes before all that waits is taken at once, even beside so many. Of the lanes
+    that are `refused` nothing is taken now: what comes first of them goes behind others.
+    """
+
+    room: Callable[[], tuple[int, int]]
+    refused: Callable[[], Collection[int]] = tuple
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """Where a worker looks for what waits although its queue gives nothing, and how often.
+
+    `overdue` is asked at least every `overdue_seconds`, and as often as the queue is polled while
+    it gives something. `refill` fills a queue that runs low while more waits in Postgres.
+    """
+
+    overdue: Callable[[int], Awaitable[Sequence[Dispatch]]]
+    poll_seconds: float
+    overdue_seconds: float
+    refill: Callable[[], Awaitable[None]] | None = None
 
 
 class Worker(ArqWorker, Generic[Claimed]):
     """arq's worker, woken by what is dispatched and by its own free slots.
 
     What waits is taken off the queue in one round trip, as much as there is room for, and
-    given to `claim` as a whole; `work` is given each thing that `claim` made of it, and must
-    settle every error itself. What is lost between the two is dispatched again from Postgres,
+    claimed. What is lost between the two is dispatched again from Postgres,
     which alone knows what is done: so no mark is needed, no job's body and no removal.
-    `claim` raises `unavailable` when it could not claim; then all is put back.
 
     What is in the queue and no dispatch is dropped: `on_garbage` is told how much of it.
-
-    `room` tells how many may be in hand now, and how many of them must be free before more
-    are taken; what goes before all that waits is taken at once, even beside so many. `refill`
-    is asked to fill a queue that runs low while more waits in Postgres. `cancelled` is given
-    the ids of what was cancelled a moment ago, here or anywhere.
+    `cancelled` is given the ids of what was cancelled a moment ago, here or anywhere.
 
     A queue that gives nothing may be empty, full of what it cannot take in, or out of reach. So
-    from time to time `overdue` is asked for what waits all the same: at least every
-    `overdue_seconds`, and as often as the queue is polled while it gives something.
+    from time to time the backlog is asked for what waits all the same.
     """
 
     def __init__(
         self,
         redis: ArqRedis,
         name: str,
-        claim: Callable[[Sequence[Dispatch]], Awaitable[Sequence[Claimed]]],
-        work: Callable[[Claimed], Awaitable[None]],
+        duty: Duty[Claimed],
+        capacity: Capacity,
+        backlog: Backlog,
         *,
-        room: Callable[[], tuple[int, int]],
-        overdue: Callable[[int], Awaitable[Sequence[Dispatch]]],
-        refill: Callable[[], Awaitable[None]] | None = None,
         cancelled: Callable[[Sequence[str]], None] = lambda _: None,
-        poll_seconds: float,
-        overdue_seconds: float,
-        unavailable: tuple[type[Exception], ...] = (),
         on_garbage: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(
             functions=[func(_never, name="work")],
             queue_name=name,
             redis_pool=redis,
-            poll_delay=poll_seconds,
+            poll_delay=backlog.poll_seconds,
             handle_signals=False,
         )
-        self._claim = claim
-        self._work = work
-        self._room = room
-        self._overdue = overdue
-        self._refill = refill
+        self._duty = duty
+        self._capacity = capacity
+        self._backlog = backlog
         self._cancelled = cancelled
-        self._overdue_seconds = overdue_seconds
         self._overdue_from = 0.0
         self._queue_from = 0.0
-        self._unavailable = unavailable
         self._on_garbage = on_garbage
-        self._passing: tuple[type[Exception], ...] = (RedisError, OSError, *unavailable)
+        self._passing: tuple[type[Exception], ...] = (
+            RedisError,
+            OSError,
+            *duty.unavailable,
+        )
+        self._pass_by = redis.register_script(PASS_BY)
         self._wake = asyncio.Event()
         self._ahead = 0  # of what has come since it was last looked for, before all that waited
         self._in_hand: set[asyncio.Task[None]] = set()
@@ -124,18 +166,33 @@ class Worker(ArqWorker, Generic[Claimed]):
     async def _take(self) -> None:
         """Take what waits, as much as there is room for, and begin to work on it."""
         async with self._taking:
-            most, least = self._room()
+            most, least = self._capacity.room()
             free = max(most - self.in_hand, min(self._ahead, most + least - self.in_hand))
             if not self.allow_pick_jobs or free < (1 if self._ahead else least):
                 return
             self._ahead = 0
-            popped, spilled = await self._pop(free)
-            scores = self._dispatches_in(popped)
-            waiting = list(scores) or list(await self._look_for_overdue(free))
+            refused = frozenset(self._capacity.refused())
+            for _ in range(MOST_PASSED):
+                popped, spilled = await self._pop(free)
+                scores = self._dispatches_in(popped)
+                passed = {each: scores.pop(each) for each in [*scores] if each.lane in refused}
+                await self._put_behind(passed)
+                if scores or not passed:
+                    break
+            waiting = list(scores) or [
+                each for each in await self._look_for_overdue(free) if each.lane not in refused
+            ]
             if waiting:
                 await self._begin_on(waiting, scores)
-            if spilled and len(popped) < free and self._refill is not None:
-                await self._refill()
+            if spilled and len(popped) < free and self._backlog.refill is not None:
+                await self._backlog.refill()
+
+    async def _put_behind(self, passed: Mapping[Dispatch, float]) -> None:
+        """Put back what cannot be begun now, so that others of its priority come before it."""
+        if passed:
+            places = [part for each, score in passed.items() for part in (each.member, score)]
+            keys = [self.queue_name, clocks(self.queue_name)]
+            await self._pass_by(keys=keys, args=[CLASS_SPAN, CREDIT, *places])
 
     def _dispatches_in(self, popped: dict[bytes, float]) -> dict[Dispatch, float]:
         """Read what was popped; what is no dispatch is dropped."""
@@ -155,8 +212,8 @@ class Worker(ArqWorker, Generic[Claimed]):
 
     async def _begin_on(self, waiting: Sequence[Dispatch], scores: dict[Dispatch, float]) -> None:
         try:
-            taken = await self._claim(waiting)
-        except self._unavailable:
+            taken = await self._duty.claim(waiting)
+        except self._duty.unavailable:
             if scores:
                 places = {dispatch.member: score for dispatch, score in scores.items()}
                 await self.pool.zadd(self.queue_name, places, nx=True)
@@ -190,14 +247,14 @@ class Worker(ArqWorker, Generic[Claimed]):
         loop = asyncio.get_running_loop()
         if loop.time() < self._overdue_from:
             return ()
-        self._overdue_from = loop.time() + self._overdue_seconds
-        found = await self._overdue(most)
+        self._overdue_from = loop.time() + self._backlog.overdue_seconds
+        found = await self._backlog.overdue(most)
         if found:
             self._overdue_from = loop.time() + self.poll_delay_s
         return found
 
     def _begin(self, taken: Claimed) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(self._work(taken))
+        task: asyncio.Task[None] = asyncio.ensure_future(self._duty.work(taken))
         self._in_hand.add(task)
         task.add_done_callback(self._end)
 

@@ -35,7 +35,19 @@ class SlotState(Protocol):
 
     @property
     def waiting(self) -> int:
-        """How many works wait for a child, or for memory."""
+        """How many works wait for a child, for memory, or for slow ones to end."""
+
+
+class LaneState(Protocol):
+    """Where works wait for memory, or for slow ones to end."""
+
+    @property
+    def waiting_slow(self) -> int:
+        """How many slow works wait."""
+
+    @property
+    def slow(self) -> int:
+        """How many slow works are rendered."""
 
 
 class WorkMetrics:
@@ -168,7 +180,17 @@ class WorkMetrics:
             of=WORKER,
         )
         self.slot_waiting = declare.gauge(
-            "slot_waiting", "Works that wait for a free slot, or for memory", of=WORKER
+            "slot_waiting",
+            "Works that wait for a free slot, for memory, or for slow ones to end",
+            of=WORKER,
+        )
+        self.slow_rendering = declare.gauge(
+            "slow_rendering",
+            "Slow works that are rendered: predicted to be slow, or found to be",
+            of=WORKER,
+        )
+        self.slow_waiting = declare.gauge(
+            "slow_waiting", "Slow works that wait until others have ended", of=WORKER
         )
         self.slot_wait = declare.histogram(
             "slot_wait_seconds", "Time that a work waited for a free slot", buckets=STAGE, of=WORKER
@@ -257,6 +279,11 @@ class WorkMetrics:
         self.slots_busy.set(lambda: pool.busy)
         self.slots_free.set(lambda: pool.free)
         self.slot_waiting.set(lambda: pool.waiting)
+
+    def watch_lane(self, lane: LaneState) -> None:
+        """Read how many slow works there are whenever metrics are scraped."""
+        self.slow_rendering.set(lambda: lane.slow)
+        self.slow_waiting.set(lambda: lane.waiting_slow)
 
     def watch_protections(self, known: Iterable[str], in_force: Callable[[], Set[str]]) -> None:
         """Read which protections are in force in the children whenever metrics are scraped."""

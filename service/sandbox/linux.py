@@ -63,6 +63,17 @@ def yield_to_others(nice: int) -> None:
             Path("/proc/self/autogroup").write_text(f"{nice}\n")
 
 
+def open_autogroup(pid: int) -> int:
+    """Open what tells the kernel how important a process's session is; -1 if it has no such file.
+
+    It is to be opened before the process gives up its right to be inspected.
+    """
+    try:
+        return os.open(f"/proc/{pid}/autogroup", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
 def memory_file(name: str, *, sealable: bool) -> int:
     """Open an empty file that lives in memory only; give its descriptor."""
     flags = MFD_CLOEXEC | (MFD_ALLOW_SEALING if sealable else 0)

@@ -8,12 +8,19 @@ import structlog
 
 from engine.limits import EngineLimits
 from service.metrics import Metrics
-from service.sandbox.parent import MemoryBudget, Sandbox, memory_for_works, memory_limit
+from service.sandbox.parent import Budget, Sandbox, memory_for_works, memory_limit
 from service.sandbox.protocol import ChildExit, Reason, SandboxLimits
 from service.settings import Settings
 from service.supervisor import Supervisor
 
-EXPECTED = {Reason.RECYCLED, Reason.OTHER_OWNER, Reason.SHUTDOWN, Reason.CANCELLED}
+SLOWER = 5  # how much more a slow child leaves to others
+EXPECTED = {
+    Reason.RECYCLED,
+    Reason.PREEMPTED,
+    Reason.OTHER_OWNER,
+    Reason.SHUTDOWN,
+    Reason.CANCELLED,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -25,12 +32,12 @@ def make_sandbox(
     command: Sequence[str],
     supervisor: Supervisor,
     *,
-    memory: MemoryBudget | None = None,
+    budget: Budget | None = None,
     nice: int = 0,
 ) -> Sandbox:
     """Make a sandbox of so many children, one for each core if 0; it is still to be entered.
 
-    Without a budget of `memory` each child may take what its own limit allows. Those of a worker
+    Without a `budget` each child may take what its own limit allows. Those of a worker
     are `nice`; those for whom a client waits are not.
     """
     metrics.know_child_exits(Reason)
@@ -44,30 +51,33 @@ def make_sandbox(
 
     return Sandbox(
         slots or None,
-        limits=msgspec.structs.replace(sandbox_limits(settings, memory), nice=nice),
+        limits=msgspec.structs.replace(
+            sandbox_limits(settings, budget), nice=nice, slow_nice=min(19, nice + SLOWER)
+        ),
         environ=os.environ,
         on_exit=note,
         on_wait=metrics.slot_wait.observe,
         command=command,
         supervisor=supervisor,
-        memory=memory,
+        budget=budget,
+        isolated=settings.isolate_services,
     )
 
 
-def memory_budget(settings: Settings, slots: int) -> MemoryBudget:
-    """Make the budget of a worker with so many children, one for each core if 0."""
+def worker_budget(settings: Settings, slots: int) -> Budget:
+    """Make the budget of a worker with so many slots, one for each core if 0."""
     slots = slots or len(os.sched_getaffinity(0))
     limit = settings.memory_bytes or memory_limit()
-    return MemoryBudget(memory_for_works(limit, slots), slots)
+    return Budget(memory_for_works(limit, slots), slots, slow_seconds=settings.slow_seconds)
 
 
-def sandbox_limits(settings: Settings, memory: MemoryBudget | None = None) -> SandboxLimits:
+def sandbox_limits(settings: Settings, budget: Budget | None = None) -> SandboxLimits:
     """Give the part of the settings that the sandbox sees to, within a budget."""
-    memory = memory or MemoryBudget()
+    budget = budget or Budget()
     return SandboxLimits(
-        memory_bytes=min(settings.child_memory_bytes, memory.total),
+        memory_bytes=min(settings.child_memory_bytes, budget.total),
         max_output_bytes=settings.max_output_bytes,
-        resident_bytes=min(settings.child_resident_bytes, memory.kept_bytes),
+        resident_bytes=min(settings.child_resident_bytes, budget.kept_bytes),
         works_per_child=settings.child_works,
         max_inputs=settings.max_inputs,
         allow_weak=settings.allow_weak_sandbox,
@@ -75,14 +85,9 @@ def sandbox_limits(settings: Settings, memory: MemoryBudget | None = None) -> Sa
     )
 
 
-def owner_of(service_id: int, settings: Settings) -> str:
-    """Name the owner of a service's works: nobody's are those that may share children."""
-    return str(service_id) if settings.isolate_services else ""
-
-
-def engine_limits(settings: Settings, memory: MemoryBudget | None = None) -> EngineLimits:
+def engine_limits(settings: Settings, budget: Budget | None = None) -> EngineLimits:
     """Give the part of the settings that the engine checks, within a budget."""
     names = EngineLimits.__struct_fields__
     limits = EngineLimits(**{name: getattr(settings, name) for name in names})
-    most = min(limits.max_memory_bytes, (memory or MemoryBudget()).total)
+    most = min(limits.max_memory_bytes, (budget or Budget()).total)
     return msgspec.structs.replace(limits, max_memory_bytes=most)

@@ -198,6 +198,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=0), _doc("Rendering children of a worker; 0 means one per core")
     ] = 0
     render_seconds: Annotated[Seconds, _doc("Time limit for rendering one job")] = 60.0
+    slow_seconds: Annotated[
+        Seconds,
+        _doc("Renderings that are predicted to take longer, or do, are slow: a child is kept free"),
+    ] = 0.5
     process_seconds: Annotated[
         Seconds, _doc("Time limit for rendering all jobs of a process together")
     ] = 600.0

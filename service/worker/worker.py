@@ -16,8 +16,12 @@ from service.backends import Backends, open_backends
 from service.callbacks import CallbackThread
 from service.dispatch import (
     RENDER,
+    Backlog,
+    Capacity,
     Dispatcher,
+    Duty,
     Queue,
+    Rates,
     Reconciler,
     Refill,
     Worker,
@@ -28,7 +32,7 @@ from service.metrics import Metrics, Role
 from service.quarantine import SourceQuarantine
 from service.sandbox.parent import Sandbox, commands
 from service.sandbox.protocol import PROTECTIONS
-from service.sandbox.setup import make_sandbox, memory_budget
+from service.sandbox.setup import make_sandbox, worker_budget
 from service.settings import Settings
 from service.store import UNAVAILABLE, Store
 from service.supervisor import Supervisor
@@ -135,14 +139,17 @@ def _assemble(
     """Make the parts of a worker of this name, each with those that it needs."""
     store = backends.store
     heartbeat = _heartbeat(store, settings, metrics)
-    appetite = Appetite(sandbox.slots, postponed=lambda: sandbox.memory.waiting)
+    appetite = Appetite(sandbox.slots, lane=sandbox.budget)
     recorder = Recorder(
         store.leases,
         timedelta(seconds=settings.dispatch_grace_seconds),
         pace=lambda: PACE_SECONDS if consumer.in_hand > appetite.base else 0,
     )
     quarantine = SourceQuarantine(store.quarantine, settings)
-    renderer = Renderer(sandbox, appetite, quarantine, settings, metrics)
+    rates = Rates(backends.redis, RENDER)
+    renderer = Renderer(
+        sandbox, appetite, quarantine, rates=rates, settings=settings, metrics=metrics
+    )
     settlement = Settlement(dispatcher, settings, metrics)
     processor = Processor(
         backends,
@@ -156,18 +163,22 @@ def _assemble(
     claims = Claims(store.leases, name, settings.lease_seconds, metrics)
     refill = Refill(store.processes, backends.renders, settings, metrics)
     consumer = Worker(
-        backends.redis, RENDER, claims.take, processor.work, room=appetite.room,
-        overdue=refill.overdue, refill=refill.refill_soon,
-        cancelled=heartbeat.beat_soon, unavailable=UNAVAILABLE,
-        poll_seconds=settings.poll_seconds, overdue_seconds=settings.reconcile_seconds,
+        backends.redis,
+        RENDER,
+        Duty(claims.take, processor.work, UNAVAILABLE),
+        Capacity(appetite.room, appetite.refused),
+        Backlog(
+            refill.overdue, settings.poll_seconds, settings.reconcile_seconds, refill.refill_soon
+        ),
+        cancelled=heartbeat.beat_soon,
         on_garbage=metrics.queue_garbage.inc,
-    )  # fmt: skip
+    )
     callbacks = CallbackThread(settings, metrics)
     reconciler = Reconciler(store, refill, backends.callbacks, settings, metrics)
     loops = {
         "renderer": consumer.main, "callbacks": callbacks.run, "heartbeat": heartbeat.run,
         "records": reconciler.keep_records, "queues": reconciler.keep_queues,
-        "sweeps": reconciler.keep_swept, "quarantine": quarantine.run,
+        "rates": rates.keep_told, "sweeps": reconciler.keep_swept, "quarantine": quarantine.run,
     }  # fmt: skip
     return _Parts(consumer, callbacks, loops)
 
@@ -209,13 +220,14 @@ async def _open_dispatcher(queue: Queue) -> AsyncIterator[Dispatcher]:
 async def _open_sandbox(
     settings: Settings, metrics: Metrics, supervisor: Supervisor
 ) -> AsyncIterator[Sandbox]:
-    memory = memory_budget(settings, settings.slots)
+    budget = worker_budget(settings, settings.slots)
     made = make_sandbox(
-        settings, metrics, settings.slots, commands.RENDER, supervisor, memory=memory,
+        settings, metrics, settings.slots, commands.RENDER, supervisor, budget=budget,
         nice=settings.child_nice,
     )  # fmt: skip
     async with made as sandbox:
         metrics.watch_slots(sandbox)
+        metrics.watch_lane(budget)
         metrics.watch_protections(PROTECTIONS, lambda: sandbox.protections)
         yield sandbox
 

@@ -1,8 +1,9 @@
 """What one tenant notices of another's hostile sources and receivers: 0, 1, 8 and 64 at once.
 
-A child cannot be interrupted for another's work, so whoever comes waits for the renderings that
-are under way, of which there is one a slot, however many wait behind. More of them must therefore
-not delay a healthy tenant more than the first few did.
+Slow renderings may take all slots, but there is a child beside them for quick ones. So whoever
+comes waits for a rendering that is quick, or is taken for that until it has lasted for
+DARKROOM_SLOW_SECONDS, and shares the processor: the 95th percentile may be three times what it is
+alone, and so many seconds.
 """
 
 import asyncio
@@ -22,9 +23,8 @@ from tests.service.callbacks.hostile import HOSTILE
 from tests.service.harness.receiver import talking
 
 MOST = (0, 1, 8, 64)
-FEW = 8  # with more than these it may not become worse
-SPREAD = 1.5  # of a p95 of so few batches
-SLACK_SECONDS = 0.1
+SHARE = 3.0  # times what a tenant waits alone
+QUICK_SECONDS = 0.5  # DARKROOM_SLOW_SECONDS
 WARM_UP_SECONDS = 3.0
 SOURCES: dict[str, Callable[[], bytes]] = {
     "pixels.png": lambda: png(12_000, 12_000),
@@ -73,13 +73,14 @@ async def disturb(
 
 
 def _compare(rows: list[Latency], findings: Findings) -> None:
-    """Note a breach if many are noticed more than a few."""
-    few = max(row.p95 for row in rows if row.hostile <= FEW)
+    """Note a breach for each that is noticed more than it may be."""
+    alone = min(rows, key=lambda row: row.hostile)
+    allowed = SHARE * alone.p95 + QUICK_SECONDS
     for row in rows:
-        if row.p95 > SPREAD * few + SLACK_SECONDS:
+        if row.p95 > allowed:
             findings.breach(
-                f"p95 {row.p95:.2f} s beside {row.hostile} hostile {row.kind}, {few:.2f} s beside"
-                f" at most {FEW}"
+                f"p95 {row.p95:.2f} s beside {row.hostile} hostile {row.kind}, {alone.p95:.2f} s"
+                f" alone: at most {allowed:.2f} s are allowed"
             )
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import msgspec
 
 from engine.errors import DarkroomError, InvalidRequest, LimitExceeded
-from service.errors import ClientGone, EmbeddedError, HttpError, LeaseLost, http_status
+from service.errors import ClientGone, EmbeddedError, HttpError, LeaseLost, Preempted, http_status
 from service.settings import Settings, describe_settings, variable
 from tests.docs.pages import ROOT, SETTINGS, rows, section
 
-NEVER_SEEN = {LeaseLost.code, EmbeddedError.code, ClientGone.code}  # by a client
+NEVER_SEEN = {LeaseLost.code, Preempted.code, EmbeddedError.code, ClientGone.code}  # by a client
 METHOD_NOT_ALLOWED = "method_not_allowed"  # aiohttp's own words for a status
 OF_A_REQUEST, OF_A_JOB = "Errors of a request", "Errors of a job"
 

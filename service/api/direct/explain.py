@@ -21,7 +21,7 @@ from service.metrics import Metrics
 from service.outbound import WebSources
 from service.sandbox.parent import commands
 from service.sandbox.protocol import Answer, Explained, KnownRanges, Output, Question, Work
-from service.sandbox.setup import engine_limits, owner_of
+from service.sandbox.setup import engine_limits
 from service.settings import Settings, setting_of
 from service.storage import Storages
 
@@ -100,7 +100,7 @@ class Explainer:
             refused=files.refused,
         )
         work = Work(
-            owner=owner_of(batch.service_id, self._settings),
+            owner=str(batch.service_id),
             source=files.source.file,
             inputs={key: each.file for key, each in files.inputs.items()},
             jobs=(msgspec.json.encode(question),),

@@ -24,7 +24,7 @@ from service.outbound import WebSources
 from service.quarantine import SourceQuarantine
 from service.sandbox.parent import commands
 from service.sandbox.protocol import Output, Work, to_error, to_fault
-from service.sandbox.setup import engine_limits, owner_of
+from service.sandbox.setup import engine_limits
 from service.settings import Settings, setting_of, variable
 from service.storage import Reader, Storages, shown
 
@@ -134,7 +134,7 @@ class Previewer:
                 source, inputs = await self._fetch(request, opened)
                 await self._quarantine.learn_and_check(request.service_id, source)
                 work = Work(
-                    owner=owner_of(request.service_id, self._settings),
+                    owner=str(request.service_id),
                     source=source,
                     inputs=inputs,
                     jobs=tuple(map(bytes, jobs)),

@@ -69,7 +69,7 @@ def _settle(limits: SandboxLimits) -> tuple[str, ...]:
 
 
 class Declined(Exception):
-    """There is not enough memory for a work now."""
+    """There is no room for a work now."""
 
 
 class Desk:
@@ -190,22 +190,24 @@ class Desk:
                 raise wire.ProtocolError(f"expected Ack, got {type(message).__name__}")
             self._untaken -= 1
 
-    def _admit(self, free_bytes: int, peak: int, seconds: float) -> None:
-        """Ask for memory, if it is more than is free; raises Declined."""
-        if peak <= free_bytes:
+    def _admit(self, free: wire.Payload, peak: int, seconds: float) -> None:
+        """Ask whether it may go on, if it takes more than is free; raises Declined."""
+        if peak <= free.free_bytes and seconds <= free.free_seconds:
             return
-        wire.send(self._channel, wire.MemoryRequest(peak))
+        wire.send(self._channel, wire.AdmissionRequest(peak, seconds))
         while True:
             message, files = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
             match message:
-                case wire.MemoryReply(True):
+                case wire.AdmissionReply(True):
                     return
-                case wire.MemoryReply(False):
+                case wire.AdmissionReply(False):
                     raise Declined
                 case wire.Ack():  # of the work before, which is over
                     wire.close_all(files)
                 case _:
-                    raise wire.ProtocolError(f"expected MemoryReply, got {type(message).__name__}")
+                    raise wire.ProtocolError(
+                        f"expected AdmissionReply, got {type(message).__name__}"
+                    )
 
     def _order_in(self, descriptors: list[int]) -> Order:
         """Read a work; the files for its outputs are moved out of `descriptors`."""
@@ -220,7 +222,7 @@ class Desk:
             wanted=asked.wanted,
             limits=asked.limits,
             threads=asked.threads,
-            admit=partial(self._admit, asked.free_bytes),
+            admit=partial(self._admit, asked),
         )
 
     def _give_up(self, error: Exception) -> NoReturn:

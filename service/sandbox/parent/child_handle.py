@@ -8,7 +8,8 @@ from collections.abc import Callable
 import msgspec
 
 from engine.errors import DarkroomError
-from service.errors import RenderCrashed, RenderTimeout, RenderUnavailable
+from service.errors import Preempted, RenderCrashed, RenderTimeout, RenderUnavailable
+from service.sandbox.parent.admission import Share
 from service.sandbox.parent.child_process import ChildProcess
 from service.sandbox.parent.clock import Clock
 from service.sandbox.parent.exits import StartFailed, cause_of_exit
@@ -47,8 +48,9 @@ class Child:
         self._limits = limits
         self._on_idle = on_idle
         self._rendering: Rendering | None = None
-        self._ask: Callable[[int], bool] = lambda _: False
-        self._clock = Clock(self._overrun)
+        self._share: Share | None = None
+        self._slowed = False
+        self._clock = Clock(self._overrun, self._lasts)
         self._verdict: tuple[Reason, str] | None = None
         self._oom_kills = oom_kills()
         connection.setblocking(False)
@@ -88,8 +90,8 @@ class Child:
         """Whether it has work."""
         return self._rendering is not None
 
-    def begin(self, packed: PackedWork, ask: Callable[[int], bool]) -> Rendering:
-        """Give it work; ConnectionError if it is gone. `ask` tells whether it may take memory."""
+    def begin(self, packed: PackedWork, share: Share) -> Rendering:
+        """Give it work; ConnectionError if it is gone. `share` tells what it may take."""
         if self.ended.done():
             raise BrokenPipeError
         self._process.forget_stderr()
@@ -104,8 +106,9 @@ class Child:
         self.works += 1
         self.owner = packed.owner
         self._rendering = rendering
-        self._ask = ask
-        self._clock.start(packed.task.deadline, packed.budget)
+        self._share = share
+        self._clock.start(packed.task.deadline, packed.budget, share.free_seconds)
+        self._leave_to_others()
         return self._rendering
 
     def condemn(self, reason: Reason, words: str) -> None:
@@ -186,16 +189,21 @@ class Child:
                 self._clock.next_job()
                 if rendering.pauses:
                     self._clock.pause()
-            case wire.MemoryRequest(peak), Rendering() as rendering if not rendering.begun.done():
-                granted = self._ask(peak)
-                wire.send(self._socket, wire.MemoryReply(granted))
+            case wire.AdmissionRequest(peak, seconds), Rendering() as rendering if (
+                self._share is not None and not rendering.begun.done()
+            ):
+                granted = self._share.ask(peak, seconds)
+                wire.send(self._socket, wire.AdmissionReply(granted))
                 if granted:
                     rendering.begin(begun=True)
+                    self._leave_to_others()
             case wire.Postponed(resident), Rendering() as rendering:
                 rendering.postpone()
                 self._rest(resident)
             case wire.Finished(summary, resident), Rendering() as rendering:
                 rendering.finish(summary)
+                if self._share is not None:
+                    self._share.release()
                 self._rest(resident)
             case _:
                 raise ProtocolError(f"{type(message).__name__} out of turn")
@@ -212,8 +220,10 @@ class Child:
         """Be free for other work, or be replaced when this was enough for one life."""
         self._clock.pause()
         self._note_seconds()
-        self._rendering = None
-        if self.works >= self._limits.works_per_child:
+        self._rendering = self._share = None
+        if self._slowed:  # who has become less important does not become more so again
+            self.condemn(Reason.RECYCLED, "replaced after slow work")
+        elif self.works >= self._limits.works_per_child:
             self.condemn(Reason.RECYCLED, f"replaced after {self.works} works")
         elif resident_bytes > self._limits.resident_bytes:
             self.condemn(Reason.RECYCLED, f"replaced when it kept {resident_bytes:,} bytes")
@@ -230,6 +240,23 @@ class Child:
             self.condemn(Reason.TIMEOUT, self._clock.verdict)
         else:
             self._clock.resume()
+
+    def _lasts(self) -> None:
+        """Count its work as slow, or take it away where no more slow ones may be."""
+        working = self._rendering
+        self._receive_all()
+        if working is None or working is not self._rendering or self._share is None:
+            return
+        if self._share.overrun():
+            self._leave_to_others()
+        else:
+            self.condemn(Reason.PREEMPTED, "lasted, as all slots had slow work")
+
+    def _leave_to_others(self) -> None:
+        """Leave the processor to others, if its work is slow."""
+        if self._share is not None and self._share.slow and not self._slowed:
+            self._slowed = True
+            self._process.yield_to_others(self._limits.slow_nice)
 
     def _note_seconds(self) -> None:
         if self._rendering is not None:
@@ -265,6 +292,8 @@ def _public(reason: Reason, words: str, pid: int) -> DarkroomError:
         return RenderTimeout(f"the rendering process {words}")
     if reason is Reason.SHUTDOWN:
         return RenderUnavailable("the worker is shutting down")
+    if reason is Reason.PREEMPTED:
+        return Preempted(f"the rendering process {words}")
     if reason is Reason.ORPHANED:
         return RenderUnavailable(f"the rendering process {words}")
     if reason is Reason.PROTOCOL:

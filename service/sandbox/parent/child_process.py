@@ -26,6 +26,7 @@ class ChildProcess:
         """Whether it has ended because the fork server has."""
         self._pidfd = pidfd
         self._stderr = stderr
+        self._autogroup = linux.open_autogroup(pid)
         self._status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def note_end(self, status: int, *, orphaned: bool = False) -> None:
@@ -38,6 +39,14 @@ class ChildProcess:
         """Kill it; it cannot have started others."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def yield_to_others(self, nice: int) -> None:
+        """Have it, with all its threads, leave the processor to others as far as `nice` says."""
+        with contextlib.suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PGRP, self.pid, nice)
+        if self._autogroup >= 0:
+            with contextlib.suppress(OSError):  # told too often, or gone
+                os.write(self._autogroup, b"%d" % nice)
 
     async def exited(self) -> int:
         """Wait until it has ended; give its exit status, or the negative of a signal."""
@@ -60,7 +69,9 @@ class ChildProcess:
         select.select([self._pidfd], [], [], LONGEST_DEATH_SECONDS)
         os.close(self._pidfd)
         os.close(self._stderr)
-        self._pidfd = self._stderr = -1
+        if self._autogroup >= 0:
+            os.close(self._autogroup)
+        self._pidfd = self._stderr = self._autogroup = -1
 
 
 def new_stderr() -> int:

@@ -11,12 +11,18 @@ LATE_SECONDS = 1.0  # a tick later than this: the worker stood still
 class Clock:
     """Calls `on_overrun` when a job, or all of them, took so many seconds, pauses not counted.
 
+    `on_lasting` is called once, when all of them have taken as long as was not expected.
+
     It counts in ticks: of a time in which the worker itself did not run, frozen or starved
     as it was, a tick counts and no more.
     """
 
-    def __init__(self, on_overrun: Callable[[], None]) -> None:
+    def __init__(
+        self, on_overrun: Callable[[], None], on_lasting: Callable[[], None] = lambda: None
+    ) -> None:
         self._on_overrun = on_overrun
+        self._on_lasting = on_lasting
+        self._expected = math.inf
         self._deadline = 0.0
         self._in_all = 0.0
         self._left = 0.0
@@ -43,8 +49,12 @@ class Clock:
             return f"used up the {self._in_all:g} s that were left for its work"
         return f"took longer than its deadline of {self._deadline:g} s"
 
-    def start(self, seconds: float, in_all: float = math.inf) -> None:
-        """Count from now: so many seconds for each job, so many for all together."""
+    def start(self, seconds: float, in_all: float = math.inf, expected: float = math.inf) -> None:
+        """Count from now: so many seconds for each job, so many for all together.
+
+        `expected` are those after which all of them last.
+        """
+        self._expected = expected
         self._deadline = self._left = seconds
         self._in_all = self._left_in_all = in_all
         self.spent = 0.0
@@ -63,7 +73,8 @@ class Clock:
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._since = loop.time()
-            left = max(0.0, min(TICK_SECONDS, self._left, self._left_in_all))
+            lasting = self._expected - self.spent
+            left = max(0.0, min(TICK_SECONDS, self._left, self._left_in_all, lasting))
             self._timer = loop.call_later(left, self._tick)
 
     def pause(self) -> None:
@@ -82,5 +93,10 @@ class Clock:
         self.pause()
         if self.expired:
             self._on_overrun()
-        else:
-            self.resume()
+            return
+        lasts = self.spent >= self._expected
+        if lasts:
+            self._expected = math.inf
+        self.resume()
+        if lasts:
+            self._on_lasting()

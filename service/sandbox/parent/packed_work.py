@@ -5,13 +5,14 @@ from typing import Self
 import msgspec
 
 from engine.errors import LimitExceeded
+from service.sandbox.parent.admission import Share
 from service.sandbox.protocol import SandboxLimits, Work, wire
 
 
 class PackedWork:
     """A context that holds the descriptors: payload, source, then the inputs."""
 
-    def __init__(self, work: Work, limits: SandboxLimits, free_bytes: int) -> None:
+    def __init__(self, work: Work, limits: SandboxLimits, share: Share) -> None:
         if len(work.inputs) > limits.max_inputs:
             raise LimitExceeded(
                 "too many files beside the source",
@@ -26,7 +27,13 @@ class PackedWork:
         self.owner = work.owner
         self._descriptors: list[int] = []
         payload = wire.Payload(
-            work.jobs, self.wanted, tuple(work.inputs), work.limits, work.threads, free_bytes
+            work.jobs,
+            self.wanted,
+            tuple(work.inputs),
+            work.limits,
+            work.threads,
+            share.free_bytes,
+            share.free_seconds,
         )
         try:
             self._descriptors.append(wire.sealed_file("payload", msgspec.msgpack.encode(payload)))

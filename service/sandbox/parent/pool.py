@@ -1,4 +1,4 @@
-"""The sandbox: slots with one rendering child each, and a queue of those that wait for one."""
+"""The sandbox: rendering children, and a queue of those that wait for one."""
 
 import asyncio
 import contextlib
@@ -15,10 +15,10 @@ from typing import Self
 
 from service.errors import RenderCrashed, RenderUnavailable, SourceChanged
 from service.sandbox.parent import commands
+from service.sandbox.parent.admission import Budget, Share, Turns
 from service.sandbox.parent.child_handle import Child
 from service.sandbox.parent.exits import StartFailed
 from service.sandbox.parent.fork_server import ForkServer
-from service.sandbox.parent.memory import MemoryBudget, Share
 from service.sandbox.parent.packed_work import PackedWork
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import (
@@ -59,7 +59,7 @@ class _Turn:
 
 
 class Sandbox:
-    """Rendering children, started in advance, one for each slot.
+    """Rendering children, started in advance: one for each slot, and what the budget has to spare.
 
         async with Sandbox(slots=2) as sandbox:
             async with sandbox.render(work) as rendering:
@@ -67,7 +67,8 @@ class Sandbox:
                     ...
 
     A child that crashes, hangs, breaks the protocol or is left by its caller is killed
-    and replaced; the other slots do not notice. So is one that has worked for another owner.
+    and replaced; the other slots do not notice. So is one that has worked for another owner, if
+    owners are `isolated`.
     `environ` is where the child's few variables are taken from (INHERITED); everything else
     stays out. `on_exit` is told of
     every child that ended, `on_wait` for how many seconds each work waited for a child.
@@ -84,7 +85,8 @@ class Sandbox:
         on_wait: Callable[[float], None] = lambda _: None,
         command: Sequence[str] = commands.RENDER,
         supervisor: Supervisor | None = None,
-        memory: MemoryBudget | None = None,
+        budget: Budget | None = None,
+        isolated: bool = True,
     ) -> None:
         self.slots = slots or len(os.sched_getaffinity(0))
         self._limits = limits
@@ -92,25 +94,26 @@ class Sandbox:
         self._on_exit = on_exit
         self._on_wait = on_wait
         self._supervisor = supervisor or Supervisor()
-        self.memory = memory or MemoryBudget()
+        self.budget = budget or Budget()
+        self.budget.on_change = self._serve
+        self._isolated = isolated
         self._children: dict[int, Child | StartFailed] = {}
         self._patience = limits.start_most_seconds
         """Seconds for the next child to start."""
         self._idle: deque[Child] = deque()
-        self._turns: deque[_Turn] = deque()
-        self._place = 0.0  # of who was served last
-        self._next_places: dict[str, float] = {}  # of each owner's next turn
+        self._line: deque[_Turn] = deque()
+        self._turns = Turns()
         self._keepers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        """Start a child in every slot; RenderUnavailable says why that cannot be done."""
+        """Start all children; RenderUnavailable says why that cannot be done."""
         with contextlib.ExitStack() as undo:
             undo.callback(self._close_children)
-            await asyncio.gather(*(self._start(slot) for slot in range(self.slots)))
+            await asyncio.gather(*(self._start(slot) for slot in self._places))
             if self._troubles:
                 raise self._unavailable()
             undo.pop_all()
-        keepers = [partial(self._keep, slot) for slot in range(self.slots)]
+        keepers = [partial(self._keep, slot) for slot in self._places]
         kept = (self._supervisor.keep(TASK, keep) for keep in keepers)
         self._keepers = [asyncio.create_task(task) for task in kept]
         return self
@@ -135,13 +138,18 @@ class Sandbox:
         LimitExceeded for too many inputs, and SourceChanged if the child crashed while another
         wrote to one of its files.
 
-        What is predicted to take more memory than there is waits for it, without a child.
+        What is predicted to take more memory than there is waits for it, without a child, and so
+        does what is slow while all slots are.
         The body is entered when the work is known not to, which may be as late as its first
         result: `on_waiting` is told False as soon as a child has the work, and True if the
-        work then has to wait for memory.
+        work then has to wait. Preempted is raised for what was taken for quick, and is not, while
+        all slots are held by slow works; it is `slow` when it comes again.
         """
         before = _states(work)
-        with self.memory.share() as share:
+        with self.budget.share(work.owner) as share:
+            if work.slow:
+                share.ask(0, math.inf)
+                await share.wait()
             while True:
                 child, rendering = await self._give(work, share)
                 try:
@@ -172,13 +180,13 @@ class Sandbox:
 
     @property
     def free(self) -> int:
-        """How many children wait for work."""
-        return len(self._idle)
+        """How many slots have nothing to do."""
+        return max(0, min(len(self._idle), self.slots - self.busy))
 
     @property
     def waiting(self) -> int:
-        """How many works wait for a child, or for memory."""
-        return sum(not turn.child.done() for turn in self._turns) + self.memory.waiting
+        """How many works wait for a child, for memory, or for slow ones to end."""
+        return sum(not turn.child.done() for turn in self._line) + self.budget.waiting
 
     @property
     def protections(self) -> frozenset[str]:
@@ -192,6 +200,10 @@ class Sandbox:
         return tuple(name for name in REQUIRED if name not in self.protections)
 
     @property
+    def _places(self) -> range:
+        return range(self.slots + self.budget.spare)
+
+    @property
     def _living(self) -> list[Child]:
         children = (child for child in self._children.values() if isinstance(child, Child))
         return [child for child in children if not child.ended.done()]
@@ -202,7 +214,7 @@ class Sandbox:
 
     async def _give(self, work: Work, share: Share) -> tuple[Child, Rendering]:
         """Wait for a free child and give it the work."""
-        with PackedWork(work, self._limits, share.free_bytes) as packed:
+        with PackedWork(work, self._limits, share) as packed:
             began = time.monotonic()
             given = await self._begin(packed, share)
             self._on_wait(time.monotonic() - began)
@@ -213,11 +225,11 @@ class Sandbox:
         while True:
             child = await self._acquire(packed.owner, first=again)
             again = True
-            if child.owner not in {None, packed.owner}:  # what it may keep is not for this one
+            if self._isolated and child.owner not in {None, packed.owner}:
                 child.condemn(Reason.OTHER_OWNER, "was replaced for another owner")
                 continue
             try:
-                return child, child.begin(packed, share.ask)
+                return child, child.begin(packed, share)
             except ConnectionError:
                 child.condemn(Reason.CRASHED, "was gone when its work came")
             except BaseException:
@@ -226,14 +238,12 @@ class Sandbox:
 
     async def _acquire(self, owner: str, *, first: bool) -> Child:
         """Get a free child, of the same owner if there is one; `first` goes before all others."""
-        if self._idle:
-            child = min(self._idle, key=lambda child: _distance(child.owner, owner))
-            self._idle.remove(child)
-            return child
-        if len(self._troubles) == self.slots:
+        if len(self._troubles) == len(self._places):
             raise self._unavailable()
-        turn = _Turn(owner, -math.inf if first else self._next_place(owner))
-        insort(self._turns, turn, key=lambda each: each.place)
+        next_place = self._turns.next_place
+        turn = _Turn(owner, -math.inf if first else next_place(owner, alone=not self._line))
+        insort(self._line, turn, key=lambda each: each.place)
+        self._serve()
         try:
             return await turn.child
         except asyncio.CancelledError:
@@ -241,32 +251,44 @@ class Sandbox:
                 self._offer(turn.child.result())
             raise
 
-    def _next_place(self, owner: str) -> float:
-        """Give a place behind the owner's others, and beside the first of everybody else."""
-        if not self._turns:
-            self._next_places.clear()
-        place = max(self._place, self._next_places.get(owner, 0.0))
-        self._next_places[owner] = place + 1
-        return place
-
     def _offer(self, child: Child) -> None:
-        """Give a free child to whoever is first, or next to that for the same owner."""
-        while self._turns and self._turns[0].child.done():
-            self._turns.popleft()
-        if not self._turns:
-            self._idle.append(child)
-            return
-        turn = self._turns[0]
-        if turn.passed < PASSED_MOST:
-            near = [each for each in islice(self._turns, NEAR) if not each.child.done()]
-            turn = min(near, key=lambda each: _distance(child.owner, each.owner))
-        for each in self._turns:
-            if each is turn:
-                break
-            each.passed += 1
-        self._turns.remove(turn)
-        self._place = max(self._place, turn.place)
-        turn.child.set_result(child)
+        """Have a free child serve whoever waits."""
+        self._idle.append(child)
+        self._serve()
+
+    def _serve(self) -> None:
+        """Give free children to whoever is first, or near to that and of the same owner.
+
+        No more work at once than there are slots, or one beside as many slow works as there are.
+        """
+        while self._idle and self._has_room:
+            while self._line and self._line[0].child.done():
+                self._line.popleft()
+            if not self._line:
+                return
+            turn = self._line[0]
+            child = self._nearest(turn.owner)
+            if turn.passed < PASSED_MOST:
+                near = [each for each in islice(self._line, NEAR) if not each.child.done()]
+                turn = min(near, key=lambda each: _distance(self._nearest(each.owner), each.owner))
+                child = self._nearest(turn.owner)
+            for each in self._line:
+                if each is turn:
+                    break
+                each.passed += 1
+            self._line.remove(turn)
+            self._turns.serve(turn.place)
+            self._idle.remove(child)
+            turn.child.set_result(child)
+
+    @property
+    def _has_room(self) -> bool:
+        given = len(self._living) - len(self._idle)
+        return given < max(self.slots, self.budget.slow + 1)
+
+    def _nearest(self, owner: str) -> Child:
+        """Return the free child that fits an owner best."""
+        return min(self._idle, key=lambda child: _distance(child, owner))
 
     async def _keep(self, slot: int) -> None:
         """Hold a slot for ever: offer its child, bury it, start the next."""
@@ -300,6 +322,7 @@ class Sandbox:
             child.condemn(Reason.SHUTDOWN, "was stopped with its worker")
             if child in self._idle:
                 self._idle.remove(child)
+            self._serve()
             self._on_exit(await child.bury())
         return child.works > 0 or time.monotonic() - began > PROVEN_SECONDS
 
@@ -317,12 +340,12 @@ class Sandbox:
 
     def _mark_failed(self, slot: int, error: StartFailed) -> None:
         self._children[slot] = error
-        if len(self._troubles) == self.slots:
+        if len(self._troubles) == len(self._places):
             self._turn_away()
 
     def _turn_away(self) -> None:
-        while self._turns:
-            turn = self._turns.popleft().child
+        while self._line:
+            turn = self._line.popleft().child
             if not turn.done():
                 turn.set_exception(self._unavailable())
 
@@ -347,9 +370,9 @@ class Sandbox:
                 raise end
 
 
-def _distance(child: str | None, owner: str) -> int:
+def _distance(child: Child, owner: str) -> int:
     """Say how well a child fits an owner: it is theirs, nobody's, or another's."""
-    return 0 if child == owner else 1 if child is None else 2
+    return 0 if child.owner == owner else 1 if child.owner is None else 2
 
 
 def _states(work: Work) -> list[tuple[int, int]]:

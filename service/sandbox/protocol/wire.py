@@ -9,8 +9,8 @@ descriptors: the child fills the files that it is given, in their order, and sen
     Setup ──────────────────────────────────▶
           ◀───────────────────────────────── Ready
     Task + payload, source, inputs, files ─▶
-          ◀───────────────────────────────── MemoryRequest                 if it takes much memory
-    MemoryReply ───────────────────────────▶                               or it is Postponed
+          ◀───────────────────────────────── AdmissionRequest              if it takes much
+    AdmissionReply ────────────────────────▶                               or it is Postponed
           ◀───────────────────────────────── JobDone, or JobFailed         for each job
     Ack + files for further outputs ───────▶                               for each of them
           ◀───────────────────────────────── Finished; or InternalError, and it exits
@@ -25,6 +25,7 @@ Children are forked by a server that has loaded what they need, over a connectio
 
 import array
 import fcntl
+import math
 import os
 import socket
 from typing import TypeVar
@@ -68,8 +69,8 @@ class Ack(Struct, frozen=True, tag=True):
     """One more result was taken, so one more may be sent; with files for further outputs."""
 
 
-class MemoryReply(Struct, frozen=True, tag=True):
-    """Whether the child may take the memory that it wants; if not, it is Postponed."""
+class AdmissionReply(Struct, frozen=True, tag=True):
+    """Whether the child may go on with its work now; if not, it is Postponed."""
 
     granted: bool
 
@@ -103,10 +104,11 @@ class JobFailed(Struct, frozen=True, tag=True):
     fault: Fault
 
 
-class MemoryRequest(Struct, frozen=True, tag=True):
-    """The work is predicted to take so many bytes, more than it may take without asking."""
+class AdmissionRequest(Struct, frozen=True, tag=True):
+    """The work is predicted to take so much memory and time, more than it may without asking."""
 
     peak_bytes: int
+    seconds: float
 
 
 class Postponed(Struct, frozen=True, tag=True):
@@ -139,6 +141,8 @@ class Payload(Struct, frozen=True):
     threads: int = 1
     free_bytes: int = 2**60
     """Memory that may be taken without asking."""
+    free_seconds: float = math.inf
+    """Time of one core that may be taken without asking."""
 
 
 class Fork(Struct, frozen=True, tag=True):
@@ -166,8 +170,8 @@ class Exited(Struct, frozen=True, tag=True):
 
 FromServer = Forked | NotForked | Exited
 
-ToChild = Setup | Task | Ack | MemoryReply
-FromChild = Ready | MemoryRequest | Postponed | JobDone | JobFailed | Finished | InternalError
+ToChild = Setup | Task | Ack | AdmissionReply
+FromChild = Ready | AdmissionRequest | Postponed | JobDone | JobFailed | Finished | InternalError
 
 TO_CHILD = msgspec.msgpack.Decoder(ToChild)
 FROM_CHILD = msgspec.msgpack.Decoder(FromChild)

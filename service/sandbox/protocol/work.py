@@ -36,6 +36,8 @@ class Work(Struct, frozen=True, kw_only=True):
     limits: EngineLimits = DEFAULT_LIMITS
     threads: int = 1
     """How many cores the jobs may be rendered on side by side."""
+    slow: bool = False
+    """Whether it is known to be slow, whatever is predicted."""
 
 
 class Output(Struct, frozen=True, kw_only=True):
@@ -104,6 +106,7 @@ class Reason(StrEnum):
     PROTOCOL = "protocol"
     CANCELLED = "cancelled"
     RECYCLED = "recycled"
+    PREEMPTED = "preempted"
     OTHER_OWNER = "other_owner"
     ORPHANED = "orphaned"
     START_FAILED = "start_failed"

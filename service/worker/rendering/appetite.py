@@ -1,20 +1,35 @@
 """How many processes a worker has in hand: enough that no child waits, few enough to share."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 BASE = 2  # for each child: one renders while another is fetched or published
 MOST = 16  # for each child
-MOST_POSTPONED = 8  # for each child, of those that wait for memory, beside all others
+MOST_POSTPONED = 8  # for each child, of those that wait in the lane, beside all others
+FULL = 4  # for each child, of those that wait in the lane: whose are there, may send no more
 AHEAD_SECONDS = 0.05  # of rendering for each child, claimed in advance
 WEIGHT = 0.1  # of the newest work in the average
+
+
+class Lane(Protocol):
+    """Where works wait for memory, or for slow ones to end."""
+
+    @property
+    def waiting(self) -> int:
+        """How many there are."""
+
+    @property
+    def waiting_owners(self) -> Collection[str]:
+        """The services whose they are, as Work names its owner."""
 
 
 class Appetite:
     """Grows with the speed of the children, so that quick work is claimed many at a time.
 
-    `postponed` tells how many wait for memory: they take nobody's place.
+    Those that wait in the `lane` take nobody's place; when it is full, the services of which some
+    wait there are refused.
     """
 
     def __init__(
@@ -22,11 +37,11 @@ class Appetite:
         children: int,
         cores: int | None = None,
         *,
-        postponed: Callable[[], int] = lambda: 0,
+        lane: Lane | None = None,
     ) -> None:
         self._children = children
         self._cores = cores or len(os.sched_getaffinity(0))
-        self._postponed = postponed
+        self._lane = lane
         self._seconds = AHEAD_SECONDS  # that a work takes, on average
         self._rendering = 0
 
@@ -43,8 +58,15 @@ class Appetite:
         """Return how many may be in hand, and how many of them are claimed at once, at least."""
         ahead = int(AHEAD_SECONDS / max(self._seconds, 1e-6))
         most = self._children * min(MOST, BASE + max(0, ahead - 1))
-        beside = min(self._postponed(), self._children * MOST_POSTPONED)
+        postponed = self._lane.waiting if self._lane else 0
+        beside = min(postponed, self._children * MOST_POSTPONED)
         return most + beside, max(1, (most - self.base) // 2)
+
+    def refused(self) -> Collection[int]:
+        """Return the services of which no more is claimed now."""
+        if self._lane is None or self._lane.waiting < FULL * self._children:
+            return ()
+        return {int(owner) for owner in self._lane.waiting_owners}
 
     @contextmanager
     def rendering(self) -> Iterator[None]:

@@ -5,7 +5,8 @@ job it was busy with is suspected: it goes on alone, the others without it, so t
 job's crash is no other job's trouble. Of jobs that were made side by side none is suspected:
 after a crash they are made one after the other. A job that overruns its deadline is given up at
 once, and the others go on without it: each is begun once more at most. All of them together
-have a budget of seconds; what it does not reach is given up unseen.
+have a budget of seconds; what it does not reach is given up unseen. What turns out to be slow where
+no more slow work may be, is begun once more when it may.
 """
 
 import math
@@ -15,7 +16,7 @@ from contextlib import aclosing
 
 from msgspec.structs import replace
 
-from service.errors import DarkroomError, Quarantined, RenderCrashed, RenderTimeout
+from service.errors import DarkroomError, Preempted, Quarantined, RenderCrashed, RenderTimeout
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import Output, Summary, Work
 
@@ -42,6 +43,7 @@ class Isolation:
         self._on_summary = on_summary
         self._on_waiting = on_waiting
         self._budget = self._seconds_left = budget
+        self._slow = False
         self._crashes: Counter[int] = Counter()
         self._groups: deque[Sequence[int]] = deque()
 
@@ -60,6 +62,9 @@ class Isolation:
                 async with aclosing(self._render_group(work, left)) as rendered:
                     async for outcomes in rendered:
                         yield outcomes
+            except Preempted:
+                self._slow = True
+                self._groups.appendleft(left)
             except (RenderCrashed, RenderTimeout) as error:
                 if given_up := self._regroup(left, error, side_by_side=work.threads > 1):
                     yield given_up
@@ -79,7 +84,7 @@ class Isolation:
 
     def _work_of(self, group: Sequence[int]) -> Work:
         """Make the work of a group, within what is left of the budget; after a crash in turn."""
-        work = replace(self._work_for(group), budget=self._seconds_left)
+        work = replace(self._work_for(group), budget=self._seconds_left, slow=self._slow)
         return replace(work, threads=1) if self.crashes else work
 
     async def _render_group(

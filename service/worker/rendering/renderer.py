@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager, aclosing
 from typing import BinaryIO
 
 from engine.sources import SourceFormat
+from service.dispatch import Rates
 from service.metrics import Metrics
 from service.quarantine import SourceQuarantine
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import Output, Summary, Work
-from service.sandbox.setup import engine_limits, owner_of
+from service.sandbox.setup import engine_limits
 from service.settings import Settings
 from service.tracing import past_span
 from service.worker.fetcher import Files
@@ -28,15 +29,18 @@ class Renderer:
         sandbox: Sandbox,
         appetite: Appetite,
         quarantine: SourceQuarantine,
+        *,
+        rates: Rates,
         settings: Settings,
         metrics: Metrics,
     ) -> None:
         self._sandbox = sandbox
         self._appetite = appetite
         self._quarantine = quarantine
+        self._rates = rates
         self._settings = settings
         self._metrics = metrics
-        self._limits = engine_limits(settings, sandbox.memory)
+        self._limits = engine_limits(settings, sandbox.budget)
 
     def reserve(self) -> AbstractContextManager[None]:
         """Count a process that needs a child, from its fetch to its last result."""
@@ -62,7 +66,7 @@ class Renderer:
 
         def work_for(group: Sequence[int]) -> Work:
             return Work(
-                owner=owner_of(service_id, self._settings),
+                owner=str(service_id),
                 source=files.source,
                 inputs=files.inputs,
                 jobs=jobs,
@@ -74,6 +78,7 @@ class Renderer:
 
         def observe(summary: Summary) -> None:
             self._appetite.note(summary.render_seconds)
+            self._rates.note(service_id, summary.render_seconds, len(positions))
             self._metrics.service_rendered(service_id, summary.render_seconds)
             _observe(self._metrics, summary, files.source, len(positions))
 

@@ -11,8 +11,21 @@ import msgspec
 import pytest
 from arq.connections import ArqRedis
 
-from service.dispatch import RENDER, Dispatch, Queue, Refill, Worker, connect, unclaimed
+from service.dispatch import (
+    RENDER,
+    Backlog,
+    Capacity,
+    Dispatch,
+    Duty,
+    Queue,
+    Rates,
+    Refill,
+    Worker,
+    connect,
+    unclaimed,
+)
 from service.dispatch.queue import lane_of
+from service.dispatch.rates import UNIT_SECONDS
 from service.embedded import Valkey
 from service.metrics import Metrics
 from service.settings import Settings
@@ -72,9 +85,12 @@ async def test_a_worker_with_its_hands_full_takes_what_goes_before_the_others_at
         return []
 
     worker = Worker(
-        redis, RENDER, unclaimed, work, room=lambda: (4, 3), overdue=nothing,
-        poll_seconds=0.01, overdue_seconds=60,
-    )  # fmt: skip
+        redis,
+        RENDER,
+        Duty(unclaimed, work),
+        Capacity(lambda: (4, 3)),
+        Backlog(nothing, poll_seconds=0.01, overdue_seconds=60),
+    )
     async with running(worker):
         await queue.dispatch(some(20, MANY))
         await until_now(lambda: len(taken) == 4)
@@ -90,6 +106,37 @@ async def test_a_worker_with_its_hands_full_takes_what_goes_before_the_others_at
         assert taken[6:] == [FEW] * 2  # no more than may be in hand, and three beside
         for end in ends:
             end.set()
+
+
+async def test_whose_lane_is_full_holds_up_nobody_and_keeps_its_order(
+    redis: ArqRedis, queue: Queue
+) -> None:
+    taken: list[Dispatch] = []
+
+    async def work(dispatch: Dispatch) -> None:
+        taken.append(dispatch)
+
+    async def waits(most: int) -> list[Dispatch]:
+        return many[:most]
+
+    worker = Worker(
+        redis,
+        RENDER,
+        Duty(unclaimed, work),
+        Capacity(lambda: (2, 1), lambda: {MANY}),
+        Backlog(waits, poll_seconds=0.01, overdue_seconds=0.01),
+    )
+    few, many = some(5, FEW), some(30, MANY)
+    await queue.dispatch(many)
+    async with running(worker):
+        await queue.dispatch(few)
+        await until_now(lambda: len(taken) == 5)
+        assert taken == few
+    await queue.dispatch(late := some(3, MANY))
+    left = [each.id for each in await popped(redis, 40)]
+    assert sorted(left) == sorted(each.id for each in many + late)
+    assert left[-3:] == [each.id for each in late]
+    assert len(taken) == 5
 
 
 @asynccontextmanager
@@ -278,3 +325,20 @@ async def test_with_a_full_valkey_work_goes_on_from_postgres_alone(
             await redis.config_set("maxmemory", "100mb")
             await ended(api, tenant, await api.create(tenant, tenant.body("last.png")))
         await redis.aclose()
+
+
+async def test_a_service_s_turns_are_apart_by_what_its_jobs_take(
+    redis: ArqRedis, queue: Queue
+) -> None:
+    rates = Rates(redis, RENDER)
+    for _ in range(30):
+        rates.note(MANY, 10 * UNIT_SECONDS, jobs=1)
+        rates.note(FEW, 2 * UNIT_SECONDS, jobs=8)  # costs no less than 1
+    await rates.tell()
+    await queue.dispatch(some(90, MANY))
+    await queue.dispatch(some(90, FEW))
+    assert Counter(lanes(await popped(redis, 55)))[MANY] == pytest.approx(5, abs=1)
+    await redis.flushall()  # then all are even
+    await queue.dispatch(some(50, MANY))
+    await queue.dispatch(some(50, FEW))
+    assert Counter(lanes(await popped(redis, 50)))[MANY] == pytest.approx(25, abs=1)

@@ -8,7 +8,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.dispatch import RENDER, Dispatch, Queue, Worker, connect, unclaimed
+from service.dispatch import (
+    RENDER,
+    Backlog,
+    Capacity,
+    Dispatch,
+    Duty,
+    Queue,
+    Worker,
+    connect,
+    unclaimed,
+)
 from service.embedded import Valkey
 from service.tasks import stop
 
@@ -35,9 +45,13 @@ async def running(
 ) -> AsyncIterator[Worker[Dispatch]]:
     redis = connect(url)
     worker = Worker(
-        redis, RENDER, claim, work, room=lambda: (slots, least), overdue=overdue,
-        poll_seconds=poll, overdue_seconds=0.05, unavailable=(LookupError,), on_garbage=on_garbage,
-    )  # fmt: skip
+        redis,
+        RENDER,
+        Duty(claim, work, unavailable=(LookupError,)),
+        Capacity(lambda: (slots, least)),
+        Backlog(overdue, poll_seconds=poll, overdue_seconds=0.05),
+        on_garbage=on_garbage,
+    )
     task = asyncio.create_task(worker.main())
     try:
         yield worker

@@ -1,6 +1,7 @@
 """Whether children are replaced between services is a setting."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,8 +10,9 @@ import pytest
 from service.sandbox.parent import Sandbox
 from service.sandbox.protocol import ChildExit, Reason
 from service.settings import Settings
+from service.store import Store
 from tests.service.harness.api_client import Api
-from tests.service.harness.tenants import Tenant
+from tests.service.harness.tenants import Tenant, add_tenant
 from tests.service.harness.workers import done_by, working
 
 
@@ -20,6 +22,8 @@ async def test_services_share_children_only_where_the_setting_says_so(
     settings: Settings,
     tenant: Tenant,
     stranger: Tenant,
+    shared_store: Store,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     isolate: bool,
     replaced: int,
@@ -35,6 +39,7 @@ async def test_services_share_children_only_where_the_setting_says_so(
 
     monkeypatch.setattr("service.sandbox.setup.Sandbox", open_sandbox)
     async with working(msgspec.structs.replace(settings, isolate_services=isolate)):
-        for whose in (tenant, stranger, tenant):
+        third = await add_tenant(shared_store, tmp_path / "third")
+        for whose in (tenant, stranger, third, tenant):  # there is a child for two
             assert (await done_by(api, whose))["status"] == "FINISHED"
         assert ends == [Reason.OTHER_OWNER] * replaced

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.errors import RenderCrashed
-from service.sandbox.parent import MemoryBudget, memory_for_works, memory_limit
-from service.sandbox.setup import engine_limits, memory_budget, sandbox_limits
+from service.sandbox.parent import Budget, memory_for_works, memory_limit
+from service.sandbox.setup import engine_limits, sandbox_limits, worker_budget
 from service.settings import Settings
 from tests.service.sandbox.sandboxes import Playground, told, until
 
@@ -18,7 +18,7 @@ TOTAL = 1000 * MIB  # with two slots: 250 each, and 500 to share
 
 @pytest.fixture
 async def pair() -> AsyncIterator[Playground]:
-    async with Playground(2, memory=MemoryBudget(TOTAL, 2)) as sandbox:
+    async with Playground(2, budget=Budget(TOTAL, 2)) as sandbox:
         yield sandbox
 
 
@@ -35,9 +35,9 @@ async def test_what_fits_goes_side_by_side(pair: Playground) -> None:
 
 async def test_what_does_not_fit_waits_and_blocks_nobody(pair: Playground) -> None:
     heavy = [weigh(pair, 700, 0.3)]
-    await until(lambda: pair.memory.taken > 0)
+    await until(lambda: pair.budget.taken > 0)
     heavy += [weigh(pair, mib) for mib in (600, 300)]  # the last would fit, but has its turn
-    await until(lambda: pair.memory.waiting == 2)
+    await until(lambda: pair.budget.waiting == 2)
     assert (pair.busy, pair.waiting, pair.free) == (1, 2, 1)
     for _ in range(3):
         assert await weigh(pair, 250)
@@ -45,14 +45,14 @@ async def test_what_does_not_fit_waits_and_blocks_nobody(pair: Playground) -> No
     assert not any(task.done() for task in heavy)
     pids = [answer for task in heavy for answer in await task]
     assert len(pids) == 3
-    assert pair.memory.waiting == 0
+    assert pair.budget.waiting == 0
 
 
 async def test_more_than_all_goes_alone_in_its_lane(pair: Playground) -> None:
     most = weigh(pair, 5000, 0.3)
-    await until(lambda: pair.memory.taken > 0)
+    await until(lambda: pair.budget.taken > 0)
     next_one = weigh(pair, 300)
-    await until(lambda: pair.memory.waiting == 1)
+    await until(lambda: pair.budget.waiting == 1)
     assert await weigh(pair, 200)
     assert not most.done()
     assert await next_one
@@ -61,16 +61,16 @@ async def test_more_than_all_goes_alone_in_its_lane(pair: Playground) -> None:
 
 async def test_who_leaves_gives_back_what_it_had_or_waited_for(pair: Playground) -> None:
     holding = weigh(pair, 750, 600)
-    await until(lambda: pair.memory.taken > 0)
+    await until(lambda: pair.budget.taken > 0)
     waiting = weigh(pair, 750)
-    await until(lambda: pair.memory.waiting == 1)
+    await until(lambda: pair.budget.waiting == 1)
     behind = weigh(pair, 400)
-    await until(lambda: pair.memory.waiting == 2)
+    await until(lambda: pair.budget.waiting == 2)
     waiting.cancel()
     holding.cancel()
     assert await behind
     assert await weigh(pair, 750)
-    assert pair.memory.waiting == 0
+    assert pair.budget.waiting == 0
 
 
 async def test_a_work_is_notified_when_it_waits(pair: Playground) -> None:
@@ -83,7 +83,7 @@ async def test_a_work_is_notified_when_it_waits(pair: Playground) -> None:
     await until(lambda: slow == [False])  # long before its first result
     sleeping.cancel()
     holding = weigh(pair, 750, 600)
-    await until(lambda: pair.memory.taken > 0)
+    await until(lambda: pair.budget.taken > 0)
     heavy: list[bool] = []
     postponed = asyncio.create_task(play(heavy, do="weigh", peak=750 * MIB))
     await until(lambda: heavy == [False, True])
@@ -93,7 +93,12 @@ async def test_a_work_is_notified_when_it_waits(pair: Playground) -> None:
 
 
 async def test_a_child_that_asks_out_of_turn_is_replaced(pair: Playground) -> None:
-    wants = {"do": "send_message", "type": "MemoryRequest", "peak_bytes": 600 * MIB}
+    wants = {
+        "do": "send_message",
+        "type": "AdmissionRequest",
+        "peak_bytes": 600 * MIB,
+        "seconds": 0,
+    }
     with pytest.raises(RenderCrashed, match="protocol"):
         await pair.ask({"do": "tell"}, wants)
 
@@ -118,11 +123,11 @@ def test_the_lowest_limit_of_all_groups_counts(tmp_path: Path) -> None:
 
 def test_limits_are_within_the_budget() -> None:
     settings = Settings(database_url="", redis_url="", memory_bytes=1024 * MIB)
-    budget = memory_budget(settings, 2)
-    assert budget.total == memory_for_works(1024 * MIB, 2) == (1024 - 192 - 2 * 64) * MIB
-    assert budget.free_bytes == budget.total // 4
+    budget = worker_budget(settings, 2)
+    assert budget.total == memory_for_works(1024 * MIB, 2) == (1024 - 192 - 3 * 64) * MIB
+    assert budget.free_bytes == budget.total // 6
     assert engine_limits(settings, budget).max_memory_bytes == budget.total
     limits = sandbox_limits(settings, budget)
     assert limits.memory_bytes == budget.total
-    assert limits.resident_bytes == 64 * MIB + budget.total // 8
+    assert limits.resident_bytes == 64 * MIB + budget.total // 12
     assert sandbox_limits(settings).memory_bytes == settings.child_memory_bytes

@@ -10,8 +10,11 @@ LEAST_BYTES = 128 * 1024 * 1024  # for the work of a slot, however little there 
 
 
 def memory_for_works(limit: int, slots: int) -> int:
-    """Return what is left for works of a worker's memory: beyond what all takes at rest."""
-    return max(slots * LEAST_BYTES, limit - WORKER_BYTES - slots * CHILD_BYTES)
+    """Return what is left for works of a worker's memory: beyond what all takes at rest.
+
+    There is a spare child beside those of the slots.
+    """
+    return max(slots * LEAST_BYTES, limit - WORKER_BYTES - (slots + 1) * CHILD_BYTES)
 
 
 def memory_limit(

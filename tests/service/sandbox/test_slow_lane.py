@@ -1,0 +1,118 @@
+"""Slow works leave a child for quick ones, whether they were predicted to be slow or not."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service.errors import Preempted
+from service.sandbox.parent import Budget
+from service.sandbox.protocol import Reason
+from tests.service.sandbox.sandboxes import Playground, until
+
+MIB = 1 << 20
+SLOW = 100.0  # predicted seconds
+LONG = 600.0  # for as long as a test needs
+NOT_SOON = 30.0  # seconds after which works count as slow
+SOON = 0.05
+
+
+def lane(slots: int, slow_seconds: float = NOT_SOON, total: int = 1200 * MIB) -> Playground:
+    return Playground(slots, budget=Budget(total, slots, slow_seconds=slow_seconds))
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Playground]:
+    async with lane(2) as sandbox:
+        yield sandbox
+
+
+def play(
+    sandbox: Playground, seconds: float, predicted: float = 0, *, mib: int = 0, owner: str = ""
+) -> "asyncio.Task[list[object]]":
+    act = {"do": "weigh", "seconds": seconds, "predicted": predicted, "peak": mib * MIB}
+    return asyncio.create_task(sandbox.ask(act, owner=owner))
+
+
+async def cancel(tasks: "list[asyncio.Task[list[object]]]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+async def test_slow_works_take_all_slots_and_quick_ones_have_a_child_all_the_same(
+    slots: int,
+) -> None:
+    async with lane(slots) as sandbox:
+        slow = [play(sandbox, LONG, SLOW) for _ in range(slots + 3)]
+        await until(lambda: sandbox.budget.waiting_slow == 3)
+        assert (sandbox.budget.slow, sandbox.busy, sandbox.waiting) == (slots, slots, 3)
+        for _ in range(3):
+            assert await play(sandbox, 0)
+        assert not any(task.done() for task in slow)
+        await cancel(slow)
+        assert (sandbox.budget.slow, sandbox.budget.waiting) == (0, 0)
+
+
+async def test_without_slow_works_no_more_run_than_there_are_slots(pair: Playground) -> None:
+    quick = [play(pair, LONG) for _ in range(4)]
+    await until(lambda: pair.waiting == 2)
+    assert (pair.busy, pair.free) == (2, 0)
+    await cancel(quick)
+    await until(lambda: pair.free == 2)
+
+
+async def test_slow_works_that_wait_go_on_as_others_end_and_owners_take_turns(
+    pair: Playground,
+) -> None:
+    holding = [play(pair, LONG, SLOW) for _ in range(2)]
+    await until(lambda: pair.budget.slow == 2)
+    ended: list[str] = []
+
+    async def note(owner: str) -> None:
+        await play(pair, 0.05, SLOW, owner=owner)
+        ended.append(owner)
+
+    async with asyncio.TaskGroup() as group:
+        for number, owner in enumerate("aaaab"):
+            group.create_task(note(owner))
+            await until(lambda number=number: pair.budget.waiting_slow == number + 1)  # type: ignore[misc]
+        assert pair.budget.waiting_owners == {"a", "b"}
+        await cancel(holding[:1])
+    assert ended.index("b") <= 2
+    await cancel(holding)
+
+
+async def test_who_waits_for_a_slow_one_s_end_holds_no_memory(pair: Playground) -> None:
+    slow = [play(pair, LONG, SLOW) for _ in range(2)]
+    await until(lambda: pair.budget.slow == 2)
+    slow.append(play(pair, LONG, SLOW, mib=500))
+    await until(lambda: pair.budget.waiting_slow == 1)
+    assert await play(pair, 0, mib=500)
+    await cancel(slow)
+
+
+async def test_what_lasts_counts_as_slow_and_gives_up_the_spare_child() -> None:
+    async with lane(1, SOON) as sandbox:
+        slow = play(sandbox, LONG)
+        await until(lambda: sandbox.budget.slow == 1)
+        with pytest.raises(Preempted):
+            await play(sandbox, LONG)
+        assert await play(sandbox, 0)
+        assert [end.reason for end in sandbox.exits] == [Reason.PREEMPTED]
+        assert not slow.done()
+        await cancel([slow])
+        assert sandbox.budget.slow == 0
+
+
+async def test_a_child_whose_work_is_slow_leaves_the_processor_to_others(
+    pair: Playground,
+) -> None:
+    slow = play(pair, 0.3, SLOW)
+    await until(lambda: pair.budget.slow == 1)
+    priorities = {os.getpriority(os.PRIO_PROCESS, pid) for pid in pair.pids}
+    assert priorities == {os.getpriority(os.PRIO_PROCESS, 0), 5}
+    await slow
+    assert (await pair.next_exit()).reason is Reason.RECYCLED
