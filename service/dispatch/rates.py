@@ -50,5 +50,7 @@ class Rates:
             if abs(rate - self._told.get(lane, 1.0)) > CHANGED * self._told.get(lane, 1.0)
         }
         if changed:
-            await self._redis.hset(self._key, mapping={str(k): v for k, v in changed.items()})
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hset(self._key, mapping={str(lane): rate for lane, rate in changed.items()})
+                await pipe.execute()
             self._told |= changed
