@@ -29,6 +29,16 @@ ENGINE = Board(
                     stacked=True,
                 ),
                 Panel(
+                    "Slow works",
+                    "Predicted to take longer than DARKROOM_SLOW_SECONDS, or found to. Those that "
+                    "wait hold no slot.",
+                    (
+                        Query("sum(darkroom_slow_rendering)", "rendered"),
+                        Query("sum(darkroom_slow_waiting)", "waiting"),
+                    ),
+                    stacked=True,
+                ),
+                Panel(
                     "Wait for a slot",
                     "Of works that were given to a child.",
                     quantiles("darkroom_slot_wait_seconds"),
