@@ -20,13 +20,19 @@ SIGNALS = (
     signal.SIGKILL,
 )  # fmt: skip
 
+UNSEEN = {
+    (Reason.CRASHED, "was gone when its work came"),
+    (Reason.PROTOCOL, "closed its connection"),  # and was long in dying, on a busy machine
+}
+"""Ends of a killed child whose signal the sandbox does not see."""
+
 
 @dataclass
 class Crashes:
     """Kills children, one at a time, and takes the times; all are seconds after the kill.
 
     A child is stopped first: one that stands still and lives cannot crash by itself before the
-    signal ends it, so an end is ours if it is that child's, by that very signal.
+    signal ends it, so an end is ours if it is that child's, by that signal where it is seen.
     """
 
     killed: dict[int, signal.Signals] = field(default_factory=dict)
@@ -61,9 +67,9 @@ class Crashes:
     def explain(self, end: ChildExit) -> bool:
         """Tell whether a child ended by what was sent to it."""
         number = self.killed.pop(end.pid, None)
-        ours = number is not None and (end.reason, end.words) == (
-            Reason.CRASHED, f"died of {number.name}",
-        )  # fmt: skip
+        ours = number is not None and (
+            end.words == f"died of {number.name}" or (end.reason, end.words) in UNSEEN
+        )
         if ours:
             self.ended.add(end.pid)
         return ours
