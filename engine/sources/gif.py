@@ -62,7 +62,8 @@ class Frame(NamedTuple):
     """One image of the file: where its parts lie in the bytes, and how it is shown.
 
     `control` is where the flags lie of the extension before it, 0 without. From `start` on is
-    its description, from `data` on its code size and blocks, which end before `end`.
+    its description, from `data` on its code size and blocks, which end before `end`: that is one
+    beyond the bytes if the empty block lacks, or more.
     """
 
     control: int
@@ -84,12 +85,23 @@ class Frame(NamedTuple):
 
 
 def is_cut_short(data: Content) -> bool:
-    """Return whether the bytes end within a block; a missing trailer alone is forgiven."""
+    """Return whether the bytes end within a header or an extension.
+
+    A missing trailer is forgiven. Whether pixels are missing where they end within a frame's
+    blocks, see `is_open`, only a decoder can tell.
+    """
     try:
-        *_, last = [_SCREEN, *(frame.end for frame in _frames(data))]
+        for _ in _frames(data):
+            pass
     except IndexError:
         return True
-    return last > len(data)
+    return False
+
+
+def is_open(data: Content) -> bool:
+    """Return whether the bytes end within the blocks of a frame, or right behind them."""
+    frames = frames_of(data)
+    return bool(frames) and frames[-1].end > len(data)
 
 
 def has_hidden_alpha(data: Content) -> bool:
@@ -134,22 +146,22 @@ def lacks_a_corner(data: Content) -> bool:
 
 
 def frames_of(data: Content) -> list[Frame]:
-    """List the frames as far as they are whole."""
+    """List the frames whose data begin."""
     frames: list[Frame] = []
     with suppress(IndexError):
-        frames.extend(frame for frame in _frames(data) if frame.end <= len(data))
+        frames.extend(_frames(data))
     return frames
 
 
 def first_frames(data: Content, pages: int) -> Iterator[Frame]:
-    """List the first frames that have pixels, all on the canvas, and are not cut off."""
-    canvas = _canvas(data)
+    """List the first frames that have pixels, all on the canvas."""
     with suppress(IndexError):
-        for frame in islice(_frames(data), pages):
-            if frame.end > len(data):
-                return
-            if canvas.covers(frame.place) and frame.place.meets(canvas):
-                yield frame
+        yield from (frame for frame in islice(_frames(data), pages) if _is_seen(data, frame))
+
+
+def _is_seen(data: Content, frame: Frame) -> bool:
+    canvas = _canvas(data)
+    return canvas.covers(frame.place) and frame.place.meets(canvas)
 
 
 def is_short(data: Content, frame: Frame) -> bool:
@@ -180,14 +192,30 @@ def mended(data: Buffer) -> Buffer:
             parts += [view[at : frame.control], flags[frame.control]]
             at = frame.control + 4
         parts += [view[at : frame.start], _described(data, frame)]
-        parts += [view[frame.data : frame.end - 1], _MORE]
+        parts += [*_blocks(view, frame), _MORE]
         at = frame.end - 1
     if not frames:
         return b"".join([*parts, view[at:]])
+    cut = frames[-1].end > len(data)
     holes = _leaves_holes(data, frames)
     end = frames[-1].end if holes else _end_of_blocks(data, frames[-1].end)
-    ends = holes or end < len(data)
-    return b"".join([*parts, view[at:end], _AT_THE_TOP * holes, bytes([_TRAILER]) * ends])
+    ends = cut or holes or end < len(data)
+    parts += [view[at:end], b"\0" * cut, _AT_THE_TOP * holes, bytes([_TRAILER]) * ends]
+    return b"".join(parts)
+
+
+def _blocks(data: memoryview, frame: Frame) -> Iterator[bytes | memoryview]:
+    """Yield a frame's code size and blocks without the empty one, the last as long as it is."""
+    if frame.end <= len(data):
+        yield data[frame.data : frame.end - 1]
+        return
+    last = frame.data + 1
+    while last < len(data) and (after := last + 1 + data[last]) < len(data):
+        last = after
+    yield data[frame.data : last]
+    if rest := data[last + 1 :]:
+        yield bytes([len(rest)])
+        yield rest
 
 
 def _end_of_blocks(data: Content, at: int) -> int:
@@ -212,12 +240,23 @@ def alone(data: Buffer, pages: int) -> Iterator[bytes]:
         yield _alone(data, frame)
 
 
-def _alone(data: Buffer, frame: Frame) -> bytes:
+def last_alone(data: Buffer) -> tuple[bytes, bytes] | None:
+    """Write the last frame as `alone` does, twice: what lacks of its last code is zeros and ones.
+
+    Its pixels are all there if both are opaque and alike. None if it cannot be shown alone.
+    """
+    frame = frames_of(data)[-1]
+    if not _is_seen(data, frame) or is_short(data, frame):
+        return None
+    return _alone(data, frame), _alone(data, frame, b"\1\xff")
+
+
+def _alone(data: Buffer, frame: Frame, more: bytes = _MORE) -> bytes:
     head, image = bytearray(data[: after_screen(data)]), bytearray(_described(data, frame))
     head[6:10] = image[5:9]
     image[1:5] = bytes(4)
-    blocks = memoryview(data)[frame.data : frame.end - 1]
-    return b"".join([head, image, blocks, _MORE, b"\0", _AT_THE_TOP, bytes([_TRAILER])])
+    blocks = _blocks(memoryview(data), frame)
+    return b"".join([head, image, *blocks, more, b"\0", _AT_THE_TOP, bytes([_TRAILER])])
 
 
 def _described(data: Content, frame: Frame) -> bytes:
@@ -235,14 +274,14 @@ def _described(data: Content, frame: Frame) -> bytes:
 
 
 def _frames(data: Content) -> Iterator[Frame]:
-    """Follow the blocks; IndexError where they are cut off, and a last end beyond the bytes."""
+    """Follow the blocks; IndexError where one is cut off that is no frame's data."""
     at = after_screen(data)
     control = flags = 0
     while at < len(data) and data[at] in {EXTENSION, IMAGE}:
         if data[at] == IMAGE:
             body = before_blocks(data, at) - 1  # IndexError if the description is cut off
             start, left, top, width, height = at, *unpack("<4H", data[at + 1 : at + 9])
-            at = after_blocks(data, body + 1)
+            at = _after_data(data, body)
             place = Rectangle(left, top, left + width, top + height)
             yield Frame(control, flags, start, body, at, place)
             control = flags = 0
@@ -250,6 +289,15 @@ def _frames(data: Content) -> Iterator[Frame]:
             if data[at + 1] == _CONTROL and data[at + 2] == 4:
                 control, flags = at + 3, data[at + 3]
             at = after_blocks(data, before_blocks(data, at))
+
+
+def _after_data(data: Content, at: int) -> int:
+    """Skip a code size and its blocks; IndexError if none begins, one beyond the bytes if cut."""
+    _ = data[at + 1]
+    try:
+        return after_blocks(data, at + 1)
+    except IndexError:
+        return len(data) + 1
 
 
 def _canvas(data: Content) -> Rectangle:

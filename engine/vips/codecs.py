@@ -22,7 +22,18 @@ from engine.schema import (
     TiffOptions,
     WebpOptions,
 )
-from engine.sources import EXIF, IPTC, XMP, Facts, PartialSource, Source, SourceFormat, gif, heif
+from engine.sources import (
+    EXIF,
+    IPTC,
+    XMP,
+    Content,
+    Facts,
+    PartialSource,
+    Source,
+    SourceFormat,
+    gif,
+    heif,
+)
 from engine.vips import heic
 from engine.vips.binding import Image, field_names, open_image
 from engine.vips.corrections import corrected
@@ -58,13 +69,20 @@ def load(
         return open_tiff(source, tolerant=tolerant)
     if source_format is SourceFormat.HEIC:
         return corrected(heic.open_pixels(_whole(source)), source.content, source_format)
-    if source_format is SourceFormat.AVIF and heif.needs_mending(source.content):
-        source = _whole(source)  # libvips is given another header than the file's
+    if _has_other_header(source.content, source_format):
+        source = _whole(source)
     options: dict[str, Any] = {"fail_on": "none"} if tolerant else {}
     options |= {"shrink": shrink} if shrink > 1 else {"n": pages} if pages > 1 else {}
     if source_format is SourceFormat.GIF and gif.lacks_a_corner(source.content):
         options["page"] = 1
     return corrected(open_image(source, source_format, **options), source.content, source_format)
+
+
+def _has_other_header(content: Content, source_format: SourceFormat) -> bool:
+    """Tell whether libvips is given another header than the file's, or one frame more."""
+    if source_format is SourceFormat.AVIF:
+        return heif.needs_mending(content)
+    return source_format is SourceFormat.GIF and gif.is_open(content)
 
 
 def open_header(

@@ -28,6 +28,7 @@ from engine.sources import (
 )
 from engine.vips import codecs, heic
 from engine.vips.binding import Image
+from engine.vips.gif_frames import lacks_its_end
 from engine.vips.palettes import packing_of
 
 ENDS = "the image cannot be decoded: the file ends before its last pixels"
@@ -69,7 +70,13 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     if bits < 8 or colours:
         facts = replace(facts, bits=bits, palette=len(colours))
     _check_pixels(facts.size, facts.frames, limits)
+    if found is SourceFormat.GIF and not facts.damaged and _lacks_its_end(source.content):
+        facts = replace(facts, damaged=ENDS)
     return facts
+
+
+def _lacks_its_end(content: Content) -> bool:
+    return gif.is_open(content) and lacks_its_end(content)
 
 
 def _opened(source: Source | PartialSource, source_format: SourceFormat) -> tuple[Image, str]:

@@ -127,6 +127,8 @@ FILES: dict[str, tuple[Callable[[], bytes], int]] = {
     "webp animated": (cache(lambda: animation("WEBP", FRAMES, DELAYS * 2)), ALL),
     "gif": (cache(lambda: encoded(noise(400, 300), "GIF")), ALL),
     "gif animated": (cache(lambda: animation("GIF", FRAMES, DELAYS * 2)), ALL),
+    "gif, cut off": (cache(lambda: animation("GIF", FRAMES, DELAYS * 2)[:-2]), ALL),
+    "gif, cut off in a frame": (cache(lambda: animation("GIF", FRAMES, DELAYS * 2)[:-99]), ALL),
 }
 
 

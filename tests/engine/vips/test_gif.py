@@ -135,6 +135,44 @@ def test_data_without_an_end_code_are_whole(bits: int) -> None:
     assert [corner(still, 3)[:3] for still in stills] == [(0, 255, 0), (0, 0, 255)]
 
 
+# How many bytes lack: of the last block the last one has nothing but the end code.
+WHOLE_CUTS = {"no trailer": 1, "no empty block": 2, "no end code": 3}
+
+
+@pytest.mark.parametrize("cut", WHOLE_CUTS)
+def test_a_file_that_ends_behind_its_last_pixel_is_whole(cut: str) -> None:
+    whole = encoded(noise(9, 11), "GIF")
+    for source in (whole, gif(frame(GREEN), frame(BLUE))):
+        made = make(source[: -WHOLE_CUTS[cut]], destination="o.gif")
+        assert not made.damaged
+        assert made.data == make(source, destination="o.gif").data
+
+
+def test_a_trailer_in_place_of_the_empty_block_ends_the_file() -> None:
+    whole = gif(frame(GREEN), frame(BLUE))
+    made = make(whole[:-2] + b";", destination="o.gif")
+    assert not made.damaged
+    assert made.data == make(whole, destination="o.gif").data
+
+
+def test_a_code_that_is_cut_off_is_no_pixel() -> None:
+    """Whatever the missing bits are taken for, the last pixel would be made up."""
+    whole = encoded(noise(9, 11), "GIF")
+    for lost in (4, 5, 9):
+        with pytest.raises(SourceCorrupt, match="ends before its last pixels"):
+            make(whole[:-lost])
+        assert make(whole[:-lost], damaged="accept").damaged
+
+
+@pytest.mark.parametrize("place", ["control", "header", "data"])
+def test_a_file_that_ends_within_a_later_frame_is_damaged(place: str) -> None:
+    first = gif(frame(GREEN), trailer=b"")
+    cut = first + frame(BLUE)[: {"control": 4, "header": 14, "data": 21}[place]]
+    with pytest.raises(SourceCorrupt, match="ends before its last pixels"):
+        make(cut)
+    assert make(cut, damaged="accept").damaged
+
+
 @pytest.mark.parametrize("end", [True, False])
 @pytest.mark.parametrize("pixels", [1, 8])
 def test_data_that_end_early_are_damage(end: bool, pixels: int) -> None:
