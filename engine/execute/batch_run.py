@@ -1,10 +1,10 @@
 """Renders batches: plans the jobs of one source together and yields results in their order."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from engine.cost import predicted_bytes
-from engine.errors import DarkroomError
+from engine.errors import DarkroomError, SourceCorrupt
 from engine.execute.executor import Executor
 from engine.execute.plan_cache import PLANS
 from engine.execute.planning import BatchPlan, Planned, is_animated, merge_group, stills
@@ -14,7 +14,7 @@ from engine.expand import Resolved
 from engine.ir import Measured, Plan
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.schema import Job
-from engine.sources import Source, damage_in
+from engine.sources import BEGINNING, Source, SourceFormat, completed, damage_in, sniff
 from engine.vips import binding, overhearing
 
 Result = tuple[int, Output | DarkroomError]
@@ -44,6 +44,9 @@ def render(
 
     `admit` is told the bytes of memory and the seconds of one core that all this is predicted to
     take, before any pixel is decoded; what it raises ends the rendering.
+
+    From the first job on that meets damage, all are rendered of copies in which nothing is missing
+    but pixels, if there are such.
     """
     wanted = sorted(range(len(jobs)) if wanted is None else wanted)
     try:
@@ -55,7 +58,35 @@ def render(
     run = BatchRun(rendering, jobs, wanted, threads)
     rendering.stats.predicted_seconds += run.schedule.seconds
     admit(run.schedule.peak_bytes, run.schedule.seconds)
-    yield from run.results()
+    results, looked_at = run.results(), False
+    for at, (index, result) in enumerate(results):
+        if not looked_at and _met_damage(result):
+            looked_at = True
+            if whole := _completed(source, inputs):
+                results.close()
+                rendering = Rendering(*whole, limits, rendering.stats)
+                run = BatchRun(rendering, jobs, wanted[at:], threads)
+                yield from run.results()
+                return
+        yield index, result
+
+
+def _met_damage(result: Output | DarkroomError) -> bool:
+    return isinstance(result, SourceCorrupt) or (isinstance(result, Output) and result.damaged)
+
+
+def _completed(source: Source, inputs: Inputs) -> tuple[Source, Inputs] | None:
+    """Complete the PNGs among a batch's images; None if that changes none of them."""
+    changed = {key: made for key, each in inputs.items() if (made := _completed_png(each))}
+    whole = _completed_png(source)
+    return (whole or source, {**inputs, **changed}) if whole or changed else None
+
+
+def _completed_png(source: Source | DarkroomError) -> Source | None:
+    if isinstance(source, DarkroomError) or sniff(source.head(BEGINNING)) is not SourceFormat.PNG:
+        return None
+    made = completed(source.data)
+    return Source(made) if made else None
 
 
 class BatchRun:
@@ -83,7 +114,7 @@ class BatchRun:
         )
         self.executor.done.update(set(range(len(jobs))).difference(wanted))
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Generator[Result, None, None]:
         """Yield the results in the order of the jobs; an error is a result like another."""
         stats, built = self.rendering.stats, binding.COUNTER.operations
         before = stats.vips_operations

@@ -17,6 +17,7 @@ from engine.sources.partial_source import (
     Reader,
     to_fetch,
 )
+from engine.sources.png_data import completed
 from engine.sources.source import Content, Mending, Source
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Reader",
     "Source",
     "SourceFormat",
+    "completed",
     "count_parts",
     "damage_in",
     "describe",
