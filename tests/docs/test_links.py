@@ -39,3 +39,15 @@ def test_links_are_found() -> None:
 def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
     linked = {target.resolve() for target, _ in links(ROOT / "README.md")}
     assert set(ROOT.glob("docs/*.md")) <= linked
+
+
+def test_the_index_of_decisions_has_each_with_its_title_and_result() -> None:
+    folder = ROOT / "docs/decisions"
+    rows = re.findall(
+        r"^\| \[(\d{4})\]\((.+?)\) (.+?) \| .+ \|$", (folder / "README.md").read_text(), re.M
+    )
+    pages = sorted(folder.glob("[0-9]*.md"))
+    titles = [page.read_text().split("\n", 1)[0] for page in pages]
+    assert [(name, f"# {number}: {title}") for number, name, title in rows] == [
+        (page.name, title) for page, title in zip(pages, titles, strict=True)
+    ]
