@@ -245,7 +245,7 @@ REQUEST_FIELDS = {
     "GifOptions.dither": "Amount of dithering.",
     "GifOptions.progressive": "Whether to interlace.",
     "TiffOptions.compression": "The compression. `jpeg` is lossy, by `quality`, and is "
-    "flattened onto white.",
+    "flattened onto `background`.",
     "TiffOptions.predictor": "Whether to compress horizontal differences; for `deflate` and `lzw`.",
     "TiffOptions.tile": "Whether to write tiles of 128 × 128 pixels instead of strips.",
 }  # fmt: skip
