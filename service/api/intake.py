@@ -165,7 +165,9 @@ class Intake:
 
     def _dispatch(self, holder: Holder, id_: str, run: int, priority: int, jobs: int) -> None:
         cost = jobs / holder.weight
-        self._dispatcher.dispatch(Dispatch(id_, run, priority, lane=holder.service_id, cost=cost))
+        self._dispatcher.dispatch(
+            Dispatch(id_, run, priority, service_id=holder.service_id, cost=cost)
+        )
 
     async def _record_once(self, process: NewProcess) -> bool:
         """Record a process; False if its key was used before."""

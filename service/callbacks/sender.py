@@ -11,7 +11,7 @@ from service import failpoints
 from service.callbacks.back_off import MAX_TRIES, back_off, retry_after
 from service.callbacks.circuit_breaker import CircuitBreaker
 from service.callbacks.exchange import Exchange
-from service.callbacks.fair_share import FairShare, Lane, QueueFull
+from service.callbacks.fair_share import FairShare, QueueFull, Receiver
 from service.callbacks.signature import sign
 from service.dispatch import Dispatch
 from service.ids import trace_id
@@ -66,20 +66,20 @@ class Sender:
         if waiting is None:
             return
         target = _target(waiting.url)
-        lane = Lane(waiting.service_id, f"{target.host}:{target.port}" if target else "")
-        if pause := self._breaker.pause(lane):
+        receiver = Receiver(waiting.service_id, f"{target.host}:{target.port}" if target else "")
+        if pause := self._breaker.pause(receiver):
             await self._defer(due, "circuit_open", pause * random.uniform(1, 2))  # noqa: S311
             return
         try:
-            async with self._share.slot(lane):
-                if pause := self._breaker.begin(lane):
+            async with self._share.slot(receiver):
+                if pause := self._breaker.begin(receiver):
                     await self._defer(due, "circuit_open", pause)
                 else:
-                    await self._try(due, target, lane)
+                    await self._try(due, target, receiver)
         except QueueFull:
             await self._defer(due, "queue_full", random.uniform(*DEFER_SECONDS))  # noqa: S311
 
-    async def _try(self, due: Due, target: Target | None, lane: Lane) -> None:
+    async def _try(self, due: Due, target: Target | None, receiver: Receiver) -> None:
         delivery = await self._deliveries.claim(due, self._longest, MAX_TRIES)
         if delivery is None:
             return
@@ -96,10 +96,10 @@ class Sender:
                 trace.fail(answer.error or "")
         failpoints.reach("callback.after_send")
         if answer.status is None:
-            self._breaker.failed(lane)
+            self._breaker.failed(receiver)
         else:
-            self._breaker.succeeded(lane)
-        await self._record(delivery, answer, lane)
+            self._breaker.succeeded(receiver)
+        await self._record(delivery, answer, receiver)
 
     async def _post(
         self, delivery: Delivery, target: Target | None, traceparent: str | None
@@ -127,7 +127,7 @@ class Sender:
         message = f"the receiver answered {response.status}"
         return Answer(response.status, message, retry_after(response.retry_after))
 
-    async def _record(self, delivery: Delivery, answer: Answer, lane: Lane) -> None:
+    async def _record(self, delivery: Delivery, answer: Answer, receiver: Receiver) -> None:
         result: str
         status: Outcome
         again_after = timedelta(0)
@@ -147,7 +147,7 @@ class Sender:
         self._metrics.callback_attempts.labels(result).inc()
         log.info(
             "callback", callback_id=delivery.id, process_id=delivery.process_id,
-            service_id=delivery.service_id, attempt=delivery.attempt, receiver=lane.receiver,
+            service_id=delivery.service_id, attempt=delivery.attempt, receiver=receiver.address,
             tries=delivery.tries, result=result, status=answer.status, error=answer.error,
             request_id=delivery.request_id, trace_id=trace_id(delivery.traceparent),
         )  # fmt: skip

@@ -1,18 +1,20 @@
 -- Puts dispatches into a window of fair order: start-time fair queueing.
 --
--- KEYS: the window, a sorted set; hashes of the clocks, the spilled lanes, and the rates
+-- KEYS: the window, a sorted set; hashes of the clocks, the spilled flows, and the rates
 -- ARGV: most members of the window; credit; span of a class; '1' for a refill; wake channel;
---       then for each dispatch: member, class, lane, cost, '1' if it was taken before
+--       then for each dispatch: member, class, service, cost, '1' if it was taken before
 -- Gives how many were added. The channel is told how many of them go before all that waited.
 --
--- A score is class * span + start. A dispatch starts where the one before it of its lane ended, but
--- no earlier than `credit` before the virtual time: the least start that waits. So lanes advance
+-- A flow is what one service has waiting of one class, named class:service.
+--
+-- A score is class * span + start. A dispatch starts where the one before it of its flow ended, but
+-- no earlier than `credit` before the virtual time: the least start that waits. So flows advance
 -- side by side, each by its cost, and one that was idle goes first for a while. The cost is
--- multiplied by the lane's rate: what its jobs have really taken. What was taken
--- before starts before all that its lane has waiting.
+-- multiplied by the service's rate: what its jobs have really taken. What was taken before starts
+-- before all that its flow has waiting.
 --
 -- A full window refuses what would be its last, or gives up its last for what comes before it;
--- the lane is then spilled: all that follows waits in Postgres, until a refill has reached it.
+-- the flow is then spilled: all that follows waits in Postgres, until a refill has reached it.
 
 local window, clocks, spilled = KEYS[1], KEYS[2], KEYS[3]
 local most, credit, span = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -43,36 +45,38 @@ local function virtual_time(class)
     return times[class]
 end
 
-local function rate(lane)
-    if not rates[lane] then rates[lane] = tonumber(redis.call('HGET', KEYS[4], lane) or '1') or 1 end
-    return rates[lane]
+local function rate(service)
+    if not rates[service] then
+        rates[service] = tonumber(redis.call('HGET', KEYS[4], service) or '1') or 1
+    end
+    return rates[service]
 end
 
-local function spill(lane)
-    redis.call('HINCRBY', spilled, lane, 1)
+local function spill(flow)
+    redis.call('HINCRBY', spilled, flow, 1)
 end
 
 local function give_up_last()
     local last = redis.call('ZPOPMAX', window)
     local class = math.floor(tonumber(last[2]) / span)
-    local lane = class .. ':' .. string.match(last[1], '^[^:]*')
-    set(lane, tonumber(last[2]) - class * span)
-    spill(lane)
+    local flow = class .. ':' .. string.match(last[1], '^[^:]*')
+    set(flow, tonumber(last[2]) - class * span)
+    spill(flow)
     size = size - 1
 end
 
-local function add(member, class, lane, cost, again)
+local function add(member, class, flow, cost, again)
     local start = virtual_time(class) - credit
-    if again then start = start - 1 else start = math.max(start, number(lane)) end
+    if again then start = start - 1 else start = math.max(start, number(flow)) end
     local score = class * span + start
     if size >= most then
         local last = redis.call('ZREVRANGE', window, 0, 0, 'WITHSCORES')
-        if score >= tonumber(last[2]) then return spill(lane) end
+        if score >= tonumber(last[2]) then return spill(flow) end
         give_up_last()
     end
     redis.call('ZADD', window, score, member)
     if not again then
-        set(lane, start + cost)
+        set(flow, start + cost)
         set('end:' .. class, math.max(start + cost, number('end:' .. class)))
     end
     size = size + 1
@@ -81,7 +85,8 @@ local function add(member, class, lane, cost, again)
 end
 
 for i = 6, #ARGV, 5 do
-    local member, class, lane = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 1] .. ':' .. ARGV[i + 2]
+    local member, class, service = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
+    local flow = class .. ':' .. service
     local there = redis.call('ZSCORE', window, member)
     if there and tonumber(there) >= class * span + span then -- its priority has been raised
         redis.call('ZREM', window, member)
@@ -89,10 +94,10 @@ for i = 6, #ARGV, 5 do
         there = false
     end
     if not there then
-        if not refill and redis.call('HEXISTS', spilled, lane) == 1 then
-            spill(lane)
+        if not refill and redis.call('HEXISTS', spilled, flow) == 1 then
+            spill(flow)
         else
-            add(member, class, lane, tonumber(ARGV[i + 3]) * rate(ARGV[i + 2]), ARGV[i + 4] == '1')
+            add(member, class, flow, tonumber(ARGV[i + 3]) * rate(service), ARGV[i + 4] == '1')
         end
     end
 end

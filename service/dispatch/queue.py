@@ -23,7 +23,7 @@ CALLBACK = "darkroom:callbacks"
 HIGHEST = 1
 CLASS_SPAN = 2**40  # of costs, in which a double still tells thousandths apart
 MEMBER = re.compile(r"(\d{1,18}):([\w.-]+):(\d{1,9})", re.ASCII)
-CREDIT = 64.0  # of costs that a lane may catch up on after it was idle
+CREDIT = 64.0  # of costs that a flow may catch up on after it was idle
 
 SCRIPT = files("service.dispatch").joinpath("dispatch.lua").read_text(encoding="utf-8")
 
@@ -31,14 +31,15 @@ SCRIPT = files("service.dispatch").joinpath("dispatch.lua").read_text(encoding="
 class Dispatch(msgspec.Struct, frozen=True):
     """The name of one dispatch, its priority, and whose it is.
 
-    Priority 1 goes before 0, 0 before -1; in a class the lanes take turns, by what theirs `cost`,
-    and in a lane the first goes first. One that was taken before, `again`, goes before its lane.
+    Priority 1 goes before 0, 0 before -1; of one priority the services take turns, by what theirs
+    `cost`, and of a service the first goes first. One that was taken before, `again`, goes before
+    all that its service has waiting.
     """
 
     id: str
     run: int
     priority: int = 0
-    lane: int = 0
+    service_id: int = 0
     cost: float = 1
     again: bool = False
 
@@ -50,7 +51,7 @@ class Dispatch(msgspec.Struct, frozen=True):
     @property
     def member(self) -> str:
         """What the queue knows it by."""
-        return f"{self.lane}:{self.name}"
+        return f"{self.service_id}:{self.name}"
 
     @property
     def rank(self) -> int:
@@ -62,14 +63,14 @@ class Dispatch(msgspec.Struct, frozen=True):
         """Read a member of the queue; ValueError if it is nothing that we have put there."""
         found = MEMBER.fullmatch(member)
         if found is None:
-            raise ValueError(f"expected lane:id:run, got {member[:100]!r}")
-        lane, id_, run = found.groups()
-        return cls(id_, int(run), lane=int(lane))
+            raise ValueError(f"expected service_id:id:run, got {member[:100]!r}")
+        service_id, id_, run = found.groups()
+        return cls(id_, int(run), service_id=int(service_id))
 
 
-def lane_of(priority: int, lane: int) -> str:
-    """Name what one lane has waiting of one priority."""
-    return f"{HIGHEST - priority}:{lane}"
+def flow_of(priority: int, service_id: int) -> str:
+    """Name a flow: what one service has waiting of one priority."""
+    return f"{HIGHEST - priority}:{service_id}"
 
 
 def connect(url: str) -> ArqRedis:
@@ -94,17 +95,17 @@ def cancel_channel(queue: str) -> str:
 
 
 def clocks(queue: str) -> str:
-    """Name the hash of where the next dispatch of each lane starts."""
+    """Name the hash of where the next dispatch of each flow starts."""
     return f"{queue}:clocks"
 
 
 def rates(queue: str) -> str:
-    """Name the hash of what a job of each lane costs."""
+    """Name the hash of what a job of each service costs."""
     return f"{queue}:rates"
 
 
-def spilled_lanes(queue: str) -> str:
-    """Name the hash of the lanes of which more waits than the queue holds."""
+def spilled_flows(queue: str) -> str:
+    """Name the hash of the flows of which more waits than the queue holds."""
     return f"{queue}:spilled"
 
 
@@ -115,42 +116,42 @@ class Queue:
         self._redis = redis
         self._name = name
         self._window = window
-        self._keys = [name, clocks(name), spilled_lanes(name), rates(name)]
+        self._keys = [name, clocks(name), spilled_flows(name), rates(name)]
         self._script = redis.register_script(SCRIPT)
 
     async def dispatch(self, dispatches: Sequence[Dispatch]) -> None:
         """Assert dispatches in one round trip; those already waiting stay where they are.
 
-        Of a lane of which more waits than the queue holds, none is let in before the others.
+        Of a flow of which more waits than the queue holds, none is let in before the others.
         """
         await self._assert(dispatches, refill=False)
 
     async def refill(
         self, dispatches: Sequence[Dispatch], more: Mapping[str, bool], spilled: Mapping[str, bytes]
     ) -> int:
-        """Assert what was read from Postgres, the first of each lane; returns how many were new.
+        """Assert what was read from Postgres, the first of each flow; returns how many were new.
 
-        `more` tells of each lane that was read whether others wait behind; `spilled` is what
+        `more` tells of each flow that was read whether others wait behind; `spilled` is what
         `spilled` gave before the reading.
         """
         added = await self._assert(dispatches, refill=True)
         now = await self.spilled()
-        over = [lane for lane in now if not more.get(lane) and now[lane] == spilled.get(lane)]
+        over = [flow for flow in now if not more.get(flow) and now[flow] == spilled.get(flow)]
         async with self._redis.pipeline(transaction=False) as pipe:
-            for lane in more:
-                if more[lane]:
-                    pipe.hsetnx(spilled_lanes(self._name), lane, "0")
+            for flow in more:
+                if more[flow]:
+                    pipe.hsetnx(spilled_flows(self._name), flow, "0")
             if over:
-                pipe.hdel(spilled_lanes(self._name), *over)
+                pipe.hdel(spilled_flows(self._name), *over)
             await pipe.execute()
         return added
 
     async def spilled(self) -> dict[str, bytes]:
-        """Give the lanes of which more waits than the queue holds; what stands by one, changes."""
+        """Give the flows of which more waits than the queue holds; what stands by one, changes."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hgetall(spilled_lanes(self._name))
+            pipe.hgetall(spilled_flows(self._name))
             (found,) = await pipe.execute()
-        return {lane.decode(errors="replace"): count for lane, count in found.items()}
+        return {flow.decode(errors="replace"): count for flow, count in found.items()}
 
     async def tell_cancelled(self, ids: Sequence[str]) -> None:
         """Tell whoever works on one of these that it is to look at it; nothing is kept of it."""
@@ -166,5 +167,5 @@ class Queue:
             self._window, CREDIT, CLASS_SPAN, int(refill), wake_channel(self._name),
         ]  # fmt: skip
         for each in dispatches:
-            arguments += [each.member, each.rank, each.lane, each.cost, int(each.again)]
+            arguments += [each.member, each.rank, each.service_id, each.cost, int(each.again)]
         return int(await self._script(keys=self._keys, args=arguments))

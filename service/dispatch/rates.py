@@ -27,11 +27,11 @@ class Rates:
         self._rates: dict[int, float] = {}
         self._told: dict[int, float] = {}
 
-    def note(self, lane: int, seconds: float, jobs: int) -> None:
-        """Note how long a child worked on so many jobs of a lane."""
+    def note(self, service_id: int, seconds: float, jobs: int) -> None:
+        """Note how long a child worked on so many jobs of a service."""
         cost = min(MOST, max(1.0, seconds / UNIT_SECONDS / max(1, jobs)))
-        before = self._rates.get(lane, 1.0)
-        self._rates[lane] = before + WEIGHT * (cost - before)
+        before = self._rates.get(service_id, 1.0)
+        self._rates[service_id] = before + WEIGHT * (cost - before)
 
     async def keep_told(self) -> None:
         """Tell the queue of what has changed, for ever; what could not be told is told later."""
@@ -45,12 +45,16 @@ class Rates:
     async def tell(self) -> None:
         """Tell the queue of the rates that are others than it was told."""
         changed = {
-            lane: rate
-            for lane, rate in self._rates.items()
-            if abs(rate - self._told.get(lane, 1.0)) > CHANGED * self._told.get(lane, 1.0)
+            service_id: rate
+            for service_id, rate in self._rates.items()
+            if abs(rate - self._told.get(service_id, 1.0))
+            > CHANGED * self._told.get(service_id, 1.0)
         }
         if changed:
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.hset(self._key, mapping={str(lane): rate for lane, rate in changed.items()})
+                pipe.hset(
+                    self._key,
+                    mapping={str(service_id): rate for service_id, rate in changed.items()},
+                )
                 await pipe.execute()
             self._told |= changed

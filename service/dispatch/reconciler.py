@@ -10,7 +10,7 @@ from time import monotonic
 import structlog
 from redis.exceptions import RedisError
 
-from service.dispatch.queue import Dispatch, Queue, lane_of
+from service.dispatch.queue import Dispatch, Queue, flow_of
 from service.dispatch.refill import Refill
 from service.metrics import Metrics
 from service.outages import POSTGRES, REDIS, outages
@@ -119,7 +119,7 @@ class Reconciler:
     async def _dispatch_callbacks(self) -> None:
         spilled = await self._callbacks.spilled()
         due = await self._store.deliveries.due(MOST)
-        more = {lane_of(0, each.service_id): len(due) == MOST for each in due}
+        more = {flow_of(0, each.service_id): len(due) == MOST for each in due}
         if due or spilled:
             await self._callbacks.refill([dispatch_of(each) for each in due], more, spilled)
             await self._store.deliveries.defer_dispatched(due, self._again)
@@ -128,4 +128,4 @@ class Reconciler:
 
 def dispatch_of(due: Due) -> Dispatch:
     """Name the dispatch of a callback."""
-    return Dispatch(due.id, due.tries, lane=due.service_id)
+    return Dispatch(due.id, due.tries, service_id=due.service_id)

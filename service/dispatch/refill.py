@@ -1,15 +1,15 @@
-"""Refills the queue from Postgres: a fair share of each lane that waits."""
+"""Refills the queue from Postgres: a fair share of what each service has waiting."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
-from service.dispatch.queue import HIGHEST, Dispatch, Queue, lane_of
+from service.dispatch.queue import HIGHEST, Dispatch, Queue, flow_of
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Processes, WaitingProcess
 
 MOST = 1000  # rows that are read at once
-RAISED = 8  # processes of a lane that are raised at once: others of higher priority go on too
+RAISED = 8  # processes of a flow that are raised at once: others of higher priority go on too
 NOW = timedelta(0)
 SHORTEST_SECONDS = 0.1  # from one refill that is asked for to the next, of all workers
 
@@ -33,7 +33,7 @@ class Refill:
         """Refill the queue."""
         spilled = await self._queue.spilled()
         rows = await self._processes.waiting(MOST, self._grace if spilled else NOW)
-        more = {lane_of(row.priority, row.service_id): row.more for row in rows}
+        more = {flow_of(row.priority, row.service_id): row.more for row in rows}
         if rows or spilled:
             added = await self._queue.refill(self._dispatches(rows), more, spilled)
             self._metrics.reconciled.labels("process").inc(added)
@@ -55,7 +55,7 @@ class Refill:
                 row.id,
                 row.run,
                 self._priority(row),
-                lane=row.service_id,
+                service_id=row.service_id,
                 cost=row.jobs / row.weight,
                 again=row.again,
             )

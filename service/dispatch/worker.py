@@ -20,7 +20,7 @@ from service.dispatch.queue import (
     Dispatch,
     cancel_channel,
     clocks,
-    spilled_lanes,
+    spilled_flows,
     wake_channel,
 )
 from service.outages import POSTGRES, REDIS, outages
@@ -56,8 +56,8 @@ class Capacity:
     """How much a worker takes on.
 
     `room` tells how many may be in hand now, and how many of them must be free before more
-    are taken; what goes before all that waits is taken at once, even beside so many. Of the lanes
-    that are `refused` nothing is taken now: what comes first of them goes behind others.
+    are taken; what goes before all that waits is taken at once, even beside so many. Nothing is
+    taken of the services that are `refused`: what comes first of theirs goes behind others.
     """
 
     room: Callable[[], tuple[int, int]]
@@ -175,12 +175,16 @@ class Worker(ArqWorker, Generic[Claimed]):
             for _ in range(MOST_PASSED):
                 popped, spilled = await self._pop(free)
                 scores = self._dispatches_in(popped)
-                passed = {each: scores.pop(each) for each in [*scores] if each.lane in refused}
+                passed = {
+                    each: scores.pop(each) for each in [*scores] if each.service_id in refused
+                }
                 await self._put_behind(passed)
                 if scores or not passed:
                     break
             waiting = list(scores) or [
-                each for each in await self._look_for_overdue(free) if each.lane not in refused
+                each
+                for each in await self._look_for_overdue(free)
+                if each.service_id not in refused
             ]
             if waiting:
                 await self._begin_on(waiting, scores)
@@ -222,7 +226,7 @@ class Worker(ArqWorker, Generic[Claimed]):
             self._begin(each)
 
     async def _pop(self, most: int) -> tuple[dict[bytes, float], int]:
-        """Take so much off the queue, and give how many lanes it cannot hold all of.
+        """Take so much off the queue, and give how many flows it cannot hold all of.
 
         Nothing is given while Redis does not serve.
         """
@@ -233,7 +237,7 @@ class Worker(ArqWorker, Generic[Claimed]):
             async with asyncio.timeout(POP_SECONDS):
                 async with self.pool.pipeline(transaction=False) as pipe:
                     pipe.zpopmin(self.queue_name, most)
-                    pipe.hlen(spilled_lanes(self.queue_name))
+                    pipe.hlen(spilled_flows(self.queue_name))
                     popped, spilled = await pipe.execute()
         except (RedisError, OSError) as error:
             outages.failed(REDIS, error)

@@ -93,7 +93,7 @@ class Settlement:
             jobs=len(claim.destinations), failed=len(failures), **about(claim),
         )  # fmt: skip
         if callback is not None:
-            self._callbacks.dispatch(Dispatch(callback.id, 0, lane=claim.service_id))
+            self._callbacks.dispatch(Dispatch(callback.id, 0, service_id=claim.service_id))
 
     async def _give_back(self, progress: Progress, after: timedelta, *, counted: bool) -> None:
         now = progress.lease.now()

@@ -63,5 +63,5 @@ async def redeliver_callback(request: web.Request) -> web.Response:
         )
     if found is None:
         raise NotFound("Callback not found")
-    request.app[CALLBACKS].dispatch(Dispatch(found.id, found.tries, lane=holder.service_id))
+    request.app[CALLBACKS].dispatch(Dispatch(found.id, found.tries, service_id=holder.service_id))
     return json_response(show_callback(found))

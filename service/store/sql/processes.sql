@@ -106,32 +106,32 @@ WHERE process_id = ANY($1::text[]) AND (status = 'FAILED' OR $2);
 -- first that are due first. However much waits, no more is read than is given. `place` counts from
 -- 1 in each; `more` tells whether further ones wait behind. What is due within $2 is given too if
 -- it has not been claimed yet: only its dispatch is awaited, and no pause.
-WITH RECURSIVE lanes AS (
+WITH RECURSIVE flows AS (
     (SELECT service_id, priority FROM processes WHERE status = 'QUEUED'
      ORDER BY service_id, priority LIMIT 1)
     UNION ALL
-    SELECT following.service_id, following.priority FROM lanes, LATERAL (
+    SELECT following.service_id, following.priority FROM flows, LATERAL (
         SELECT service_id, priority FROM processes
-        WHERE status = 'QUEUED' AND (service_id, priority) > (lanes.service_id, lanes.priority)
+        WHERE status = 'QUEUED' AND (service_id, priority) > (flows.service_id, flows.priority)
         ORDER BY service_id, priority LIMIT 1
     ) AS following
 ), share AS (
-    SELECT greatest(1, $1::bigint / greatest(1, count(*))) AS most FROM lanes
+    SELECT greatest(1, $1::bigint / greatest(1, count(*))) AS most FROM flows
 )
-SELECT first.id, first.run, lanes.service_id, lanes.priority, services.weight, first.place,
+SELECT first.id, first.run, flows.service_id, flows.priority, services.weight, first.place,
     extract(epoch FROM now() - first.queued_at)::float8 AS waited,
     first.updated_at > first.queued_at AS again,
-    count(*) OVER (PARTITION BY lanes.service_id, lanes.priority) > share.most AS more,
+    count(*) OVER (PARTITION BY flows.service_id, flows.priority) > share.most AS more,
     (SELECT count(*) FROM jobs WHERE process_id = first.id AND jobs.status = 'QUEUED') AS jobs
-FROM lanes CROSS JOIN share JOIN services ON services.id = lanes.service_id, LATERAL (
+FROM flows CROSS JOIN share JOIN services ON services.id = flows.service_id, LATERAL (
     SELECT id, run, queued_at, updated_at,
            row_number() OVER (ORDER BY due_at, queued_at) AS place
     FROM processes
-    WHERE status = 'QUEUED' AND service_id = lanes.service_id AND priority = lanes.priority
+    WHERE status = 'QUEUED' AND service_id = flows.service_id AND priority = flows.priority
         AND due_at <= now() + $2::interval AND (due_at <= now() OR updated_at <= queued_at)
     ORDER BY due_at, queued_at LIMIT (SELECT most + 1 FROM share)
 ) AS first
-ORDER BY lanes.priority DESC, first.place, first.queued_at;
+ORDER BY flows.priority DESC, first.place, first.queued_at;
 
 -- name: purge
 -- Ended long ago: jobs and callbacks go with their process.

@@ -9,12 +9,13 @@ import pytest
 
 from service.callbacks import Sender
 from service.callbacks.circuit_breaker import CircuitBreaker
-from service.callbacks.fair_share import FairShare, Lane, QueueFull
+from service.callbacks.fair_share import FairShare, QueueFull, Receiver
 from service.dispatch import Dispatch
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Store
-from tests.service.harness.receiver import Receiver, due, receiving
+from tests.service.harness.receiver import Receiver as Server
+from tests.service.harness.receiver import due, receiving
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import until
 
@@ -30,25 +31,25 @@ class Holding:
 
     def __init__(self) -> None:
         self.share = FairShare(PLAIN)
-        self.held: list[Lane] = []
-        self.tasks: list[tuple[Lane, asyncio.Task[None]]] = []
+        self.held: list[Receiver] = []
+        self.tasks: list[tuple[Receiver, asyncio.Task[None]]] = []
 
     async def ask(self, service: int, host: str, times: int = 1) -> None:
         for _ in range(times):
-            lane = Lane(service, host)
-            self.tasks.append((lane, asyncio.create_task(self._hold(lane))))
+            receiver = Receiver(service, host)
+            self.tasks.append((receiver, asyncio.create_task(self._hold(receiver))))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
-    async def _hold(self, lane: Lane) -> None:
-        async with self.share.slot(lane):
-            self.held.append(lane)
+    async def _hold(self, receiver: Receiver) -> None:
+        async with self.share.slot(receiver):
+            self.held.append(receiver)
             await asyncio.Event().wait()
 
-    async def end(self, lane: Lane) -> None:
-        """End the first that holds a slot of this lane."""
-        self.held.remove(lane)
-        task = next(t for found, t in self.tasks if found == lane and not t.done())
+    async def end(self, receiver: Receiver) -> None:
+        """End the first that holds a slot of this receiver."""
+        self.held.remove(receiver)
+        task = next(t for found, t in self.tasks if found == receiver and not t.done())
         task.cancel()
         await asyncio.wait([task])
         await asyncio.sleep(0)
@@ -66,13 +67,13 @@ async def holding() -> AsyncIterator[Holding]:
 
 async def test_a_host_a_service_and_all_together_have_their_bounds(holding: Holding) -> None:
     await holding.ask(1, "a", 5)
-    assert holding.held == [Lane(1, "a")] * 2
+    assert holding.held == [Receiver(1, "a")] * 2
     await holding.ask(1, "b", 2)
     assert len(holding.held) == 4
     await holding.ask(1, "c", 2)
     assert len(holding.held) == 4
     await holding.ask(2, "a", 3)
-    assert holding.held[4:] == [Lane(2, "a")] * 2  # the host of another service is another lane
+    assert holding.held[4:] == [Receiver(2, "a")] * 2  # to the same host, but of another service
     await holding.ask(3, "d", 1)
     assert len(holding.held) == 6
 
@@ -86,25 +87,25 @@ async def test_a_slot_goes_to_the_service_that_has_waited_through_the_most_turns
     await holding.ask(1, "x", 4)
     await holding.ask(4, "d", 1)
     await holding.ask(5, "e", 1)
-    for lane in (Lane(2, "b"), Lane(3, "c"), Lane(2, "b")):
-        await holding.end(lane)
-    assert sorted(lane.service_id for lane in holding.held[-3:]) == [1, 4, 5]
+    for receiver in (Receiver(2, "b"), Receiver(3, "c"), Receiver(2, "b")):
+        await holding.end(receiver)
+    assert sorted(receiver.service_id for receiver in holding.held[-3:]) == [1, 4, 5]
 
 
 async def test_those_who_wait_are_bounded_and_may_leave(holding: Holding) -> None:
     await holding.ask(1, "a", 2)
     await holding.ask(1, "a", 5)
     with pytest.raises(QueueFull):
-        async with holding.share.slot(Lane(1, "b")):
+        async with holding.share.slot(Receiver(1, "b")):
             pass
     for _, task in holding.tasks[2:]:
         task.cancel()
     await asyncio.wait([task for _, task in holding.tasks[2:]])
-    await holding.end(Lane(1, "a"))
+    await holding.end(Receiver(1, "a"))
     await holding.ask(1, "b", 2)
-    assert holding.held == [Lane(1, "a"), Lane(1, "b"), Lane(1, "b")]
-    for lane in list(holding.held):
-        await holding.end(lane)
+    assert holding.held == [Receiver(1, "a"), Receiver(1, "b"), Receiver(1, "b")]
+    for receiver in list(holding.held):
+        await holding.end(receiver)
     await holding.ask(7, "a", 2)
     await holding.ask(7, "b", 2)
     await holding.ask(8, "a", 2)
@@ -120,33 +121,33 @@ class Clock:
 
 def test_the_breaker_opens_tries_one_and_closes() -> None:
     clock = Clock()
-    breaker, lane = CircuitBreaker(PLAIN, clock), Lane(1, "a")
+    breaker, receiver = CircuitBreaker(PLAIN, clock), Receiver(1, "a")
     for _ in range(2):
-        assert breaker.begin(lane) == 0
-        breaker.failed(lane)
-    assert breaker.begin(lane) == 0
-    breaker.failed(lane)
-    assert 9 <= breaker.pause(lane) <= 11
-    assert breaker.pause(Lane(2, "a")) == breaker.pause(Lane(1, "b")) == 0
+        assert breaker.begin(receiver) == 0
+        breaker.failed(receiver)
+    assert breaker.begin(receiver) == 0
+    breaker.failed(receiver)
+    assert 9 <= breaker.pause(receiver) <= 11
+    assert breaker.pause(Receiver(2, "a")) == breaker.pause(Receiver(1, "b")) == 0
     for least, most in ((18, 22), (31.5, 38.5), (31.5, 38.5)):
-        clock.now += breaker.pause(lane)
-        assert breaker.begin(lane) == 0
-        assert breaker.begin(lane) == 7  # while one tries, the others are kept away
-        breaker.failed(lane)
-        assert least <= breaker.pause(lane) <= most
-    clock.now += breaker.pause(lane)
-    assert breaker.begin(lane) == 0
-    breaker.succeeded(lane)
-    assert breaker.begin(lane) == breaker.begin(lane) == 0
+        clock.now += breaker.pause(receiver)
+        assert breaker.begin(receiver) == 0
+        assert breaker.begin(receiver) == 7  # while one tries, the others are kept away
+        breaker.failed(receiver)
+        assert least <= breaker.pause(receiver) <= most
+    clock.now += breaker.pause(receiver)
+    assert breaker.begin(receiver) == 0
+    breaker.succeeded(receiver)
+    assert breaker.begin(receiver) == breaker.begin(receiver) == 0
 
 
 def test_failures_between_successes_open_nothing() -> None:
-    breaker, lane = CircuitBreaker(PLAIN, Clock()), Lane(1, "a")
+    breaker, receiver = CircuitBreaker(PLAIN, Clock()), Receiver(1, "a")
     for _ in range(5):
-        breaker.failed(lane)
-        breaker.failed(lane)
-        breaker.succeeded(lane)
-        assert breaker.pause(lane) == 0
+        breaker.failed(receiver)
+        breaker.failed(receiver)
+        breaker.succeeded(receiver)
+        assert breaker.pause(receiver) == 0
 
 
 @asynccontextmanager
@@ -158,7 +159,7 @@ async def sending(store: Store, settings: Settings) -> AsyncIterator[tuple[Sende
 
 
 @pytest.fixture
-async def hanging() -> AsyncIterator[Receiver]:
+async def hanging() -> AsyncIterator[Server]:
     """A receiver that takes callbacks and never answers."""
     async with receiving() as receiver:
         receiver.delay = 600
@@ -166,7 +167,11 @@ async def hanging() -> AsyncIterator[Receiver]:
 
 
 async def test_a_receiver_that_hangs_makes_no_other_service_wait(
-    settings: Settings, shared_store: Store, tenant: Tenant, stranger: Tenant, hanging: Receiver
+    settings: Settings,
+    shared_store: Store,
+    tenant: Tenant,
+    stranger: Tenant,
+    hanging: Server,
 ) -> None:
     few = msgspec.structs.replace(
         settings, callback_concurrency=5, callback_service_concurrency=4,
@@ -191,7 +196,7 @@ async def test_a_receiver_that_hangs_makes_no_other_service_wait(
 
 
 async def test_a_receiver_that_does_not_answer_is_left_alone_and_loses_nothing(
-    settings: Settings, shared_store: Store, tenant: Tenant, hanging: Receiver
+    settings: Settings, shared_store: Store, tenant: Tenant, hanging: Server
 ) -> None:
     hasty = msgspec.structs.replace(
         settings, callback_seconds=0.2, callback_breaker_failures=2, callback_breaker_seconds=60
@@ -214,7 +219,7 @@ async def test_a_receiver_that_does_not_answer_is_left_alone_and_loses_nothing(
 
 
 async def test_a_receiver_that_is_left_alone_takes_nobodys_turn(
-    settings: Settings, shared_store: Store, tenant: Tenant, hanging: Receiver
+    settings: Settings, shared_store: Store, tenant: Tenant, hanging: Server
 ) -> None:
     patient = msgspec.structs.replace(
         settings, callback_seconds=60, callback_service_concurrency=1, callback_breaker_failures=1
@@ -232,7 +237,7 @@ async def test_a_receiver_that_is_left_alone_takes_nobodys_turn(
 
 
 async def test_what_is_defer_for_days_is_given_up(
-    settings: Settings, shared_store: Store, tenant: Tenant, hanging: Receiver
+    settings: Settings, shared_store: Store, tenant: Tenant, hanging: Server
 ) -> None:
     hasty = msgspec.structs.replace(settings, callback_seconds=0.2, callback_breaker_failures=1)
     async with sending(shared_store, hasty) as (sender, _):
@@ -247,7 +252,7 @@ async def test_what_is_defer_for_days_is_given_up(
 
 
 async def test_too_many_of_one_service_come_back_later(
-    settings: Settings, shared_store: Store, tenant: Tenant, hanging: Receiver
+    settings: Settings, shared_store: Store, tenant: Tenant, hanging: Server
 ) -> None:
     narrow = msgspec.structs.replace(
         settings, callback_receiver_concurrency=1, callback_waiting=1, callback_seconds=60

@@ -24,7 +24,7 @@ from service.dispatch import (
     connect,
     unclaimed,
 )
-from service.dispatch.queue import lane_of
+from service.dispatch.queue import flow_of
 from service.dispatch.rates import UNIT_SECONDS
 from service.embedded import Valkey
 from service.metrics import Metrics
@@ -58,16 +58,16 @@ def queue(redis: ArqRedis) -> Queue:
 names = count()
 
 
-def some(number: int, lane: int, cost: float = 1, priority: int = 0) -> list[Dispatch]:
-    return [Dispatch(f"p{next(names)}", 0, priority, lane, cost) for _ in range(number)]
+def some(number: int, service_id: int, cost: float = 1, priority: int = 0) -> list[Dispatch]:
+    return [Dispatch(f"p{next(names)}", 0, priority, service_id, cost) for _ in range(number)]
 
 
 async def popped(redis: ArqRedis, number: int) -> list[Dispatch]:
     return [Dispatch.parse(m.decode()) for m, _ in await redis.zpopmin(RENDER, number)]
 
 
-def lanes(dispatches: Iterable[Dispatch]) -> list[int]:
-    return [dispatch.lane for dispatch in dispatches]
+def services(dispatches: Iterable[Dispatch]) -> list[int]:
+    return [dispatch.service_id for dispatch in dispatches]
 
 
 async def test_a_worker_with_its_hands_full_takes_what_goes_before_the_others_at_once(
@@ -77,7 +77,7 @@ async def test_a_worker_with_its_hands_full_takes_what_goes_before_the_others_at
     ends: list[asyncio.Event] = []
 
     async def work(dispatch: Dispatch) -> None:
-        taken.append(dispatch.lane)
+        taken.append(dispatch.service_id)
         ends.append(asyncio.Event())
         await ends[-1].wait()
 
@@ -157,21 +157,21 @@ async def test_the_few_of_one_go_before_the_many_of_another(redis: ArqRedis) -> 
     few = some(10, FEW)
     await queue.dispatch(few)
     assert [each.id for each in await popped(redis, 10)] == [each.id for each in few]
-    assert lanes(await popped(redis, 100)) == [MANY] * 100
+    assert services(await popped(redis, 100)) == [MANY] * 100
     await queue.dispatch(some(200, FEW))  # with so many it is as good as the other
-    assert 100 <= Counter(lanes(await popped(redis, 200)))[FEW] <= 140
+    assert 100 <= Counter(services(await popped(redis, 200)))[FEW] <= 140
 
 
 @pytest.mark.parametrize(
     ("costs", "shares"), [((1, 1), (100, 100)), ((1, 3), (150, 50)), ((0.5, 2), (160, 40))]
 )
-async def test_lanes_that_wait_advance_side_by_side_by_cost(
+async def test_services_that_wait_advance_side_by_side_by_cost(
     redis: ArqRedis, costs: tuple[float, float], shares: tuple[int, int]
 ) -> None:
     queue = Queue(redis, RENDER, 10_000)
     await queue.dispatch(some(400, MANY, costs[0]))
     await queue.dispatch(some(400, FEW, costs[1]))
-    found = Counter(lanes(await popped(redis, 200)))
+    found = Counter(services(await popped(redis, 200)))
     assert (found[MANY], found[FEW]) == pytest.approx(shares, abs=2)
 
 
@@ -180,7 +180,7 @@ async def test_who_was_idle_catches_up_on_no_more_than_its_credit(redis: ArqRedi
     await queue.dispatch(some(1000, MANY))
     await popped(redis, 900)
     await queue.dispatch(some(500, FEW))
-    first = lanes(await popped(redis, 164))
+    first = services(await popped(redis, 164))
     assert first[:64] == [FEW] * 64
     assert Counter(first[64:]) == {MANY: 50, FEW: 50}
 
@@ -192,22 +192,22 @@ async def test_a_full_window_gives_up_the_last_of_whom_has_most(
     await queue.dispatch(many)
     await queue.dispatch(few)
     assert await redis.zcard(RENDER) == WINDOW
-    assert set(await queue.spilled()) == {lane_of(0, MANY)}
-    assert lanes(await popped(redis, 20)) == [MANY, FEW] * 10  # nobody was idle
+    assert set(await queue.spilled()) == {flow_of(0, MANY)}
+    assert services(await popped(redis, 20)) == [MANY, FEW] * 10  # nobody was idle
     await queue.dispatch(some(5, MANY))  # which goes behind those that were given up
     assert await redis.zcard(RENDER) == WINDOW - 20
     spilled = await queue.spilled()
-    await queue.refill(many[WINDOW - 10 :], {lane_of(0, MANY): False}, spilled)
+    await queue.refill(many[WINDOW - 10 :], {flow_of(0, MANY): False}, spilled)
     assert await redis.zcard(RENDER) == WINDOW
     assert await queue.spilled()
     order = [each.id for each in await popped(redis, WINDOW)]
     assert order == [each.id for each in many[10 : WINDOW + 10]]
     spilled = await queue.spilled()
-    await queue.refill(many[-5:], {lane_of(0, MANY): False}, spilled)
+    await queue.refill(many[-5:], {flow_of(0, MANY): False}, spilled)
     assert await queue.spilled() == {}
 
 
-async def test_one_that_was_taken_before_or_is_raised_goes_before_its_lane(
+async def test_one_that_was_taken_before_or_is_raised_goes_before_all_of_its_service(
     redis: ArqRedis, queue: Queue
 ) -> None:
     low = some(2, MANY, priority=-1)
@@ -337,8 +337,8 @@ async def test_a_service_s_turns_are_apart_by_what_its_jobs_take(
     await rates.tell()
     await queue.dispatch(some(90, MANY))
     await queue.dispatch(some(90, FEW))
-    assert Counter(lanes(await popped(redis, 55)))[MANY] == pytest.approx(5, abs=1)
+    assert Counter(services(await popped(redis, 55)))[MANY] == pytest.approx(5, abs=1)
     await redis.flushall()  # then all are even
     await queue.dispatch(some(50, MANY))
     await queue.dispatch(some(50, FEW))
-    assert Counter(lanes(await popped(redis, 50)))[MANY] == pytest.approx(25, abs=1)
+    assert Counter(services(await popped(redis, 50)))[MANY] == pytest.approx(25, abs=1)
