@@ -5,9 +5,9 @@ import ctypes
 from engine.limits import LARGEST_KEPT_BUFFER
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
-KEPT = 128 * 1024 * 1024  # bytes that are free
+KEPT = 128 * 1024 * 1024  # free bytes that a process keeps
 HEAPS = 1
-WISHES = ((M_MMAP_THRESHOLD, LARGEST_KEPT_BUFFER), (M_TRIM_THRESHOLD, KEPT), (M_ARENA_MAX, HEAPS))
+OPTIONS = ((M_MMAP_THRESHOLD, LARGEST_KEPT_BUFFER), (M_TRIM_THRESHOLD, KEPT), (M_ARENA_MAX, HEAPS))
 
 
 def keep_large_buffers() -> bool:
@@ -17,4 +17,4 @@ def keep_large_buffers() -> bool:
     each thread of libvips has a heap of its own, none of which gives way to another.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and all(mallopt(name, value) for name, value in WISHES)
+    return mallopt is not None and all(mallopt(name, value) for name, value in OPTIONS)

@@ -1,6 +1,6 @@
-"""Reads and writes each format: one function per format, with libvips' options.
+"""Opens sources of each format, and encodes results with libvips' options.
 
-The pixels are upright sRGB by then, and carry nothing of the source's metadata.
+What is encoded is upright sRGB, and carries nothing of the source's metadata but `labels`.
 """
 
 from collections.abc import Mapping
@@ -51,6 +51,7 @@ SUBSAMPLING = {"auto": "auto", "4:2:0": "on", "4:4:4": "off"}
 FILTERS = {"average": "avg"}
 NO_LABELS: Mapping[str, bytes] = MappingProxyType({})
 LOSSLESS_EFFORT = 75  # what lossless WebP takes quality for
+WEBP_ANIMATION, WEBP_ALPHA = 0x02, 0x10  # flags of a VP8X chunk
 
 
 def load(
@@ -119,7 +120,7 @@ def profile_of(source: Source, facts: Facts) -> bytes:
 
 
 def miniature(data: bytes, written: Format) -> Raster:
-    """Decode a result, or the first frame of it, and scale it down to what is described."""
+    """Decode a result, or its first frame, and scale it down to at most `SIDE` pixels a side."""
     source, kind = Source(data), SourceFormat(written.value)
     image = load(source, kind)
     spare = max(image.width, image.height) // (2 * SIDE)
@@ -165,9 +166,6 @@ def _with_alpha_flag(webp: bytes) -> bytes:
         return webp
     return b"".join((webp[:20], bytes([flags | WEBP_ALPHA]), webp[21:]))
 
-
-WEBP_ANIMATION = 0x02
-WEBP_ALPHA = 0x10
 
 # Where libvips has a place for labels; of TIFF's IPTC it writes a quarter.
 PLACES: dict[Format, set[str]] = {

@@ -8,6 +8,7 @@ from engine.sources.metadata import icc
 from engine.vips.binding import GValue, Image, field_names, remove_field
 from engine.vips.images import PROFILE, image_from_table, unmultiplied
 
+# The look-up table from levels of 16 to 235, as video has them, to all of 8 bits.
 FULL = bytes(min(255, max(0, round((level - 16) * 255 / 219))) for level in range(256))
 
 
@@ -61,7 +62,7 @@ def _avif(image: Image, content: Content) -> Image:
 def _heif(image: Image, content: Content) -> Image:
     """Add turns that libheif was kept from, and a profile for code points."""
     orientation = heif.orientation_left(content)
-    profile = _described(image, heif.code_points_of(content))
+    profile = _profile_of_code_points(image, heif.code_points_of(content))
     if orientation or profile:
         image = image.copy()
     if orientation:
@@ -71,7 +72,7 @@ def _heif(image: Image, content: Content) -> Image:
     return image
 
 
-def _described(image: Image, code: tuple[int, int] | None) -> bytes | None:
+def _profile_of_code_points(image: Image, code: tuple[int, int] | None) -> bytes | None:
     """Write a profile for code points that no ICC profile explains."""
     if code is None or PROFILE.encode() in field_names(image):
         return None

@@ -100,7 +100,7 @@ def _check_kind(content: Content) -> None:
 
 
 def formats_read(limits: EngineLimits = DEFAULT_LIMITS) -> Iterator[SourceFormat]:
-    """List what is read here: HEIC if what decodes it is installed, SVG if it is allowed."""
+    """Yield what is read here: HEIC if what decodes it is installed, SVG if it is allowed."""
     for known in SourceFormat:
         if (known is not SourceFormat.HEIC or heic.is_installed()) and (
             known is not SourceFormat.SVG or limits.allow_svg

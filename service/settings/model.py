@@ -12,7 +12,7 @@ from service import failpoints
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Size = Annotated[int, Meta(ge=1, le=2**53)]
 Seconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
-Milliseconds = Annotated[float, Meta(ge=0.001, le=86_400)]  # seconds; Postgres counts in ms
+PostgresSeconds = Annotated[float, Meta(ge=0.001, le=86_400)]  # Postgres counts whole ms
 PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
 Ports = Annotated[str, Meta(pattern=rf"^(\*|{PORT}(,{PORT})*)$")]
 FAILPOINT = "^(" + "|".join(map(re.escape, failpoints.ALL)) + ")?$"
@@ -82,13 +82,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 30
     database_seconds: Annotated[Seconds, _doc("Time limit for one statement in Postgres")] = 5.0
     database_lock_seconds: Annotated[
-        Milliseconds, _doc("Time that a statement waits for a lock; Postgres enforces this")
+        PostgresSeconds, _doc("Time that a statement waits for a lock; Postgres enforces this")
     ] = 4.0
     database_idle_seconds: Annotated[
-        Milliseconds, _doc("Time after which Postgres ends a transaction whose client stands still")
+        PostgresSeconds,
+        _doc("Time after which Postgres ends a transaction whose client stands still"),
     ] = 2.0
     database_transaction_seconds: Annotated[
-        Milliseconds, _doc("Time limit for a transaction; enforced by Postgres 17 and later")
+        PostgresSeconds, _doc("Time limit for a transaction; enforced by Postgres 17 and later")
     ] = 10.0
     quota_seconds: Annotated[
         Seconds, _doc("Time limit for counting in Redis; beyond it each API counts by itself")
@@ -195,7 +196,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 16 * 1024**2
 
     slots: Annotated[
-        int, Meta(ge=0), _doc("Rendering children of a worker; 0 means one per core")
+        int,
+        Meta(ge=0),
+        _doc("Rendering children of a worker, beside a spare one; 0 means one per core"),
     ] = 0
     render_seconds: Annotated[Seconds, _doc("Time limit for rendering one job")] = 60.0
     slow_seconds: Annotated[

@@ -135,7 +135,7 @@ def observe_all(
 
 
 def confined(key: str) -> str:
-    """The key without its leading slash; `StorageDenied` if it leaves the prefix.
+    """Return the key without its leading slash; `StorageDenied` if it leaves the prefix.
 
     The API has rejected such keys before; this is the second line of defence.
     """
@@ -158,5 +158,5 @@ def check_size(key: str, size: int, limit: int) -> None:
 
 
 def shown(key: str) -> str:
-    """A key as error messages show it: quoted, and not longer than a line."""
+    """Return a key as error messages show it: quoted, and not longer than a line."""
     return repr(key if len(key) <= 100 else key[:99] + "…")

@@ -19,11 +19,10 @@ from engine.sources.tiff import (
     rewritten,
 )
 from engine.vips.binding import GValue, Image, open_image
-from engine.vips.images import WHITE, cache_rows, unmultiplied
+from engine.vips.images import PROFILE, WHITE, cache_rows, unmultiplied
 from engine.vips.tiff.colours import DEFINED, coloured
 from engine.vips.tiff.samples import unpacked, widened
 
-PROFILE = "icc-profile-data"
 BLOBS = {PROFILE: Tag.ICC_PROFILE, XMP: Tag.XMP, IPTC: Tag.IPTC}
 
 
@@ -48,10 +47,8 @@ def open_tiff(source: Source | PartialSource, *, tolerant: bool = False) -> Imag
         raise SourceCorrupt("the image is damaged: its data end before its last pixel")
     parts = _Parts(source, layout, chunks, "none" if tolerant else "error")
     image = _with_alpha(_samples(parts), layout)
-    if is_converted(layout):
-        image = cache_rows(
-            image
-        )  # so that few rows at a time are converted, however many are asked
+    if is_converted(layout):  # few rows at a time, however many are asked for
+        image = cache_rows(image)
     return _labelled(image, layout, source)
 
 

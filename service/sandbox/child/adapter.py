@@ -10,9 +10,9 @@ from service.sandbox.protocol import Summary
 def render_order(order: Order) -> Answers:
     """Render the jobs of an order with the engine."""
     jobs: dict[int, Job] = {}
-    for index, words in enumerate(order.jobs):
+    for index, body in enumerate(order.jobs):
         try:
-            jobs[index] = parse(words, Job)
+            jobs[index] = parse(body, Job)
         except InvalidRequest as error:  # it was fine when it was accepted, by another version
             if index in order.wanted:
                 yield index, error
@@ -29,7 +29,7 @@ def render_order(order: Order) -> Answers:
         wanted=[place for place, index in enumerate(indexes) if index in order.wanted],
     )
     for place, outcome in outcomes:
-        yield indexes[place], _picture(outcome) if isinstance(outcome, Output) else outcome
+        yield indexes[place], _encoded(outcome) if isinstance(outcome, Output) else outcome
     return _summary(stats)
 
 
@@ -48,7 +48,7 @@ def _summary(stats: Stats) -> Summary:
     )
 
 
-def _picture(output: Output) -> EncodedImage:
+def _encoded(output: Output) -> EncodedImage:
     return EncodedImage(
         data=output.data,
         format=output.format.value,

@@ -1,8 +1,8 @@
 """The rendering child: takes work from its socket, one after the other, and answers it.
 
 It is forked by a server that is started with the number of its socket and the process id of its
-worker; the child has a socket of its own under the same number. It knows the
-engine and the messages, and nothing of asyncio, storage, records or settings.
+worker; the child has a socket of its own under the same number. It knows the engine and the
+messages, and nothing of asyncio, storage, records or settings.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ def _serve(connection: int, render: Renderer) -> None:
         linux.yield_to_others(setup.limits.nice)
         memory = Memory()
         wire.send(channel, wire.Ready(_settle(setup.limits)))
-        Desk(channel, render, setup.limits, memory).work()
+        WorkLoop(channel, render, setup.limits, memory).run()
 
 
 def _settle(limits: SandboxLimits) -> tuple[str, ...]:
@@ -72,8 +72,8 @@ class Declined(Exception):
     """There is no room for a work now."""
 
 
-class Desk:
-    """Where works come in and answers go out, one work at a time."""
+class WorkLoop:
+    """Takes works from the socket and sends their answers, one work at a time."""
 
     def __init__(
         self, channel: socket.socket, render: Renderer, limits: SandboxLimits, memory: Memory
@@ -86,7 +86,7 @@ class Desk:
         self._resident = 0
         self._files: list[int] = []
 
-    def work(self) -> None:
+    def run(self) -> None:
         """Work until the connection ends (EOFError), or a work goes wrong in an unknown way."""
         while True:
             message, descriptors = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
@@ -104,7 +104,7 @@ class Desk:
         self._memory.reset_peak()
         started, spent = time.perf_counter(), time.process_time()
         try:
-            summary = self._answer_all(self._order_in(descriptors), deadline)
+            summary = self._answer_all(self._read_order(descriptors), deadline)
         except (EOFError, ConnectionError):
             raise EOFError from None
         except Declined:
@@ -209,7 +209,7 @@ class Desk:
                         f"expected AdmissionReply, got {type(message).__name__}"
                     )
 
-    def _order_in(self, descriptors: list[int]) -> Order:
+    def _read_order(self, descriptors: list[int]) -> Order:
         """Read a work; the files for its outputs are moved out of `descriptors`."""
         payload, source = descriptors[:2]
         asked = _payload.decode(os.pread(payload, os.fstat(payload).st_size, 0))

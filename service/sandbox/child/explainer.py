@@ -31,7 +31,6 @@ from service.sandbox.protocol import (
 
 T = TypeVar("T")
 
-
 _question = msgspec.json.Decoder(Question)
 
 
@@ -62,10 +61,10 @@ def explain_order(order: Order) -> Answers:
 
 
 def _answer(asked: Question, order: Order) -> Answer:
-    facts = _unless_missing(lambda: read_facts(_of(asked.source, order.source), order.limits))
+    facts = _unless_missing(lambda: read_facts(_partial(asked.source, order.source), order.limits))
     inputs: dict[str, Facts | DarkroomError | Piece] = {
         key: _unless_missing(
-            partial(facts_of_input, key, _of(there, order.inputs[key]), order.limits)
+            partial(facts_of_input, key, _partial(there, order.inputs[key]), order.limits)
         )
         for key, there in asked.inputs.items()
     }
@@ -78,8 +77,8 @@ def _answer(asked: Question, order: Order) -> Answer:
     return Explained(explain_facts(facts, jobs, Resolved(known), order.limits))
 
 
-def _of(there: KnownRanges, fd: int) -> PartialSource:
-    return PartialSource(fd, there.size, there.pieces)
+def _partial(known: KnownRanges, fd: int) -> PartialSource:
+    return PartialSource(fd, known.size, known.pieces)
 
 
 def _unless_missing(read: Callable[[], T]) -> T | Piece:

@@ -8,7 +8,7 @@ NOW = re.compile(rb"^VmRSS:\s*(\d+) kB", re.MULTILINE)
 
 
 class Memory:
-    """Opened before the child is confined, for it cannot open files of `/proc` later."""
+    """Reads files of `/proc`, which a confined child cannot open: make it before."""
 
     def __init__(self) -> None:
         self._status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)

@@ -90,7 +90,6 @@ FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
 # Calls whose arguments are out of the filter's sight; libc falls back to older ones.
 UNKNOWN = {"clone3": (435, 435), "openat2": (437, 437)}
 
-
 # Devices, and file systems that set flags or clone through it; ENOTTY is what files answer.
 NO_DEVICE = {"ioctl": (16, 29)}
 

@@ -35,13 +35,13 @@ def render(order: Order) -> Answers:
     for index, job in enumerate(order.jobs):
         words = msgspec.json.decode(job)
         answer = ACTS[words.pop("do")](order, **words)
-        yield index, answer if isinstance(answer, DarkroomError) else _picture(answer)
+        yield index, answer if isinstance(answer, DarkroomError) else _encoded(answer)
     if exits:
         os._exit(exits.pop())
     return Summary(source_format="tale", decode_passes=1, pixels_decoded=len(order.jobs))
 
 
-def _picture(answer: Any) -> EncodedImage:
+def _encoded(answer: Any) -> EncodedImage:
     data = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
     return EncodedImage(
         data=data, format="json", width=1, height=2, frames=3, content_type="application/json"
