@@ -13,7 +13,6 @@ from service.sandbox.protocol import ChildExit, Reason, SandboxLimits
 from service.settings import Settings
 from service.supervisor import Supervisor
 
-SLOWER = 5  # how much more a slow child leaves to others
 EXPECTED = {
     Reason.RECYCLED,
     Reason.PREEMPTED,
@@ -51,9 +50,7 @@ def make_sandbox(
 
     return Sandbox(
         slots or None,
-        limits=msgspec.structs.replace(
-            sandbox_limits(settings, budget), nice=nice, slow_nice=min(19, nice + SLOWER)
-        ),
+        limits=msgspec.structs.replace(sandbox_limits(settings, budget), nice=nice),
         environ=os.environ,
         on_exit=note,
         on_wait=metrics.slot_wait.observe,

@@ -184,7 +184,9 @@ class Child:
                 self.ready.set_result(None)
             case wire.InternalError(words, out_of_memory), _:
                 self.condemn(Reason.OUT_OF_MEMORY if out_of_memory else Reason.CRASHED, words)
-            case wire.JobDone() | wire.JobFailed(), Rendering() as rendering:
+            case wire.JobDone() | wire.JobFailed(), Rendering() as rendering if (
+                self._share is None or not self._share.waiting
+            ):
                 rendering.add(message)
                 self._clock.next_job()
                 if rendering.pauses:
@@ -193,7 +195,8 @@ class Child:
                 self._share is not None and not rendering.begun.done()
             ):
                 granted = self._share.ask(peak, seconds)
-                wire.send(self._socket, wire.AdmissionReply(granted))
+                with contextlib.suppress(ConnectionError):  # its end is read from the socket
+                    wire.send(self._socket, wire.AdmissionReply(granted))
                 if granted:
                     rendering.begin(begun=True)
                     self._leave_to_others()
@@ -256,7 +259,7 @@ class Child:
         """Leave the processor to others, if its work is slow."""
         if self._share is not None and self._share.slow and not self._slowed:
             self._slowed = True
-            self._process.yield_to_others(self._limits.slow_nice)
+            self._process.yield_to_others(self._limits.slower)
 
     def _note_seconds(self) -> None:
         if self._rendering is not None:

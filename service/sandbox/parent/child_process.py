@@ -9,6 +9,7 @@ import signal
 from service.sandbox import linux
 from service.sandbox.parent.process import last_words
 
+NICEST = 19  # what leaves most to others
 LONGEST_DEATH_SECONDS = 5.0  # of a process that was killed
 
 
@@ -40,10 +41,16 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
-    def yield_to_others(self, nice: int) -> None:
-        """Have it, with all its threads, leave the processor to others as far as `nice` says."""
-        with contextlib.suppress(ProcessLookupError):
+    def yield_to_others(self, more: int) -> None:
+        """Have it, with all its threads, leave the processor to others by so much more.
+
+        It may have inherited more than the worker was told, and is not to become more important.
+        """
+        try:
+            nice = min(NICEST, os.getpriority(os.PRIO_PROCESS, self.pid) + more)
             os.setpriority(os.PRIO_PGRP, self.pid, nice)
+        except ProcessLookupError:
+            return
         if self._autogroup >= 0:
             with contextlib.suppress(OSError):  # told too often, or gone
                 os.write(self._autogroup, b"%d" % nice)

@@ -104,6 +104,7 @@ class Sandbox:
         self._line: deque[_Turn] = deque()
         self._turns = Turns()
         self._keepers: list[asyncio.Task[None]] = []
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         """Start all children; RenderUnavailable says why that cannot be done."""
@@ -238,7 +239,7 @@ class Sandbox:
 
     async def _acquire(self, owner: str, *, first: bool) -> Child:
         """Get a free child, of the same owner if there is one; `first` goes before all others."""
-        if len(self._troubles) == len(self._places):
+        if self._closed or len(self._troubles) == len(self._places):
             raise self._unavailable()
         next_place = self._turns.next_place
         turn = _Turn(owner, -math.inf if first else next_place(owner, alone=not self._line))
@@ -359,6 +360,7 @@ class Sandbox:
         self._server.close()
 
     async def _close(self) -> None:
+        self._closed = True  # for those who wait in the lane, and come when others have ended
         for keeper in self._keepers:
             keeper.cancel()
         ends = await asyncio.gather(*self._keepers, return_exceptions=True)

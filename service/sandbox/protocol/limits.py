@@ -56,8 +56,8 @@ class SandboxLimits(Struct, frozen=True, kw_only=True):
     """The longest such pause."""
     nice: int = 0
     """How much a child leaves the processor to others: 0 not at all, 19 whenever they want it."""
-    slow_nice: int = 5
-    """The same of a child whose work is slow."""
+    slower: int = 5
+    """How much more than before a child leaves to others whose work is slow."""
     fonts: str = ""
     """Folder of fonts for text, beside those of the engine; none if empty."""
     readable: tuple[str, ...] = ()

@@ -61,8 +61,11 @@ def sleep(_: Order, seconds: float) -> object:
     return {"slept": seconds}
 
 
-def weigh(order: Order, peak: int = 0, seconds: float = 0, predicted: float = 0) -> object:
+def weigh(
+    order: Order, peak: int = 0, seconds: float = 0, predicted: float = 0, before: float = 0
+) -> object:
     """Take memory for so long, as it says; the seconds may be others than those."""
+    time.sleep(before)
     order.admit(peak, predicted)
     time.sleep(seconds)
     return {"weighed": peak, "pid": os.getpid()}
@@ -146,6 +149,15 @@ def send_message(order: Order, **words: Any) -> object:
     files = [0] * words.pop("files", 0)
     control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
     _channel().sendmsg([msgspec.msgpack.encode(words)], control)
+    time.sleep(600)
+    return {}
+
+
+def send_messages(_: Order, messages: list[dict[str, Any]]) -> object:
+    """Send several, whatever the worker says to them, and stay."""
+    channel = _channel()
+    for words in messages:
+        channel.send(msgspec.msgpack.encode(words))
     time.sleep(600)
     return {}
 
@@ -301,8 +313,8 @@ ACTS: dict[str, Callable[..., object]] = {
     act.__name__: act for act in (
         tell, make, sleep, weigh, count_files, refuse, refuse_all, fail, crash, segfault, leave,
         leave_at_the_end, hang_up, eat, eat_shared, eat_like_glib, keep, spin, send_bytes,
-        send_message, read_files, map_source, read_mapped, change_source, keep_mapped,
-        look_around, connect, connect_by_syscall,
+        send_message, send_messages, read_files, map_source, read_mapped, change_source,
+        keep_mapped, look_around, connect, connect_by_syscall,
         read, write, remove, run, run_in_place, fork, signal_parent, raise_limit,
         start_thread,
     )

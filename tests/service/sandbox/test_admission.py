@@ -37,8 +37,8 @@ async def test_what_does_not_fit_waits_and_blocks_nobody(pair: Playground) -> No
     heavy = [weigh(pair, 700, 0.3)]
     await until(lambda: pair.budget.taken > 0)
     heavy += [weigh(pair, mib) for mib in (600, 300)]  # the last would fit, but has its turn
-    await until(lambda: pair.budget.waiting == 2)
-    assert (pair.busy, pair.waiting, pair.free) == (1, 2, 1)
+    await until(lambda: (pair.budget.waiting, pair.busy) == (2, 1))
+    assert (pair.waiting, pair.free) == (2, 1)
     for _ in range(3):
         assert await weigh(pair, 250)
         assert await pair.ask_one("tell", said=1)

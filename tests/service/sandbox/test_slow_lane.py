@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.errors import Preempted
+from service.errors import Preempted, RenderCrashed, RenderUnavailable
 from service.sandbox.parent import Budget
 from service.sandbox.protocol import Reason
 from tests.service.sandbox.sandboxes import Playground, until
@@ -16,6 +16,7 @@ SLOW = 100.0  # predicted seconds
 LONG = 600.0  # for as long as a test needs
 NOT_SOON = 30.0  # seconds after which works count as slow
 SOON = 0.05
+FAULT = {"kind": "SourceEmpty", "message": "", "facts": {}}
 
 
 def lane(slots: int, slow_seconds: float = NOT_SOON, total: int = 1200 * MIB) -> Playground:
@@ -47,8 +48,8 @@ async def test_slow_works_take_all_slots_and_quick_ones_have_a_child_all_the_sam
 ) -> None:
     async with lane(slots) as sandbox:
         slow = [play(sandbox, LONG, SLOW) for _ in range(slots + 3)]
-        await until(lambda: sandbox.budget.waiting_slow == 3)
-        assert (sandbox.budget.slow, sandbox.busy, sandbox.waiting) == (slots, slots, 3)
+        await until(lambda: (sandbox.budget.waiting_slow, sandbox.busy) == (3, slots))
+        assert (sandbox.budget.slow, sandbox.waiting) == (slots, 3)
         for _ in range(3):
             assert await play(sandbox, 0)
         assert not any(task.done() for task in slow)
@@ -107,12 +108,60 @@ async def test_what_lasts_counts_as_slow_and_gives_up_the_spare_child() -> None:
         assert sandbox.budget.slow == 0
 
 
+@pytest.mark.parametrize("inherited", [0, 17])
 async def test_a_child_whose_work_is_slow_leaves_the_processor_to_others(
-    pair: Playground,
+    pair: Playground, inherited: int
 ) -> None:
+    inherited = max(inherited, os.getpriority(os.PRIO_PROCESS, 0))
+    for pid in pair.pids:
+        os.setpriority(os.PRIO_PGRP, pid, inherited)
     slow = play(pair, 0.3, SLOW)
     await until(lambda: pair.budget.slow == 1)
-    priorities = {os.getpriority(os.PRIO_PROCESS, pid) for pid in pair.pids}
-    assert priorities == {os.getpriority(os.PRIO_PROCESS, 0), 5}
+    priorities = [os.getpriority(os.PRIO_PROCESS, pid) for pid in pair.pids]
+    assert sorted(priorities) == [inherited, inherited, min(19, inherited + 5)]
     await slow
     assert (await pair.next_exit()).reason is Reason.RECYCLED
+
+
+@pytest.mark.parametrize("mib", [0, 1000])
+async def test_what_lasts_before_it_asks_does_not_wait_for_itself(mib: int) -> None:
+    """A source may be slow to open, and a machine be busy."""
+    act = {"do": "weigh", "before": 0.3, "predicted": SLOW, "peak": mib * MIB}
+    async with lane(1, SOON) as sandbox, asyncio.timeout(20):
+        assert await sandbox.ask(act)
+        assert (sandbox.budget.slow, sandbox.budget.waiting) == (0, 0)
+
+
+async def test_a_child_that_was_told_to_wait_and_does_not_holds_no_place() -> None:
+    ask = {"type": "AdmissionRequest", "peak_bytes": 0, "seconds": SLOW}
+    async with lane(1, SOON) as sandbox:
+        slow = play(sandbox, LONG, SLOW)
+        await until(lambda: sandbox.budget.slow == 1)
+        with pytest.raises(Preempted):
+            await sandbox.ask({"do": "send_messages", "messages": [ask]}, deadline=5)
+        failed = {"type": "JobFailed", "index": 0, "fault": FAULT}
+        with pytest.raises(RenderCrashed, match="broke its protocol"):
+            await sandbox.ask({"do": "send_messages", "messages": [ask, failed]})
+        await cancel([slow])
+
+
+async def test_who_asks_again_while_it_waits_is_not_let_in() -> None:
+    budget = Budget(1200 * MIB, 1, slow_seconds=1)
+    with budget.share("a") as first, budget.share("b") as second:
+        assert first.ask(0, SLOW)
+        assert not any(second.ask(peak, SLOW) for peak in (0, 0, 1000 * MIB))
+        assert (budget.slow, budget.waiting, second.slow) == (1, 1, False)
+        first.release()
+        assert second.slow
+        assert second.ask(1000 * MIB, 0)  # what was known to be slow remains so
+        assert second.slow
+    assert (budget.slow, budget.taken) == (0, 0)
+
+
+async def test_what_waits_when_the_sandbox_is_closed_is_told(pair: Playground) -> None:
+    works = [play(pair, LONG, SLOW) for _ in range(8)]
+    await until(lambda: pair.budget.waiting_slow == 6)
+    await pair.__aexit__(None, None, None)
+    async with asyncio.timeout(20):
+        ends = await asyncio.gather(*works, return_exceptions=True)
+    assert {type(end) for end in ends} == {RenderUnavailable}

@@ -170,16 +170,24 @@ class Share:
         return self._budget.slow_seconds
 
     @property
+    def waiting(self) -> bool:
+        """Whether the work was asked for and is not let in yet."""
+        return self._entered is not None and not self._entered.granted.done()
+
+    @property
     def slow(self) -> bool:
         """Whether the work was let in as a slow one, or has turned out to be one."""
-        return self._overran or (self._entered is not None and self._entered.need.slow)
+        return self._overran or self._has.slow
 
     def ask(self, peak: int, seconds: float) -> bool:
-        """Return whether a work of so many bytes and seconds may go on; if not, it is to wait."""
-        need = Need(max(0, peak - self.free_bytes), seconds > self.free_seconds)
-        if self._covers(need):
+        """Return whether a work of so many bytes and seconds may go on; if not, it is to wait.
+
+        What has turned out to be slow remains so. Who is to wait holds nothing.
+        """
+        need = Need(max(0, peak - self.free_bytes), self.slow or seconds > self.free_seconds)
+        if not self.waiting and need.size <= self._has.size and need.slow <= self.slow:
             return True
-        self._leave()
+        self.release()
         self._entered = self._budget.enter(self._owner, need)
         return self._entered.granted.done()
 
@@ -189,14 +197,20 @@ class Share:
             await self._entered.granted
 
     def overrun(self) -> bool:
-        """Count the work as slow from now on; return whether it may go on."""
+        """Count the work as slow from now on; return whether it may go on.
+
+        It may not if it is to wait: who works then has not put the work away.
+        """
+        if self.waiting:
+            return False
         if not self.slow:
             self._overran = self._budget.overrun()
         return self.slow
 
-    def _covers(self, need: Need) -> bool:
-        has = self._entered.need if self._entered is not None else Need()
-        return need.size <= has.size and need.slow <= has.slow
+    @property
+    def _has(self) -> Need:
+        """What it was given for the asking."""
+        return Need() if self._entered is None or self.waiting else self._entered.need
 
     def release(self) -> None:
         """Give back all that was taken."""
