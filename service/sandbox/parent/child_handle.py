@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import Callable
 
@@ -19,6 +20,9 @@ from service.sandbox.parent.packed_work import PackedWork
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import ChildExit, ProtocolError, Reason, SandboxLimits, wire
 
+MOST_STARVED = 4  # times as long as it may last without being slow, if it gets no processor
+SHORTEST_LOOK = 0.05  # seconds until another look at what a child got of the processor
+KILLED_SECONDS = 2.0  # until a killed child's end is told, by a fork server that may be frozen
 DYING_SECONDS = 0.5  # between the end of the connection and the end of an honest child
 
 
@@ -50,6 +54,7 @@ class Child:
         self._rendering: Rendering | None = None
         self._share: Share | None = None
         self._slowed = False
+        self._cpu_before = 0.0
         self._clock = Clock(self._overrun, self._lasts)
         self._verdict: tuple[Reason, str] | None = None
         self._oom_kills = oom_kills()
@@ -107,6 +112,7 @@ class Child:
         self.owner = packed.owner
         self._rendering = rendering
         self._share = share
+        self._cpu_before = self._process.cpu_seconds
         self._clock.start(packed.task.deadline, packed.budget, share.free_seconds)
         self._leave_to_others()
         return self._rendering
@@ -250,10 +256,19 @@ class Child:
         self._receive_all()
         if working is None or working is not self._rendering or self._share is None:
             return
-        if self._share.overrun():
+        if missing := self._starved(self._share.free_seconds):
+            self._clock.expect(missing)
+        elif self._share.overrun():
             self._leave_to_others()
         else:
             self.condemn(Reason.PREEMPTED, "lasted, as all slots had slow work")
+
+    def _starved(self, seconds: float) -> float:
+        """Return what it lacks of so many seconds on the processor; 0 if it lasts all the same."""
+        missing = seconds - (self._process.cpu_seconds - self._cpu_before)
+        if missing <= 0 or self._clock.spent >= MOST_STARVED * seconds:
+            return 0.0
+        return max(missing, SHORTEST_LOOK)
 
     def _leave_to_others(self) -> None:
         """Leave the processor to others, if its work is slow."""
@@ -286,7 +301,11 @@ class Child:
         except TimeoutError:
             self._verdict = self._verdict or (Reason.PROTOCOL, "closed its connection")
             self._process.kill()
-            return await self._process.exited()
+        try:
+            async with asyncio.timeout(KILLED_SECONDS):
+                return await self._process.exited()
+        except TimeoutError:
+            return -signal.SIGKILL
 
 
 def _public(reason: Reason, words: str, pid: int) -> DarkroomError:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import select
 import signal
+import time
 
 from service.sandbox import linux
 from service.sandbox.parent.process import last_words
@@ -54,6 +55,14 @@ class ChildProcess:
         if self._autogroup >= 0:
             with contextlib.suppress(OSError):  # told too often, or gone
                 os.write(self._autogroup, b"%d" % nice)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The processor's time that it and its threads have had; 0 when it is gone."""
+        try:
+            return time.clock_gettime(linux.cpu_clock(self.pid))
+        except OSError:
+            return 0.0
 
     async def exited(self) -> int:
         """Wait until it has ended; give its exit status, or the negative of a signal."""

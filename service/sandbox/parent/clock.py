@@ -60,6 +60,12 @@ class Clock:
         self.spent = 0.0
         self.resume()
 
+    def expect(self, more: float) -> None:
+        """Have it told once more that all of them last, after so many more seconds."""
+        self.pause()
+        self._expected = self.spent + more
+        self.resume()
+
     def next_job(self) -> None:
         """Give the next job its full time."""
         running = self.running

@@ -45,3 +45,17 @@ async def test_what_was_frozen_does_not_count_when_it_is_paused_either() -> None
     await asyncio.sleep(0)
     assert not told
     running.pause()
+
+
+async def test_what_lasts_is_told_once_and_again_when_that_is_asked_for() -> None:
+    told: list[float] = []
+    running = Clock(lambda: None, lambda: told.append(running.spent))
+    running.start(30, expected=0.05)
+    await asyncio.sleep(0.3)
+    assert len(told) == 1
+    running.expect(0.1)
+    await asyncio.sleep(0.5)
+    assert len(told) == 2
+    assert told[0] >= 0.05
+    assert told[1] >= told[0] + 0.1
+    running.pause()

@@ -108,6 +108,12 @@ async def test_what_lasts_counts_as_slow_and_gives_up_the_spare_child() -> None:
         assert sandbox.budget.slow == 0
 
 
+async def test_what_only_waits_for_the_processor_does_not_count_as_slow() -> None:
+    async with lane(1, 0.3) as sandbox:
+        assert await play(sandbox, 0.6)
+        assert (sandbox.budget.slow, sandbox.exits) == (0, [])
+
+
 @pytest.mark.parametrize("inherited", [0, 17])
 async def test_a_child_whose_work_is_slow_leaves_the_processor_to_others(
     pair: Playground, inherited: int

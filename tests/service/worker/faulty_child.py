@@ -1,7 +1,7 @@
 """A rendering child with the real engine that fails on demand: a destination's name says how.
 
-`stall` takes half a second longer, `kill` kills the child, `hang` never ends; `parting` kills it
-when all jobs are answered, before it has reported that it is done.
+`stall` takes half a second longer, `linger` a whole one, `kill` kills the child, `hang` never
+ends; `parting` kills it when all jobs are answered, before it has reported that it is done.
 """
 
 import os
@@ -37,6 +37,8 @@ def render(order: Order) -> Answers:
 def act_out(name: str) -> None:
     if "stall" in name:
         time.sleep(STALL_SECONDS)
+    if "linger" in name:
+        time.sleep(2 * STALL_SECONDS)
     if "kill" in name:
         die()
     if "hang" in name:

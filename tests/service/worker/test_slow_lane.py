@@ -23,7 +23,7 @@ async def test_slow_renderings_of_one_service_do_not_hold_up_another_s(
 ) -> None:
     monkeypatch.setattr("service.sandbox.setup.Sandbox", FaultySandbox)
     settings = msgspec.structs.replace(
-        settings, metrics_port=free_port(), slots=SLOTS, slow_seconds=0.2
+        settings, metrics_port=free_port(), slots=SLOTS, slow_seconds=0.1
     )
 
     async def figures(*expected: int) -> bool:
@@ -32,12 +32,12 @@ async def test_slow_renderings_of_one_service_do_not_hold_up_another_s(
     async with working(settings):
         hanging = [await api.create(tenant, tenant.body(f"hang-{at}.png")) for at in range(SLOTS)]
         await until(lambda: figures(SLOTS, 0))
-        stalling = [await api.create(tenant, tenant.body(f"stall-{at}.png")) for at in range(2)]
+        lingering = [await api.create(tenant, tenant.body(f"linger-{at}.png")) for at in range(2)]
         await until(lambda: figures(SLOTS, 2))  # each was begun, and is to be begun once more
         for _ in range(3):
             assert (await done_by(api, stranger))["status"] == "FINISHED"
         await api.ask("POST", f"/request/{hanging[0]}/cancel", tenant)
-        for process_id in stalling:
+        for process_id in lingering:
             assert (await ended(api, tenant, process_id))["status"] == "FINISHED"
         await api.ask("POST", f"/request/{hanging[1]}/cancel", tenant)
         for process_id in hanging:

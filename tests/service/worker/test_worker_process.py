@@ -25,7 +25,9 @@ from tests.service.harness.workers import (
 
 @pytest.fixture(scope="module")
 async def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, lease_seconds=1.0, drain_seconds=0.3)
+    return msgspec.structs.replace(
+        settings, lease_seconds=1.0, drain_seconds=0.3, slow_seconds=60.0
+    )
 
 
 async def test_a_worker_that_is_asked_to_stop_finishes_or_gives_back(
