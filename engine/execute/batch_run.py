@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 
 from engine.cost import predicted_bytes
 from engine.errors import DarkroomError, SourceCorrupt
+from engine.execute.completing import completed_sources
 from engine.execute.executor import Executor
 from engine.execute.plan_cache import PLANS
 from engine.execute.planning import BatchPlan, Planned, is_animated, merge_group, stills
@@ -14,7 +15,7 @@ from engine.expand import Resolved
 from engine.ir import Measured, Plan
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.schema import Job
-from engine.sources import BEGINNING, Source, SourceFormat, completed, damage_in, sniff
+from engine.sources import Source, damage_in
 from engine.vips import binding, overhearing
 
 Result = tuple[int, Output | DarkroomError]
@@ -45,8 +46,8 @@ def render(
     `admit` is told the bytes of memory and the seconds of one core that all this is predicted to
     take, before any pixel is decoded; what it raises ends the rendering.
 
-    From the first job on that meets damage, all are rendered of copies in which nothing is missing
-    but pixels, if there are such.
+    From the first job on that meets damage, all are rendered of images that are completed, if it
+    was none.
     """
     wanted = sorted(range(len(jobs)) if wanted is None else wanted)
     try:
@@ -62,7 +63,7 @@ def render(
     for at, (index, result) in enumerate(results):
         if not looked_at and _met_damage(result):
             looked_at = True
-            if whole := _completed(source, inputs):
+            if whole := completed_sources(source, inputs):
                 results.close()
                 rendering = Rendering(*whole, limits, rendering.stats)
                 run = BatchRun(rendering, jobs, wanted[at:], threads)
@@ -73,20 +74,6 @@ def render(
 
 def _met_damage(result: Output | DarkroomError) -> bool:
     return isinstance(result, SourceCorrupt) or (isinstance(result, Output) and result.damaged)
-
-
-def _completed(source: Source, inputs: Inputs) -> tuple[Source, Inputs] | None:
-    """Complete the PNGs among a batch's images; None if that changes none of them."""
-    changed = {key: made for key, each in inputs.items() if (made := _completed_png(each))}
-    whole = _completed_png(source)
-    return (whole or source, {**inputs, **changed}) if whole or changed else None
-
-
-def _completed_png(source: Source | DarkroomError) -> Source | None:
-    if isinstance(source, DarkroomError) or sniff(source.head(BEGINNING)) is not SourceFormat.PNG:
-        return None
-    made = completed(source.data)
-    return Source(made) if made else None
 
 
 class BatchRun:

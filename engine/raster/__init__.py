@@ -3,7 +3,7 @@
 Knows nothing about plans, and nothing about libvips.
 """
 
-from engine.raster.jpeg import Subsampling, decode, encode
+from engine.raster.jpeg import Subsampling, decode, encode, first_complaint
 from engine.raster.raster import GAUGE, KINDS, Raster
 from engine.raster.scaling import resample
 from engine.raster.similarity import structural_similarity
@@ -15,6 +15,7 @@ __all__ = [
     "Subsampling",
     "decode",
     "encode",
+    "first_complaint",
     "resample",
     "structural_similarity",
 ]

@@ -37,6 +37,20 @@ def decode(data: object, width: int, height: int, shrink: int = 1) -> Raster | N
     return whole.crop(0, 0, width // shrink, height // shrink)
 
 
+def first_complaint(data: bytes) -> str:
+    """Decode a file at an eighth of its size, and give the first thing libjpeg says of it.
+
+    Empty if it says nothing.
+    """
+    try:
+        _, _, colours, _ = simplejpeg.decode_jpeg_header(data)
+        wanted = "CMYK" if colours in {"CMYK", "YCCK"} else "RGB"
+        simplejpeg.decode_jpeg(data, wanted, strict=True, min_height=1, min_width=1)
+    except ValueError as error:
+        return str(error) or "no words"
+    return ""
+
+
 def encode(raster: Raster, quality: int, subsampling: Subsampling) -> bytes:
     """Write a baseline file of RGB, with the standard's own tables."""
     rows = raster.pixels.cast("B", (raster.height, raster.width, raster.bands))

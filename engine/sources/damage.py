@@ -164,10 +164,18 @@ RULES: dict[SourceFormat, tuple[Rule, ...]] = {
 }
 
 
+_COUNTED, _BY_VIPS = re.compile(r"read gave (\d+) warnings"), "VipsJpeg: "
+
+
 def damage_in(source_format: SourceFormat, warnings: Sequence[str]) -> str | None:
     """Give the first warning that means damage to a file of this format; None if none does."""
-    lines = (line.strip() for warning in warnings for line in warning.splitlines())
-    return next((line for line in lines if line and _is_damage(source_format, line)), None)
+    lines = [line.strip() for warning in warnings for line in warning.splitlines()]
+    found = next((line for line in lines if line and _is_damage(source_format, line)), None)
+    counted = _COUNTED.fullmatch(found or "")
+    first = next((line for line in lines if line.startswith(_BY_VIPS)), "")
+    if counted and first:
+        return f"{counted[1]} warnings, the first of which is: {first.removeprefix(_BY_VIPS)}"
+    return found
 
 
 def _is_damage(source_format: SourceFormat, line: str) -> bool:

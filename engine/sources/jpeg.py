@@ -5,7 +5,7 @@ So what every viewer passes over is set right in a copy: whatever it then warns 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from engine.sources.source import Buffer, Content
@@ -17,6 +17,9 @@ _WHOLE = b"\0\x3f\0"  # how a scan of such a frame says so
 _ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 _MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
 _SCAN = re.compile(rb"\xff\xda\0[\x06-\x0c]")  # in no data
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_STRAY = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
+MOST_SCANS = 32  # that are asked about; progressive files have about ten
 # Kinds of JPEG that libjpeg-turbo, or libvips with it, does not decode.
 _REFUSED = {
     0xC3: "lossless JPEG", 0xC5: "hierarchical JPEG", 0xC6: "hierarchical JPEG",
@@ -53,17 +56,53 @@ def mended(data: Buffer) -> Buffer:
     """Give the same bytes, or a copy without the faults that change no pixel.
 
     They are a missing end marker, Samsung's scans that name other coefficients than their
-    frame has, bytes between two segments of the header, and much metadata that nobody reads.
+    frame has, bytes between two segments of the header, revisions of JFIF and transforms of Adobe
+    that nobody knows, and much metadata that nobody reads.
     """
     segments = list(_header(data))
     if not segments or segments[-1].kind != _SOS:
         return data
     ends = data[-2:] == _EOI or data.rfind(_EOI, segments[-1].end) >= 0  # type: ignore[union-attr]
-    patches = [*_junk(data, segments), *_unused(data, segments), *_scans(data, segments)]
+    unused = list(_unused(data, segments))
+    patches = [*_junk(data, segments), *unused, *_scans(data, segments), *_odd(data, segments)]
     patches.sort()
     if ends and not patches:
         return data
     return _patched(data, patches) + (b"" if ends else _EOI)
+
+
+def without_stray_bytes(data: Buffer, complaint: Callable[[bytes], str]) -> bytes | None:
+    """Leave out what lies between a scan's data and the next marker; None if there is nothing.
+
+    `complaint` gives the first thing that libjpeg says of a file, which tells only the first:
+    each scan is asked about as the last of a file. None if anything else is said of one, and if
+    the bytes differ: a writer leaves the same behind each scan, as far as libjpeg has not read
+    them ahead, but what is overwritten ends some scans too early, each with others.
+    """
+    made, segments, strays = bytearray(data[:2]), list(_header(data)), [b""]
+    for _ in range(MOST_SCANS):
+        for segment in segments[:-1]:
+            made += data[segment.start : segment.end]
+        last = segments[-1].kind if segments else None
+        if last == _EOI[1]:
+            left_by_the_writer = all(max(strays, key=len).endswith(each) for each in strays)
+            changed = len(made) < segments[-1].start
+            return bytes(made + _EOI) if changed and left_by_the_writer else None
+        if last != _SOS:
+            return None
+        made += data[segments[-1].start : segments[-1].end]
+        end = _SCAN_END.search(data, segments[-1].end)
+        if end is None:
+            return None
+        made += data[segments[-1].end : end.start()]
+        if words := complaint(bytes(made + _EOI)):
+            stray = _STRAY.fullmatch(words)
+            if stray is None:
+                return None
+            strays.append(bytes(made[-int(stray[1]) :]))
+            del made[-int(stray[1]) :]
+        segments = list(_header(data, end.start()))
+    return None
 
 
 def refused_kind(data: Content) -> str:
@@ -118,9 +157,8 @@ def _blocks(frame: bytes, named: set[int]) -> int:
     )
 
 
-def _header(data: Content) -> Iterator[_Segment]:
-    """List the segments up to the first scan's; none is looked into."""
-    at = 2
+def _header(data: Content, at: int = 2) -> Iterator[_Segment]:
+    """List the segments from a place up to the next scan's; none is looked into."""
     for _ in range(MOST_SEGMENTS):
         start = _next_marker(data, at)
         if start is None:
@@ -162,6 +200,20 @@ def _unused(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
     ]
     if _length(unused) > MOST_UNUSED:
         yield from (_Patch(each.start, each.end, b"") for each in unused)
+
+
+def _odd(data: Buffer, segments: list[_Segment]) -> Iterator[_Patch]:
+    """Write the revision and the transform that libjpeg assumes for what it does not know."""
+    frame = next((each for each in segments if each.kind in _FRAMES), None)
+    of_four = frame is not None and bytes(data[frame.start + 9 : frame.start + 10]) == b"\4"
+    for each in segments:
+        head = bytes(data[each.start + 4 : min(each.end, each.start + 16)])
+        if each.kind == _APP[0] and head[:5] == b"JFIF\0" and len(head) >= 6 and head[5] != 1:
+            yield _Patch(each.start + 9, each.start + 10, b"\1")
+        elif each.kind == _APP[14] and head[:5] == b"Adobe" and len(head) == 12:
+            usual = 2 if of_four else 1
+            if head[11] not in {0, usual}:
+                yield _Patch(each.start + 15, each.start + 16, bytes([usual]))
 
 
 def _length(segments: list[_Segment]) -> int:

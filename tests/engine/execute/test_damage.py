@@ -1,7 +1,8 @@
 """Damaged images are refused, or taken as they are and called damaged; whatever the order."""
 
 import gc
-from itertools import permutations
+import re
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,14 @@ def samsung(data: bytes) -> bytes:
     return data[: end - 3] + b"\0\0\0" + data[end:]
 
 
+def patched(data: bytes, old: bytes, new: bytes) -> bytes:
+    assert data.count(old) == 1
+    return data.replace(old, new)
+
+
+JFIF_3 = patched(JPEG, b"JFIF\0\1", b"JFIF\0\3")
+ADOBE_7 = patched(JPEG, JPEG[2:20], b"\xff\xee\0\x0eAdobe\0d\0\0\0\0\7")
+
 ODD = {
     "no end marker": JPEG[:-2],
     "half an end marker": JPEG[:-1],
@@ -51,6 +60,9 @@ ODD = {
     "bytes between segments": JPEG[:20] + b"odd" + JPEG[20:],
     "bytes before the scan": JPEG[:SCAN] + b"odd" + JPEG[SCAN:],
     "bytes before the end": JPEG[:-2] + b"odd" + EOI,
+    "JFIF of later": JFIF_3,
+    "JFIF of later, bytes before the end": JFIF_3[:-2] + b"odd" + EOI,
+    "Adobe's unknown transform, bytes before the end": ADOBE_7[:-2] + b"odd" + EOI,
 }
 
 
@@ -60,6 +72,37 @@ def test_what_is_odd_and_changes_no_pixel_passes(name: str) -> None:
     assert np.array_equal(decoded(output.data), pixels_of(JPEG))
     assert not output.damaged
     assert not make(ODD[name], **ACCEPT).damaged
+
+
+PROGRESSIVE = encoded(noise(64, 64), "JPEG", quality=90, progressive=True)
+MARKERS = [found.start() for found in re.finditer(rb"\xff[\xc4\xd9\xda]", PROGRESSIVE)]
+SCANS = [at for at in MARKERS if PROGRESSIVE[at + 1] == 0xDA]
+
+
+def strewn(data: bytes, places: list[int], stray: bytes = b"odd") -> bytes:
+    """Put bytes before places of a file."""
+    parts = [data[start:end] for start, end in pairwise([0, *places, len(data)])]
+    return stray.join(parts)
+
+
+@pytest.mark.parametrize("stray", [b"odd", bytes(20), b"\xff\xff\0"])
+def test_the_same_bytes_behind_each_scan_pass(stray: bytes) -> None:
+    for places in (MARKERS, SCANS, MARKERS[-2:]):
+        output = make(strewn(PROGRESSIVE, places, stray))
+        assert np.array_equal(decoded(output.data), pixels_of(PROGRESSIVE))
+        assert not output.damaged
+
+
+def test_scans_that_end_early_are_damage_beside_stray_bytes() -> None:
+    """libjpeg has the same words for bytes that are left over."""
+    spoilt = bytearray(PROGRESSIVE)
+    spoilt[SCANS[1] + 12 : SCANS[1] + 40] = b"U" * 28
+    for source in (bytes(spoilt), strewn(bytes(spoilt), [SCANS[5]])):
+        with pytest.raises(
+            SourceCorrupt, match=r"\d warnings, the first of which is: Corrupt JPEG"
+        ):
+            make(source)
+        assert make(source, **ACCEPT).damaged
 
 
 DAMAGED = {
