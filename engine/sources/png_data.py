@@ -43,8 +43,9 @@ def completed(data: Buffer) -> bytes | None:
     if not all(_is_as_written(view, chunk) for chunk in chunks):
         return None
     found = b"".join(view[chunk.start : chunk.body_end] for chunk in chunks)
-    stream = _completed(found, _length(bytes(view[_HEADER])))
-    if stream is None or (found.startswith(stream) and chunks[-1].end <= len(view)):
+    checked = chunks[-1].end <= len(view)
+    stream = _completed(found, _length(bytes(view[_HEADER])), checked)
+    if stream is None or (found.startswith(stream) and checked):
         return None
     rest = view[chunks[-1].end :]
     head = view[: chunks[0].start - 8]
@@ -86,8 +87,12 @@ def _length(header: bytes) -> int:
     return length
 
 
-def _completed(stream: bytes, length: int) -> bytes | None:
-    """Write zlib's stream anew with its end and its sum, if it has all bytes."""
+def _completed(stream: bytes, length: int, checked: bool) -> bytes | None:
+    """Write zlib's stream anew with its end and its sum, if it has all bytes.
+
+    If no sum of a chunk has `checked` the last of them, the stream must have its end, and of its
+    own sum what is there must be right: bytes that are left out further up look like a cut, too.
+    """
     inflater, written, total = zlib.decompressobj(-zlib.MAX_WBITS), zlib.adler32(b""), 0
     pieces = (stream[at : at + _PIECE] for at in range(_ZLIB_HEADER, len(stream), _PIECE))
     used = _ZLIB_HEADER
@@ -98,10 +103,12 @@ def _completed(stream: bytes, length: int) -> bytes | None:
             used += len(piece) - len(inflater.unused_data)
             if inflater.eof or total > length + _SLACK:
                 break
-        end = b"" if inflater.eof else _EMPTY_BLOCK
+        end = b"" if inflater.eof or not checked else _EMPTY_BLOCK
         inflater.decompress(end)
     except zlib.error:
         return None
-    if total < length or not inflater.eof:
+    sum_of_all = written.to_bytes(_SUM, "big")
+    right = checked or sum_of_all.startswith(stream[used : used + _SUM])
+    if total < length or not inflater.eof or not right:
         return None
-    return b"".join([stream[:used], end, written.to_bytes(_SUM, "big")])
+    return b"".join([stream[:used], end, sum_of_all])

@@ -41,6 +41,12 @@ def spoilt() -> bytes:
     return png(stored).replace(stored, stored[:99] + bytes([stored[99] ^ 1]) + stored[100:])
 
 
+def left_out() -> bytes:
+    """Leave out a few pixels, so that the file's end is taken for the last ones."""
+    whole = png(zlib.compress(ROWS, 0))
+    return whole[:99] + whole[99 + 12 :]
+
+
 WHOLE = {
     "no sum": png(DATA[:-4]),
     "half a sum": png(DATA[:-2]),
@@ -73,6 +79,8 @@ LACKING = {
     "a row": png(zlib.compress(ROWS[:-1])),
     "the end of a row": png(DATA[:-12]),
     "what was written": spoilt(),
+    "bytes in the midst": left_out(),
+    "a part of the sum that is left": png(DATA[:-4] + b"odd!", end=False)[:-6],
 }
 
 

@@ -52,6 +52,13 @@ def test_a_repeated_key_is_named(body: str, path: str) -> None:
     assert told(text) == f"{path}: expected the key once, got it more than once"
 
 
+def test_of_repeated_keys_whose_values_are_all_right_the_last_counts() -> None:
+    body = '{"type": "flip", "direction": "vertical", "direction": "horizontal"}'
+    text = json.dumps(batch("?")).replace('"?"', body)
+    last = batch({"type": "flip", "direction": "horizontal"})
+    assert parse_batch(text.encode()) == parse_batch(json.dumps(last).encode())
+
+
 def test_what_is_no_repeated_key_is_reported_as_before() -> None:
     assert "did you mean 'flip'?" in told(batch({"type": "flop", "direction": "x"}))
 
