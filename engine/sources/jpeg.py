@@ -72,15 +72,16 @@ def mended(data: Buffer) -> Buffer:
 
 
 def without_stray_bytes(data: Buffer, complaint: Callable[[bytes], str]) -> bytes | None:
-    """Leave out what lies between a scan's data and the next marker; None if there is nothing.
+    """Leave out what lies behind scans' data and between segments; None if there is nothing.
 
     `complaint` gives the first thing that libjpeg says of a file, which tells only the first:
     each scan is asked about as the last of a file. None if anything else is said of one, and if
-    the bytes differ: a writer leaves the same behind each scan, as far as libjpeg has not read
-    them ahead, but what is overwritten ends some scans too early, each with others.
+    the bytes differ: a writer leaves the same in each place, as far as libjpeg has not read them
+    ahead, but what is overwritten ends scans and segments too early, each with others.
     """
     made, segments, strays = bytearray(data[:2]), list(_header(data)), [b""]
     for _ in range(MOST_SCANS):
+        strays += (bytes(data[each.after : each.start]).strip(b"\xff") for each in segments)
         for segment in segments[:-1]:
             made += data[segment.start : segment.end]
         last = segments[-1].kind if segments else None
