@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT
-
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/*.md")]
+from tests.docs.pages import PAGES, ROOT
 
 
 def links(page: Path) -> Iterator[tuple[Path, str]]:
