@@ -2,7 +2,8 @@
 --
 -- KEYS: the window, a sorted set; hashes of the clocks, the spilled flows, and the rates
 -- ARGV: most members of the window; credit; span of a class; '1' for a refill; wake channel;
---       then for each dispatch: member, class, service, cost, '1' if it was taken before
+--       the highest rate; then for each dispatch: member, class, service, cost, '1' if it was taken
+--       before
 -- Gives how many were added. The channel is told how many of them go before all that waited.
 --
 -- A flow is what one service has waiting of one class, named class:service.
@@ -19,6 +20,7 @@
 local window, clocks, spilled = KEYS[1], KEYS[2], KEYS[3]
 local most, credit, span = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local refill, channel = ARGV[4] == '1', ARGV[5]
+local most_rate = tonumber(ARGV[6])
 
 local times, known, changed, rates = {}, {}, {}, {}
 local size = redis.call('ZCARD', window)
@@ -47,7 +49,8 @@ end
 
 local function rate(service)
     if not rates[service] then
-        rates[service] = tonumber(redis.call('HGET', KEYS[4], service) or '1') or 1
+        local told = tonumber(redis.call('HGET', KEYS[4], service) or '1') or 1
+        rates[service] = math.min(most_rate, math.max(1, told)) -- NaN is 1, in this order
     end
     return rates[service]
 end
@@ -84,7 +87,7 @@ local function add(member, class, flow, cost, again)
     if score < first then ahead = ahead + 1 end
 end
 
-for i = 6, #ARGV, 5 do
+for i = 7, #ARGV, 5 do
     local member, class, service = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
     local flow = class .. ':' .. service
     local there = redis.call('ZSCORE', window, member)

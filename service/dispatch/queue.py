@@ -23,6 +23,7 @@ CALLBACK = "darkroom:callbacks"
 HIGHEST = 1
 CLASS_SPAN = 2**40  # of costs, in which a double still tells thousandths apart
 MEMBER = re.compile(r"(\d{1,18}):([\w.-]+):(\d{1,9})", re.ASCII)
+HIGHEST_RATE = 1000.0  # of a service, as `Rates` tells
 CREDIT = 64.0  # of costs that a flow may catch up on after it was idle
 
 SCRIPT = files("service.dispatch").joinpath("dispatch.lua").read_text(encoding="utf-8")
@@ -164,7 +165,7 @@ class Queue:
 
     async def _assert(self, dispatches: Iterable[Dispatch], *, refill: bool) -> int:
         arguments: list[str | int | float] = [
-            self._window, CREDIT, CLASS_SPAN, int(refill), wake_channel(self._name),
+            self._window, CREDIT, CLASS_SPAN, int(refill), wake_channel(self._name), HIGHEST_RATE,
         ]  # fmt: skip
         for each in dispatches:
             arguments += [each.member, each.rank, each.service_id, each.cost, int(each.again)]

@@ -28,17 +28,17 @@ import fcntl
 import math
 import os
 import socket
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from engine.limits import EngineLimits
 from engine.schema import Description
 from service.sandbox import linux
 from service.sandbox.protocol.faults import Fault
 from service.sandbox.protocol.limits import SandboxLimits
-from service.sandbox.protocol.work import Summary
+from service.sandbox.protocol.work import Count, Summary
 
 MOST_BYTES = 64 * 1024
 MOST_DESCRIPTORS = 253  # SCM_MAX_FD of the kernel
@@ -107,8 +107,8 @@ class JobFailed(Struct, frozen=True, tag=True):
 class AdmissionRequest(Struct, frozen=True, tag=True):
     """The work is predicted to take so much memory and time, more than it may without asking."""
 
-    peak_bytes: int
-    seconds: float
+    peak_bytes: Count
+    seconds: Annotated[float, Meta(ge=0)]
 
 
 class Postponed(Struct, frozen=True, tag=True):

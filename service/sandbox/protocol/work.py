@@ -3,13 +3,17 @@
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from engine.errors import DarkroomError
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.schema import Description
+
+# What a child says of itself may be anything, and goes into averages: no NaN, nothing negative.
+Count = Annotated[int, Meta(ge=0)]
+Duration = Annotated[float, Meta(ge=0, le=1e15)]  # seconds, and not infinitely many
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -77,23 +81,23 @@ class Summary(Struct, frozen=True, kw_only=True):
     """What a whole work cost, in figures for the metrics."""
 
     source_format: str = ""
-    source_pixels: int = 0
-    decode_passes: int = 0
-    pixels_decoded: int = 0
-    plan_seconds: float = 0.0
-    plans_reused: int = 0
+    source_pixels: Count = 0
+    decode_passes: Count = 0
+    pixels_decoded: Count = 0
+    plan_seconds: Duration = 0.0
+    plans_reused: Count = 0
     """How often the plans of a batch, or of a job that needs pixels, were remembered."""
-    plans_made: int = 0
-    render_seconds: float = 0.0
-    peak_memory_bytes: int = 0
+    plans_made: Count = 0
+    render_seconds: Duration = 0.0
+    peak_memory_bytes: Count = 0
     """The most memory that the child had resident during this work."""
-    used_memory_bytes: int = 0
+    used_memory_bytes: Count = 0
     """By how much it grew for this work; 0 for the first of a child, which loads libraries too."""
-    predicted_memory_bytes: int = 0
+    predicted_memory_bytes: Count = 0
     """What was predicted as an upper bound of that; 0 for a work too small to tell."""
-    used_seconds: float = 0.0
+    used_seconds: Duration = 0.0
     """How long the child's threads had a core for this work, all together."""
-    predicted_seconds: float = 0.0
+    predicted_seconds: Duration = 0.0
     """What was predicted of that."""
 
 

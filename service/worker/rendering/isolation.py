@@ -43,6 +43,7 @@ class Isolation:
         self._on_summary = on_summary
         self._on_waiting = on_waiting
         self._budget = self._seconds_left = budget
+        self._seconds = 0.0
         self._slow = False
         self._crashes: Counter[int] = Counter()
         self._groups: deque[Sequence[int]] = deque()
@@ -72,6 +73,11 @@ class Isolation:
                 yield [(job, error) for job in left]
 
     @property
+    def seconds(self) -> float:
+        """How long children have worked on it."""
+        return self._seconds
+
+    @property
     def crashes(self) -> int:
         """How many children have died of it."""
         return self._crashes.total()
@@ -98,8 +104,12 @@ class Isolation:
                     for result in results:
                         left.remove(result.index)
                     yield [(result.index, result.outcome) for result in results]
+            except Preempted:
+                self._seconds_left += rendering.seconds  # that others were slow is not its fault
+                raise
             finally:
                 self._seconds_left -= rendering.seconds
+                self._seconds += rendering.seconds
             if rendering.summary is not None:
                 self._on_summary(rendering.summary)
 

@@ -78,7 +78,6 @@ class Renderer:
 
         def observe(summary: Summary) -> None:
             self._appetite.note(summary.render_seconds)
-            self._rates.note(service_id, summary.render_seconds, len(positions))
             self._metrics.service_rendered(service_id, summary.render_seconds)
             _observe(self._metrics, summary, files.source, len(positions))
 
@@ -91,10 +90,14 @@ class Renderer:
             on_summary=observe,
         )
         made = False
-        async with aclosing(isolation.render(positions)) as rendered:
-            async for outcomes in rendered:
-                made = made or any(isinstance(outcome, Output) for _, outcome in outcomes)
-                yield outcomes
+        try:
+            async with aclosing(isolation.render(positions)) as rendered:
+                async for outcomes in rendered:
+                    made = made or any(isinstance(outcome, Output) for _, outcome in outcomes)
+                    yield outcomes
+        finally:  # what crashed or hung has cost its time, too
+            if isolation.seconds:
+                self._rates.note(service_id, isolation.seconds, len(positions))
         if isolation.crashes and not made:
             await self._quarantine.note(service_id, files.source, isolation.crashes)
 

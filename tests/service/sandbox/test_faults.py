@@ -181,6 +181,8 @@ async def test_a_cancelled_caller_frees_its_slot() -> None:
         {"do": "send_bytes", "text": "x" * 70_000},
         {"do": "send_message", "type": "Ready", "protections": []},
         {"do": "send_message", "type": "Finished", "summary": {}, "resident_bytes": 1},
+        {"do": "send_message", "type": "AdmissionRequest", "peak_bytes": -1, "seconds": 1},
+        {"do": "send_message", "type": "AdmissionRequest", "peak_bytes": 1, "seconds": -1},
         {"do": "send_message", "type": "JobFailed", "index": 7,
          "fault": {"kind": "SourceEmpty", "message": "", "facts": {}}},
         {"do": "send_message", **MADE, "size": 5},

@@ -1,14 +1,17 @@
 """What a dying or hanging child leaves behind is done by others, one suspect at a time."""
 
+import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import msgspec
 import pytest
 
 from engine.errors import SourceCorrupt
 from service.errors import DarkroomError, Quarantined, RenderTimeout
+from service.sandbox.parent import Budget
 from service.sandbox.protocol import Output, Summary, Work
 from service.worker.rendering.isolation import Isolation
 from tests.service.harness.tenants import PICTURE, job, raw_json
@@ -205,3 +208,37 @@ async def test_the_words_say_what_happened(sandbox: FaultySandbox, source: Binar
     assert isinstance(timeout, RenderTimeout)
     assert "killed its process 1 times" in quarantined.message
     assert "0.1 s" in timeout.message
+
+
+async def test_what_is_begun_once_more_since_others_are_slow_loses_nothing_of_its_time(
+    source: BinaryIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FaultySandbox(budget=Budget(2**30, 1, slow_seconds=0.1)) as sandbox:
+        works: list[Work] = []
+        render = sandbox.render
+
+        def note(work: Work, on_waiting: Callable[[bool], None]) -> Any:
+            works.append(work)
+            return render(work, on_waiting)
+
+        monkeypatch.setattr(sandbox, "render", note)
+        holding = asyncio.create_task(Request(source, ["hang"]).outcomes(sandbox))
+        await until(lambda: sandbox.budget.slow == 1)
+        request = Request(source, ["stall"])
+        isolation = request.isolation(sandbox, budget=30)
+        told = asyncio.create_task(anext(isolation.render([0])))
+        await until(lambda: sandbox.budget.waiting_slow == 1)
+        holding.cancel()
+        [(_, outcome)] = await told
+        assert isinstance(outcome, Output)
+        outcome.file.close()
+        assert [(work.budget, work.slow) for work in works[1:]] == [(30, False), (30, True)]
+        assert isolation.crashes == 0
+        assert isolation.seconds >= 0.1
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0])
+def test_a_child_cannot_say_that_it_took_a_time_that_cannot_be(seconds: float) -> None:
+    said = msgspec.msgpack.encode(Summary(render_seconds=seconds))
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(said, type=Summary)
