@@ -108,7 +108,7 @@ def how_to_repeat(dev: Dev) -> str:
     """Return curl commands that do it again, or with another photo."""
     status = f"curl -s {dev.url}/request/PROCESS_ID -H 'Authorization: Bearer {dev.token}'"
     return (
-        f"Send the batch again:\n\n{_how_to_post(dev, '/request', JOBS[:2])}\n\n"
+        f"Send two of these jobs again:\n\n{_how_to_post(dev, '/request', JOBS[:2])}\n\n"
         f"Get the status of a process:\n\n{status}\n\n"
         f"Explain a batch without processing it:\n\n"
         f"{_how_to_post(dev, '/explain', JOBS[:1])} -H 'Accept: text/plain'\n\n"

@@ -59,14 +59,16 @@ def yield_to_others(nice: int) -> None:
     """Leave the processor to whatever else wants it, as far as `nice` says (0 to 19), or further.
 
     Where the kernel shares the processor by sessions (autogroups), that is said of ours too if we
-    lead it; that of a terminal is others' as well. Threads that run already stay as they are.
+    lead it, which does not inherit it; that of a terminal is others' as well. Threads that run
+    already stay as they are.
     """
-    if nice <= (now := os.getpriority(os.PRIO_PROCESS, 0)):
-        return
-    os.nice(nice - now)
+    now = os.getpriority(os.PRIO_PROCESS, 0)
+    os.nice(max(0, nice - now))
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # no such kernel
-            Path("/proc/self/autogroup").write_text(f"{nice}\n")
+            file = Path("/proc/self/autogroup")
+            if (wanted := max(nice, now)) > int(file.read_text().split()[-1]):
+                file.write_text(f"{wanted}\n")
 
 
 def open_autogroup(pid: int) -> int:

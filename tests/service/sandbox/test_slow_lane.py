@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from service.sandbox.parent import Budget
 from service.sandbox.protocol import Reason
 from tests.service.sandbox.sandboxes import Playground, until
 
+AUTOGROUP = Path("/proc/self/autogroup")
 MIB = 1 << 20
 SLOW = 100.0  # predicted seconds
 LONG = 600.0  # for as long as a test needs
@@ -127,6 +131,23 @@ async def test_a_child_whose_work_is_slow_leaves_the_processor_to_others(
     assert sorted(priorities) == [inherited, inherited, min(19, inherited + 5)]
     await slow
     assert (await pair.next_exit()).reason is Reason.RECYCLED
+
+
+@pytest.mark.parametrize(("inherited", "asked"), [(0, 0), (0, 5), (7, 5), (7, 9)])
+def test_who_leads_a_session_leaves_the_processor_to_other_sessions_too(
+    inherited: int, asked: int
+) -> None:
+    """A session's own share does not follow from what its processes have inherited."""
+    if not AUTOGROUP.exists():
+        pytest.skip("the kernel shares by processes alone")
+    code = (
+        f"import os; from service.sandbox.linux import yield_to_others; os.nice({inherited}); "
+        f"os.setsid(); yield_to_others({asked}); "
+        f"print(os.nice(0), open('{AUTOGROUP}').read().split()[-1])"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    then = max(asked, min(19, inherited + os.getpriority(os.PRIO_PROCESS, 0)))
+    assert child.stdout.split() == [str(then)] * 2
 
 
 @pytest.mark.parametrize("mib", [0, 1000])
