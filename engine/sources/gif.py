@@ -240,13 +240,15 @@ def alone(data: Buffer, pages: int) -> Iterator[bytes]:
         yield _alone(data, frame)
 
 
-def last_alone(data: Buffer) -> tuple[bytes, bytes] | None:
+def last_alone(data: bytes, without: int = 0) -> tuple[bytes, bytes] | None:
     """Write the last frame as `alone` does, twice: what lacks of its last code is zeros and ones.
 
-    Its pixels are all there if both are opaque and alike. None if it cannot be shown alone.
+    Its pixels are all there, also `without` the last bytes, if both are opaque and alike. None if
+    it cannot be shown alone.
     """
     frame = frames_of(data)[-1]
-    if not _is_seen(data, frame) or is_short(data, frame):
+    data = data[: len(data) - without]
+    if not _is_seen(data, frame) or is_short(data, frame) or frame.data + 1 >= len(data):
         return None
     return _alone(data, frame), _alone(data, frame, b"\1\xff")
 

@@ -4,6 +4,9 @@ from engine.errors import SourceCorrupt
 from engine.sources import Content, Source, SourceFormat, gif
 from engine.vips.binding import Image, VipsError, open_image
 
+# Bytes: room for codes that clear the table and end, of 12 bits, and for what fills a byte.
+BEHIND_PIXELS = 4
+
 
 def lacks_pixels(source: Source, pages: int) -> bool:
     """Decode each of the first frames alone; what no code has set is clear in it.
@@ -21,16 +24,20 @@ def lacks_its_end(content: Content) -> bool:
     """Decode the frame whose data the file ends in, and tell whether any pixel is missing.
 
     Nothing that is not in the file may decide what a pixel is: a code that is cut off is none.
+    Where pixels are all there long before the data end, others than these were written.
     """
-    written = gif.last_alone(bytes(content[:]))
+    data = bytes(content[:])
+    return not _is_whole(gif.last_alone(data)) or _is_whole(gif.last_alone(data, BEHIND_PIXELS))
+
+
+def _is_whole(written: tuple[bytes, bytes] | None) -> bool:
     try:
-        return written is None or _differ(*map(_decoded, written))
+        images = [_decoded(each) for each in written or ()]
     except (SourceCorrupt, VipsError):
-        return True
-
-
-def _differ(image: Image, other: Image) -> bool:
-    return _has_clear_pixels(image) or bool((image != other).max() > 0)
+        return False
+    if not images or any(map(_has_clear_pixels, images)):
+        return False
+    return bool((images[0] != images[1]).max() == 0)
 
 
 def _is_clear_somewhere(data: bytes) -> bool:
