@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 BRACKET = re.compile(rb"[\[\]{}]")
+CLOSE = 0.75  # as difflib measures: "flop" is close to "flip", and "height" is not to "right"
 STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 TRANSFORMATION_PATH = re.compile(r"transformations\[\d+\]$")
 JOB_PATH = re.compile(r"jobs\[\d+\]$")
@@ -201,7 +202,7 @@ def _invalid(path: str, message: str, code: str | None = None) -> InvalidRequest
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(clipped(name).lower(), known, n=1)
+    close = difflib.get_close_matches(clipped(name).lower(), known, n=1, cutoff=CLOSE)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

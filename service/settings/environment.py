@@ -13,6 +13,7 @@ import msgspec
 
 from service.settings.model import Settings
 
+KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 PREFIX = "DARKROOM_"
 
 
@@ -50,6 +51,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             values[field.name] = msgspec.convert(environ[name], hints[field.name], strict=False)
         except msgspec.ValidationError as error:
             reason = (str(error)[0].lower() + str(error)[1:]).removesuffix(", got `str`")
+            for kind, words in KINDS.items():
+                reason = reason.replace(f"`{kind}`", words)
             problems.append(f"{name}: {reason}, got {environ[name]!r}")
     if problems:
         raise SettingsError("\n".join(problems))

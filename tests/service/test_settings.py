@@ -67,7 +67,13 @@ def test_an_unknown_variable_is_invalid() -> None:
 
 
 def test_a_word_for_a_number_is_invalid() -> None:
-    assert complaints(PORT="abc") == ["DARKROOM_PORT: expected `int`, got 'abc'"]
+    assert complaints(PORT="abc") == ["DARKROOM_PORT: expected a whole number, got 'abc'"]
+    assert complaints(SLOW_SECONDS="0") == [
+        "DARKROOM_SLOW_SECONDS: expected a number > 0.0, got '0'"
+    ]
+    assert complaints(ALLOW_SVG="maybe") == [
+        "DARKROOM_ALLOW_SVG: expected true or false, got 'maybe'"
+    ]
 
 
 @pytest.mark.parametrize(

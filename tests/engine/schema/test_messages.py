@@ -61,6 +61,9 @@ def test_of_repeated_keys_whose_values_are_all_right_the_last_counts() -> None:
 
 def test_what_is_no_repeated_key_is_reported_as_before() -> None:
     assert "did you mean 'flip'?" in told(batch({"type": "flop", "direction": "x"}))
+    assert told(batch({"type": "pad", "height": 5})).endswith(  # "right" is not what was meant
+        "unknown field 'height'; expected one of width, top, right, bottom, left, color, opacity"
+    )
 
 
 @pytest.mark.parametrize("url", ["https://a.example/b.jpg", "S3://bucket/b", "file:///etc"])
