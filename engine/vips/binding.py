@@ -199,7 +199,9 @@ def clear_errors() -> None:
 def reason(error: pyvips.Error) -> str:
     """Give libvips' own words in one line, which may be none at all."""
     lines = [line.strip() for line in str(error.detail or "").splitlines() if line.strip()]
-    return "; ".join(dict.fromkeys(lines))[:300] or "damaged or incomplete data"
+    # "load error" may follow the cause, or not
+    causes = [line for line in lines if not line.endswith(": load error")]
+    return "; ".join(dict.fromkeys(causes))[:300] or "damaged or incomplete data"
 
 
 @cache
