@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_an_unavailable_database_is_named(tmp_path: Path) -> None:
     nowhere = {"database_url": "postgresql://u@127.0.0.1:1/x", "redis_url": "redis://127.0.0.1:1"}
     for command in ("migrate", "serve", "worker"):
-        ended = darkroom(command, port=0, metrics_port=0, **nowhere)
+        ended = darkroom(command, port=0, metrics_port=0, worker_nice=0, **nowhere)
         assert ended.returncode == 1
         assert ended.stderr.splitlines()[-1].startswith("The database cannot be reached: ")
         assert "DARKROOM_DATABASE_URL" in ended.stderr
