@@ -12,6 +12,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import uvloop
+
 from service.backends import open_measured_store
 from service.callbacks.sender import Sender, send_safely
 from service.dispatch import (
@@ -63,7 +65,8 @@ class CallbackThread:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._work())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._work())
         except BaseException as error:
             self._ended.set_exception(error)
         else:
