@@ -21,7 +21,7 @@ from engine.schema import (
 from engine.sources import Facts, SourceFormat
 
 DEEP = 1.7  # times as long for 16 bits
-VEILED = 1.5  # times as long with alpha, where it is an image of its own
+WITH_ALPHA = 1.5  # times as long with alpha, where it is an image of its own
 INTERLACED_PNG = 1.4  # times as long in seven passes
 UNPACKED, REDUCED = 3.0, 3.0  # of a JPEG: its coefficients, and what is made of them
 PROGRESSIVE = 20.0
@@ -52,7 +52,7 @@ _GIF = {1: 500.0, 3: 600, 5: 1100, 7: 1900, 10: 4500}
 
 def decoding(facts: Facts, reduced: float) -> float:
     """Return nanoseconds for each pixel of the source, of which a share is made: `reduced`."""
-    alpha = VEILED if facts.alpha else 1
+    alpha = WITH_ALPHA if facts.alpha else 1
     match facts.format:
         case SourceFormat.JPEG:
             inks = FOUR_INKS if facts.bands == CMYK else 0
@@ -118,7 +118,7 @@ def _(options: WebpOptions, quality: int, frame: Frame) -> float:
 def _(options: AvifOptions, quality: int, frame: Frame) -> float:
     full = options.subsampling == "4:4:4" or quality >= 90
     times = 1.6 if options.lossless else 1.5 if full else 1
-    times *= VEILED if frame.alpha else 1
+    times *= WITH_ALPHA if frame.alpha else 1
     return _at(_AVIF, options.effort) * times * (1.4 if options.bits > 8 else 1)
 
 

@@ -43,7 +43,7 @@ ANY_JOB = 0.003  # seconds
 ANY_TEXT = 0.03  # seconds for the glyphs of a layer
 ANY_FRAME = 0.001  # seconds for each frame of an animation
 TAP, WHOLE_TAP = 12.0, 0.4  # nanoseconds of a weight, in floats and in whole numbers
-VEILED = 1.5  # times as long with alpha
+WITH_ALPHA = 1.5  # times as long with alpha
 TURNED = 60.0  # nanoseconds of a pixel that is rotated, with those that are made twice
 BLENDED, COVERED = 130.0, 8.0  # of a pixel under a layer
 ATTENTION, MEASURED = 70.0, 25.0  # of a pixel that is measured
@@ -186,4 +186,4 @@ def _(node: Overlay, given: Frame, made: Frame, facts: Facts) -> float:
 
 
 def _veiled(frame: Frame) -> float:
-    return VEILED if frame.alpha else 1
+    return WITH_ALPHA if frame.alpha else 1
