@@ -39,7 +39,7 @@ def main(render: Renderer) -> None:
     """Fork children while the worker asks for them; be one until it closes its connection."""
     connection, parent = int(sys.argv[1]), int(sys.argv[2])
     linux.die_with_parent(parent)
-    faulthandler.enable()
+    faulthandler.enable(all_threads=False)  # to read those that run is to crash once more
     for signum in (signal.SIGINT, signal.SIGTERM):  # the worker decides when it is over
         signal.signal(signum, signal.SIG_IGN)
     heic.preload()

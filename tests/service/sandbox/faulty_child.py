@@ -94,6 +94,20 @@ def crash(_: Order, signum: int) -> object:
     return {}
 
 
+def crash_elsewhere(_: Order, signum: int) -> object:
+    """Crash on a thread that knows nothing of Python, while Python calls and returns."""
+    libc = ctypes.CDLL(None)
+    function = ctypes.cast(libc["raise"], ctypes.c_void_p)
+    libc.pthread_create(ctypes.byref(ctypes.c_ulong()), None, function, ctypes.c_void_p(signum))
+    while True:
+        _go_down(100)
+
+
+def _go_down(steps: int) -> None:
+    if steps:
+        _go_down(steps - 1)
+
+
 def segfault(_: Order) -> object:
     return ctypes.string_at(0)
 
@@ -311,8 +325,9 @@ def start_thread(_: Order) -> object:
 
 ACTS: dict[str, Callable[..., object]] = {
     act.__name__: act for act in (
-        tell, make, sleep, weigh, count_files, refuse, refuse_all, fail, crash, segfault, leave,
-        leave_at_the_end, hang_up, eat, eat_shared, eat_like_glib, keep, spin, send_bytes,
+        tell, make, sleep, weigh, count_files, refuse, refuse_all, fail, crash,
+        crash_elsewhere, segfault, leave, leave_at_the_end, hang_up, eat, eat_shared,
+        eat_like_glib, keep, spin, send_bytes,
         send_message, send_messages, read_files, map_source, read_mapped, change_source,
         keep_mapped, look_around, connect, connect_by_syscall,
         read, write, remove, run, run_in_place, fork, signal_parent, raise_limit,

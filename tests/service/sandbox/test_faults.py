@@ -128,8 +128,16 @@ async def test_a_death_after_the_last_answer_takes_nothing_back() -> None:
 async def test_a_crash_leaves_its_traceback_to_the_log_and_not_to_the_client() -> None:
     async with Playground() as sandbox:
         error, _, _ = await fails(sandbox, {"do": "segfault"})
-        assert "Current thread" in (await sandbox.next_exit()).stderr
-        assert "Current thread" not in error.message
+        assert "most recent call first" in (await sandbox.next_exit()).stderr
+        assert "most recent call first" not in error.message
+
+
+async def test_a_crash_outside_python_is_told_by_its_own_signal() -> None:
+    async with Playground() as sandbox:
+        error, _, _ = await fails(sandbox, {"do": "crash_elsewhere", "signum": signal.SIGFPE})
+        assert error.message == "the rendering process died of SIGFPE"
+        # The frames of a thread that runs are not read: that crashes now and then.
+        assert "most recent call first" not in (await sandbox.next_exit()).stderr
 
 
 @pytest.mark.parametrize("act", [{"do": "sleep", "seconds": 60}, {"do": "spin"}])
