@@ -5,6 +5,7 @@ Every figure is a ratio or a time on this machine in this run; what is compared 
 - batches: CPU a batch of every part and batches a second, through the whole service, beside
   rendering children with nothing around them, the limit, another checkout (`--before`) and
   other servers that are found running (`--http imgproxy=http://127.0.0.1:8081/…{width}…`)
+- callbacks: the same with a callback of every batch, to a receiver that answers at once
 - wait: milliseconds from a process's record to its claim, on an idle queue
 - lone: milliseconds from a POST to its callback, one batch at a time
 - memory: MiB of a child after small batches: resident, its share of what it shares, its own
@@ -47,13 +48,14 @@ from bench.service.batches import PARTS, measure
 from bench.service.idle import measure_lone, measure_wait
 from bench.service.intake import measure_intake
 from bench.service.memory import measure_memory
+from bench.service.receiver import receiving
 from bench.service.rivals import Rival
 from bench.service.stack import Stack, run_stack
 from bench.workloads import Workload
 
 RESULTS = Path(__file__).parents[1] / "results"
 NOW, BEFORE = "service", "before"
-FIGURES = ("batches", "wait", "lone", "memory", "intake")
+FIGURES = ("batches", "callbacks", "wait", "lone", "memory", "intake")
 COLUMNS = ("cpu", "rest", *PARTS, "rate")
 
 SMALL = "W9"  # a small batch, for intake and for waits
@@ -97,16 +99,18 @@ async def take(asked: argparse.Namespace) -> dict[str, Any]:
                 for rival in asked.http:
                     times = [await rival.lone(workload) for _ in range(20)]
                     found["lone"][name][rival.name] = {"p50": sorted(times)[10] * 1000}
-        if "batches" in asked.figures:
-            for name in asked.only:
-                say(name)
-                found.setdefault("batches", {})[name] = await measure(
+        url, _ = await running.enter_async_context(receiving())
+        for figure, callback in (("batches", None), ("callbacks", url)):
+            for name in asked.only if figure in asked.figures else ():
+                say(f"{figure}: {name}")
+                found.setdefault(figure, {})[name] = await measure(
                     known[name],
                     stacks,
-                    asked.http,
+                    asked.http if callback is None else (),
                     scratch=scratch / name,
                     rounds=asked.rounds,
                     say=say,
+                    callback=callback,
                 )
         if "memory" in asked.figures:
             found["memory"] = await measure_memory(sources.SOURCES, known[SMALL])
@@ -124,7 +128,9 @@ async def each(stacks: dict[str, Stack], take_one: Any) -> dict[str, dict[str, f
 
 def report(found: dict[str, Any]) -> None:
     """Print everything."""
-    for name, rows in found.pop("batches", {}).items():
+    tables = {f"{figure}, {name}": rows for figure in ("batches", "callbacks")
+              for name, rows in found.pop(figure, {}).items()}  # fmt: skip
+    for name, rows in tables.items():
         limit = rows["limit"]["cpu"]
         show(f"{name}: CPU ms a batch; batches a second. The limit is {limit:.2f} ms")
         show(f"  {'':10}" + "".join(f"{column:>10}" for column in (*COLUMNS, "× limit")))

@@ -31,8 +31,12 @@ async def measure(
     scratch: Path,
     rounds: int,
     say: Say,
+    callback: str | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return the medians of everybody: CPU milliseconds a batch by part, batches a second."""
+    """Return the medians of everybody: CPU milliseconds a batch by part, batches a second.
+
+    With a `callback` every batch of a stack calls back there, and ends with that.
+    """
     limit = _limit(workload, scratch)
     count = max(8, int(SECONDS / (3 * limit + 0.003)))
     for stack in stacks.values():
@@ -40,7 +44,7 @@ async def measure(
             shutil.copy(sources.SOURCES / name, stack.directory / "storage" / name)
     turns: dict[str, Callable[[], Awaitable[Sample]]] = {
         "bare": lambda: render_bare(sources.SOURCES, workload, count),
-        **{name: _through(stack, workload, count) for name, stack in stacks.items()},
+        **{name: _through(stack, workload, count, callback) for name, stack in stacks.items()},
         **{rival.name: _asked(rival, workload, count) for rival in rivals if rival.can(workload)},
     }
     samples: dict[str, list[Sample]] = {name: [] for name in turns}
@@ -54,14 +58,20 @@ async def measure(
     return {"limit": {"cpu": limit * 1000}, **figures}
 
 
-def _through(stack: Stack, workload: Workload, count: int) -> Callable[[], Awaitable[Sample]]:
+def _through(
+    stack: Stack, workload: Workload, count: int, callback: str | None
+) -> Callable[[], Awaitable[Sample]]:
+    fields = {} if callback is None else {"callback": callback}
+
     async def turn() -> Sample:
         before = stack.cpu()
         stack.worker.suspend()
-        ids = await stack.post_many(count, workload.source, workload.jobs)
+        ids = await stack.post_many(count, workload.source, workload.jobs, **fields)
         stack.worker.resume()
         began = time.perf_counter()
         await stack.finished(ids)
+        if callback is not None:
+            await stack.called_back(ids)
         took = time.perf_counter() - began
         used = stack.cpu()
         each = {part: (used[part] - before[part]) / count * 1000 for part in PARTS}

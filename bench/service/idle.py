@@ -4,12 +4,10 @@ import asyncio
 import shutil
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-
-from aiohttp import web
+from collections.abc import Sequence
 
 from bench import sources
+from bench.service.receiver import receiving
 from bench.service.stack import Stack
 from bench.workloads import Workload
 
@@ -45,7 +43,7 @@ async def measure_lone(stack: Stack, workload: Workload, count: int) -> dict[str
     """Give the milliseconds from a POST to its callback, and the CPU milliseconds of all parts."""
     shutil.copy(sources.SOURCES / workload.source, stack.directory / "storage" / workload.source)
     took = []
-    async with _receiver() as (url, arrived):
+    async with receiving() as (url, arrived):
         for index in range(count + 3):
             if index == 3:  # the first warm up
                 before = stack.cpu()
@@ -62,23 +60,3 @@ async def measure_lone(stack: Stack, workload: Workload, count: int) -> dict[str
 def _milliseconds(seconds: Sequence[float]) -> dict[str, float]:
     each = sorted(second * 1000 for second in seconds)
     return {"p50": statistics.median(each), "p99": each[int(len(each) * 0.99)]}
-
-
-@asynccontextmanager
-async def _receiver() -> AsyncIterator[tuple[str, "asyncio.Queue[bytes]"]]:
-    """Listen for callbacks; yields the URL, and what has come."""
-    arrived: asyncio.Queue[bytes] = asyncio.Queue()
-
-    async def take(request: web.Request) -> web.Response:
-        arrived.put_nowait(await request.read())
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/", take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/", arrived
-    finally:
-        await runner.cleanup()

@@ -63,13 +63,13 @@ class Stack(Struct, kw_only=True):
         async with self.client.post("/request", json=self.body(source, jobs, **fields)) as answer:
             return str((await answer.json())["process_id"])
 
-    async def post_many(self, count: int, source: str, jobs: Jobs) -> list[str]:
+    async def post_many(self, count: int, source: str, jobs: Jobs, **fields: object) -> list[str]:
         """Have a batch accepted so many times, several requests at once."""
         left, ids = iter(range(count)), []
 
         async def call() -> None:
             for _ in left:
-                ids.append(await self.post(source, jobs))  # noqa: PERF401 - several fill it
+                ids.append(await self.post(source, jobs, **fields))  # noqa: PERF401 - several fill it
 
         await asyncio.gather(*(call() for _ in range(CALLER)))
         return ids
@@ -78,6 +78,14 @@ class Stack(Struct, kw_only=True):
         """Wait until all these are done."""
         while await self.database.fetchval(
             "SELECT count(*) FROM processes WHERE id = ANY($1) AND status = 'FINISHED'", ids
+        ) < len(ids):
+            await asyncio.sleep(0.05)
+
+    async def called_back(self, ids: list[str]) -> None:
+        """Wait until the callbacks of all these are recorded as delivered."""
+        while await self.database.fetchval(
+            "SELECT count(*) FROM deliveries WHERE process_id = ANY($1) AND status = 'DELIVERED'",
+            ids,
         ) < len(ids):
             await asyncio.sleep(0.05)
 
