@@ -26,6 +26,7 @@ STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 TRANSFORMATION_PATH = re.compile(r"transformations\[\d+\]$")
 JOB_PATH = re.compile(r"jobs\[\d+\]$")
 STORE_PATH = re.compile(r"(?:^|jobs\[\d+\]\.)store$")
+WRONG_TYPE = re.compile(r"Expected `([^`]*)`(?:, got `[^`]*`)?( of length [<>=]+ \d+)?", re.DOTALL)
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MAX_REREAD = 1 << 20  # bytes of a body that is read once more for the sake of a message
 JSON_NAMES = {
@@ -152,9 +153,29 @@ def _unknown_field(found: re.Match[str], path: str, raw: Any, kind: type) -> Inv
 
 
 def _missing_field(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
-    whole = _join(path, found[1])
-    expected = _names_expected(whole, _struct_at(path, raw, kind)) or "a value"
-    return _invalid(whole, f"expected {expected}, got nothing", "missing_field")
+    whole, struct = _join(path, found[1]), _struct_at(path, raw, kind)
+    expected = _names_expected(whole, struct)
+    refusal = (
+        f"expected {expected}, got nothing" if expected else _refusal_of_nothing(found[1], struct)
+    )
+    return _invalid(whole, refusal, "missing_field")
+
+
+class _Nothing:
+    """Stands for a value that is not there: no type takes it, and each says what it expects."""
+
+    def __str__(self) -> str:
+        return "nothing"
+
+
+def _refusal_of_nothing(field: str, struct: type) -> str:
+    """Say what a required field takes, as its type says it of a wrong value."""
+    try:
+        msgspec.convert(_Nothing(), get_type_hints(struct)[field], dec_hook=decode_option)
+    except msgspec.ValidationError as error:
+        wrong = WRONG_TYPE.fullmatch(str(error))
+        return f"expected {_json_names(wrong)}, got nothing" if wrong else str(error)
+    raise AssertionError(f"{struct.__name__}.{field} takes anything")
 
 
 def _unknown_value(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
@@ -168,9 +189,14 @@ def _unknown_value(found: re.Match[str], path: str, raw: Any, kind: type) -> Inv
 
 
 def _wrong_type(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
-    names = [JSON_NAMES.get(name.strip(), name) for name in found[1].split("|")]
-    expected = _names_expected(path, kind) or f"{' or '.join(names)}{found[2] or ''}"
+    expected = _names_expected(path, kind) or _json_names(found)
     return _invalid(path, f"expected {expected}, got {shown(raw)}")
+
+
+def _json_names(wrong: re.Match[str]) -> str:
+    """Name the types that msgspec expected as JSON does, with the length if that was wrong."""
+    names = [JSON_NAMES.get(name.strip(), name) for name in wrong[1].split("|")]
+    return f"{' or '.join(names)}{wrong[2] or ''}"
 
 
 def _names_expected(path: str, kind: type) -> str:
@@ -187,13 +213,10 @@ def _names_expected(path: str, kind: type) -> str:
 
 
 _EXPLANATIONS = {
-    re.compile(pattern, re.DOTALL): explain
-    for pattern, explain in (
-        (r"Object contains unknown field `(.*)`", _unknown_field),
-        (r"Object missing required field `(.*)`", _missing_field),
-        (r"Invalid (?:enum )?value (.*)", _unknown_value),
-        (r"Expected `([^`]*)`(?:, got `[^`]*`)?( of length [<>=]+ \d+)?", _wrong_type),
-    )
+    re.compile(r"Object contains unknown field `(.*)`", re.DOTALL): _unknown_field,
+    re.compile(r"Object missing required field `(.*)`", re.DOTALL): _missing_field,
+    re.compile(r"Invalid (?:enum )?value (.*)", re.DOTALL): _unknown_value,
+    WRONG_TYPE: _wrong_type,
 }
 
 

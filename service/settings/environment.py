@@ -45,7 +45,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for name, field in fields.items():
         if name not in environ:
             if field.required:
-                problems.append(f"{name}: expected a value, got nothing")
+                expected = _description(hints[field.name])
+                problems.append(f"{name}: expected a value ({expected}), got nothing")
             continue
         try:
             values[field.name] = msgspec.convert(environ[name], hints[field.name], strict=False)

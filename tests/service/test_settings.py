@@ -48,7 +48,7 @@ def test_all_invalid_settings_are_reported_at_once() -> None:
     lines = str(caught.value).splitlines()
     assert len(lines) == 6
     for name, words in {
-        "DARKROOM_REDIS_URL": "expected a value",
+        "DARKROOM_REDIS_URL": "expected a value (Redis or Valkey, for dispatch: redis:// or unix://)",
         "DARKROOM_PORT": "'70000'",
         "DARKROOM_LEASE_SECONDS": "'-1'",
         "DARKROOM_LOG_LEVEL": "'loud'",
