@@ -10,6 +10,7 @@ import redis.asyncio
 from hypothesis import HealthCheck, settings
 
 from service.embedded import Postgres, SeaweedFS, Valkey
+from service.store import migrate
 from tests.databases import fresh_database
 from tests.s3 import client_of
 
@@ -62,6 +63,14 @@ async def s3_client(seaweedfs: SeaweedFS) -> AsyncIterator["S3Client"]:
 async def database(postgres: Postgres) -> AsyncIterator[str]:
     """The DSN of a fresh, empty database, dropped after the test."""
     async with fresh_database(postgres) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+async def migrated(postgres: Postgres) -> AsyncIterator[str]:
+    """The DSN of a database with all tables, which `emptied` makes like new."""
+    async with fresh_database(postgres) as dsn:
+        await migrate(dsn)
         yield dsn
 
 

@@ -8,6 +8,18 @@ import asyncpg
 
 from service.embedded import Postgres
 
+EMPTY = "DELETE FROM processes; DELETE FROM services"  # all other rows go with those
+
+
+async def emptied(dsn: str) -> str:
+    """Make a migrated database like new, in far less time than a new one takes."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(EMPTY)
+    finally:
+        await connection.close()
+    return dsn
+
 
 @asynccontextmanager
 async def fresh_database(postgres: Postgres) -> AsyncIterator[str]:

@@ -8,10 +8,10 @@ import redis.asyncio
 import structlog
 from structlog.typing import EventDict
 
-from service.embedded import Postgres, Valkey
+from service.embedded import Valkey
 from service.settings import Settings
-from service.store import Store, migrate, open_store
-from tests.databases import fresh_database
+from service.store import Store, open_store
+from tests.databases import EMPTY, emptied
 from tests.service.harness.api_client import Api, serving
 from tests.service.harness.tenants import Tenant, add_tenant, quick
 
@@ -27,14 +27,12 @@ structlog.configure(processors=[_leave_out_requests, *structlog.get_config()["pr
 
 
 @pytest.fixture(scope="module")
-async def settings(postgres: Postgres, valkey: Valkey) -> AsyncIterator[Settings]:
-    """The settings of an installation that a module shares: migrated, its queue empty."""
+async def settings(migrated: str, valkey: Valkey) -> Settings:
+    """The settings of an installation that a module shares: migrated, with nothing in it."""
     client = redis.asyncio.Redis.from_url(valkey.url)
     await client.flushall()
     await client.aclose()
-    async with fresh_database(postgres) as dsn:
-        await migrate(dsn)
-        yield quick(dsn, valkey.url)
+    return quick(await emptied(migrated), valkey.url)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ async def shared_store(settings: Settings) -> AsyncIterator[Store]:
 @pytest.fixture
 async def store(shared_store: Store) -> Store:
     """The same, with nothing in it."""
-    await shared_store.pool.execute("DELETE FROM processes; DELETE FROM services")
+    await shared_store.pool.execute(EMPTY)
     return shared_store
 
 
