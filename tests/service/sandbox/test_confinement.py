@@ -161,18 +161,18 @@ async def test_it_cannot_change_files(prisoner: Playground, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("how", CHANGES)
-async def test_it_cannot_change_the_source_through_its_descriptor(how: str, tmp_path: Path) -> None:
+async def test_it_cannot_change_the_source_through_its_descriptor(
+    prisoner: Playground, how: str, tmp_path: Path
+) -> None:
     path = tmp_path / "source"
     path.write_bytes(b"as it was")
     os.setxattr(path, "user.note", b"as it was")
     before = _state(path)
-    async with Playground() as sandbox:
-        with path.open("rb") as source:
-            job = msgspec.json.encode({"do": "change_source", "how": how})
-            async with sandbox.render(
-                Work(owner="", source=source, jobs=(job,), deadline=30)
-            ) as rendering:
-                [answer] = [told(result) async for result in rendering]
+    with path.open("rb") as source:
+        job = msgspec.json.encode({"do": "change_source", "how": how})
+        work = Work(owner="", source=source, jobs=(job,), deadline=30)
+        async with prisoner.render(work) as rendering:
+            [answer] = [told(result) async for result in rendering]
     assert answer["refused"] in {"PermissionError", "OSError"}
     assert (path.read_bytes(), _state(path)) == (b"as it was", before)
     assert os.getxattr(path, "user.note") == b"as it was"

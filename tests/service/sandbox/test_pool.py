@@ -89,41 +89,39 @@ async def test_two_slots_work_at_the_same_time(pair: Playground) -> None:
     assert {(await pair.next_exit()).pid, (await pair.next_exit()).pid} == pids
 
 
-async def test_first_come_first_served() -> None:
+async def test_first_come_first_served(sandbox: Playground) -> None:
     served: list[int] = []
 
-    async def ask(sandbox: Playground, number: int) -> None:
+    async def ask(number: int) -> None:
         await sandbox.ask({"do": "tell"})
         served.append(number)
 
-    async with Playground() as sandbox, asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
         for number in range(8):
-            group.create_task(ask(sandbox, number))
+            group.create_task(ask(number))
             await asyncio.sleep(0)
     assert served == list(range(8))
 
 
-async def test_a_caller_that_leaves_the_queue_holds_nobody_up() -> None:
-    async with Playground() as sandbox:
-        busy = asyncio.create_task(sandbox.ask({"do": "sleep", "seconds": 0.2}))
-        await asyncio.sleep(0)
-        waiting = [asyncio.create_task(sandbox.ask({"do": "tell"})) for _ in range(3)]
-        await asyncio.sleep(0)
-        waiting[0].cancel()
-        await asyncio.gather(busy, *waiting[1:])
-        assert sandbox.exits == []
+async def test_a_caller_that_leaves_the_queue_holds_nobody_up(sandbox: Playground) -> None:
+    busy = asyncio.create_task(sandbox.ask({"do": "sleep", "seconds": 0.2}))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(sandbox.ask({"do": "tell"})) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.gather(busy, *waiting[1:])
+    assert sandbox.exits == []
 
 
-async def test_a_caller_that_leaves_when_its_turn_comes_hands_it_on() -> None:
-    async with Playground() as sandbox:
-        async with sandbox.playing({"do": "tell"}, {"do": "sleep", "seconds": 0.1}) as rendering:
-            told(await anext(rendering))
-            waiting = asyncio.create_task(sandbox.ask({"do": "tell"}))
-            assert [told(result) async for result in rendering] == [{"slept": 0.1}]
-            waiting.cancel()  # by now it has been given the child, and has not run yet
-        async with asyncio.timeout(60):
-            assert await sandbox.ask({"do": "tell"})
-        assert sandbox.exits == []
+async def test_a_caller_that_leaves_when_its_turn_comes_hands_it_on(sandbox: Playground) -> None:
+    async with sandbox.playing({"do": "tell"}, {"do": "sleep", "seconds": 0.1}) as rendering:
+        told(await anext(rendering))
+        waiting = asyncio.create_task(sandbox.ask({"do": "tell"}))
+        assert [told(result) async for result in rendering] == [{"slept": 0.1}]
+        waiting.cancel()  # by now it has been given the child, and has not run yet
+    async with asyncio.timeout(60):
+        assert await sandbox.ask({"do": "tell"})
+    assert sandbox.exits == []
 
 
 async def test_files_are_read_from_their_start_and_only_read(pair: Playground) -> None:
