@@ -55,7 +55,7 @@ class _PerPixel(NamedTuple):
 
 def decoder(facts: Facts, pages: int) -> CodecMemory:
     """Predict the memory of a decoder, at whatever scale the source is read."""
-    memory = _decoded(facts).of(facts.size.pixels)
+    memory = _decoded(facts).of(max(facts.size.pixels, facts.coded_pixels))
     if facts.decoder_bytes:
         return CodecMemory(0, facts.decoder_bytes)  # fewer where only a part is read
     if pages == 1 or facts.format is not SourceFormat.WEBP:

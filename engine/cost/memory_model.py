@@ -50,6 +50,7 @@ from engine.sources import Facts
 # Bytes that are needed the first time, whatever the size:
 FONTS = 13_500_000  # by text
 PROFILES = 3_500_000  # by a conversion through an ICC profile
+PROFILE_COPIES = 3  # of a profile, by PNG and AVIF; fewer by others
 BLURRING, BLURRING_ALPHA = 2_000_000, 2_000_000  # by a blur, and more with alpha
 PAINTING = 3_000_000  # by a box, a stroke or a rotation of text
 PREPARING = 1_500_000  # by the image of a layer
@@ -172,6 +173,7 @@ class _MemoryModel:
             self.startup[type(stage.node)] = more
         match stage.node:
             case Decode(pages=pages):
+                self.kept += PROFILE_COPIES * self.facts.profile_bytes
                 self.buffered += decoder(self.facts, pages).most + rows_read(stage.made)
                 self.requested = REQUESTED
             case ToSrgb():

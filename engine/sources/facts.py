@@ -31,8 +31,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     first row is known. `bits` are those of a pixel where it is packed closer than in 8
     (1, 2 or 4), `palette` counts the colours that pixels are places among, 0 if they are none.
     `decoder_bytes` are kept while it is read, beside the rows that stream
-    through: the strips or tiles of a TIFF. `damaged` says what is wrong with it, if the header
-    tells.
+    through: the strips or tiles of a TIFF. `coded_pixels` are those of the largest image that is
+    decoded for one of AVIF or HEIC. `profile_bytes` are those of the profile. `damaged` says
+    what is wrong with it, if the header tells.
     """
 
     format: SourceFormat
@@ -50,6 +51,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     bits: int = 8
     palette: int = 0
     decoder_bytes: int = 0
+    coded_pixels: int = 0
+    profile_bytes: int = 0
     damaged: str = ""
 
     @property

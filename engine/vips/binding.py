@@ -1,6 +1,7 @@
 """The binding to libvips: the only import of pyvips, how sources are opened, and its errors."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -21,7 +22,13 @@ VipsError: TypeAlias = pyvips.Error
 GValue: TypeAlias = pyvips.GValue
 Interpolate: TypeAlias = pyvips.Interpolate
 OLDEST = (8, 18, 5)
-NO_MEMORY = ("out of memory", "insufficient memory", "cannot allocate memory")
+# What libvips, libpng, glibc and libheif say of it. What libheif calls an error of memory may be
+# one of the file: a size of zero, a limit.
+NO_MEMORY = re.compile(
+    r"out of memory|insufficient memory|cannot allocate memory"
+    r"|allocating \d+ bytes failed|creating thread: resource temporarily",
+    re.IGNORECASE,
+)
 
 LOADERS = {  # HEIC is `heic`'s matter
     SourceFormat.JPEG: Image.jpegload_source,
@@ -163,9 +170,13 @@ def render_errors() -> Iterator[None]:
 
 def _check_memory(error: pyvips.Error) -> None:
     """Raise MemoryError if the process has no more of it, for which no image is to blame."""
-    words = str(error.detail or "").lower()
-    if any(known in words for known in NO_MEMORY):
+    if tells_of_memory(str(error.detail or "")):
         raise MemoryError(reason(error)) from error
+
+
+def tells_of_memory(words: str) -> bool:
+    """Tell whether a decoder's words say that the process has no more memory."""
+    return NO_MEMORY.search(words) is not None
 
 
 def field_names(image: Image) -> list[bytes]:

@@ -29,6 +29,7 @@ from engine.sources import (
 from engine.vips import codecs, heic
 from engine.vips.binding import Image
 from engine.vips.gif_frames import lacks_its_end
+from engine.vips.images import PROFILE
 from engine.vips.palettes import packing_of
 
 ENDS = "the image cannot be decoded: the file ends before its last pixels"
@@ -59,9 +60,12 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     if found is SourceFormat.TIFF:
         tiff.check_limits(source.content, limits)
         _check_pixels(tiff.size_in(source.content), 1, limits)
-    if found in HEIF and (coded := heif.coded_size(source.content)):
+    coded = heif.coded_size(source.content) if found in HEIF else None
+    if coded is not None:
         _check_pixels(coded, 1, limits)
     facts = _facts_of(*_opened(source, found), found)
+    if coded is not None:
+        facts = replace(facts, coded_pixels=coded.pixels)
     if found is SourceFormat.TIFF:
         facts = replace(facts, decoder_bytes=tiff.decoder_bytes(source.content))
     if not facts.damaged and (missing := shortage(source.content, found)):
@@ -160,6 +164,7 @@ def _facts_of(image: Image, damaged: str, source_format: SourceFormat) -> Facts:
     orientation = number("orientation", 1)
     frames = number("n-pages", 1) if source_format in ANIMATED else 1
     moves = frames > 1
+    profile: bytes = image.get(PROFILE) if image.get_typeof(PROFILE) else b""
     delays: list[int] = image.get("delay") if moves and image.get_typeof("delay") else []
     return Facts(
         format=source_format,
@@ -172,7 +177,8 @@ def _facts_of(image: Image, damaged: str, source_format: SourceFormat) -> Facts:
         frames=frames,
         delays=(*delays, *(UNTOLD,) * frames)[:frames] if moves else (),
         loop=number("loop", 0) if moves else 0,
-        profile=bool(image.get_typeof("icc-profile-data")),
+        profile=bool(image.get_typeof(PROFILE)),
+        profile_bytes=len(profile),
         interlaced=bool(number("interlaced", 0) or number("jpeg-multiscan", 0)),
         damaged=damaged,
     )

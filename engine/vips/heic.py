@@ -12,14 +12,12 @@ from typing import Any
 
 from engine.errors import SourceCorrupt
 from engine.sources import EXIF, XMP, Source, heif
-from engine.vips.binding import GValue, Image
+from engine.vips.binding import GValue, Image, tells_of_memory
 from engine.vips.images import PROFILE, unmultiplied
 
 INSTALL = "pip install '.[heic]'"
 LABELS = {PROFILE: "icc_profile", EXIF: "exif", XMP: "xmp"}
 MOST_SIDE = 100_000_000  # pixels of what libvips calls an image
-NO_MEMORY = "Memory allocation"
-OF_THE_FILE = "ecurity limit"  # libheif's own, of which it speaks as of memory
 
 
 @cache
@@ -94,7 +92,7 @@ def _errors() -> Iterator[None]:
         yield
     except (EOFError, IndexError, OSError, RuntimeError, SyntaxError, ValueError) as error:
         words = " ".join(str(error).split())[:300]
-        if NO_MEMORY in words and OF_THE_FILE not in words:
+        if tells_of_memory(words):
             raise MemoryError(words) from error
         raise SourceCorrupt(f"the image cannot be decoded: {words or 'damaged'}") from error
 

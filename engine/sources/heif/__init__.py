@@ -14,11 +14,12 @@ from engine.sources.heif.avif import (
     needs_mending,
     orientation_left,
 )
-from engine.sources.heif.boxes import ends_of_boxes, read_tables
+from engine.sources.heif.boxes import Tables, ends_of_boxes, read_tables
 from engine.sources.heif.item_types import with_ascii_types
 
 __all__ = [
     "Levels",
+    "Tables",
     "code_points_of",
     "coded_size",
     "ends_of_boxes",

@@ -142,13 +142,14 @@ def code_points_of(data: Content) -> tuple[int, int] | None:
 
 
 def coded_size(data: Content) -> Size | None:
-    """Give the size that is decoded, of which an aperture may show little; None if not told."""
+    """Give the largest size that is decoded; None if not told.
+
+    An aperture may show little of it, and opacity and tiles may be larger than the image.
+    """
     _, tables = _shown(data)
-    told = tables and tables.of(tables.primary, b"ispe")
-    if not told or len(told) < 12:
-        return None
-    width, height = unpack(">II", told[4:12])
-    return Size(width, height)
+    told = [tables.of(item, b"ispe") or b"" for item in tables.decoded()] if tables else []
+    sizes = [Size(*unpack(">II", body[4:12])) for body in told if len(body) >= 12]
+    return max(sizes, key=lambda size: size.pixels, default=None)
 
 
 def _shown(data: Content) -> tuple[Content, Tables | None]:

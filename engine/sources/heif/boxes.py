@@ -43,19 +43,30 @@ class Tables:
     """What the box of metadata says: items, their properties, and where their bytes are.
 
     `alpha` are the items that are another's opacity, by that other's number; `premultiplied`
-    are items whose colours are multiplied by theirs.
+    are items whose colours are multiplied by theirs; `inputs` are those that an item is put
+    together from: tiles, layers.
     """
 
     primary: int = 0
     properties: dict[int, list[Association]] = field(default_factory=dict)
     alpha: dict[int, int] = field(default_factory=dict)
     premultiplied: set[int] = field(default_factory=set)
+    inputs: dict[int, set[int]] = field(default_factory=dict)
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, item: int, kind: bytes) -> bytes | None:
         """Return the body of an item's first property of a kind."""
         found = (each.body for each in self.properties.get(item, ()) if each.kind == kind)
         return next(found, None)
+
+    def decoded(self) -> set[int]:
+        """Return the items that are decoded for the primary one: it, its opacity, their inputs."""
+        found, due = set[int](), {self.primary}
+        while due:
+            item = due.pop()
+            found.add(item)
+            due |= ({self.alpha.get(item, item)} | self.inputs.get(item, set())) - found
+        return found
 
 
 def boxes(data: Content, start: int, end: int) -> Iterator[Box]:
@@ -114,6 +125,8 @@ def read_tables(data: Content) -> Tables | None:
                 tables.alpha[other] = item
             elif kind == b"prem":
                 tables.premultiplied.add(item)
+            elif kind == b"dimg":
+                tables.inputs.setdefault(item, set()).add(other)
     except (unpackable, IndexError, ValueError):
         return None
     return tables

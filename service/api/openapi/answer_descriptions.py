@@ -162,6 +162,11 @@ ANSWER_FIELDS = {
     "Facts.bits": "Bits of a pixel, where it is packed closer than in 8.",
     "Facts.palette": "How many colours pixels are places among; 0 if they are no such places.",
     "Facts.decoder_bytes": "Bytes of strips or tiles that are kept while a TIFF is read.",
+    "Facts.coded_pixels": (
+        "Pixels of the largest image that is decoded for an AVIF or HEIC, be it opacity or what an "
+        "aperture shows a part of; 0 for other formats."
+    ),
+    "Facts.profile_bytes": "Bytes of the ICC profile.",
     "Facts.damaged": "What is wrong with the file, if the header tells; otherwise empty.",
     "Frame.width": "Width in pixels.",
     "Frame.height": "Height in pixels.",

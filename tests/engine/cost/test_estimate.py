@@ -6,6 +6,7 @@ That the bytes are right is measured in `tests.engine.memory`.
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 
 from engine import EngineLimits, Facts, Output, Source, Stats, read_facts, render
 from engine.batch import merge_plans
@@ -95,6 +96,14 @@ def test_what_is_streamed_takes_no_more_as_height_grows() -> None:
         for high in heights
     ]
     assert len({cost.peak_bytes for cost in costs}) == 1
+
+
+def test_a_long_profile_is_counted() -> None:
+    """As often as PNG and AVIF copy it."""
+    long = replace(PHOTO, profile=True, profile_bytes=8 * MEGABYTES)
+    usual = replace(PHOTO, profile=True, profile_bytes=500)
+    peaks = [cost_of(plan(job(SMALL), facts)).peak_bytes for facts in (usual, long)]
+    assert peaks[1] - peaks[0] == 3 * (8 * MEGABYTES - 500)
 
 
 def test_what_takes_too_much_is_refused_before_any_work() -> None:

@@ -21,6 +21,7 @@ from engine.errors import (
 from engine.schema import Format
 from engine.sources import HEAD, TRAITS, SourceFormat, sniff
 from engine.vips import black
+from engine.vips.binding import tells_of_memory
 from tests.engine.images import Pixels, decoded, encoded, job, jobs, make, noise, smooth
 from tests.engine.uploads import KINDS, SVG, animation, cmyk, png_chunks, written
 
@@ -294,6 +295,20 @@ def test_a_field_that_claims_to_be_huge_is_no_lack_of_memory() -> None:
     tiff[compression + 2 : compression + 8] = b"\x04\x00\xff\xff\xff\x1f"
     found = failure(bytes(tiff))
     assert isinstance(found, SourceCorrupt)
+
+
+@pytest.mark.parametrize(
+    ("words", "lacks"),
+    [
+        ("vips_tracked: out of memory -- size == 36MB", True),
+        ("glib: Error creating thread: Resource temporarily unavailable", True),
+        ("Memory allocation error: Unspecified: Allocating 1327104 bytes failed", True),
+        ("Memory allocation error: Invalid image size: zero width or height", False),
+        ("Memory allocation error: Security limit exceeded: Image size 9x9 exceeds", False),
+    ],
+)
+def test_a_lack_of_memory_is_no_fault_of_the_file(words: str, lacks: bool) -> None:
+    assert tells_of_memory(words) == lacks
 
 
 def test_a_gif_without_its_last_bytes_is_whole() -> None:

@@ -4,12 +4,14 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from struct import pack
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from engine import EngineLimits, Output, Source, read_facts, render
+from engine.cost.codec_memory import decoder
 from engine.errors import SourceCorrupt, SourceTooLarge, UnsupportedFormat
 from engine.sources import SourceFormat, heif
 from engine.vips import heic
@@ -91,9 +93,35 @@ def test_a_grid_is_one_image_and_so_is_what_an_aperture_shows_of_it() -> None:
 def test_an_image_is_limited_by_what_is_decoded_of_it() -> None:
     """Before any of it is: most of such a file are its tables."""
     source = Source.from_bytes(grid(30, 30, (8, 8)))
-    assert read_facts(source).size == (8, 8)
+    facts = read_facts(source)
+    assert facts.size == (8, 8)
+    assert facts.coded_pixels == 3840 * 1920
+    assert decoder(facts, 1).most > 3 * facts.coded_pixels
     with pytest.raises(SourceTooLarge, match=r"3840×1920"):
         read_facts(source, EngineLimits(max_source_pixels=7_000_000))
+
+
+def test_opacity_and_tiles_are_decoded_whatever_the_size_of_the_image() -> None:
+    whole = grid(1, 1)
+    size = pack(">II", WIDE, HIGH)
+    of_the_grid = whole.rindex(size, 0, whole.rindex(size))
+    assert whole[of_the_grid - 8 : of_the_grid - 4] == b"ispe"
+    less = whole[:of_the_grid] + pack(">II", 16, 8) + whole[of_the_grid + 8 :]
+    assert heif.coded_size(less) == (WIDE, HIGH)
+    tables = heif.Tables(primary=7, alpha={7: 2, 3: 4}, inputs={7: {3, 5}, 4: {7}, 6: {8}})
+    assert tables.decoded() == {2, 3, 4, 5, 7}
+
+
+def test_a_size_of_zero_is_damage_and_no_lack_of_memory() -> None:
+    """libheif calls it an error of memory: of a grid, and of opacity in HEVC's own header."""
+    whole, opaque = grid(2, 1), picture("veiled-turned")
+    at, sizes = whole.rindex(pack(">II", 2 * WIDE, HIGH)), opaque.rindex(b"hvcC") + 75
+    for data in (
+        whole[:at] + bytes(4) + whole[at + 4 :],
+        opaque[:sizes] + b"\xff" * 4 + opaque[sizes + 4 :],
+    ):
+        with pytest.raises(SourceCorrupt, match="Invalid image size"):
+            make(data)
 
 
 @pytest.mark.parametrize(
