@@ -248,12 +248,16 @@ def _value_at(value: Any, path: str) -> Any:
 
 
 def _struct_at(path: str, raw: Any, kind: type) -> type:
-    """Find the struct that a path is in: a transformation, a job, its `store`, the body."""
+    """Find the struct at a path: a transformation, a job, its `store`, a field of `kind`, or it."""
     if TRANSFORMATION_PATH.search(path):
         return TYPES.get(str(raw.get("type")), Job) if isinstance(raw, Mapping) else Job
     if STORE_PATH.search(path):
         return StoreOptions
-    return Job if JOB_PATH.search(path) else kind
+    if JOB_PATH.search(path):
+        return Job
+    hint = get_type_hints(kind).get(path.rpartition(".")[2])
+    parts = [part for part in get_args(hint) if isinstance(part, type)]
+    return next((part for part in parts if issubclass(part, msgspec.Struct)), kind)
 
 
 def _field_names(kind: type) -> list[str]:

@@ -87,6 +87,18 @@ AT = "jobs[0].transformations[0]"
             "expected a number from 0 to 360 with at most 2 decimals, got nothing",
         ),
         (
+            with_transformation(type="crop", width=1, height=1, focus={"x": 1}),
+            "missing_field",
+            f"{AT}.focus.y",
+            "expected a number from 0 to 1, got nothing",
+        ),
+        (
+            with_transformation(type="crop", width=1, height=1, focus={"x": 1, "y": 1, "z": 1}),
+            "unknown_field",
+            f"{AT}.focus.z",
+            "expected one of x, y",
+        ),
+        (
             with_transformation(type="annotation"),
             "missing_field",
             f"{AT}.text",
