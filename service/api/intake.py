@@ -11,8 +11,8 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from engine.errors import LimitExceeded
-from engine.schema import Limits, Priority, clipped, parse, shown
-from service import failpoints
+from engine.schema import Limits, clipped, parse, shown
+from service import failpoints, priorities
 from service.callbacks import callback_guard
 from service.dispatch import Batcher, Dispatch, Dispatcher
 from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, InvalidRequest
@@ -25,8 +25,6 @@ from service.settings import Settings
 from service.storage import keeps_store_options
 from service.store import Holder, NewProcess, Status, Store
 
-PRIORITIES = {Priority.LOW: -1, Priority.NORMAL: 0, Priority.HIGH: 1}
-WORDS = {number: priority.value for priority, number in PRIORITIES.items()}
 LONGEST_KEY = 255
 PACE_SECONDS = 0.005  # between two statements: under load each then records more
 
@@ -103,7 +101,7 @@ class Intake:
         return NewProcess(
             id=new_process_id(),
             service_id=holder.service_id,
-            priority=PRIORITIES[request.priority],
+            priority=priorities.NUMBERS[request.priority],
             request=reading.body.decode(),
             destinations=[job.destination.written for job in request.jobs],
             traceparent=traceparent,
@@ -115,7 +113,7 @@ class Intake:
 
         The answer does not wait for Redis: the row is the outbox.
         """
-        self._metrics.process_accepted(WORDS[process.priority])
+        self._metrics.process_accepted(process.priority)
         self._metrics.service_accepted(process.service_id)
         self._dispatch(holder, process.id, 0, process.priority, len(process.destinations))
 

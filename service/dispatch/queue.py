@@ -17,10 +17,11 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from service import priorities
+
 RENDER = "darkroom:renders"
 CALLBACK = "darkroom:callbacks"
 
-HIGHEST = 1
 CLASS_SPAN = 2**40  # of costs, in which a double still tells thousandths apart
 MEMBER = re.compile(r"(\d{1,18}):([\w.-]+):(\d{1,9})", re.ASCII)
 HIGHEST_RATE = 1000.0  # of a service, as `Rates` tells
@@ -57,7 +58,7 @@ class Dispatch(msgspec.Struct, frozen=True):
     @property
     def rank(self) -> int:
         """Give its class: 0 goes first."""
-        return HIGHEST - self.priority
+        return priorities.HIGHEST - self.priority
 
     @classmethod
     def parse(cls, member: str) -> "Dispatch":
@@ -71,7 +72,7 @@ class Dispatch(msgspec.Struct, frozen=True):
 
 def flow_of(priority: int, service_id: int) -> str:
     """Name a flow: what one service has waiting of one priority."""
-    return f"{HIGHEST - priority}:{service_id}"
+    return f"{priorities.HIGHEST - priority}:{service_id}"
 
 
 def connect(url: str) -> ArqRedis:

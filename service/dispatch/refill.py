@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from service.dispatch.queue import HIGHEST, Dispatch, Queue, flow_of
+from service import priorities
+from service.dispatch.queue import Dispatch, Queue, flow_of
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Processes, WaitingProcess
@@ -65,4 +66,4 @@ class Refill:
     def _priority(self, row: WaitingProcess) -> int:
         if row.place > RAISED:
             return row.priority
-        return min(HIGHEST, row.priority + int(row.waited / self._age))
+        return min(priorities.HIGHEST, row.priority + int(row.waited / self._age))

@@ -2,13 +2,13 @@
 
 from prometheus_client import Counter, Histogram
 
+from service import priorities
 from service.metrics.declarations import Declarations, Role
 
 # Up to a minute: an explanation reads from storages, and a body may take its time.
 ANSWER = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 API = (Role.API,)
-PRIORITIES = ("low", "normal", "high")
 
 
 class RequestMetrics:
@@ -34,13 +34,13 @@ class RequestMetrics:
         )
         self.accepted = declare.counter(
             "processes_accepted_total", "Processes accepted", "priority",
-            of=API, known=PRIORITIES,
+            of=API, known=[*priorities.NAMES.values()],
         )  # fmt: skip
         self._accepted_by_priority = {
-            priority: self.accepted.labels(priority) for priority in PRIORITIES
+            number: self.accepted.labels(name) for number, name in priorities.NAMES.items()
         }
 
-    def process_accepted(self, priority: str) -> None:
+    def process_accepted(self, priority: int) -> None:
         """Count an accepted process."""
         self._accepted_by_priority[priority].inc()
 

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from service import failpoints
+from service import failpoints, priorities
 from service.dispatch import Dispatch
 from service.metrics import Metrics
 from service.store import Leases
 from service.worker.lease import Lease, clock
-
-PRIORITIES = {-1: "low", 0: "normal", 1: "high"}
 
 
 class Claims:
@@ -29,6 +27,6 @@ class Claims:
         claims = {c.id: c for c in await self._leases.claim(ids, self._worker, seconds)}
         failpoints.reach("worker.after_claim")
         for claim in claims.values():
-            self._metrics.queue_wait.labels(PRIORITIES[claim.priority]).observe(claim.waited)
+            self._metrics.queue_wait.labels(priorities.NAMES[claim.priority]).observe(claim.waited)
         ours = [claims[id_] for id_ in dict.fromkeys(ids) if id_ in claims]
         return [Lease(claim, asked, self._seconds) for claim in ours]
