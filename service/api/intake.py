@@ -20,7 +20,7 @@ from service.http import CreateProcess, RetryProcesses, RetryResult, Source, Sou
 from service.ids import is_process_id, new_process_id
 from service.metrics import Metrics
 from service.outbound import AddressRefused, host_allowed, source_guard
-from service.presets import Definition, read_draft
+from service.presets import RawDefinition, read_draft
 from service.settings import Settings
 from service.storage import keeps_store_options
 from service.store import Holder, NewProcess, Status, Store
@@ -157,7 +157,7 @@ class Intake:
         if draft.names - found.keys():
             known = await presets.list(holder.service_id)
             raise draft.refuse(found, [preset.name for preset in known])
-        definitions = {name: Definition.of(text) for name, text in found.items()}
+        definitions = {name: RawDefinition.of(text) for name, text in found.items()}
         expanded = draft.expand(definitions, self._limits, self._settings.max_body_bytes)
         return Reading(expanded.parse(CreateProcess, self._limits), expanded.body)
 

@@ -4,22 +4,22 @@ Knows nothing about HTTP, SQL or how jobs are rendered.
 """
 
 from service.presets.definition import (
-    Definition,
     PresetDefinition,
     PresetName,
     PresetStep,
+    RawDefinition,
     read_definition,
     read_name,
 )
 from service.presets.expansion import Draft, Expanded, read_draft
 
 __all__ = [
-    "Definition",
     "Draft",
     "Expanded",
     "PresetDefinition",
     "PresetName",
     "PresetStep",
+    "RawDefinition",
     "read_definition",
     "read_draft",
     "read_name",

@@ -99,7 +99,7 @@ class PresetDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             _check_options(self.options, [*KINDS] if self.format is UNSET else [self.format.value])
 
 
-class Definition(Struct, frozen=True):
+class RawDefinition(Struct, frozen=True):
     """A definition as raw JSON: its transformations, and its other fields by their names."""
 
     transformations: tuple[Raw, ...] | None

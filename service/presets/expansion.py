@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from engine.errors import InvalidRequest, LimitExceeded
 from engine.schema import Limits, clipped, parse, shown
-from service.presets.definition import Definition, PresetName, PresetStep, read_name
+from service.presets.definition import PresetName, PresetStep, RawDefinition, read_name
 
 T = TypeVar("T")
 
@@ -112,7 +112,9 @@ class Draft:
         message = f"{path}: unknown preset {shown(name)}; {hint}"
         return InvalidRequest(message, path, code="unknown_preset")
 
-    def expand(self, found: Mapping[str, Definition], limits: Limits, max_bytes: int) -> Expanded:
+    def expand(
+        self, found: Mapping[str, RawDefinition], limits: Limits, max_bytes: int
+    ) -> Expanded:
         """Put every preset in its place; InvalidRequest if that makes too much of it."""
         places: dict[str, _Place] = {}
         jobs: list[dict[str, Any] | Raw] = []
@@ -200,7 +202,7 @@ class _Expansion:
     """One job while presets are put in their place: its fields, its steps, where each is from."""
 
     def __init__(
-        self, path: str, job: _Job, found: Mapping[str, Definition], limits: Limits
+        self, path: str, job: _Job, found: Mapping[str, RawDefinition], limits: Limits
     ) -> None:
         self._path = path
         self._job = job

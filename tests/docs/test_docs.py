@@ -52,11 +52,11 @@ from service.http import (
     RetryResult,
 )
 from service.ids import new_webhook_secret
-from service.presets import Definition, PresetDefinition, read_draft
+from service.presets import PresetDefinition, RawDefinition, read_draft
 from tests.docs.pages import API, Row, blocks, rows, section, tables
 
 DEFINITIONS = {
-    "thumbnail": Definition.of(
+    "thumbnail": RawDefinition.of(
         '{"transformations": [{"type": "sharpen"}], "quality": 80, "background": "#fff"}'
     )
 }

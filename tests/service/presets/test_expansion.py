@@ -8,7 +8,7 @@ import pytest
 from engine.errors import InvalidRequest
 from engine.schema import Limits
 from service.http import CreateProcess
-from service.presets import Definition, read_draft
+from service.presets import RawDefinition, read_draft
 
 RESIZE, FLIP = {"type": "resize", "width": 9}, {"type": "flip", "direction": "x"}
 SAVED: dict[str, dict[str, Any]] = {
@@ -39,7 +39,7 @@ def expanded(*jobs: Words, max_bytes: int = 10_000) -> Any:
     """Expand and validate a request; gives its jobs, as JSON."""
     draft = read_draft(request(*jobs))
     assert draft is not None
-    found = {name: Definition.of(json.dumps(words)) for name, words in SAVED.items()}
+    found = {name: RawDefinition.of(json.dumps(words)) for name, words in SAVED.items()}
     made = draft.expand(found, LIMITS, max_bytes)
     made.parse(CreateProcess, LIMITS)
     return json.loads(made.body)["jobs"]
@@ -139,7 +139,7 @@ def test_a_job_that_is_none_is_left_to_the_validation() -> None:
     draft = read_draft(request(7, {"transformations": 7}, job(preset="none")))
     assert draft is not None
     assert draft.names == {"none"}
-    made = draft.expand({"none": Definition.of('{"transformations": []}')}, LIMITS, 1000)
+    made = draft.expand({"none": RawDefinition.of('{"transformations": []}')}, LIMITS, 1000)
     with pytest.raises(InvalidRequest, match=r"jobs\[0\]: expected an object, got 7"):
         made.parse(CreateProcess, LIMITS)
 
