@@ -160,11 +160,8 @@ class CallbackStatus(Struct, frozen=True, kw_only=True):
     next_try_at_rfc3339: str | None
 
 
-class ProcessStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer of ``GET /request/{process_id}`` and the body of a callback.
-
-    Times are UTC, to the second, and in RFC 3339 to the millisecond.
-    """
+class ProcessHead(Struct, frozen=True, kw_only=True):
+    """A process without its jobs. Times are UTC, to the second; in RFC 3339 to the millisecond."""
 
     process_id: str
     status: Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
@@ -173,6 +170,11 @@ class ProcessStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     updated_at: str
     created_at_rfc3339: str
     updated_at_rfc3339: str
+
+
+class ProcessStatus(ProcessHead, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer of ``GET /request/{process_id}`` and the body of a callback."""
+
     jobs: list[JobStatus]
     callbacks: list[CallbackStatus] = []
     cancelling: bool = False
@@ -186,16 +188,9 @@ class JobCounts(Struct, frozen=True, kw_only=True):
     failed: int
 
 
-class ProcessSummary(Struct, frozen=True, kw_only=True):
+class ProcessSummary(ProcessHead, frozen=True, kw_only=True):
     """A process in a list."""
 
-    process_id: str
-    status: Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
-    attempt: int
-    created_at: str
-    updated_at: str
-    created_at_rfc3339: str
-    updated_at_rfc3339: str
     jobs: JobCounts
     error_codes: list[str]
 
@@ -238,13 +233,7 @@ def _preset(entry: PresetEntry) -> dict[str, str]:
 def show_process(row: ProcessRow) -> ProcessStatus:
     """Convert a recorded process to its status."""
     return ProcessStatus(
-        process_id=row.id,
-        status=row.status,
-        attempt=row.attempt,
-        created_at=_time(row.created_at),
-        updated_at=_time(row.updated_at),
-        created_at_rfc3339=_rfc3339(row.created_at),
-        updated_at_rfc3339=_rfc3339(row.updated_at),
+        **_head(row),
         jobs=[_show_job(job) for job in row.jobs],
         callbacks=[show_callback(delivery) for delivery in row.deliveries],
         cancelling=row.cancelling,
@@ -254,16 +243,22 @@ def show_process(row: ProcessRow) -> ProcessStatus:
 def show_summary(row: SummaryRow) -> ProcessSummary:
     """Convert a line of a list of processes."""
     return ProcessSummary(
-        process_id=row.id,
-        status=row.status,
-        attempt=row.attempt,
-        created_at=_time(row.created_at),
-        updated_at=_time(row.updated_at),
-        created_at_rfc3339=_rfc3339(row.created_at),
-        updated_at_rfc3339=_rfc3339(row.updated_at),
+        **_head(row),
         jobs=JobCounts(total=row.jobs, done=row.done, failed=row.failed),
         error_codes=row.errors,
     )
+
+
+def _head(row: ProcessRow | SummaryRow) -> dict[str, Any]:
+    return {
+        "process_id": row.id,
+        "status": row.status,
+        "attempt": row.attempt,
+        "created_at": _time(row.created_at),
+        "updated_at": _time(row.updated_at),
+        "created_at_rfc3339": _rfc3339(row.created_at),
+        "updated_at_rfc3339": _rfc3339(row.updated_at),
+    }
 
 
 def _show_job(row: JobRow) -> JobStatus:

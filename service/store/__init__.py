@@ -14,13 +14,13 @@ from service.store.administration import (
 from service.store.backlog import Backlog
 from service.store.database import UNAVAILABLE, is_unavailable, time_limits
 from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
-from service.store.leases import Claim, End, Entry, JobResult, Leases
+from service.store.jobs import JobResult, JobRow
+from service.store.leases import Claim, End, Entry, Leases
 from service.store.migrator import migrate, pending
 from service.store.presets import PresetEntry, PresetRow
 from service.store.processes import (
     Cancellation,
     DeliveryRow,
-    JobRow,
     MakeCallback,
     NewProcess,
     Processes,

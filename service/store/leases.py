@@ -9,27 +9,7 @@ from msgspec import Struct
 
 from service.store.database import Pool, sql
 from service.store.deliveries import NewDelivery
-
-
-class JobResult(Struct, frozen=True, kw_only=True):
-    """What became of one job: what it has put into the storage, or its error.
-
-    `damaged` is True if it is what could be read of a damaged source, `description` a JSON object
-    of what its job wanted told.
-    """
-
-    position: int
-    status: Literal["DONE", "FAILED"]
-    format: str | None = None
-    width: int | None = None
-    height: int | None = None
-    bytes: int | None = None
-    sha256: str | None = None
-    milliseconds: int | None = None
-    damaged: bool | None = None
-    description: str | None = None
-    error_code: str | None = None
-    error_message: str | None = None
+from service.store.jobs import JobOutcome, JobResult
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -143,7 +123,7 @@ class _GoesOn(Struct, frozen=True):
 
 
 _GOES_ON = _GoesOn()
-_RESULT = JobResult.__struct_fields__
+_RESULT = ("position", "status", *JobOutcome.__struct_fields__)
 _CALLBACK = NewDelivery.__struct_fields__
 _results = msgspec.json.Decoder(list[JobResult])
 

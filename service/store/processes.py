@@ -10,9 +10,9 @@ from msgspec import Struct
 from service.errors import Cancelled
 from service.store.database import Connection, Pool, sql
 from service.store.deliveries import NewDelivery
+from service.store.jobs import JobRow
 
 Status = Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
-JobStatus = Literal["QUEUED", "DONE", "FAILED"]
 ENDED = {"FINISHED", "FAILED"}
 NOW = timedelta(0)
 
@@ -29,23 +29,6 @@ class NewProcess(Struct, frozen=True, kw_only=True):
     request_id: str | None = None
     idempotency_key: str | None = None
     body_hash: bytes = b""
-
-
-class JobRow(Struct, frozen=True, kw_only=True):
-    """One job as it is recorded."""
-
-    destination: str
-    status: JobStatus
-    format: str | None
-    width: int | None
-    height: int | None
-    bytes: int | None
-    sha256: str | None
-    milliseconds: int | None
-    damaged: bool | None
-    description: str | None
-    error_code: str | None
-    error_message: str | None
 
 
 class DeliveryRow(Struct, frozen=True, kw_only=True):
