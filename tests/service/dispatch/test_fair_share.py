@@ -222,7 +222,7 @@ async def test_one_that_was_taken_before_or_is_raised_goes_before_all_of_its_ser
     assert [each.id for each in await popped(redis, 2)] == [raised.id, before.id]
 
 
-class Desk:
+class RefilledQueue:
     """A store with two services, and the queue that is filled from it."""
 
     def __init__(self, store: Store, settings: Settings, redis: ArqRedis) -> None:
@@ -248,8 +248,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(store: Store, settings: Settings, redis: ArqRedis) -> Desk:
-    return Desk(store, settings, redis)
+async def refilled(store: Store, settings: Settings, redis: ArqRedis) -> RefilledQueue:
+    return RefilledQueue(store, settings, redis)
 
 
 @pytest.fixture
@@ -258,43 +258,45 @@ async def shops(store: Store, tmp_path: Path) -> tuple[Tenant, Tenant]:
 
 
 async def test_what_was_wiped_is_filled_in_again_in_fair_shares(
-    desk: Desk, shops: tuple[Tenant, Tenant]
+    refilled: RefilledQueue, shops: tuple[Tenant, Tenant]
 ) -> None:
     many = [new_process(shops[0], "a.png") for _ in range(3000)]
     few = [new_process(shops[1], "a.png") for _ in range(10)]
-    await record(desk.store, *many)
-    await record(desk.store, *few)
-    await desk.store.pool.execute("UPDATE processes SET due_at = now()")
-    taken = await desk.taken(40)
+    await record(refilled.store, *many)
+    await record(refilled.store, *few)
+    await refilled.store.pool.execute("UPDATE processes SET due_at = now()")
+    taken = await refilled.taken(40)
     assert set(taken[:20]) == {process.id for process in (*many[:10], *few)}
     assert set(taken[20:]) == {process.id for process in many[10:30]}
 
 
 async def test_priorities_rise_with_time_a_few_at_once(
-    desk: Desk, shops: tuple[Tenant, Tenant], settings: Settings
+    refilled: RefilledQueue, shops: tuple[Tenant, Tenant], settings: Settings
 ) -> None:
-    await record(desk.store, *(new_process(shops[0], "a.png", priority=1) for _ in range(30)))
+    await record(refilled.store, *(new_process(shops[0], "a.png", priority=1) for _ in range(30)))
     low = [new_process(shops[1], "a.png", priority=-1) for _ in range(12)]
-    await record(desk.store, *low)
-    await desk.store.pool.execute("UPDATE processes SET due_at = now()")
-    assert not {process.id for process in low} & set(await desk.taken(10))
+    await record(refilled.store, *low)
+    await refilled.store.pool.execute("UPDATE processes SET due_at = now()")
+    assert not {process.id for process in low} & set(await refilled.taken(10))
     for process, ages in zip(low, [2.5] * 10 + [1.5] * 2, strict=True):
         waited = ages * settings.priority_age_seconds
         await set_row(
-            desk.store, process.id, queued_at=f"now() - interval '{waited} s'",
+            refilled.store, process.id, queued_at=f"now() - interval '{waited} s'",
             updated_at=f"now() - interval '{waited} s'",
         )  # fmt: skip
-    assert {process.id for process in low[:8]} <= set(await desk.taken(20))
-    assert {process.id for process in low[8:10]} <= set(await desk.taken(5))
+    assert {process.id for process in low[:8]} <= set(await refilled.taken(20))
+    assert {process.id for process in low[8:10]} <= set(await refilled.taken(5))
 
 
 async def test_reading_what_waits_reads_no_more_than_it_gives(
-    desk: Desk, shops: tuple[Tenant, Tenant]
+    refilled: RefilledQueue, shops: tuple[Tenant, Tenant]
 ) -> None:
     for shop in shops:
-        await record(desk.store, *(new_process(shop, "a.png") for _ in range(1500)))
-    await desk.store.pool.execute("UPDATE processes SET due_at = now(); ANALYZE processes, jobs")
-    async with desk.store.pool.acquire() as connection, connection.transaction():
+        await record(refilled.store, *(new_process(shop, "a.png") for _ in range(1500)))
+    await refilled.store.pool.execute(
+        "UPDATE processes SET due_at = now(); ANALYZE processes, jobs"
+    )
+    async with refilled.store.pool.acquire() as connection, connection.transaction():
         plan = await connection.fetch("EXPLAIN (ANALYZE, COSTS OFF) " + _literal(sql("waiting")))
     text = "\n".join(row[0] for row in plan)
     assert "Seq Scan on processes" not in text

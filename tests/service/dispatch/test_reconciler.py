@@ -118,14 +118,14 @@ async def test_work_goes_by_priority_and_then_in_the_order_of_its_acceptance(
     await shared_store.pool.execute("UPDATE processes SET due_at = now() WHERE priority = -1")
     expected = [*chain.from_iterable(classes.values()), *(process.id for process in together)]
 
-    desk = Desk(shared_store, settings)
+    setup = ReconcilerSetup(shared_store, settings)
 
     async def dispatched() -> bool:
-        return len(await desk.names()) >= len(expected)
+        return len(await setup.names()) >= len(expected)
 
-    await desk.reconcile()
+    await setup.reconcile()
     await until(dispatched)
-    await desk.redis.aclose()
+    await setup.redis.aclose()
     async with working(settings):
         for process_id in expected:
             await ended(api, tenant, process_id)
@@ -135,7 +135,7 @@ async def test_work_goes_by_priority_and_then_in_the_order_of_its_acceptance(
     assert [row["id"] for row in order] == expected
 
 
-class Desk:
+class ReconcilerSetup:
     """A reconciler over a database of its own, and what it has dispatched."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
@@ -159,8 +159,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(store: Store, settings: Settings, redis_url: str) -> AsyncIterator[Desk]:
-    found = Desk(store, settings)
+async def setup(store: Store, settings: Settings, redis_url: str) -> AsyncIterator[ReconcilerSetup]:
+    found = ReconcilerSetup(store, settings)
     yield found
     await found.redis.aclose()
 
@@ -171,52 +171,52 @@ async def shop(store: Store, tmp_path: Path) -> Tenant:
 
 
 async def test_thousands_of_lost_dispatches_are_made_again_as_they_are_taken(
-    store: Store, shop: Tenant, desk: Desk
+    store: Store, shop: Tenant, setup: ReconcilerSetup
 ) -> None:
     processes = [new_process(shop, "a.png") for _ in range(2500)]
     await record(store, *processes)
     await store.pool.execute("UPDATE processes SET due_at = now()")
     taken: list[str] = []
     while len(taken) < 2500:
-        await desk.reconcile()
-        popped = await desk.redis.zpopmin(RENDER, 2000)
+        await setup.reconcile()
+        popped = await setup.redis.zpopmin(RENDER, 2000)
         assert 0 < len(popped) <= 1001
         ids = [Dispatch.parse(member.decode()).id for member, _ in popped]
         await store.leases.claim(ids, "w", LEASE)
         taken += ids
     assert taken == [process.id for process in processes]
-    assert desk.number("reconciled_total", reason="process") == 2500
-    await desk.reconcile()
-    assert await desk.redis.exists(RENDER, f"{RENDER}:spilled") == 0
+    assert setup.number("reconciled_total", reason="process") == 2500
+    await setup.reconcile()
+    assert await setup.redis.exists(RENDER, f"{RENDER}:spilled") == 0
 
 
 async def test_many_reconcilers_at_once_dispatch_each_process_once(
-    store: Store, shop: Tenant, desk: Desk, settings: Settings
+    store: Store, shop: Tenant, setup: ReconcilerSetup, settings: Settings
 ) -> None:
     await record(store, *[new_process(shop, "a.png") for _ in range(500)])
     held = [await claimed(store, (await recorded(store, shop, "b.png"))) for _ in range(5)]
     for claim in held:
         await let_lease_expire(store, claim.id)
     await store.pool.execute("UPDATE processes SET due_at = now() WHERE status = 'QUEUED'")
-    others = [Desk(store, settings) for _ in range(3)]
-    await asyncio.gather(*(one.reconcile() for one in (desk, *others)))
-    await desk.reconcile()
-    assert len(await desk.names()) == 505
-    counted = [one.number("reconciled_total", reason="process") for one in (desk, *others)]
+    others = [ReconcilerSetup(store, settings) for _ in range(3)]
+    await asyncio.gather(*(one.reconcile() for one in (setup, *others)))
+    await setup.reconcile()
+    assert len(await setup.names()) == 505
+    counted = [one.number("reconciled_total", reason="process") for one in (setup, *others)]
     assert sum(counted) == 505
-    assert sum(one.number("leases_expired_total") for one in (desk, *others)) == 5
+    assert sum(one.number("leases_expired_total") for one in (setup, *others)) == 5
     assert {claim.crashes for claim in [await claimed(store, claim.id) for claim in held]} == {1}
     for one in others:
         await one.redis.aclose()
 
 
 async def test_a_reaped_process_is_dispatched_under_a_new_name(
-    store: Store, shop: Tenant, desk: Desk
+    store: Store, shop: Tenant, setup: ReconcilerSetup
 ) -> None:
     claim = await claimed(store, await recorded(store, shop, "a.png"))
     await let_lease_expire(store, claim.id)
-    await desk.reconcile()
-    assert await desk.names() == {f"{claim.id}:1"}
+    await setup.reconcile()
+    assert await setup.names() == {f"{claim.id}:1"}
 
 
 async def test_a_redis_that_hangs_or_refuses_spares_no_lease(
@@ -231,25 +231,25 @@ async def test_a_redis_that_hangs_or_refuses_spares_no_lease(
         for url in (f"redis://127.0.0.1:{port}/0", "redis://127.0.0.1:1/0"):
             await record(store, new_process(shop, "due.png"))
             await store.pool.execute("UPDATE processes SET due_at = now()")
-            desk = Desk(store, msgspec.structs.replace(settings, redis_url=url))
-            loops = [desk.reconciler.keep_queues(), desk.reconciler.keep_records()]
+            setup = ReconcilerSetup(store, msgspec.structs.replace(settings, redis_url=url))
+            loops = [setup.reconciler.keep_queues(), setup.reconciler.keep_records()]
             tasks = [asyncio.create_task(loop) for loop in loops]
             for expected in (1, 2):  # after the first failure too
                 claim = await claimed(store, await recorded(store, shop, "a.png"))
                 await let_lease_expire(store, claim.id)
                 async with asyncio.timeout(4):  # less than the time limit of Redis, 5 s
-                    while desk.number("leases_expired_total") < expected:
+                    while setup.number("leases_expired_total") < expected:
                         await asyncio.sleep(0.01)
             for task in tasks:
                 await stop(task)
-            await desk.redis.aclose()
+            await setup.redis.aclose()
         over.set()
 
 
-async def test_old_keys_are_swept(store: Store, shop: Tenant, desk: Desk) -> None:
+async def test_old_keys_are_swept(store: Store, shop: Tenant, setup: ReconcilerSetup) -> None:
     await record(store, new_process(shop, idempotency_key="k", body_hash=b"1"))
     await store.pool.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 days'")
     await record(store, new_process(shop, idempotency_key="l", body_hash=b"1"))
-    await desk.reconciler.sweep()
+    await setup.reconciler.sweep()
     assert await store.processes.first_answer(shop.service_id, "k") is None
     assert await store.processes.first_answer(shop.service_id, "l") is not None
