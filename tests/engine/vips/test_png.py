@@ -1,5 +1,6 @@
 """PNG: texts in Latin-1, EXIF wherever it stands, colours that are told in numbers."""
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -181,6 +182,18 @@ def gamma_and(primaries: icc.Chromaticities, gamma: float = 2.2) -> list[bytes]:
         chunk(b"gAMA", struct.pack(">I", round(100_000 / gamma))),
         chunk(b"cHRM", struct.pack(">8I", *numbers)),
     ]
+
+
+def test_a_clear_level_of_16_bits_is_that_one_alone() -> None:
+    """And none beside an alpha channel, where the chunk means nothing."""
+    deep, out = np.arange(200, 300).astype(np.uint16).reshape(10, 10), io.BytesIO()
+    Image.fromarray(deep).save(out, "PNG")
+    made = pixels_of(before_pixels(out.getvalue(), chunk(b"tRNS", b"\0\xff")))
+    assert np.array_equal(made[..., -1] == 0, deep == 255)
+    veiled = noise(9, 5, 4)
+    veiled[0, 0, :3] = 255
+    told = chunk(b"tRNS", b"\0\xff" * 3)
+    assert np.array_equal(pixels_of(before_pixels(encoded(veiled), told)), veiled)
 
 
 def test_gamma_and_primaries_count_together() -> None:
