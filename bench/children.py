@@ -63,10 +63,12 @@ class Child:
         if shutil.which(contender.command[0]) is None:
             raise Absent("make bench-rivals" if contender.file != "sharp.mjs" else "node")
         # One thread each: libvips, OpenMP, libuv; and one core, which the runner sits on.
+        # Large pages, as rendering children of the service have them.
         environment = os.environ | {
             "VIPS_CONCURRENCY": "1",
             "OMP_NUM_THREADS": "1",
             "UV_THREADPOOL_SIZE": "1",
+            "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
             "PYTHONPATH": str(ROOT),
         }
         self._process = subprocess.Popen(

@@ -36,6 +36,7 @@ ENVIRONMENT = {
     "PATH": os.defpath,
     "VIPS_CONCURRENCY": "1",
     "MALLOC_ARENA_MAX": "2",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages, where one may ask
 }
 INHERITED = ("LD_LIBRARY_PATH", "LD_PRELOAD")  # where libraries are, and which allocator
 

@@ -1,0 +1,30 @@
+"""The environment that children start with."""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.sandbox.parent.pool import child_environment
+
+MODE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+HOLD_SOME = """
+import re
+held = [bytes(100_000) for _ in range(100)]
+maps = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", open("/proc/self/smaps").read())
+print(any(re.search(r"^VmFlags:.* hg", each, re.M) for each in maps if "[heap]" in each))
+"""
+
+
+def _pages_are_given_on_request() -> bool:
+    on_request = MODE.exists() and "[madvise]" in MODE.read_text()
+    return on_request and platform.libc_ver()[0] == "glibc"
+
+
+@pytest.mark.skipif(not _pages_are_given_on_request(), reason="large pages for all or for none")
+def test_children_ask_for_large_pages() -> None:
+    command = [sys.executable, "-I", "-c", HOLD_SOME]
+    seen = subprocess.check_output(command, env=child_environment({}), text=True)
+    assert seen == "True\n"
