@@ -30,7 +30,7 @@ from service.sandbox.child.fork_server import become_children
 from service.sandbox.child.memory import Memory
 from service.sandbox.child.order import EncodedImage, Order, Renderer
 from service.sandbox.child.rlimits import allow_cpu_seconds, limit_resources
-from service.sandbox.protocol import SandboxLimits, Summary, to_fault, wire
+from service.sandbox.protocol import OutputFacts, SandboxLimits, Summary, to_fault, wire
 
 _payload = msgspec.msgpack.Decoder(wire.Payload)
 
@@ -156,8 +156,7 @@ class WorkLoop:
             self._hand_over(index, answer, milliseconds)
 
     def _hand_over(self, index: int, image: EncodedImage, milliseconds: float) -> None:
-        made = wire.JobDone(
-            index=index,
+        facts = OutputFacts(
             size=len(image.data),
             format=image.format,
             width=image.width,
@@ -174,7 +173,7 @@ class WorkLoop:
             wire.write_all(file, image.data)
         finally:
             os.close(file)
-        wire.send(self._channel, made)
+        wire.send(self._channel, wire.JobDone(index, facts))
         self._untaken += 1
 
     def _refuse(self, index: int, error: DarkroomError) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import BinaryIO, Self
+from typing import Self
+
+from msgspec.structs import asdict
 
 from engine.errors import DarkroomError
 from service.sandbox.parent.output_files import OutputFiles
@@ -102,7 +104,7 @@ class Rendering:
         if message.index not in self._open:
             raise ProtocolError(f"an answer to job {message.index}, which is not open")
         outcome = (
-            _output_of(message, self.files.take(message.size))
+            Output(file=self.files.take(message.output.size), **asdict(message.output))
             if isinstance(message, JobDone)
             else to_error(message.fault)
         )
@@ -164,19 +166,3 @@ class Rendering:
         self._due = True
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
-
-
-def _output_of(made: JobDone, file: BinaryIO) -> Output:
-    return Output(
-        file=file,
-        size=made.size,
-        format=made.format,
-        width=made.width,
-        height=made.height,
-        frames=made.frames,
-        content_type=made.content_type,
-        damaged=made.damaged,
-        description=made.description,
-        sha256=made.sha256,
-        milliseconds=made.milliseconds,
-    )

@@ -19,7 +19,15 @@ from service.sandbox.protocol.wire import (
     close_all,
     reopened,
 )
-from service.sandbox.protocol.work import ChildExit, Output, Reason, Result, Summary, Work
+from service.sandbox.protocol.work import (
+    ChildExit,
+    Output,
+    OutputFacts,
+    Reason,
+    Result,
+    Summary,
+    Work,
+)
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -33,6 +41,7 @@ __all__ = [
     "KnownRanges",
     "MissingRanges",
     "Output",
+    "OutputFacts",
     "ProtocolError",
     "Question",
     "Reason",

@@ -34,11 +34,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.limits import EngineLimits
-from engine.schema import Description
 from service.sandbox import linux
 from service.sandbox.protocol.faults import Fault
 from service.sandbox.protocol.limits import SandboxLimits
-from service.sandbox.protocol.work import Count, Summary
+from service.sandbox.protocol.work import Count, OutputFacts, Summary
 
 MOST_BYTES = 64 * 1024
 MOST_DESCRIPTORS = 253  # SCM_MAX_FD of the kernel
@@ -81,20 +80,11 @@ class Ready(Struct, frozen=True, tag=True):
     protections: tuple[str, ...]
 
 
-class JobDone(Struct, frozen=True, tag=True, kw_only=True):
+class JobDone(Struct, frozen=True, tag=True):
     """A job is done, and its output is in the next of the files."""
 
     index: int
-    size: int
-    format: str
-    width: int
-    height: int
-    frames: int
-    content_type: str
-    damaged: bool
-    sha256: str
-    milliseconds: float
-    description: Description | None = None
+    output: OutputFacts
 
 
 class JobFailed(Struct, frozen=True, tag=True):

@@ -44,13 +44,9 @@ class Work(Struct, frozen=True, kw_only=True):
     """Whether it is known to be slow, whatever is predicted."""
 
 
-class Output(Struct, frozen=True, kw_only=True):
-    """One finished image, in an open file at position 0 that nobody can change.
+class OutputFacts(Struct, frozen=True, kw_only=True):
+    """What is known of a finished image without reading it."""
 
-    Whoever takes the result closes the file.
-    """
-
-    file: BinaryIO
     size: int
     """Bytes."""
     format: str
@@ -67,6 +63,15 @@ class Output(Struct, frozen=True, kw_only=True):
     """What this job took in the child; shared work counts for the first job it served."""
     description: Description | None = None
     """What is told of it, if its job asks for anything."""
+
+
+class Output(OutputFacts, frozen=True, kw_only=True):
+    """One finished image, in an open file at position 0 that nobody can change.
+
+    Whoever takes the result closes the file.
+    """
+
+    file: BinaryIO
 
 
 class Result(Struct, frozen=True):
