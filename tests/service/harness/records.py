@@ -75,6 +75,12 @@ async def let_lease_expire(store: Store, process_id: str) -> None:
     await set_row(store, process_id, lease_until="now() - interval '1 second'")
 
 
+async def lose(store: Store, claim: Claim) -> None:
+    """Take a process away from its worker, as from one that is dead or stalled."""
+    await let_lease_expire(store, claim.id)
+    await store.leases.reap(1)
+
+
 async def field(store: Store, process_id: str, column: str) -> Any:
     return await store.pool.fetchval(f"SELECT {column} FROM processes WHERE id = $1", process_id)
 

@@ -20,6 +20,7 @@ from tests.service.harness.records import (
     failed,
     field,
     let_lease_expire,
+    lose,
     recorded,
     shown,
     write,
@@ -82,8 +83,7 @@ async def test_one_statement_records_many_processes_and_leaves_out_what_is_lost(
 ) -> None:
     claims = [await claimed_new(store, tenant, "a.png", "b.png") for _ in range(4)]
     lost, going, ended, back = claims
-    await let_lease_expire(store, lost.id)
-    await store.leases.reap(1)
+    await lose(store, lost)
     entries = [
         Entry(claim=lost, results=done(0, 1), end=ending(lost, callback=delivery(lost))),
         Entry(claim=going, results=done(0)),

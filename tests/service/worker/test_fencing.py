@@ -18,6 +18,7 @@ from tests.service.harness.records import (
     ending,
     failed,
     let_lease_expire,
+    lose,
     shown,
     waits_for_a_lock,
     write,
@@ -84,8 +85,7 @@ async def refused(store: Store, claim: Claim, write: Write) -> None:
 @pytest.mark.parametrize("write", WRITES)
 async def test_a_worker_that_was_reaped(store: Store, tenant: Tenant, write: Write) -> None:
     claim = await claimed_new(store, tenant)
-    await let_lease_expire(store, claim.id)
-    await store.leases.reap(1)
+    await lose(store, claim)
     await refused(store, claim, write)
 
 
@@ -94,8 +94,7 @@ async def test_a_worker_that_another_has_followed(
     store: Store, tenant: Tenant, write: Write
 ) -> None:
     claim = await claimed_new(store, tenant)
-    await let_lease_expire(store, claim.id)
-    await store.leases.reap(1)
+    await lose(store, claim)
     await claimed(store, claim.id, "another")
     await refused(store, claim, write)
 
@@ -105,8 +104,7 @@ async def test_a_worker_whose_process_another_has_ended(
     store: Store, tenant: Tenant, write: Write
 ) -> None:
     claim = await claimed_new(store, tenant)
-    await let_lease_expire(store, claim.id)
-    await store.leases.reap(1)
+    await lose(store, claim)
     await end(store, await claimed(store, claim.id, "another"))
     await refused(store, claim, write)
 

@@ -18,7 +18,7 @@ from tests.service.harness.records import (
     done,
     ending,
     field,
-    let_lease_expire,
+    lose,
     shown,
 )
 from tests.service.harness.tenants import Tenant
@@ -83,8 +83,7 @@ async def test_one_that_is_lost_or_cannot_be_written_takes_nobody_along(
     store: Store, tenant: Tenant, recorder: Recorder
 ) -> None:
     good, lost, bad = [await claimed_new(store, tenant) for _ in range(3)]
-    await let_lease_expire(store, lost.id)
-    await store.leases.reap(1)
+    await lose(store, lost)
     impossible = NewDelivery(
         id=new_delivery_id(), process_id=bad.id, attempt=2**31, url="", body=b"", traceparent=None
     )
@@ -131,8 +130,7 @@ async def test_whoever_turns_out_to_have_lost_its_process_is_notified(
     store: Store, tenant: Tenant, recorder: Recorder
 ) -> None:
     claim = await claimed_new(store, tenant)
-    await let_lease_expire(store, claim.id)
-    await store.leases.reap(1)
+    await lose(store, claim)
     lost: asyncio.Queue[Lease] = asyncio.Queue()
     with progress_of(claim, recorder, 0.01, lost.put_nowait) as progress:
         await progress.add(done(0))
