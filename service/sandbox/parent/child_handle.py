@@ -30,7 +30,7 @@ class Child:
     """A process and the connection to it.
 
     `on_idle` is called whenever a work is over and another can be given. `ended` is done
-    as soon as the child is condemned or known to be gone; whoever awaits that buries it.
+    as soon as the child is killed or known to be gone; whoever awaits that reaps it.
     """
 
     def __init__(
@@ -117,13 +117,13 @@ class Child:
         self._leave_to_others()
         return self._rendering
 
-    def condemn(self, reason: Reason, words: str) -> None:
+    def kill(self, reason: Reason, words: str) -> None:
         """Kill it, unless it is on its way out already."""
         if not self.ended.done():
             self._stop_listening((reason, words))
             self._process.kill()
 
-    async def bury(self) -> ChildExit:
+    async def reap(self) -> ChildExit:
         """Wait for its end, tell whoever waits for its results, and close everything."""
         try:
             status = await self._status()
@@ -154,8 +154,8 @@ class Child:
             [self.ready, self.ended], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         if not self.ready.done():
-            self.condemn(Reason.START_FAILED, f"was not ready after {seconds:g} s")
-            end = await self.bury()
+            self.kill(Reason.START_FAILED, f"was not ready after {seconds:g} s")
+            end = await self.reap()
             raise StartFailed(msgspec.structs.replace(end, reason=Reason.START_FAILED))
 
     def _receive(self) -> bool:
@@ -171,12 +171,12 @@ class Child:
             self._stop_listening(None)
             return False
         except ProtocolError as error:
-            self.condemn(Reason.PROTOCOL, f"broke the protocol: {error}")
+            self.kill(Reason.PROTOCOL, f"broke the protocol: {error}")
             return False
         try:
             self._act_on(message)
         except (ProtocolError, OSError) as error:
-            self.condemn(Reason.PROTOCOL, f"broke the protocol: {error}")
+            self.kill(Reason.PROTOCOL, f"broke the protocol: {error}")
         return not self.ended.done()
 
     def _receive_all(self) -> None:
@@ -189,7 +189,7 @@ class Child:
                 self.protections = protections
                 self.ready.set_result(None)
             case wire.InternalError(words, out_of_memory), _:
-                self.condemn(Reason.OUT_OF_MEMORY if out_of_memory else Reason.CRASHED, words)
+                self.kill(Reason.OUT_OF_MEMORY if out_of_memory else Reason.CRASHED, words)
             case wire.JobDone() | wire.JobFailed(), Rendering() as rendering if (
                 self._share is None or not self._share.waiting
             ):
@@ -231,22 +231,22 @@ class Child:
         self._note_seconds()
         self._rendering = self._share = None
         if self._slowed:  # who has become less important does not become more so again
-            self.condemn(Reason.RECYCLED, "replaced after slow work")
+            self.kill(Reason.RECYCLED, "replaced after slow work")
         elif self.works >= self._limits.works_per_child:
-            self.condemn(Reason.RECYCLED, f"replaced after {self.works} works")
+            self.kill(Reason.RECYCLED, f"replaced after {self.works} works")
         elif resident_bytes > self._limits.resident_bytes:
-            self.condemn(Reason.RECYCLED, f"replaced when it kept {resident_bytes:,} bytes")
+            self.kill(Reason.RECYCLED, f"replaced when it kept {resident_bytes:,} bytes")
         else:
             self._on_idle(self)
 
     def _overrun(self) -> None:
-        """Condemn it, unless its answer lies in the socket already."""
+        """Kill it, unless its answer lies in the socket already."""
         working = self._rendering
         self._receive_all()
         if working is None or working is not self._rendering or working.pauses:
             return
         if self._clock.expired:
-            self.condemn(Reason.TIMEOUT, self._clock.verdict)
+            self.kill(Reason.TIMEOUT, self._clock.verdict)
         else:
             self._clock.resume()
 
@@ -261,7 +261,7 @@ class Child:
         elif self._share.overrun():
             self._leave_to_others()
         else:
-            self.condemn(Reason.PREEMPTED, "lasted, as all slots had slow work")
+            self.kill(Reason.PREEMPTED, "lasted, as all slots had slow work")
 
     def _starved(self, seconds: float) -> float:
         """Return what it lacks of so many seconds on the processor; 0 if it lasts all the same."""

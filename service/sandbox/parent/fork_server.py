@@ -97,7 +97,7 @@ class ForkServer:
             return
         except (EOFError, OSError, ProtocolError):
             asyncio.get_running_loop().remove_reader(self._socket)
-            self._ending = asyncio.create_task(self._bury())
+            self._ending = asyncio.create_task(self._reap())
             return
         match message:
             case wire.Forked(pid):
@@ -113,7 +113,7 @@ class ForkServer:
             case wire.Exited(pid, status):
                 self._children.pop(pid).note_end(status)
 
-    async def _bury(self) -> None:
+    async def _reap(self) -> None:
         """Report why it has ended to whoever waits for a child, and forget it."""
         process = self._process
         assert process is not None  # noqa: S101 - it has ended

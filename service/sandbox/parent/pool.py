@@ -165,7 +165,7 @@ class Sandbox:
                     raise
                 finally:
                     if rendering.unfinished and not rendering.over:
-                        child.condemn(Reason.CANCELLED, "was stopped when its caller left")
+                        child.kill(Reason.CANCELLED, "was stopped when its caller left")
                     rendering.discard()
                 on_waiting(True)
                 await share.wait()
@@ -228,12 +228,12 @@ class Sandbox:
             child = await self._acquire(packed.owner, first=again)
             again = True
             if self._isolated and child.owner not in {None, packed.owner}:
-                child.condemn(Reason.OTHER_OWNER, "was replaced for another owner")
+                child.kill(Reason.OTHER_OWNER, "was replaced for another owner")
                 continue
             try:
                 return child, child.begin(packed, share)
             except ConnectionError:
-                child.condemn(Reason.CRASHED, "was gone when its work came")
+                child.kill(Reason.CRASHED, "was gone when its work came")
             except BaseException:
                 self._offer(child)
                 raise
@@ -293,7 +293,7 @@ class Sandbox:
         return min(self._idle, key=lambda child: _distance(child, owner))
 
     async def _keep(self, slot: int) -> None:
-        """Hold a slot for ever: offer its child, bury it, start the next."""
+        """Hold a slot for ever: offer its child, reap it, start the next."""
         pause = 0.0
         try:
             while True:
@@ -315,17 +315,17 @@ class Sandbox:
             child.close()
 
     async def _employ(self, child: Child) -> bool:
-        """Offer a child until it ends, and bury it; tells whether it was any good."""
+        """Offer a child until it ends, and reap it; tells whether it was any good."""
         began = time.monotonic()
         self._offer(child)
         try:
             await asyncio.wait([child.ended])  # unlike a bare await, leaves it uncancelled
         finally:
-            child.condemn(Reason.SHUTDOWN, "was stopped with its worker")
+            child.kill(Reason.SHUTDOWN, "was stopped with its worker")
             if child in self._idle:
                 self._idle.remove(child)
             self._serve()
-            self._on_exit(await child.bury())
+            self._on_exit(await child.reap())
         return child.works > 0 or time.monotonic() - began > PROVEN_SECONDS
 
     async def _start(self, slot: int) -> None:
