@@ -11,14 +11,14 @@ from engine.raster.buffers import require
 from engine.raster.raster import Raster
 
 
-class _Own(local):
+class _Scaler(local):
     """A scaler for each thread: one is used by one at a time."""
 
     def __init__(self) -> None:
         self.resizer = Resizer()
 
 
-_OWN = _Own()
+_SCALER = _Scaler()
 # Alpha is multiplied in already, and is a band like another.
 LANCZOS, CATMULL_ROM = map(ResizeAlg.convolution, (FilterType.lanczos3, FilterType.catmull_rom))
 SHRINKING, ENLARGING = (ResizeOptions(way, use_alpha=False) for way in (LANCZOS, CATMULL_ROM))
@@ -68,7 +68,7 @@ def _scaled(
         options.crop_box = CropBox(across[0], down[0], across[1], down[1])
         width, height = window.size
     made = Raster.blank(width, height, raster.bands)
-    _OWN.resizer.resize(raster.data, made.data, options)
+    _SCALER.resizer.resize(raster.data, made.data, options)
     return made
 
 

@@ -1,4 +1,4 @@
-"""The scalar types of the request schema: numbers, lengths, colours, keys.
+"""The scalar types of the request schema: numbers, choices, flags, lengths, colours.
 
 Each is a type of its own that reads one JSON value with `parse`, gives its JSON Schema with
 `schema`, and raises a ValueError that says what was expected for anything else. msgspec calls
@@ -79,7 +79,7 @@ class Number(float):
     def parse(cls, raw: object) -> Self:
         """Read a JSON number or numeric string; ValueError says what was expected."""
         value = _finite(raw)
-        if value is None or not cls._within(value) or not cls._short(raw):
+        if value is None or not cls._within(value) or not cls._has_few_decimals(raw):
             raise ValueError(f"expected {cls.expected()}, got {shown(raw)}")
         return cls(math.trunc(value) if cls.whole else value)
 
@@ -121,11 +121,11 @@ class Number(float):
         )
 
     @classmethod
-    def _short(cls, raw: object) -> bool:
+    def _has_few_decimals(cls, raw: object) -> bool:
         if cls.decimals is None:
             return True
-        hundredths = Fraction(str(raw).strip()) * 10**cls.decimals
-        return bool(hundredths.denominator == 1)
+        shifted = Fraction(str(raw).strip()) * 10**cls.decimals
+        return bool(shifted.denominator == 1)
 
 
 def _finite(raw: object) -> float | None:

@@ -43,7 +43,7 @@ from service.worker.heartbeat import Heartbeat
 from service.worker.lease import Lease
 from service.worker.processor import Processor
 from service.worker.recorder import Recorder
-from service.worker.rendering import Appetite, Renderer
+from service.worker.rendering import Prefetch, Renderer
 from service.worker.settlement import Settlement
 
 PACE_SECONDS = 0.025  # between two statements, while more is in hand than can be rendered
@@ -139,16 +139,16 @@ def _assemble(
     """Make the parts of a worker of this name, each with those that it needs."""
     store = backends.store
     heartbeat = _heartbeat(store, settings, metrics)
-    appetite = Appetite(sandbox.slots, lane=sandbox.budget)
+    prefetch = Prefetch(sandbox.slots, lane=sandbox.budget)
     recorder = Recorder(
         store.leases,
         timedelta(seconds=settings.dispatch_grace_seconds),
-        pace=lambda: PACE_SECONDS if consumer.in_hand > appetite.base else 0,
+        pace=lambda: PACE_SECONDS if consumer.in_hand > prefetch.base else 0,
     )
     quarantine = SourceQuarantine(store.quarantine, settings)
     rates = Rates(backends.redis, RENDER)
     renderer = Renderer(
-        sandbox, appetite, quarantine, rates=rates, settings=settings, metrics=metrics
+        sandbox, prefetch, quarantine, rates=rates, settings=settings, metrics=metrics
     )
     settlement = Settlement(dispatcher, settings, metrics)
     processor = Processor(
@@ -166,7 +166,7 @@ def _assemble(
         backends.redis,
         RENDER,
         Duty(claims.take, processor.work, UNAVAILABLE),
-        Capacity(appetite.room, appetite.refused),
+        Capacity(prefetch.room, prefetch.refused),
         Backlog(
             refill.overdue, settings.poll_seconds, settings.reconcile_seconds, refill.refill_soon
         ),

@@ -3,8 +3,8 @@
 Knows nothing about leases and storages.
 """
 
-from service.worker.rendering.appetite import Appetite
 from service.worker.rendering.isolation import Isolation, Outcome
+from service.worker.rendering.prefetch import Prefetch
 from service.worker.rendering.renderer import Renderer
 
-__all__ = ["Appetite", "Isolation", "Outcome", "Renderer"]
+__all__ = ["Isolation", "Outcome", "Prefetch", "Renderer"]

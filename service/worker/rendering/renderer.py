@@ -15,8 +15,8 @@ from service.sandbox.setup import engine_limits
 from service.settings import Settings
 from service.tracing import past_span
 from service.worker.fetcher import Files
-from service.worker.rendering.appetite import Appetite
 from service.worker.rendering.isolation import Isolation, Outcome
+from service.worker.rendering.prefetch import Prefetch
 
 FORMATS = frozenset(each.value for each in SourceFormat)
 
@@ -27,7 +27,7 @@ class Renderer:
     def __init__(
         self,
         sandbox: Sandbox,
-        appetite: Appetite,
+        prefetch: Prefetch,
         quarantine: SourceQuarantine,
         *,
         rates: Rates,
@@ -35,7 +35,7 @@ class Renderer:
         metrics: Metrics,
     ) -> None:
         self._sandbox = sandbox
-        self._appetite = appetite
+        self._prefetch = prefetch
         self._quarantine = quarantine
         self._rates = rates
         self._settings = settings
@@ -44,7 +44,7 @@ class Renderer:
 
     def reserve(self) -> AbstractContextManager[None]:
         """Count a process that needs a child, from its fetch to its last result."""
-        return self._appetite.rendering()
+        return self._prefetch.rendering()
 
     async def check(self, service_id: int, source: BinaryIO) -> None:
         """Raise Quarantined for a source that has killed too many children."""
@@ -73,11 +73,11 @@ class Renderer:
                 wanted=tuple(group),
                 deadline=self._settings.render_seconds,
                 limits=self._limits,
-                threads=self._appetite.threads,
+                threads=self._prefetch.threads,
             )
 
         def observe(summary: Summary) -> None:
-            self._appetite.note(summary.render_seconds)
+            self._prefetch.note(summary.render_seconds)
             self._metrics.service_rendered(service_id, summary.render_seconds)
             _observe(self._metrics, summary, files.source, len(positions))
 

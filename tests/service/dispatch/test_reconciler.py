@@ -107,7 +107,7 @@ async def test_work_goes_by_priority_and_then_in_the_order_of_its_acceptance(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """However fast it comes: one after the other, and all that are recorded in one commit."""
-    monkeypatch.setattr("service.worker.rendering.appetite.MOST", 1)
+    monkeypatch.setattr("service.worker.rendering.prefetch.MOST", 1)
     classes: dict[str, list[str]] = {"high": [], "normal": [], "low": []}
     for index in range(9):
         priority = ["low", "normal", "high"][index % 3]

@@ -1,4 +1,4 @@
-"""How many processes a worker has in hand: enough that no child waits, few enough to share."""
+"""How many processes a worker claims ahead: so many that no child waits, but none too many."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -8,7 +8,7 @@ from typing import Protocol
 BASE = 2  # for each child: one renders while another is fetched or published
 MOST = 16  # for each child
 MOST_POSTPONED = 8  # for each child, of those that wait in the lane, beside all others
-FULL = 4  # for each child, of those that wait in the lane: whose are there, may send no more
+FULL = 4  # for each child, of those that wait in the lane: their services are refused from then on
 AHEAD_SECONDS = 0.05  # of rendering for each child, claimed in advance
 WEIGHT = 0.1  # of the newest work in the average
 
@@ -22,11 +22,11 @@ class Lane(Protocol):
 
     @property
     def waiting_owners(self) -> Collection[str]:
-        """The services whose they are, as Work names its owner."""
+        """The services that they are of, as `Work.owner` names them."""
 
 
-class Appetite:
-    """Grows with the speed of the children, so that quick work is claimed many at a time.
+class Prefetch:
+    """A number that grows with the speed of the children: quick work is claimed many at a time.
 
     Those that wait in the `lane` take nobody's place; when it is full, the services of which some
     wait there are refused.

@@ -12,7 +12,7 @@ from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import Work
 from service.settings import Settings
 from service.store import Store
-from service.worker.rendering.appetite import Appetite
+from service.worker.rendering.prefetch import Prefetch
 from tests.service.harness.api_client import Api
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import ended, working
@@ -25,14 +25,14 @@ from tests.service.harness.workers import ended, working
 def test_the_cores_are_shared_by_what_is_rendered(
     children: int, cores: int, threads: list[int]
 ) -> None:
-    appetite = Appetite(children, cores)
-    found = [appetite.threads]
+    prefetch = Prefetch(children, cores)
+    found = [prefetch.threads]
     with ExitStack() as held:
         for _ in threads[1:]:
-            held.enter_context(appetite.rendering())
-            found.append(appetite.threads)
+            held.enter_context(prefetch.rendering())
+            found.append(prefetch.threads)
     assert found == threads
-    assert appetite.threads == threads[0]
+    assert prefetch.threads == threads[0]
 
 
 async def test_a_lone_process_uses_idle_cores_and_others_one_each(
