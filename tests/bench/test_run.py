@@ -19,7 +19,7 @@ CORE = {"limit", "darkroom", "plain", "pillow"}
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[str, Path]:
     results = tmp_path_factory.mktemp("results")
-    settings = ["ROUNDS=1", "ONLY=W9,W5", "CONTENDERS=pillow", f"RESULTS={results}"]
+    settings = ["ROUNDS=1", "ONLY=W9,W11", "CONTENDERS=pillow", f"RESULTS={results}"]
     done = subprocess.run(
         ["make", "bench", *settings], cwd=repository, capture_output=True, text=True, check=False
     )
@@ -33,14 +33,14 @@ def latest(printed: tuple[str, Path]) -> Any:
 
 
 def test_every_contender_has_its_figures(latest: Any) -> None:
-    assert latest["workloads"].keys() == {"W9", "W5"}
+    assert latest["workloads"].keys() == {"W9", "W11"}
     for measured in latest["workloads"].values():
         assert measured.keys() == CORE
         assert measured["limit"]["cpu_ratio"] == measured["limit"]["wall_ratio"] == 1
         for figures in measured.values():
             assert figures["cpu_ms"] > 0
             assert figures["peak_rss_mb"] > 10
-            assert figures["bytes"] > 5000
+            assert figures["bytes"] > 3000
 
 
 def test_images_are_compared(latest: Any) -> None:
@@ -56,7 +56,6 @@ def test_the_engine_reports_what_it_did(latest: Any) -> None:
         assert measured["darkroom"]["decode_passes"] == 1
         assert measured["darkroom"]["pixels_decoded"] > 100_000
         assert measured["darkroom"]["vips_operations"] >= 0
-    assert latest["workloads"]["W5"]["darkroom"]["vips_operations"] > 2
 
 
 def test_the_machine_is_reported(latest: Any) -> None:

@@ -68,10 +68,11 @@ def hostile_texts(pattern: re.Pattern[Any], longest: int) -> Iterator[Any]:
     letters = [[letter] for letter in sorted({letter for part in parts for letter in part})]
     pairs = (one + two for one, two in itertools.product(letters[:6], letters[:6]))
     for before, unit in itertools.product(([], whole), [*filter(None, parts), *letters, *pairs]):
-        yield _text(pattern, before + unit * (longest // len(unit)) + [1])
+        middle = _text(pattern, unit) * (longest // len(unit))
+        yield _text(pattern, before) + middle + _text(pattern, [1])
 
 
-def _text(pattern: re.Pattern[Any], codes: list[int]) -> str | bytes:
+def _text(pattern: re.Pattern[Any], codes: list[int]) -> Any:
     return bytes(codes) if isinstance(pattern.pattern, bytes) else "".join(map(chr, codes))
 
 
