@@ -4,7 +4,7 @@ STORAGE ?= folder
 PORT ?= 8080
 ROUNDS ?= 7
 N ?= 10000
-AT_ONCE ?= 2
+AT_ONCE ?= 3
 RESULTS ?= bench/results
 UV := .venv/bin/uv
 RUN := .venv/bin
@@ -34,7 +34,7 @@ prometheus: setup .venv/prometheus/.ready ## get prometheus and promtool for the
 run: setup ## start a complete installation and send a batch (STORAGE=s3, PORT=0)
 	@exec $(RUN)/darkroom dev --storage $(STORAGE) --port $(PORT)
 
-test: setup prometheus ## run lint, the guard and all tests, side by side (AT_ONCE=2 processes)
+test: setup prometheus ## run lint, the guard and all tests, side by side (AT_ONCE=3 processes)
 	@$(MAKE) --no-print-directory -j 2 pytest lint bench-guard
 
 pytest: setup prometheus
