@@ -15,7 +15,9 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     `max_watermark_pixels`: width × height of a watermark's file.
     `max_frames`: of an animation that is a source or a watermark.
     `max_scans`: how often the decoder of a progressive JPEG goes over the whole image.
-    `max_parts`: segments, chunks, blocks or boxes that a file is made of.
+    `max_parts`: segments, chunks, blocks or boxes that a file is made of, or what an SVG draws:
+    shapes and letters, as often as they are used.
+    `max_svg_seconds`: what an SVG is predicted to take one core to draw.
     `max_text_length`: characters of an annotation.
     `max_text_size`: pixels an em of an annotation, up to 16,000.
     `max_text_pixels`: the box of an annotation's text, or its ink where that is larger.
@@ -36,6 +38,7 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     max_frames: int = 2_000
     max_scans: int = 50
     max_parts: int = 50_000
+    max_svg_seconds: float = 60.0
     max_text_length: int = 2_000
     max_text_size: int = 10_000
     max_text_pixels: int = 25_000_000

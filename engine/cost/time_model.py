@@ -105,7 +105,7 @@ def _seconds_to_decode(node: Decode, made: Frame, facts: Facts, nodes: Sequence[
     pixels = facts.size.pixels
     seconds = NANO * pixels * node.pages * decoding(facts, made.size.pixels / pixels)
     if facts.format is SourceFormat.SVG:
-        return DRAWN_SECONDS + seconds
+        return DRAWN_SECONDS + facts.drawing_seconds + seconds
     if facts.format is SourceFormat.GIF and node.pages > 1:
         return 2 * seconds
     return seconds if facts.decoded_at_once else seconds * rows_read(nodes, made)

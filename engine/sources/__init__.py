@@ -3,11 +3,11 @@
 Knows nothing about libvips.
 """
 
-from engine.sources.checks import count_parts, shortage
+from engine.sources.checks import check_seconds, count_parts, shortage, survey
 from engine.sources.damage import damage_in
 from engine.sources.facts import Facts, SourceFormat
 from engine.sources.formats import ANIMATED, BEGINNING, HEAD, TRAITS, describe, sniff
-from engine.sources.metadata import EXIF, IPTC, XMP, rights_only
+from engine.sources.metadata import EXIF, IPTC, XMP, rights_only, with_short_xmp
 from engine.sources.partial_source import (
     BLOCK,
     MissingBytes,
@@ -39,6 +39,7 @@ __all__ = [
     "Reader",
     "Source",
     "SourceFormat",
+    "check_seconds",
     "completed",
     "count_parts",
     "damage_in",
@@ -46,5 +47,7 @@ __all__ = [
     "rights_only",
     "shortage",
     "sniff",
+    "survey",
     "to_fetch",
+    "with_short_xmp",
 ]

@@ -18,6 +18,7 @@ EXTENSION, IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 _SCREEN, _DESCRIPTOR = 13, 10  # bytes of the header and of an image's description
 _BACKGROUND, _PREVIOUS = 2, 3  # what a frame is disposed to
 _MOST_KEPT = 200  # places of frames that are compared with every later one
+_LONG_EXTENSION = 64 * 1024  # bytes
 _RUN, _LONGEST_RUN = 32, 32 * 1024  # blocks that are skipped at once
 _MOST_BITS = 8  # of a code that names a colour
 _MOST_CODES = 4096  # of a table, each of which may name one pixel more than the one before
@@ -178,8 +179,11 @@ def is_short(data: Content, frame: Frame) -> bool:
 
 def mended(data: Buffer) -> Buffer:
     """Return a copy in which libnsgif sees what browsers show."""
+    data = _without_long_extensions(data)
     view = memoryview(data)  # so that parts are copied once
     frames = frames_of(data)
+    if not frames:
+        return data
     flags = dict(_disposals(data, frames))
     parts: list[bytes | memoryview] = []
     at = 0
@@ -194,14 +198,26 @@ def mended(data: Buffer) -> Buffer:
         parts += [view[at : frame.start], _described(data, frame)]
         parts += [*_blocks(view, frame), _MORE]
         at = frame.end - 1
-    if not frames:
-        return b"".join([*parts, view[at:]])
     cut = frames[-1].end > len(data)
     holes = _leaves_holes(data, frames)
     end = frames[-1].end if holes else _end_of_blocks(data, frames[-1].end)
     ends = cut or holes or end < len(data)
     parts += [view[at:end], b"\0" * cut, _AT_THE_TOP * holes, bytes([_TRAILER]) * ends]
     return b"".join(parts)
+
+
+def _without_long_extensions(data: Buffer) -> Buffer:
+    """Leave out comments and the like that are long, and nothing to a picture: copies take time."""
+    view, parts, kept = memoryview(data), list[memoryview](), 0
+    with suppress(IndexError):
+        at = after_screen(data)
+        while data[at] in {EXTENSION, IMAGE}:
+            end = after_blocks(data, before_blocks(data, at))
+            if data[at] == EXTENSION and end - at > _LONG_EXTENSION:
+                parts.append(view[kept:at])
+                kept = end
+            at = end
+    return b"".join([*parts, view[kept:]]) if parts else data
 
 
 def _blocks(data: memoryview, frame: Frame) -> Iterator[bytes | memoryview]:

@@ -14,7 +14,17 @@ import pyvips
 
 from engine.errors import DarkroomError, SourceCorrupt, UnusableFonts
 from engine.fonts import TYPEFACES
-from engine.sources import Mending, Parts, Reader, Source, SourceFormat, gif, heif, jpeg
+from engine.sources import (
+    Mending,
+    Parts,
+    Reader,
+    Source,
+    SourceFormat,
+    gif,
+    heif,
+    jpeg,
+    with_short_xmp,
+)
 from engine.vips.allocator import keep_large_buffers
 
 Image: TypeAlias = pyvips.Image
@@ -41,11 +51,13 @@ LOADERS = {  # HEIC is `heic`'s matter
 }
 # libvips would put more than 100 MB of it into a file, which a confined child may not write.
 DECODED_AT_ONCE = {SourceFormat.WEBP}
-# What is made of files before a decoder sees them: faults that everybody passes over.
+# What is made of files before a decoder sees them: faults that everybody passes over, and what is
+# too long.
 MENDED: dict[SourceFormat, Mending] = {
     SourceFormat.JPEG: jpeg.mended,
     SourceFormat.GIF: gif.mended,
     SourceFormat.AVIF: heif.mended,
+    SourceFormat.WEBP: with_short_xmp,
 }
 
 

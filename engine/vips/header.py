@@ -17,6 +17,7 @@ from engine.sources import (
     PartialSource,
     Source,
     SourceFormat,
+    check_seconds,
     count_parts,
     describe,
     gif,
@@ -24,6 +25,7 @@ from engine.sources import (
     jpeg,
     shortage,
     sniff,
+    survey,
     tiff,
 )
 from engine.vips import codecs, heic
@@ -63,6 +65,7 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     coded = heif.coded_size(source.content) if found in HEIF else None
     if coded is not None:
         _check_pixels(coded, 1, limits)
+    drawing = survey(source.content, limits) if found is SourceFormat.SVG else None
     facts = _facts_of(*_opened(source, found), found)
     if coded is not None:
         facts = replace(facts, coded_pixels=coded.pixels)
@@ -74,6 +77,9 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     if bits < 8 or colours:
         facts = replace(facts, bits=bits, palette=len(colours))
     _check_pixels(facts.size, facts.frames, limits)
+    if drawing is not None:
+        facts = replace(facts, drawing_seconds=drawing.seconds(facts.size))
+        check_seconds(facts.drawing_seconds, limits)
     if found is SourceFormat.GIF and not facts.damaged and _lacks_its_end(source.content):
         facts = replace(facts, damaged=ENDS)
     return facts

@@ -127,8 +127,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         DEFAULT_LIMITS.max_scans
     )
     max_parts: Annotated[
-        Size, _doc("Maximum segments, chunks, blocks or boxes of a source or watermark")
+        Size,
+        _doc(
+            "Maximum segments, chunks, blocks or boxes of a source or watermark, or shapes of SVG"
+        ),
     ] = DEFAULT_LIMITS.max_parts
+    max_svg_seconds: Annotated[
+        Seconds, _doc("Maximum predicted seconds of one core for drawing an SVG")
+    ] = DEFAULT_LIMITS.max_svg_seconds
     max_output_pixels: Annotated[
         Size, _doc("Maximum pixels of a result or intermediate image, all frames together")
     ] = DEFAULT_LIMITS.max_output_pixels

@@ -4,8 +4,19 @@ from struct import pack
 
 import pytest
 
-from engine.sources import EXIF, IPTC, XMP, Source, SourceFormat, jpeg, rights_only
-from engine.sources.metadata.xmp import MOST_ELEMENTS, read_lists
+from engine.sources import (
+    EXIF,
+    IPTC,
+    XMP,
+    Source,
+    SourceFormat,
+    jpeg,
+    rights_only,
+    with_short_xmp,
+)
+from engine.sources.metadata.xmp import MOST_BYTES, MOST_ELEMENTS, read_lists
+from engine.vips import load, read_facts
+from tests.attack.bombs.frames import webp_with
 from tests.attack.bombs.jpeg import segment
 from tests.engine.images import encoded, smooth
 from tests.hostile.guard import ends
@@ -89,3 +100,16 @@ def test_a_profile_is_read_in_as_many_segments_as_can_be_counted(count: int, rea
     profile = [segment(0xE2, b"ICC_PROFILE\0" + part + b"a" * 60_000) for part in parts]
     data = plain[:2] + b"".join(profile) + plain[2:]
     assert jpeg.mended(data) == (data if read else plain)
+
+
+def test_long_xmp_of_webp_is_cut_off_where_nobody_looks() -> None:
+    padded = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>".ljust(3 * MOST_BYTES)
+    whole = webp_with(b"XMP ", padded)
+    short = bytes(with_short_xmp(whole))
+    assert len(short) < MOST_BYTES + 1000
+    assert read_facts(Source.from_bytes(whole)) == read_facts(Source.from_bytes(short))
+    kept = load(Source.from_bytes(whole), SourceFormat.WEBP).get("xmp-data")
+    assert padded.startswith(kept)
+    assert len(kept) > MOST_BYTES
+    assert with_short_xmp(short) is short
+    assert with_short_xmp(cut := whole[:-1]) is cut

@@ -76,6 +76,13 @@ def test_a_long_gif_of_full_blocks_is_no_bomb(length: int) -> None:
     count_parts(data, SourceFormat.GIF, EngineLimits())
 
 
+def test_a_long_comment_is_not_copied_to_the_decoder() -> None:
+    long, short = (gif(2, extra=blocks(length, 255)) for length in (100_000, 0))
+    assert gif_structure.mended(long) == gif_structure.mended(gif(2))
+    assert bytes(gif_structure.mended(short)).count(b"!\xfe") == 1
+    assert gif_structure.mended(cut := long[:90_000]) is cut
+
+
 @pytest.mark.parametrize("cut", range(1, 90, 7))
 def test_a_gif_that_ends_within_a_run_is_cut_short(cut: int) -> None:
     data = gif(1, extra=blocks(9_000, 30))

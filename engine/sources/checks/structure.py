@@ -27,10 +27,10 @@ def count_parts(content: Content, source_format: SourceFormat, limits: EngineLim
     walk = _WALKS.get(source_format)
     if walk is not None:
         with suppress(IndexError):
-            walk(content, _Count(limits))
+            walk(content, Count(limits))
 
 
-class _Count:
+class Count:
     """Counts, and raises SourceTooLarge at the first one too many."""
 
     def __init__(self, limits: EngineLimits) -> None:
@@ -38,16 +38,19 @@ class _Count:
         self._frames = self._scans = self._parts = 0
 
     def frame(self) -> None:
+        """Count a frame."""
         self._frames += 1
         if self._frames > self._limits.max_frames:
             raise _too_many("frames", self._limits.max_frames, self._frames)
 
     def scan(self) -> None:
+        """Count a scan."""
         self._scans += 1
         if self._scans > self._limits.max_scans:
             raise _too_many("scans", self._limits.max_scans, self._scans)
 
     def part(self, weight: int = 1) -> None:
+        """Count a part, or what takes as long as several."""
         self._parts += weight
         if self._parts > self._limits.max_parts:
             raise _too_many("parts", self._limits.max_parts, self._parts)
@@ -70,7 +73,7 @@ _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _SCANS = re.compile(rb"\xff\xda")  # in a scan's own data an 0xFF is followed by others
 
 
-def _walk_jpeg(data: Content, count: _Count) -> None:
+def _walk_jpeg(data: Content, count: Count) -> None:
     """Count the segments up to the first scan; if there are more scans, count these."""
     at, progressive, components = 2, False, 0
     while at + 9 < len(data):
@@ -85,10 +88,10 @@ def _walk_jpeg(data: Content, count: _Count) -> None:
         if marker in {0, 0xFF}:  # what lies between segments is passed over, as decoders do
             at += 1
         else:
-            at += 2 + (0 if marker in _STANDALONE else _number(data, at + 2, 2))
+            at += 2 + (0 if marker in _STANDALONE else data[at + 2] << 8 | data[at + 3])
 
 
-def _count_scans(data: Content, at: int, count: _Count) -> None:
+def _count_scans(data: Content, at: int, count: Count) -> None:
     if not isinstance(data, Pieces):
         for _ in _SCANS.finditer(cast("bytes", data), at):
             count.scan()
@@ -99,7 +102,7 @@ _MOST_INFLATED = 8_000_000  # bytes; what libpng makes of one chunk
 _INFLATED_A_PART = 5_000  # bytes that take as long as any chunk takes
 
 
-def _walk_png(data: Content, count: _Count) -> None:
+def _walk_png(data: Content, count: Count) -> None:
     """Count the chunks; text that is inflated counts as often as that takes longer."""
     at = 8
     while at + 8 <= len(data):
@@ -111,11 +114,11 @@ def _walk_png(data: Content, count: _Count) -> None:
         at += 12 + length
 
 
-def _walk_webp(data: Content, count: _Count) -> None:
+def _walk_webp(data: Content, count: Count) -> None:
     _walk_chunks(data, 12, min(len(data), 8 + _little(data, 4)), count)
 
 
-def _walk_chunks(data: Content, at: int, end: int, count: _Count) -> None:
+def _walk_chunks(data: Content, at: int, end: int, count: Count) -> None:
     while at + 8 <= end:
         name, body = bytes(data[at : at + 4]), at + 8
         at = body + _little(data, at + 4)
@@ -130,7 +133,7 @@ def _little(data: Content, at: int) -> int:
     return int.from_bytes(data[at : at + 4], "little")
 
 
-def _walk_heif(data: Content, count: _Count) -> None:
+def _walk_heif(data: Content, count: Count) -> None:
     """Count the outermost boxes; those within are few, for libheif has limits of its own."""
     at = 0
     while at + 8 <= len(data):
@@ -142,7 +145,7 @@ def _walk_heif(data: Content, count: _Count) -> None:
         at += size
 
 
-def _walk_gif(data: Content, count: _Count) -> None:
+def _walk_gif(data: Content, count: Count) -> None:
     """Count frames and blocks."""
     at = gif.after_screen(data)
     while at < len(data) and data[at] in {gif.EXTENSION, gif.IMAGE}:

@@ -167,6 +167,7 @@ ANSWER_FIELDS = {
         "aperture shows a part of; 0 for other formats."
     ),
     "Facts.profile_bytes": "Bytes of the ICC profile.",
+    "Facts.drawing_seconds": "Predicted seconds for an SVG's shapes and filters; otherwise 0.",
     "Facts.damaged": "What is wrong with the file, if the header tells; otherwise empty.",
     "Frame.width": "Width in pixels.",
     "Frame.height": "Height in pixels.",
