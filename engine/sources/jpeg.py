@@ -19,7 +19,7 @@ _MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
 _SCAN = re.compile(rb"\xff\xda\0[\x06-\x0c]")  # in no data
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _STRAY = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
-MOST_SCANS = 32  # that are asked about; progressive files have about ten
+MOST_SCANS = 12  # that are asked about, each with those before; progressive files have about ten
 # Kinds of JPEG that libjpeg-turbo, or libvips with it, does not decode.
 _REFUSED = {
     0xC3: "lossless JPEG", 0xC5: "hierarchical JPEG", 0xC6: "hierarchical JPEG",
@@ -82,13 +82,14 @@ def without_stray_bytes(data: Buffer, complaint: Callable[[bytes], str]) -> byte
     made, segments, strays = bytearray(data[:2]), list(_header(data)), [b""]
     for _ in range(MOST_SCANS):
         strays += (bytes(data[each.after : each.start]).strip(b"\xff") for each in segments)
+        if not all(max(strays, key=len).endswith(each) for each in strays):
+            return None
         for segment in segments[:-1]:
             made += data[segment.start : segment.end]
         last = segments[-1].kind if segments else None
         if last == _EOI[1]:
-            left_by_the_writer = all(max(strays, key=len).endswith(each) for each in strays)
             changed = len(made) < segments[-1].start
-            return bytes(made + _EOI) if changed and left_by_the_writer else None
+            return bytes(made + _EOI) if changed else None
         if last != _SOS:
             return None
         made += data[segments[-1].start : segments[-1].end]

@@ -11,6 +11,8 @@ import pytest
 from engine import Job, Output, Source, Stats, render
 from engine.errors import SourceCorrupt
 from engine.explain import explain
+from engine.raster import first_complaint
+from engine.sources import jpeg
 from engine.vips import binding
 from tests.engine.images import (
     Json,
@@ -24,6 +26,7 @@ from tests.engine.images import (
     smooth,
 )
 from tests.engine.uploads import animation
+from tests.hostile.bombs import jpeg_scans
 
 EOI = b"\xff\xd9"
 JPEG = encoded(noise(64, 64), "JPEG", quality=90)
@@ -91,6 +94,37 @@ def test_the_same_bytes_behind_each_scan_pass(stray: bytes) -> None:
         output = make(strewn(PROGRESSIVE, places, stray))
         assert np.array_equal(decoded(output.data), pixels_of(PROGRESSIVE))
         assert not output.damaged
+
+
+@pytest.mark.parametrize(
+    ("places", "strays", "most"),
+    [(SCANS, [b"odd"] * 9, 10), (SCANS, [b"odd", b"even"] * 5, 2)],
+)
+def test_scans_are_asked_about_until_bytes_differ(
+    places: list[int], strays: list[bytes], most: int
+) -> None:
+    source, asked = PROGRESSIVE, list[bytes]()
+    for at, stray in zip(reversed(places[1:]), strays, strict=False):
+        source = source[:at] + stray + source[at:]
+
+    def complaint(data: bytes) -> str:
+        asked.append(data)
+        return first_complaint(data)
+
+    jpeg.without_stray_bytes(source, complaint)
+    assert len(asked) == most
+
+
+def test_a_file_of_many_scans_is_not_asked_about() -> None:
+    """Each scan takes decoding all before it, so that many would take their square."""
+    asked: list[bytes] = []
+
+    def complaint(data: bytes) -> str:
+        asked.append(data)
+        return ""
+
+    jpeg.without_stray_bytes(jpeg_scans(49, 64, 64), complaint)
+    assert len(asked) <= jpeg.MOST_SCANS
 
 
 def test_scans_that_end_early_are_damage_beside_stray_bytes() -> None:
