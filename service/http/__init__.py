@@ -3,6 +3,13 @@
 Knows nothing about how requests are handled.
 """
 
+from service.http.answers import (
+    list_presets,
+    show_callback,
+    show_preset,
+    show_process,
+    show_summary,
+)
 from service.http.callback import make_callback
 from service.http.connections import Runner
 from service.http.middleware import (
@@ -35,12 +42,7 @@ from service.http.schemas import (
     RetryResult,
     SourceVersion,
     inputs_of,
-    list_presets,
     raw_jobs,
-    show_callback,
-    show_preset,
-    show_process,
-    show_summary,
 )
 from service.http.urls import Source
 

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from service.http.schemas import show_process
+from service.http.answers import show_process
 from service.ids import new_delivery_id
 from service.store import NewDelivery, ProcessRow
 

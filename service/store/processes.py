@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from service.errors import Cancelled
 from service.store.database import Connection, Pool, sql
-from service.store.deliveries import NewDelivery
+from service.store.deliveries import NewDelivery, Outcome
 from service.store.jobs import JobRow
 
 Status = Literal["QUEUED", "PROCESSING", "FINISHED", "FAILED"]
@@ -35,7 +35,7 @@ class DeliveryRow(Struct, frozen=True, kw_only=True):
     """One callback as it is recorded."""
 
     id: str
-    status: Literal["PENDING", "DELIVERED", "FAILED"]
+    status: Outcome
     attempt: int
     tries: int
     last_status: int | None
