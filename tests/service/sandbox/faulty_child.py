@@ -176,12 +176,13 @@ def send_messages(_: Order, messages: list[dict[str, Any]]) -> object:
     return {}
 
 
-def keep_mapped(_: Order, size: int, **words: Any) -> object:
+def keep_mapped(_: Order, output: dict[str, Any], **words: Any) -> object:
     """Say that an output is done, and keep the door open to change it."""
+    size = output["size"]
     file = next(fd for fd in range(3, 100) if _is_open(fd) and _is_empty_memory(fd))
     os.write(file, bytes(size))
     kept.append(mmap.mmap(file, size))
-    _channel().send(msgspec.msgpack.encode({"size": size, **words}))
+    _channel().send(msgspec.msgpack.encode({"output": output, **words}))
     time.sleep(600)
     return {}
 
