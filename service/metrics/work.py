@@ -58,6 +58,8 @@ class WorkMetrics:
         self._processes(declare)
         self._recovery(declare)
         self._rendering(declare)
+        self._slots(declare)
+        self._predictions(declare)
         self._children(declare)
 
     def _backlog(self, declare: Declarations) -> None:
@@ -169,7 +171,7 @@ class WorkMetrics:
         )  # fmt: skip
         self._lookups: dict[str, tuple[Counter, Counter]] = {}
 
-    def _children(self, declare: Declarations) -> None:
+    def _slots(self, declare: Declarations) -> None:
         self.slots = declare.gauge("worker_slots", "Slots for rendering children", of=WORKER)
         self.slots_busy = declare.gauge(
             "worker_slots_busy", "Slots whose child is rendering", of=WORKER
@@ -195,10 +197,8 @@ class WorkMetrics:
         self.slot_wait = declare.histogram(
             "slot_wait_seconds", "Time that a work waited for a free slot", buckets=STAGE, of=WORKER
         )
-        self.child_memory = declare.histogram(
-            "child_peak_memory_bytes", "Peak memory of rendering children, all that is resident",
-            buckets=BYTES, of=WORKER,
-        )  # fmt: skip
+
+    def _predictions(self, declare: Declarations) -> None:
         self.memory_used = declare.histogram(
             "render_memory_used_bytes",
             "Memory by which a child grew for a batch of 3 megapixels or more",
@@ -225,6 +225,12 @@ class WorkMetrics:
         self.seconds_ratio = declare.histogram(
             "render_time_ratio", "Time used by such a batch, divided by what was predicted",
             buckets=RATIO, of=WORKER,
+        )  # fmt: skip
+
+    def _children(self, declare: Declarations) -> None:
+        self.child_memory = declare.histogram(
+            "child_peak_memory_bytes", "Peak memory of rendering children, all that is resident",
+            buckets=BYTES, of=WORKER,
         )  # fmt: skip
         self.child_exits = declare.counter(
             "child_exits_total", "Rendering children that ended", "reason"

@@ -8,7 +8,7 @@ import signal
 import time
 
 from service.sandbox import linux
-from service.sandbox.parent.process import last_words
+from service.sandbox.parent.server_process import last_words
 
 NICEST = 19  # what leaves most to others
 LONGEST_DEATH_SECONDS = 5.0  # of a process that was killed

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from service.sandbox.parent.child_process import ChildProcess, new_stderr
 from service.sandbox.parent.exits import StartFailed, cause_of_exit, start_failed
-from service.sandbox.parent.process import ServerProcess
+from service.sandbox.parent.server_process import ServerProcess
 from service.sandbox.protocol import ProtocolError, wire
 
 
