@@ -63,7 +63,27 @@ class Renderer:
         `jobs` are all of the process, as JSON. `on_waiting` is called with whether it waits for
         a child.
         """
+        isolation = self._isolation(service_id, jobs, positions, files, on_waiting)
+        made = False
+        try:
+            async with aclosing(isolation.render(positions)) as rendered:
+                async for outcomes in rendered:
+                    made = made or any(isinstance(outcome, Output) for _, outcome in outcomes)
+                    yield outcomes
+        finally:  # what crashed or hung has cost its time, too
+            if isolation.seconds:
+                self._rates.note(service_id, isolation.seconds, len(positions))
+        if isolation.crashes and not made:
+            await self._quarantine.note(service_id, files.source, isolation.crashes)
 
+    def _isolation(
+        self,
+        service_id: int,
+        jobs: tuple[bytes, ...],
+        positions: Sequence[int],
+        files: Files,
+        on_waiting: Callable[[bool], None],
+    ) -> Isolation:
         def work_for(group: Sequence[int]) -> Work:
             return Work(
                 owner=str(service_id),
@@ -81,7 +101,7 @@ class Renderer:
             self._metrics.service_rendered(service_id, summary.render_seconds)
             _observe(self._metrics, summary, files.source, len(positions))
 
-        isolation = Isolation(
+        return Isolation(
             self._sandbox,
             work_for,
             max_crashes=self._settings.max_crashes,
@@ -89,17 +109,6 @@ class Renderer:
             on_waiting=on_waiting,
             on_summary=observe,
         )
-        made = False
-        try:
-            async with aclosing(isolation.render(positions)) as rendered:
-                async for outcomes in rendered:
-                    made = made or any(isinstance(outcome, Output) for _, outcome in outcomes)
-                    yield outcomes
-        finally:  # what crashed or hung has cost its time, too
-            if isolation.seconds:
-                self._rates.note(service_id, isolation.seconds, len(positions))
-        if isolation.crashes and not made:
-            await self._quarantine.note(service_id, files.source, isolation.crashes)
 
 
 def _observe(metrics: Metrics, summary: Summary, source: BinaryIO, outputs: int) -> None:
