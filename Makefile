@@ -107,7 +107,7 @@ memory: setup ## compare predicted with measured memory: every type, format and 
 times: setup ## compare predicted with measured time: every type, format and source
 	@$(RUN)/pytest -s -m long tests/engine/cost/test_time.py
 
-batches: setup ## hold random batches to their plans as expanded (N=10000)
+batches: setup ## compare random batches with their plans before optimisation (N=10000)
 	@VIPS_CONCURRENCY=1 $(RUN)/python -m tests.engine.execute.batches --count $(N)
 
 gallery: setup ## regenerate docs/gallery: every transformation and option, before and after

@@ -8,6 +8,10 @@ import click
 import msgspec
 
 takes_json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+takes_limit = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True,
+    help="Maximum number of lines.",
+)  # fmt: skip
 
 
 def print_json(value: object) -> None:

@@ -1,11 +1,12 @@
 """`darkroom callbacks`: lists callbacks, and sends some again."""
 
 import sys
+from typing import get_args
 
 import click
 
 from service.commands.administration.records import with_store
-from service.commands.output import print_rows, takes_json
+from service.commands.output import print_rows, takes_json, takes_limit
 from service.store import Outcome, Store
 
 
@@ -18,10 +19,10 @@ def callbacks() -> None:
 @click.option("--service", "service_id", type=int, help="Only those of this service.")
 @click.option(
     "--status",
-    type=click.Choice(["PENDING", "DELIVERED", "FAILED"]),
-    help="Only those in it.",
+    type=click.Choice(list(get_args(Outcome))),
+    help="Only those in this state.",
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@takes_limit
 @takes_json
 def list_callbacks(
     service_id: int | None, status: Outcome | None, limit: int, as_json: bool

@@ -55,8 +55,8 @@ def show(service_id: int, name: str) -> None:
 def put(service_id: int, name: str, definition: BinaryIO) -> None:
     """Save or replace a preset.
 
-    DEFINITION is a file, or - for standard input, with a JSON object that has transformations,
-    quality, options or background, such as
+    DEFINITION is a file, or - for standard input, with a JSON object that has any fields of a job
+    but its destination, such as
     {"transformations": [{"type": "resize", "width": 800}], "quality": 80}.
     """
     settings = valid_settings()

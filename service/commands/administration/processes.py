@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from service.commands.administration.records import with_store
 from service.commands.exits import fail, valid_settings
-from service.commands.output import pretty_json, print_rows, takes_json
+from service.commands.output import pretty_json, print_rows, takes_json, takes_limit
 from service.dispatch import RENDER, Queue, connect
 from service.http import make_callback, show_process
 from service.store import Cursor, ProcessFilter, Status, Store
@@ -70,7 +70,7 @@ def processes() -> None:
 )  # fmt: skip
 @click.option("--since", type=Moment(), help="Created after: 30m, 6h, 2d ago, or 2024-01-31T08:00.")
 @click.option("--until", "before", type=Moment(), help="Created before, in the same form.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@takes_limit
 @takes_json
 def list_processes(
     *,

@@ -48,6 +48,7 @@ def services() -> None:
     "--weight",
     type=WEIGHT,
     default=1.0,
+    show_default=True,
     help="Share of the workers, see set-weight.",
 )
 @storage_arguments("storage")
@@ -174,6 +175,7 @@ def set_weight(service_id: int, weight: float) -> None:
     """Set the share of the workers that a service gets.
 
     When several services wait, one with weight 2 gets twice as much work done as one with 1.
+    WEIGHT is from 0.01 to 100; a new service has 1.
     """
     found = with_store(lambda store: store.services.set_weight(service_id, weight))
     check_found(found, service_id)

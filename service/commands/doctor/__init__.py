@@ -21,9 +21,9 @@ def doctor(as_json: bool) -> None:
     """Check that Darkroom can run here, and say what to do if not.
 
     Checks the settings, Postgres and its migrations, Redis, the storage of each service, the
-    protections of rendering children, and the fonts. Nothing is changed. Run it on the machine
-    and as the user that will run the API or worker. Exit status: 1 if a check failed, 0 otherwise
-    (warnings do not count).
+    protections of rendering children, the fonts, and whether HEIC can be read. Nothing is
+    changed. Run it on the machine and as the user that will run the API or worker. Exit status: 1
+    if a check failed, 0 otherwise (warnings do not count).
     """
     sys.exit(asyncio.run(_report(print_json if as_json else _print)))
 
