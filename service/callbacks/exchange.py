@@ -1,19 +1,17 @@
-"""One POST over one connection, bounded in time and size whatever the receiver does.
+"""POSTs to receivers, each bounded in time, over connections that are kept for a while.
 
-The answer is read up to the end of its headers, so far as it keeps to its limits; its body is
-nobody's business. h11 speaks HTTP; it sends what it is given unchanged.
+A connection is used for one service and one receiver alone. It is closed when it has been idle for
+some seconds, and when it is old, so that a name which leads elsewhere is followed.
 """
 
 import asyncio
 from collections.abc import Mapping
 
-import h11
 from msgspec import Struct
 
+from service.callbacks.connection import BrokenOff, Connection, Response
 from service.outbound import AddressGuard, Connector, ExchangeFailed, Target
 from service.settings import Settings
-
-READ_BYTES = 4096
 
 
 def callback_guard(settings: Settings) -> AddressGuard:
@@ -25,77 +23,98 @@ def callback_guard(settings: Settings) -> AddressGuard:
     )
 
 
-class Response(Struct, frozen=True):
-    """What a receiver answered."""
+class _Place(Struct, frozen=True):
+    """Whom a connection may be used for."""
 
-    status: int
-    retry_after: str
+    service_id: int
+    secure: bool
+    host: str
+    port: int
+
+
+class _Idle(Struct):
+    """A connection that waits for its next POST, until the timer closes it."""
+
+    connection: Connection
+    place: _Place
+    timer: asyncio.TimerHandle
 
 
 class Exchange:
-    """Sends POST requests, each over a connection of its own."""
+    """Sends POST requests."""
 
     def __init__(self, settings: Settings) -> None:
-        self._seconds = settings.callback_seconds
-        self._max_bytes = settings.callback_response_bytes
-        self._max_interim = settings.callback_interim_responses
+        self._settings = settings
         self._connector = Connector(
-            callback_guard(settings), "the receiver", settings.callback_concurrency, READ_BYTES
+            callback_guard(settings), "the receiver", settings.callback_concurrency
         )
+        self._idle: dict[Connection, _Idle] = {}  # that which has been idle for longest first
 
     def close(self) -> None:
         """Close what is open."""
+        for connection in [*self._idle]:
+            self._drop(connection)
         self._connector.close()
 
-    async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Response:
-        """Send one request and give the answer; ExchangeFailed says why there is none."""
+    async def post(
+        self, target: Target, headers: Mapping[str, str], body: bytes, service_id: int = 0
+    ) -> Response:
+        """Send a service's request and give the answer; ExchangeFailed says why there is none."""
+        place = _Place(service_id, target.secure, target.host, target.port)
         try:
-            async with (
-                asyncio.timeout(self._seconds),
-                self._connector.connected(target) as (reader, writer),
-            ):
-                return await self._talk(target, headers, body, reader, writer)
+            async with asyncio.timeout(self._settings.callback_seconds):
+                if (kept := self._take(place)) is not None:
+                    try:
+                        return await self._talk(kept, place, target, headers, body)
+                    except BrokenOff as error:  # it may have been closed before this was sent
+                        if not error.unheard:
+                            raise
+                _, connection = await self._connector.connect(
+                    target, lambda: Connection(self._settings)
+                )
+                return await self._talk(connection, place, target, headers, body)
         except TimeoutError:
             raise ExchangeFailed("the receiver did not answer in time") from None
-        except h11.RemoteProtocolError:
-            raise ExchangeFailed("the receiver's answer is not HTTP") from None
         except OSError:
             raise ExchangeFailed("the receiver broke off") from None
 
     async def _talk(
         self,
+        connection: Connection,
+        place: _Place,
         target: Target,
         headers: Mapping[str, str],
         body: bytes,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
     ) -> Response:
-        http = h11.Connection(h11.CLIENT, max_incomplete_event_size=self._max_bytes)
-        own = {"Host": target.authority, "Content-Length": str(len(body)), "Connection": "close"}
-        fields = [*own.items(), *headers.items()]
-        request = h11.Request(method="POST", target=target.path, headers=fields)
-        for event in (request, h11.Data(body), h11.EndOfMessage()):
-            writer.write(http.send(event) or b"")  # it is read while it is sent: it may be early
-        received = interim = 0
-        while True:
-            match http.next_event():
-                case h11.Response() as response:
-                    return Response(response.status_code, _header(response, b"retry-after"))
-                case h11.InformationalResponse():
-                    interim += 1
-                    if interim > self._max_interim:
-                        raise ExchangeFailed("the receiver sends interim answers without end")
-                case h11.NEED_DATA:
-                    data = await reader.read(READ_BYTES)
-                    if not data:
-                        raise ConnectionResetError
-                    received += len(data)
-                    if received > self._max_bytes:
-                        raise ExchangeFailed("the headers of the receiver's answer are too long")
-                    http.receive_data(data)
-                case _:
-                    raise ConnectionResetError
+        try:
+            response = await connection.post(target, headers, body)
+        except BaseException:
+            connection.close()
+            raise
+        self._keep(connection, place)
+        return response
 
+    def _take(self, place: _Place) -> Connection | None:
+        """Take a connection that may be used now, the one that was used last."""
+        for idle in reversed(self._idle.values()):
+            if idle.place == place and idle.connection.free:
+                idle.timer.cancel()
+                del self._idle[idle.connection]
+                return idle.connection
+        return None
 
-def _header(response: h11.Response, name: bytes) -> str:
-    return next((value for key, value in response.headers if key == name), b"").decode("latin-1")
+    def _keep(self, connection: Connection, place: _Place) -> None:
+        """Keep a connection for the next POST, or close it."""
+        settings, loop = self._settings, asyncio.get_running_loop()
+        old = loop.time() - connection.began >= settings.callback_connection_seconds
+        if connection.closing or old or not settings.callback_idle_connections:
+            connection.close()
+            return
+        if len(self._idle) >= settings.callback_idle_connections:
+            self._drop(next(iter(self._idle)))
+        timer = loop.call_later(settings.callback_idle_seconds, self._drop, connection)
+        self._idle[connection] = _Idle(connection, place, timer)
+
+    def _drop(self, connection: Connection) -> None:
+        self._idle.pop(connection).timer.cancel()
+        connection.close()

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -12,6 +13,7 @@ from service.callbacks.back_off import MAX_TRIES, back_off, retry_after
 from service.callbacks.circuit_breaker import CircuitBreaker
 from service.callbacks.exchange import Exchange
 from service.callbacks.fair_share import FairShare, QueueFull, Receiver
+from service.callbacks.records import Records
 from service.callbacks.signature import sign
 from service.dispatch import Dispatch
 from service.ids import trace_id
@@ -19,10 +21,9 @@ from service.metrics import Metrics
 from service.outages import POSTGRES, outages
 from service.outbound import ExchangeFailed, Target, parse_target
 from service.settings import Settings
-from service.store import UNAVAILABLE, Delivery, Due, Outcome, Store
+from service.store import UNAVAILABLE, Delivery, Due, Outcome, PendingCallback, Store, Try
 from service.tracing import span
 
-CLAIM_SLACK = 5.0  # seconds beyond the longest try, before another sender may take it
 DEFER_SECONDS = 5.0, 30.0  # for callbacks that find too many others waiting
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ class Sender:
     def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
         self._deliveries = store.deliveries
         self._metrics = metrics
-        self._longest = timedelta(seconds=settings.callback_seconds + CLAIM_SLACK)
+        self._records = Records(store.deliveries, settings)
         self._given_up = timedelta(hours=settings.callback_hours)
         self._share = FairShare(settings)
         self._breaker = CircuitBreaker(settings)
@@ -59,28 +60,30 @@ class Sender:
         """Close what is open."""
         self._exchange.close()
 
-    async def send(self, dispatch: Dispatch) -> None:
+    async def find(self, dispatches: Sequence[Dispatch]) -> Sequence[PendingCallback]:
+        """Look at what was dispatched, in one statement; leaves out what was taken."""
+        return await self._deliveries.find([Due(id=each.id, tries=each.run) for each in dispatches])
+
+    async def send(self, callback: PendingCallback) -> None:
         """Send a callback when its turn has come, and record how that went; or put it off."""
-        due = Due(id=dispatch.id, tries=dispatch.run)
-        waiting = await self._deliveries.find(due)
-        if waiting is None:
-            return
-        target = _target(waiting.url)
-        receiver = Receiver(waiting.service_id, f"{target.host}:{target.port}" if target else "")
+        target = _target(callback.url)
+        receiver = Receiver(callback.service_id, f"{target.host}:{target.port}" if target else "")
         if pause := self._breaker.pause(receiver):
-            await self._defer(due, "circuit_open", pause * random.uniform(1, 2))  # noqa: S311
+            await self._defer(callback, "circuit_open", pause * random.uniform(1, 2))  # noqa: S311
             return
         try:
             async with self._share.slot(receiver):
                 if pause := self._breaker.begin(receiver):
-                    await self._defer(due, "circuit_open", pause)
+                    await self._defer(callback, "circuit_open", pause)
                 else:
-                    await self._try(due, target, receiver)
+                    await self._try(callback, target, receiver)
         except QueueFull:
-            await self._defer(due, "queue_full", random.uniform(*DEFER_SECONDS))  # noqa: S311
+            await self._defer(callback, "queue_full", random.uniform(*DEFER_SECONDS))  # noqa: S311
 
-    async def _try(self, due: Due, target: Target | None, receiver: Receiver) -> None:
-        delivery = await self._deliveries.claim(due, self._longest, MAX_TRIES)
+    async def _try(
+        self, callback: PendingCallback, target: Target | None, receiver: Receiver
+    ) -> None:
+        delivery = await self._records.claim(callback)
         if delivery is None:
             return
         with (
@@ -119,7 +122,9 @@ class Sender:
         if delivery.request_id:
             headers["X-Request-Id"] = delivery.request_id
         try:
-            response = await self._exchange.post(target, headers, delivery.body)
+            response = await self._exchange.post(
+                target, headers, delivery.body, delivery.service_id
+            )
         except ExchangeFailed as error:
             return Answer(error=str(error))
         if 200 <= response.status < 300:
@@ -141,9 +146,11 @@ class Sender:
         else:
             result, status = "failed", "PENDING"
             again_after = timedelta(seconds=back_off(delivery.tries, answer.wait))
-        await self._deliveries.record_try(
-            delivery, status, answered=answer.status, error=answer.error, again_after=again_after
-        )
+        tried = Try(
+            delivery=delivery, status=status, answered=answer.status, error=answer.error,
+            again_after=again_after,
+        )  # fmt: skip
+        await self._records.record(tried)
         self._metrics.callback_attempts.labels(result).inc()
         log.info(
             "callback", callback_id=delivery.id, process_id=delivery.process_id,
@@ -152,9 +159,8 @@ class Sender:
             request_id=delivery.request_id, trace_id=trace_id(delivery.traceparent),
         )  # fmt: skip
 
-    async def _defer(self, due: Due, reason: str, seconds: float) -> None:
-        """Leave a callback for later, without a try; one that was deferred for days is given up."""
-        await self._deliveries.defer(due, timedelta(seconds=seconds), self._given_up)
+    async def _defer(self, callback: PendingCallback, reason: str, seconds: float) -> None:
+        await self._records.defer(callback, seconds)
         self._metrics.callback_deferred.labels(reason).inc()
 
 
@@ -165,11 +171,11 @@ def _target(url: str) -> Target | None:
         return None
 
 
-async def send_safely(sender: Sender, dispatch: Dispatch) -> None:
+async def send_safely(sender: Sender, callback: PendingCallback) -> None:
     """Send; an error of our own is logged, and the row stays due."""
     try:
-        await sender.send(dispatch)
+        await sender.send(callback)
     except UNAVAILABLE as error:
         outages.failed(POSTGRES, error)
     except Exception:  # one callback must not end the thread; it is tried again
-        log.exception("callback_broke", callback_id=dispatch.id)
+        log.exception("callback_broke", callback_id=callback.id)

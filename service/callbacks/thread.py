@@ -25,7 +25,6 @@ from service.dispatch import (
     Worker,
     connect,
     dispatch_of,
-    unclaimed,
 )
 from service.metrics import Metrics
 from service.settings import Settings
@@ -95,7 +94,7 @@ class CallbackThread:
             worker = Worker(
                 redis,
                 CALLBACK,
-                Duty(unclaimed, partial(send_safely, sender), UNAVAILABLE),
+                Duty(sender.find, partial(send_safely, sender), UNAVAILABLE),
                 Capacity(lambda: (IN_HAND * settings.callback_concurrency, 1)),
                 Backlog(overdue, settings.poll_seconds, settings.reconcile_seconds),
                 on_garbage=self._metrics.queue_garbage.inc,

@@ -18,7 +18,8 @@ class Batcher(Generic[Item, Answer]):
 
     Two batches begin at least `pace()` seconds apart, so that more of them are full; what
     comes after a pause does not wait. An answer that is an error is raised to its submitter.
-    Whatever ends a batch, everybody in it is answered, and the next one is begun.
+    Whatever ends a batch, everybody in it is answered, and the next one is begun. For a `blamable`
+    error one item may be to blame: then each is worked on alone, so that the others do not suffer.
     """
 
     def __init__(
@@ -27,10 +28,12 @@ class Batcher(Generic[Item, Answer]):
         *,
         most: int = 256,
         pace: Callable[[], float] = lambda: 0,
+        blamable: tuple[type[Exception], ...] = (),
     ) -> None:
         self._work = work
         self._most = most
         self._pace = pace
+        self._blamable = blamable
         self._began = -inf  # the loop's clock may have begun a moment ago
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._runner: asyncio.Task[None] | None = None
@@ -87,7 +90,12 @@ class Batcher(Generic[Item, Answer]):
             _tell(batch, answers)
 
     async def _work_on(self, items: Sequence[Item]) -> Sequence[Answer | Exception]:
-        answers = await self._work(items)
+        try:
+            answers = await self._work(items)
+        except self._blamable as error:
+            if len(items) == 1:
+                return [error]
+            return [(await self._work_on([item]))[0] for item in items]
         if len(answers) != len(items):
             raise ValueError(f"expected {len(items)} answers, got {len(answers)}")
         return answers

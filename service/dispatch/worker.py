@@ -125,6 +125,7 @@ class Worker(ArqWorker, Generic[Claimed]):
         self._pass_by = redis.register_script(PASS_BY)
         self._wake = asyncio.Event()
         self._ahead = 0  # of what has come since it was last looked for, before all that waited
+        self._more = True  # whether something may wait that was not taken for want of room
         self._in_hand: set[asyncio.Task[None]] = set()
         self._taking = asyncio.Lock()
 
@@ -166,6 +167,7 @@ class Worker(ArqWorker, Generic[Claimed]):
     async def _take(self) -> None:
         """Take what waits, as much as there is room for, and begin to work on it."""
         async with self._taking:
+            self._more = True
             most, least = self._capacity.room()
             free = max(most - self.in_hand, min(self._ahead, most + least - self.in_hand))
             if not self.allow_pick_jobs or free < (1 if self._ahead else least):
@@ -188,6 +190,8 @@ class Worker(ArqWorker, Generic[Claimed]):
             ]
             if waiting:
                 await self._begin_on(waiting, scores)
+            short = 0 < len(popped) < free  # of what it was asked for: the queue is empty
+            self._more = bool(spilled or passed or (waiting and not short))
             if spilled and len(popped) < free and self._backlog.refill is not None:
                 await self._backlog.refill()
 
@@ -264,7 +268,8 @@ class Worker(ArqWorker, Generic[Claimed]):
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._in_hand.discard(task)
-        self._wake.set()
+        if self._more:
+            self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("work_broke", queue=self.queue_name, exc_info=error)
 

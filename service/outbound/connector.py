@@ -3,14 +3,17 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import aiohappyeyeballs
 
 from service.outbound.address_guard import AddressGuard, AddressRefused
 from service.outbound.target import Target
+
+Protocol = TypeVar("Protocol", bound=asyncio.BaseProtocol)
 
 NEXT_ADDRESS_SECONDS = 0.25  # before another address of a host is tried beside the first
 
@@ -26,10 +29,9 @@ class ExchangeForbidden(ExchangeFailed):
 class Connector:
     """Connects to hosts, called `peer` in messages; `threads` look up their names."""
 
-    def __init__(self, guard: AddressGuard, peer: str, threads: int, read_bytes: int) -> None:
+    def __init__(self, guard: AddressGuard, peer: str, threads: int) -> None:
         self._guard = guard
         self._peer = peer
-        self._read_bytes = read_bytes
         self._tls = ssl.create_default_context()
         # a name server that is silent must hold up no other part of the process
         self._resolvers = ThreadPoolExecutor(threads, "resolver")
@@ -40,16 +42,23 @@ class Connector:
 
     @asynccontextmanager
     async def connected(
-        self, target: Target
+        self, target: Target, read_bytes: int
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        """Connect while the body runs; ExchangeFailed says why that cannot be done."""
-        reader, writer = await self._connect(target)
+        """Connect while the body runs, reading ahead by `read_bytes`; raises as `connect`."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=read_bytes, loop=loop)
+        made = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await self.connect(target, lambda: made)
+        writer = asyncio.StreamWriter(transport, made, reader, loop)
         try:
             yield reader, writer
         finally:
             writer.transport.abort()  # a polite end would wait for the peer
 
-    async def _connect(self, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(
+        self, target: Target, make: Callable[[], Protocol]
+    ) -> tuple[asyncio.Transport, Protocol]:
+        """Connect a protocol that is made for it; ExchangeFailed says why that cannot be done."""
         addresses = await self._addresses(target)
         try:
             connection = await aiohappyeyeballs.start_connection(
@@ -58,9 +67,9 @@ class Connector:
         except OSError:
             raise ExchangeFailed(f"no connection to {self._peer}") from None
         try:
-            return await asyncio.open_connection(
+            return await asyncio.get_running_loop().create_connection(
+                make,
                 sock=connection,
-                limit=self._read_bytes,
                 ssl=self._tls if target.secure else None,
                 server_hostname=target.host.rstrip(".") if target.secure else None,
             )

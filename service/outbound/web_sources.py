@@ -134,7 +134,7 @@ class WebSources:
 
     @cached_property
     def _connector(self) -> Connector:
-        return Connector(source_guard(self._settings), PEER, RESOLVERS, READ_BYTES)
+        return Connector(source_guard(self._settings), PEER, RESOLVERS)
 
     @asynccontextmanager
     async def _get(
@@ -147,7 +147,7 @@ class WebSources:
         with _source_errors(shown(url)):
             async with (
                 asyncio.timeout(self._settings.source_seconds),
-                self._connector.connected(target) as (reader, writer),
+                self._connector.connected(target, READ_BYTES) as (reader, writer),
             ):
                 answer = await _ask(target, headers or {}, reader, writer)
                 _check(answer, shown(url), ranged=bool(headers))

@@ -293,11 +293,22 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     callback_seconds: Annotated[Seconds, _doc("Time limit for one try of a callback")] = 15.0
     callback_response_bytes: Annotated[
-        Size, _doc("Maximum bytes read of a receiver's answer, whose body is never read")
+        Size, _doc("Maximum bytes read of a receiver's answer, of which only the head counts")
     ] = 16 * 1024
     callback_interim_responses: Annotated[
         int, Meta(ge=0), _doc("Maximum interim (1xx) responses before a receiver's answer")
     ] = 8
+    callback_idle_connections: Annotated[
+        int,
+        Meta(ge=0, le=10_000),
+        _doc("Maximum idle connections to receivers that a worker keeps; 0 keeps none"),
+    ] = 100
+    callback_idle_seconds: Annotated[
+        Seconds, _doc("Time after which an idle connection to a receiver is closed")
+    ] = 4.0
+    callback_connection_seconds: Annotated[
+        Seconds, _doc("Age from which a connection to a receiver is used no more")
+    ] = 60.0
     callback_concurrency: Annotated[Count, _doc("Maximum concurrent callbacks of a worker")] = 50
     callback_service_concurrency: Annotated[
         Count, _doc("Maximum concurrent callbacks of one service in a worker")

@@ -12,8 +12,16 @@ from service.store.administration import (
     TokenRow,
 )
 from service.store.backlog import Backlog
-from service.store.database import UNAVAILABLE, is_unavailable, time_limits
-from service.store.deliveries import Delivery, Due, NewDelivery, Outcome
+from service.store.database import BLAMABLE, UNAVAILABLE, is_unavailable, time_limits
+from service.store.deliveries import (
+    Deliveries,
+    Delivery,
+    Due,
+    NewDelivery,
+    Outcome,
+    PendingCallback,
+    Try,
+)
 from service.store.jobs import JobResult, JobRow
 from service.store.leases import Claim, End, Entry, Leases
 from service.store.migrator import migrate, pending
@@ -33,12 +41,14 @@ from service.store.services import Holder, Service, Services
 from service.store.store import Store, open_store
 
 __all__ = [
+    "BLAMABLE",
     "UNAVAILABLE",
     "Backlog",
     "CallbackRow",
     "Cancellation",
     "Claim",
     "Cursor",
+    "Deliveries",
     "Delivery",
     "DeliveryRow",
     "Due",
@@ -52,6 +62,7 @@ __all__ = [
     "NewDelivery",
     "NewProcess",
     "Outcome",
+    "PendingCallback",
     "PresetEntry",
     "PresetRow",
     "ProcessFilter",
@@ -66,6 +77,7 @@ __all__ = [
     "Store",
     "SummaryRow",
     "TokenRow",
+    "Try",
     "WaitingProcess",
     "is_unavailable",
     "migrate",

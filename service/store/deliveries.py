@@ -42,62 +42,75 @@ class Delivery(Struct, frozen=True, kw_only=True):
     age: float
 
 
-class PendingCallback(Struct, frozen=True, kw_only=True):
-    """A callback that is not claimed yet: its service and its URL."""
-
-    service_id: int
-    url: str
-
-
 class Due(Struct, frozen=True, kw_only=True):
-    """A callback whose time has come; `tries` names the dispatch."""
+    """A callback whose time has come; `tries` names the dispatch, and fences its claim."""
 
     id: str
     tries: int
     service_id: int = 0
 
 
+class PendingCallback(Due, frozen=True, kw_only=True):
+    """One that is not claimed yet, and its URL."""
+
+    url: str
+
+
+class Try(Struct, frozen=True, kw_only=True):
+    """How a try of a callback went, and after how long the next one is due."""
+
+    delivery: Delivery
+    status: Outcome
+    answered: int | None
+    error: str | None
+    again_after: timedelta = timedelta(0)
+
+
 class Deliveries:
-    """The deliveries table."""
+    """The deliveries table; each method is one statement, for however many callbacks."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def find(self, due: Due) -> PendingCallback | None:
-        """Look at a callback without taking it; None when it was taken."""
-        row = await self._pool.fetchrow(sql("find_delivery"), due.id, due.tries)
-        return None if row is None else PendingCallback(**row)
+    async def find(self, due: Sequence[Due]) -> list[PendingCallback]:
+        """Look at callbacks without taking them; those that were taken are left out."""
+        rows = await self._pool.fetch(sql("find_deliveries"), *_named(due))
+        return [PendingCallback(**row) for row in rows]
 
-    async def claim(self, due: Due, longest: timedelta, max_tries: int) -> Delivery | None:
-        """Take a callback for one try of at most `longest`, or None when it was taken.
+    async def claim(
+        self, wanted: Sequence[Due], longest: timedelta, max_tries: int
+    ) -> list[Delivery]:
+        """Take callbacks for one try of at most `longest`; those that were taken are left out.
 
         One that has had all its tries has failed, whatever became of them.
         """
-        row = await self._pool.fetchrow(
-            sql("claim_delivery"), due.id, longest, due.tries, max_tries
-        )
-        if row is None or row["status"] == "FAILED":
-            return None
-        return Delivery(**{name: row[name] for name in Delivery.__struct_fields__})
+        rows = await self._pool.fetch(sql("claim_deliveries"), *_named(wanted), longest, max_tries)
+        return [
+            Delivery(**{name: row[name] for name in Delivery.__struct_fields__})
+            for row in rows
+            if row["status"] != "FAILED"
+        ]
 
-    async def defer(self, due: Due, again_after: timedelta, given_up_after: timedelta) -> None:
-        """Leave a callback that nobody has taken for later; one that is too old has failed."""
-        await self._pool.execute(
-            sql("defer_delivery"), due.id, due.tries, again_after, given_up_after
-        )
-
-    async def record_try(
+    async def defer(
         self,
-        delivery: Delivery,
-        status: Outcome,
-        *,
-        answered: int | None,
-        error: str | None,
-        again_after: timedelta = timedelta(0),
+        callbacks: Sequence[Due],
+        again_after: Sequence[timedelta],
+        given_up_after: timedelta,
     ) -> None:
-        """Record how a try went, and when the next one is due."""
+        """Leave callbacks that nobody has taken for later; one that is too old has failed."""
         await self._pool.execute(
-            sql("record_try"), delivery.id, delivery.tries, status, answered, error, again_after
+            sql("defer_deliveries"), *_named(callbacks), again_after, given_up_after
+        )
+
+    async def record_tries(self, tries: Sequence[Try]) -> None:
+        """Record how tries went, unless the callbacks are another's by now."""
+        await self._pool.execute(
+            sql("record_tries"),
+            *_named([each.delivery for each in tries]),
+            [each.status for each in tries],
+            [each.answered for each in tries],
+            [each.error for each in tries],
+            [each.again_after for each in tries],
         )
 
     async def due(self, most: int) -> list[Due]:
@@ -115,3 +128,7 @@ class Deliveries:
         due = await self.due(most)
         ours = await self.defer_dispatched(due, again_after) if due else set()
         return [each for each in due if each.id in ours]
+
+
+def _named(callbacks: Sequence[Due | Delivery]) -> tuple[list[str], list[int]]:
+    return [each.id for each in callbacks], [each.tries for each in callbacks]

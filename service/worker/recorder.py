@@ -5,16 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Self
 
-import asyncpg
-
 from service.dispatch import Batcher
 from service.errors import LeaseLost
 from service.outages import POSTGRES, outages
-from service.store import UNAVAILABLE, Claim, End, Entry, JobResult, Leases
+from service.store import BLAMABLE, UNAVAILABLE, Claim, End, Entry, JobResult, Leases
 from service.worker.lease import Lease
-
-# One entry of a statement may be to blame for these: the others do not suffer for it.
-BLAMABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 
 class Recorder:
@@ -23,19 +18,14 @@ class Recorder:
     def __init__(self, leases: Leases, grace: timedelta, pace: Callable[[], float]) -> None:
         self._leases = leases
         self._grace = grace
-        self._batcher = Batcher(self._write, pace=pace)
+        self._batcher = Batcher(self._write, pace=pace, blamable=BLAMABLE)
 
     async def write(self, entry: Entry) -> float:
         """Record an entry; returns the seconds since its process was queued. Raises LeaseLost."""
         return await self._batcher.submit(entry)
 
     async def _write(self, entries: Sequence[Entry]) -> Sequence[float | Exception]:
-        try:
-            took = await self._leases.record(entries, self._grace)
-        except BLAMABLE as error:
-            if len(entries) == 1:
-                return [error]
-            return [(await self._write([entry]))[0] for entry in entries]
+        took = await self._leases.record(entries, self._grace)
         return [took.get(entry.claim.id, LeaseLost("no longer ours")) for entry in entries]
 
 

@@ -4,11 +4,18 @@ Knows nothing about what is recorded.
 """
 
 from service.store.database.pool import Observer, Pool, Unobserved, observe
-from service.store.database.postgres import UNAVAILABLE, Connection, Record, is_unavailable
+from service.store.database.postgres import (
+    BLAMABLE,
+    UNAVAILABLE,
+    Connection,
+    Record,
+    is_unavailable,
+)
 from service.store.database.queries import queries, sql
 from service.store.database.time_limits import DEFAULT_TIME_LIMITS, TimeLimits, time_limits
 
 __all__ = [
+    "BLAMABLE",
     "DEFAULT_TIME_LIMITS",
     "UNAVAILABLE",
     "Connection",

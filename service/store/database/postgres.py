@@ -22,6 +22,9 @@ UNAVAILABLE = (
 )
 """What a statement raises while Postgres cannot serve it."""
 
+BLAMABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""What one entry of a statement for many may be to blame for."""
+
 
 _STATES = (
     "08",  # the connection broke

@@ -1,33 +1,56 @@
--- name: find_delivery
-SELECT processes.service_id, deliveries.url
-FROM deliveries JOIN processes ON processes.id = deliveries.process_id
-WHERE deliveries.id = $1 AND deliveries.tries = $2 AND deliveries.status = 'PENDING';
+-- What a sender does with callbacks, many in one statement: each is named by its id and by `tries`,
+-- which is its fencing token. Rows are locked in the order of their ids.
 
--- name: claim_delivery
+-- name: find_deliveries
+SELECT deliveries.id, deliveries.tries, processes.service_id, deliveries.url
+FROM unnest($1::text[], $2::integer[]) AS asked (id, tries)
+JOIN deliveries USING (id, tries) JOIN processes ON processes.id = deliveries.process_id
+WHERE deliveries.status = 'PENDING';
+
+-- name: claim_deliveries
 -- Taken for as long as one try may last; a sender that dies leaves it due again, up to $4 tries.
+WITH ours AS (
+    SELECT deliveries.id FROM deliveries
+    JOIN unnest($1::text[], $2::integer[]) AS asked (id, tries) USING (id, tries)
+    WHERE status = 'PENDING' ORDER BY id FOR NO KEY UPDATE OF deliveries
+)
 UPDATE deliveries
 SET tries = CASE WHEN tries < $4 THEN tries + 1 ELSE tries END,
     status = CASE WHEN tries < $4 THEN 'PENDING' ELSE 'FAILED' END,
-    due_at = now() + $2::interval, updated_at = now()
-FROM processes, services
-WHERE deliveries.id = $1 AND deliveries.tries = $3 AND deliveries.status = 'PENDING'
+    due_at = now() + $3::interval, updated_at = now()
+FROM ours, processes, services
+WHERE deliveries.id = ours.id
   AND processes.id = deliveries.process_id AND services.id = processes.service_id
 RETURNING deliveries.id, deliveries.process_id, processes.service_id, deliveries.attempt,
     deliveries.status, deliveries.url, deliveries.body, deliveries.traceparent,
     deliveries.request_id, deliveries.tries, services.webhook_secrets,
     extract(epoch FROM now() - coalesce(redelivered_at, deliveries.created_at))::float8 AS age;
 
--- name: defer_delivery
+-- name: defer_deliveries
+WITH ours AS (
+    SELECT deliveries.id, asked.again_after FROM deliveries
+    JOIN unnest($1::text[], $2::integer[], $3::interval[]) AS asked (id, tries, again_after)
+        USING (id, tries)
+    WHERE status = 'PENDING' ORDER BY id FOR NO KEY UPDATE OF deliveries
+)
 UPDATE deliveries
-SET status = CASE WHEN coalesce(redelivered_at, created_at) < now() - $4::interval THEN 'FAILED' ELSE 'PENDING' END,
-    due_at = now() + $3::interval, updated_at = now()
-WHERE id = $1 AND tries = $2 AND status = 'PENDING';
+SET status = CASE WHEN coalesce(redelivered_at, created_at) < now() - $4::interval
+                  THEN 'FAILED' ELSE 'PENDING' END,
+    due_at = now() + ours.again_after, updated_at = now()
+FROM ours WHERE deliveries.id = ours.id;
 
--- name: record_try
+-- name: record_tries
+WITH ours AS (
+    SELECT deliveries.id, tried.status, tried.answered, tried.error, tried.again_after
+    FROM deliveries
+    JOIN unnest($1::text[], $2::integer[], $3::text[], $4::integer[], $5::text[], $6::interval[])
+         AS tried (id, tries, status, answered, error, again_after) USING (id, tries)
+    WHERE deliveries.status = 'PENDING' ORDER BY id FOR NO KEY UPDATE OF deliveries
+)
 UPDATE deliveries
-SET status = $3, last_status = $4, last_error = $5, due_at = now() + $6::interval,
-    updated_at = now()
-WHERE id = $1 AND tries = $2 AND status = 'PENDING';
+SET status = ours.status, last_status = ours.answered, last_error = ours.error,
+    due_at = now() + ours.again_after, updated_at = now()
+FROM ours WHERE deliveries.id = ours.id;
 
 -- name: due_deliveries
 SELECT deliveries.id, tries, service_id

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from service.settings import Settings
-from service.store import Due, Store
+from service.store import Due, Store, Try
 from tests.service.harness.api_client import Api, serving
 from tests.service.harness.receiver import due
 from tests.service.harness.records import claimed, claimed_new, end, field, recorded, set_row
@@ -166,9 +166,9 @@ async def test_a_callback_is_sent_again(
 ) -> None:
     callback = await due(store, tenant, "https://shop.example/hook")
     [row] = await store.administration.callbacks(tenant.service_id, None, 9)
-    held = await store.deliveries.claim(Due(id=callback, tries=0), MINUTE, 9)
-    assert held is not None
-    await store.deliveries.record_try(held, "DELIVERED", answered=200, error=None)
+    [held] = await store.deliveries.claim([Due(id=callback, tries=0)], MINUTE, 9)
+    tried = Try(delivery=held, status="DELIVERED", answered=200, error=None)
+    await store.deliveries.record_tries([tried])
     path = f"/request/{row.process_id}/callbacks/{callback}/redeliver"
     assert (await api.ask("POST", path, stranger)).status == 404
     assert (await api.ask("POST", path.replace(callback, "msg_x%00"), tenant)).status == 404
@@ -176,6 +176,5 @@ async def test_a_callback_is_sent_again(
     assert answer.status == 200
     assert (answer.words["id"], answer.words["status"]) == (callback, "PENDING")
     assert answer.words["next_try_at_rfc3339"].endswith("Z")
-    again = await store.deliveries.claim(Due(id=callback, tries=0), MINUTE, 9)
-    assert again is not None
+    [again] = await store.deliveries.claim([Due(id=callback, tries=0)], MINUTE, 9)
     assert again.body == held.body

@@ -9,12 +9,11 @@ import msgspec
 import pytest
 
 from service.callbacks import Sender, callback_guard
-from service.dispatch import Dispatch
 from service.metrics import Metrics
 from service.outbound.address_guard import AddressRefused
 from service.settings import Settings
 from service.store import Store
-from tests.service.harness.receiver import canary, due, receiving
+from tests.service.harness.receiver import canary, due, receiving, send
 from tests.service.harness.tenants import Tenant
 
 
@@ -36,7 +35,7 @@ async def sender(shared_store: Store, strict: Settings) -> AsyncIterator[Sender]
 async def error_of(store: Store, sender: Sender, tenant: Tenant, url: str) -> str:
     """Send, and give the words that the client will see."""
     delivery = await due(store, tenant, url)
-    await sender.send(Dispatch(delivery, 0))
+    await send(sender, delivery)
     query = "SELECT status, last_error FROM deliveries WHERE id = $1"
     row = await store.pool.fetchrow(query, delivery)
     assert row is not None
@@ -185,7 +184,7 @@ async def test_a_success_is_one_whatever_follows_its_headers(
         port = server.sockets[0].getsockname()[1]
         delivery = await due(shared_store, tenant, f"http://127.0.0.1:{port}/")
         began = time.monotonic()
-        await sender.send(Dispatch(delivery, 0))
+        await send(sender, delivery)
         assert time.monotonic() - began < 5
         query = "SELECT status FROM deliveries WHERE id = $1"
         assert await shared_store.pool.fetchval(query, delivery) == "DELIVERED"

@@ -21,9 +21,9 @@ from service.dispatch import Dispatch
 from service.ids import new_webhook_secret
 from service.metrics import Metrics
 from service.settings import Settings
-from service.store import Due, Store
+from service.store import Due, Store, Try
 from tests.service.harness.api_client import Api
-from tests.service.harness.receiver import Receiver, due, receiving
+from tests.service.harness.receiver import Receiver, due, receiving, send
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import done_by, until, working
 
@@ -46,7 +46,7 @@ class Post:
         self.sender = Sender(store, settings, self.metrics)
 
     async def send(self, delivery: str, tries: int = 0) -> None:
-        await self.sender.send(Dispatch(delivery, tries))
+        await send(self.sender, delivery, tries)
 
     async def row(self, delivery: str) -> dict[str, Any]:
         found = await self.store.pool.fetchrow(
@@ -269,10 +269,9 @@ async def test_tries_that_were_never_recorded_count_too(
     """A sender that dies each time after it has sent does not go on forever."""
     delivery = await due(shared_store, tenant, receiver.url)
     for tries in range(MAX_TRIES):
-        claimed = await shared_store.deliveries.claim(
-            Due(id=delivery, tries=tries), SECOND, MAX_TRIES
+        [claimed] = await shared_store.deliveries.claim(
+            [Due(id=delivery, tries=tries)], SECOND, MAX_TRIES
         )
-        assert claimed is not None
         assert claimed.tries == tries + 1
     await post.send(delivery, MAX_TRIES)
     assert (await post.outcome(delivery))[:2] == ("FAILED", MAX_TRIES)
@@ -372,10 +371,10 @@ async def test_a_late_record_of_an_earlier_try_changes_nothing(
     post: Post, shared_store: Store, tenant: Tenant, receiver: Receiver
 ) -> None:
     name = await due(shared_store, tenant, receiver.url)
-    stale = await shared_store.deliveries.claim(Due(id=name, tries=0), SECOND, 10)
-    assert stale is not None
+    [stale] = await shared_store.deliveries.claim([Due(id=name, tries=0)], SECOND, 10)
     await post.send(name, 1)
-    await shared_store.deliveries.record_try(stale, "FAILED", answered=500, error="late")
+    late = Try(delivery=stale, status="FAILED", answered=500, error="late")
+    await shared_store.deliveries.record_tries([late])
     assert await post.outcome(name) == ("DELIVERED", 2, 200, None)
 
 
@@ -386,6 +385,7 @@ async def test_an_error_of_our_own_leaves_the_callback_due(
         "UPDATE services SET webhook_secrets = '{whsec_x}' WHERE id = $1", tenant.service_id
     )
     delivery = await due(shared_store, tenant, receiver.url)
-    await send_safely(post.sender, Dispatch(delivery, 0))
+    [found] = await post.sender.find([Dispatch(delivery, 0)])
+    await send_safely(post.sender, found)
     assert await post.outcome(delivery) == ("PENDING", 1, None, None)
     assert receiver.received == []

@@ -2,14 +2,15 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 import trustme
 
-from service.callbacks.exchange import Exchange, Response
+from service.callbacks.connection import Response
+from service.callbacks.exchange import Exchange
 from service.outbound import ExchangeFailed
 from service.outbound.target import parse_target
 from service.settings import Settings
@@ -74,7 +75,7 @@ async def test_a_url_is_sent_byte_for_byte(exchange: Exchange, after: str, sent:
     [head] = heads
     assert head.decode() == (
         f"POST {sent} HTTP/1.1\r\nHost: LocalHost:{port}\r\nContent-Length: 7\r\n"
-        "Connection: close\r\nContent-Type: application/json\r\nwebhook-id: msg_1\r\n\r\n"
+        "Content-Type: application/json\r\nwebhook-id: msg_1\r\n\r\n"
     )
 
 
@@ -203,3 +204,99 @@ async def test_a_receiver_that_speaks_no_tls(exchange: Exchange) -> None:
     async with talking(nonsense) as port:
         with pytest.raises(ExchangeFailed, match="does not speak TLS"):
             await exchange.post(parse_target(f"https://127.0.0.1:{port}/"), {}, b"{}")
+
+
+class Counting:
+    """Answers every POST of a connection alike, and counts connections and POSTs."""
+
+    def __init__(self, answer: bytes, *, most: int = 100) -> None:
+        self.answer, self.most = answer, most
+        self.connections = self.posts = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        for _ in range(self.most):
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(2)
+            self.posts += 1
+            writer.write(self.answer)
+        await reader.readuntil(b"\r\n\r\n")  # and closes without a word
+
+
+async def posted(exchange: Exchange, talk: Counting, services: Sequence[int] = (1, 1, 1)) -> None:
+    async with talking(talk) as port:
+        target = parse_target(f"http://127.0.0.1:{port}/")
+        for service in services:
+            assert (await exchange.post(target, {}, b"{}", service)).status == 200
+            await asyncio.sleep(0.01)  # so that the rest of the answer is there
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + b"x" * 99_999
+
+
+@pytest.mark.parametrize(
+    ("answer", "connections"),
+    [
+        (OK, 1),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK, 1),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 1),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 3),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", 3),
+        (b"HTTP/1.1 200 OK\r\n\r\n", 3),  # whose body ends with the connection
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", 3),
+        (OK + OK, 3),  # an answer to the next POST must not be there before it
+        (BIG, 3),
+    ],
+)
+async def test_a_connection_is_kept_if_the_answer_has_come_to_its_end(
+    exchange: Exchange, answer: bytes, connections: int
+) -> None:
+    receiver = Counting(answer)
+    await posted(exchange, receiver)
+    assert (receiver.connections, receiver.posts) == (connections, 3)
+
+
+async def test_an_answer_that_nobody_asked_for_ends_a_connection(exchange: Exchange) -> None:
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await asyncio.sleep(0.01)
+        writer.write(OK.replace(b"200", b"500"))
+        await reader.read()
+
+    async with talking(talk) as port:
+        target = parse_target(f"http://127.0.0.1:{port}/")
+        for _ in range(2):
+            assert (await exchange.post(target, {}, b"{}")).status == 200
+            await asyncio.sleep(0.05)
+    assert connections == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "services", "connections"),
+    [
+        ({}, (1, 1, 2, 1, 2), 2),  # a connection serves one service alone
+        ({"callback_idle_connections": 0}, (1, 1, 1), 3),
+        ({"callback_idle_connections": 1}, (1, 2, 1), 3),
+        ({"callback_idle_seconds": 0.001}, (1, 1, 1), 3),
+        ({"callback_connection_seconds": 1e-9}, (1, 1, 1), 3),
+    ],
+)
+async def test_how_long_connections_are_kept_and_how_many(
+    changed: dict[str, float], services: Sequence[int], connections: int
+) -> None:
+    exchange, receiver = Exchange(msgspec.structs.replace(PLAIN, **changed)), Counting(OK)
+    await posted(exchange, receiver, services)
+    assert (receiver.connections, receiver.posts) == (connections, len(services))
+    exchange.close()
+
+
+async def test_a_kept_connection_that_the_receiver_closes_loses_nothing(exchange: Exchange) -> None:
+    receiver = Counting(OK, most=1)
+    await posted(exchange, receiver)
+    assert receiver.posts == 3

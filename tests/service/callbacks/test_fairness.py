@@ -10,12 +10,11 @@ import pytest
 from service.callbacks import Sender
 from service.callbacks.circuit_breaker import CircuitBreaker
 from service.callbacks.fair_share import FairShare, QueueFull, Receiver
-from service.dispatch import Dispatch
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Store
 from tests.service.harness.receiver import Receiver as Server
-from tests.service.harness.receiver import due, receiving
+from tests.service.harness.receiver import due, receiving, send
 from tests.service.harness.tenants import Tenant
 from tests.service.harness.workers import until
 
@@ -180,14 +179,14 @@ async def test_a_receiver_that_hangs_makes_no_other_service_wait(
     async with receiving() as healthy, sending(shared_store, few) as (sender, _):
         stuck = [await due(shared_store, tenant, hanging.url) for _ in range(12)]
         others = [await due(shared_store, who, healthy.url) for who in (tenant, stranger)]
-        tasks = [asyncio.create_task(sender.send(Dispatch(name, 0))) for name in stuck]
+        tasks = [asyncio.create_task(send(sender, name)) for name in stuck]
 
         async def hold_what_they_can() -> bool:
             return len(hanging.received) == 2
 
         await until(hold_what_they_can)
         async with asyncio.timeout(10):
-            await asyncio.gather(*(sender.send(Dispatch(name, 0)) for name in others))
+            await asyncio.gather(*(send(sender, name) for name in others))
         assert {one.headers["webhook-id"] for one in healthy.received} == set(others)
         assert len(hanging.received) == 2
         for task in tasks:
@@ -204,7 +203,7 @@ async def test_a_receiver_that_does_not_answer_is_left_alone_and_loses_nothing(
     async with sending(shared_store, hasty) as (sender, metrics):
         names = [await due(shared_store, tenant, hanging.url) for _ in range(5)]
         for name in names:
-            await sender.send(Dispatch(name, 0))
+            await send(sender, name)
     assert len(hanging.received) == 2
     labels = {"reason": "circuit_open"}
     name = "darkroom_callback_deferred_total"
@@ -226,12 +225,12 @@ async def test_a_receiver_that_is_left_alone_takes_nobodys_turn(
     )
     async with sending(shared_store, patient) as (sender, _):
         nowhere = "http://127.0.0.1:1/"
-        await sender.send(Dispatch(await due(shared_store, tenant, nowhere), 0))
+        await send(sender, await due(shared_store, tenant, nowhere))
         name = await due(shared_store, tenant, hanging.url)
-        holding = asyncio.create_task(sender.send(Dispatch(name, 0)))
+        holding = asyncio.create_task(send(sender, name))
         await hanging.arrived.wait()
         async with asyncio.timeout(10):
-            await sender.send(Dispatch(await due(shared_store, tenant, nowhere), 0))
+            await send(sender, await due(shared_store, tenant, nowhere))
         holding.cancel()
         await asyncio.wait([holding])
 
@@ -242,10 +241,10 @@ async def test_what_is_defer_for_days_is_given_up(
     hasty = msgspec.structs.replace(settings, callback_seconds=0.2, callback_breaker_failures=1)
     async with sending(shared_store, hasty) as (sender, _):
         first, second = [await due(shared_store, tenant, hanging.url) for _ in range(2)]
-        await sender.send(Dispatch(first, 0))
+        await send(sender, first)
         days = "UPDATE deliveries SET created_at = now() - interval '5 days' WHERE id = $1"
         await shared_store.pool.execute(days, second)
-        await sender.send(Dispatch(second, 0))
+        await send(sender, second)
     status = "SELECT status FROM deliveries WHERE id = $1"
     assert await shared_store.pool.fetchval(status, first) == "PENDING"
     assert await shared_store.pool.fetchval(status, second) == "FAILED"
@@ -259,7 +258,7 @@ async def test_too_many_of_one_service_come_back_later(
     )
     async with sending(shared_store, narrow) as (sender, metrics):
         names = [await due(shared_store, tenant, hanging.url) for _ in range(3)]
-        tasks = [asyncio.create_task(sender.send(Dispatch(name, 0))) for name in names]
+        tasks = [asyncio.create_task(send(sender, name)) for name in names]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=10)
         assert len(done) == 1
         labels = {"reason": "queue_full"}

@@ -13,12 +13,11 @@ import pytest
 
 from service.callbacks import Sender
 from service.callbacks.signature import sign
-from service.dispatch import Dispatch
 from service.ids import new_webhook_secret
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Store
-from tests.service.harness.receiver import due, receiving
+from tests.service.harness.receiver import due, receiving, send
 from tests.service.harness.tenants import Tenant
 
 ROOT = Path(__file__).parents[3]
@@ -47,7 +46,7 @@ async def sent(shared_store: Store, settings: Settings, tenant: Tenant) -> dict[
     async with receiving() as receiver:
         delivery = await due(shared_store, tenant, receiver.url, body=BODY)
         sender = Sender(shared_store, settings, Metrics(version="x", libvips="x"))
-        await sender.send(Dispatch(delivery, 0))
+        await send(sender, delivery)
         sender.close()
         assert receiver.only.body == BODY
         return {name.lower(): value for name, value in receiver.only.headers.items()}

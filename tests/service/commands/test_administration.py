@@ -16,7 +16,7 @@ from service.cli import main
 from service.embedded import Postgres
 from service.ids import token_hash
 from service.settings import Settings, as_environment
-from service.store import Delivery, Due, Store
+from service.store import Due, Store, Try
 from tests.databases import fresh_database
 from tests.service.harness.receiver import due
 from tests.service.harness.records import claimed_new, end, field, recorded
@@ -88,9 +88,9 @@ async def test_a_callback_is_sent_again_with_all_its_tries(
     settings: Settings, store: Store, tenant: Tenant
 ) -> None:
     callback = await due(store, tenant, "https://shop.example/hook")
-    held = await store.deliveries.claim(Due(id=callback, tries=0), MINUTE, 9)
-    assert isinstance(held, Delivery)
-    await store.deliveries.record_try(held, "FAILED", answered=500, error="answered 500")
+    [held] = await store.deliveries.claim([Due(id=callback, tries=0)], MINUTE, 9)
+    tried = Try(delivery=held, status="FAILED", answered=500, error="answered 500")
+    await store.deliveries.record_tries([tried])
     await store.pool.execute("UPDATE deliveries SET created_at = now() - interval '9 days'")
     failed = ["callbacks", "list", "--status", "FAILED", "--json"]
     [row] = lines(await darkroom(settings, *failed))
@@ -101,8 +101,7 @@ async def test_a_callback_is_sent_again_with_all_its_tries(
     assert result.stdout == (f"{callback}: queued again\nmsg_nothing: no such callback\n")
     assert lines(await darkroom(settings, *failed)) == []
     [sent] = await store.deliveries.take_due(9, MINUTE)
-    again = await store.deliveries.claim(Due(id=callback, tries=sent.tries), MINUTE, 9)
-    assert again is not None
+    [again] = await store.deliveries.claim([Due(id=callback, tries=sent.tries)], MINUTE, 9)
     assert again.age < 60, "it is not given up for its age"
 
     # one that is still tried keeps its count, and is due now

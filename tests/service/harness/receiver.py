@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+from service.callbacks import Sender
+from service.dispatch import Dispatch
 from service.ids import new_delivery_id
 from service.store import NewDelivery, Store
 from tests.service.harness.records import claimed, done, ending, recorded, write
@@ -33,12 +35,14 @@ class Receiver:
     body: bytes = b"thank you"
     delay: float = 0
     received: list[Received] = field(default_factory=list)
+    connections: set[object] = field(default_factory=set)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     closing: "asyncio.Future[None]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.connections.add(request.transport)
         self.received.append(Received(request.headers, await request.read()))
         self.arrived.set()
         if self.delay:
@@ -95,6 +99,12 @@ async def due(
     )  # fmt: skip
     await write(store, claim, done(0), ending(claim, callback=delivery))
     return delivery.id
+
+
+async def send(sender: Sender, delivery: str, tries: int = 0) -> None:
+    """Send a callback that was dispatched under that name."""
+    for found in await sender.find([Dispatch(delivery, tries)]):
+        await sender.send(found)
 
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -123,8 +123,7 @@ async def test_the_end_of_a_process_and_its_delivery_are_one_transaction(
         await write(store, claim, done(0), ending(claim, callback=impossible))
     assert (await shown(store, tenant, claim.id)).status == "PROCESSING"
     await write(store, claim, done(0, 1, 2), ending(claim, callback=made))
-    found = await store.deliveries.claim(Due(id=made.id, tries=0), SOON, 9)
-    assert found is not None
+    [found] = await store.deliveries.claim([Due(id=made.id, tries=0)], SOON, 9)
     assert (found.body, found.tries) == (b"FINISHED", 1)
     assert found.webhook_secrets == [tenant.webhook_secret]
     [line] = (await shown(store, tenant, claim.id)).deliveries
