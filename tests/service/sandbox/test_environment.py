@@ -1,5 +1,6 @@
 """The environment that children start with."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.sandbox.parent.pool import child_environment
+from service.sandbox.protocol import SandboxLimits
+from tests.service.sandbox.sandboxes import Playground
 
 MODE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 HOLD_SOME = """
@@ -28,3 +31,10 @@ def test_children_ask_for_large_pages() -> None:
     command = [sys.executable, "-I", "-c", HOLD_SOME]
     seen = subprocess.check_output(command, env=child_environment({}), text=True)
     assert seen == "True\n"
+
+
+async def test_a_child_leaves_the_processor_to_others() -> None:
+    async with Playground(limits=SandboxLimits(nice=7)) as sandbox:
+        (pid,) = sandbox.pids
+        await sandbox.ask({"do": "tell"})
+        assert os.getpriority(os.PRIO_PROCESS, pid) == max(os.getpriority(os.PRIO_PROCESS, 0), 7)

@@ -336,10 +336,3 @@ async def test_a_slot_outlives_whatever_its_keeper_meets() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         await until(lambda: bool(sandbox.pids))
         assert await sandbox.ask({"do": "tell"})
-
-
-async def test_a_child_leaves_the_processor_to_others() -> None:
-    async with Playground(limits=SandboxLimits(nice=7)) as sandbox:
-        (pid,) = sandbox.pids
-        await sandbox.ask({"do": "tell"})
-        assert os.getpriority(os.PRIO_PROCESS, pid) == max(os.getpriority(os.PRIO_PROCESS, 0), 7)

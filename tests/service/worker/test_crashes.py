@@ -227,7 +227,8 @@ async def test_a_drain_gives_back_what_it_cannot_finish_uncounted(
     later = await api.create(tenant, tenant.body("d.png"))
     await asyncio.sleep(0.3)
     assert (await api.status(tenant, later))["status"] == "QUEUED"
-    async with working(msgspec.structs.replace(settings, metrics_port=0)):
+    patient = msgspec.structs.replace(settings, metrics_port=0, render_seconds=60.0)
+    async with working(patient):
         status = await ended(api, tenant, process_id)
         assert (status["status"], outcomes(status)) == ("FINISHED", ["DONE"] * 3)
         assert (await ended(api, tenant, later))["status"] == "FINISHED"
