@@ -95,9 +95,13 @@ def _interlaced(facts: Facts) -> _PerPixel:
 
 
 def _heic(facts: Facts) -> _PerPixel:
-    """Planes as they were coded and as they were copied, and the pixels made of them."""
+    """Planes as they were coded and as they were copied, and the pixels made of them.
+
+    What is deep and coded in large tiles takes most, be its colours subsampled.
+    """
     each = (facts.bands + facts.alpha) * facts.depth / 8
-    return _PerPixel(1.5 * each, (3.7 if facts.depth > 8 else 3.1) * each, HEVC_STARTS)
+    most = 3.9 if facts.depth > 8 else 2.2 if facts.subsampled else 3.1
+    return _PerPixel(1.5 * each, most * each, HEVC_STARTS)
 
 
 def encoder(save: Save, frame: Frame) -> CodecMemory:

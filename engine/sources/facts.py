@@ -32,9 +32,10 @@ class Facts(Struct, frozen=True, kw_only=True):
     (1, 2 or 4), `palette` counts the colours that pixels are places among, 0 if they are none.
     `decoder_bytes` are kept while it is read, beside the rows that stream
     through: the strips or tiles of a TIFF. `coded_pixels` are those of the largest image that is
-    decoded for one of AVIF or HEIC. `profile_bytes` are those of the profile. `drawing_seconds`
-    are predicted of an SVG's shapes and filters, beside those of its pixels. `damaged` says what
-    is wrong with it, if the header tells.
+    decoded for one of AVIF or HEIC, whose colours are `subsampled` if there are fewer of them.
+    `profile_bytes` are those of the profile. `drawing_seconds` are predicted of an SVG's shapes
+    and filters, beside those of its pixels. `damaged` says what is wrong with it, if the header
+    tells.
     """
 
     format: SourceFormat
@@ -53,6 +54,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     palette: int = 0
     decoder_bytes: int = 0
     coded_pixels: int = 0
+    subsampled: bool = False
     profile_bytes: int = 0
     drawing_seconds: float = 0.0
     damaged: str = ""

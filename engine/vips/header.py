@@ -68,7 +68,8 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     drawing = survey(source.content, limits) if found is SourceFormat.SVG else None
     facts = _facts_of(*_opened(source, found), found)
     if coded is not None:
-        facts = replace(facts, coded_pixels=coded.pixels)
+        fewer = heif.is_subsampled(source.content)
+        facts = replace(facts, coded_pixels=coded.pixels, subsampled=fewer)
     if found is SourceFormat.TIFF:
         facts = replace(facts, decoder_bytes=tiff.decoder_bytes(source.content))
     if not facts.damaged and (missing := shortage(source.content, found)):

@@ -109,9 +109,8 @@ def _moves_colours(tables: Tables) -> bool:
     They do where they are of half an odd size, and the half pixel comes to lie on the other side.
     """
     size = tables.of(tables.primary, b"ispe") or b""
-    av1, hevc = (tables.of(tables.primary, kind) or b"" for kind in (b"av1C", b"hvcC"))
-    halved = av1[2] & 0x08 if len(av1) > 2 else hevc[16] & 3 in {1, 2} if len(hevc) > 16 else True
-    return bool(halved) and any(size[at] & 1 for at in (7, 11) if at < len(size))
+    halved = tables.chroma(tables.primary) in {None, 1, 2}
+    return halved and any(size[at] & 1 for at in (7, 11) if at < len(size))
 
 
 def is_premultiplied(data: Content) -> bool:
@@ -150,6 +149,13 @@ def coded_size(data: Content) -> Size | None:
     told = [tables.of(item, b"ispe") or b"" for item in tables.decoded()] if tables else []
     sizes = [Size(*unpack(">II", body[4:12])) for body in told if len(body) >= 12]
     return max(sizes, key=lambda size: size.pixels, default=None)
+
+
+def is_subsampled(data: Content) -> bool:
+    """Tell whether all images in colour have fewer samples of it than pixels: 4:2:0, 4:2:2."""
+    _, tables = _shown(data)
+    coded = map(tables.chroma, tables.decoded()) if tables else []
+    return set(filter(None, coded)) in ({1}, {2})
 
 
 def _shown(data: Content) -> tuple[Content, Tables | None]:

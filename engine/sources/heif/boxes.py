@@ -59,6 +59,14 @@ class Tables:
         found = (each.body for each in self.properties.get(item, ()) if each.kind == kind)
         return next(found, None)
 
+    def chroma(self, item: int) -> int | None:
+        """Return HEVC's number of an item's format: grey 0, 4:2:0, 4:2:2, 4:4:4; None if untold."""
+        av1, hevc = (self.of(item, kind) or b"" for kind in (b"av1C", b"hvcC"))
+        if len(av1) > 2:
+            grey, halved, lower = av1[2] & 0x10, av1[2] & 0x08, av1[2] & 0x04
+            return 0 if grey else 1 if lower else 2 if halved else 3
+        return hevc[16] & 3 if len(hevc) > 16 else None
+
     def decoded(self) -> set[int]:
         """Return the items that are decoded for the primary one: it, its opacity, their inputs."""
         found, due = set[int](), {self.primary}

@@ -166,6 +166,7 @@ ANSWER_FIELDS = {
         "Pixels of the largest image that is decoded for an AVIF or HEIC, be it opacity or what an "
         "aperture shows a part of; 0 for other formats."
     ),
+    "Facts.subsampled": "Whether an AVIF or HEIC has fewer samples of colour than pixels.",
     "Facts.profile_bytes": "Bytes of the ICC profile.",
     "Facts.drawing_seconds": "Predicted seconds for an SVG's shapes and filters; otherwise 0.",
     "Facts.damaged": "What is wrong with the file, if the header tells; otherwise empty.",

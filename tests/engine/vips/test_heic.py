@@ -8,6 +8,7 @@ from struct import pack
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from engine import EngineLimits, Output, Source, read_facts, render
@@ -19,6 +20,7 @@ from engine.vips.header import formats_read
 from tests.engine.heic_files import HIGH, WIDE, grid, picture, turned
 from tests.engine.heif_sequences import sequence_of
 from tests.engine.images import Json, Pixels, decoded, encoded, jobs, make, pixels_of, smooth
+from tests.engine.uploads import HEIC
 from tests.engine.vips.test_png import in_srgb
 
 WIDEST = 6  # levels that HEVC at quality 90 may be out by, on a gradient
@@ -110,6 +112,16 @@ def test_opacity_and_tiles_are_decoded_whatever_the_size_of_the_image() -> None:
     assert heif.coded_size(less) == (WIDE, HIGH)
     tables = heif.Tables(primary=7, alpha={7: 2, 3: 4}, inputs={7: {3, 5}, 4: {7}, 6: {8}})
     assert tables.decoded() == {2, 3, 4, 5, 7}
+
+
+def test_it_is_told_whether_there_are_fewer_samples_of_colour() -> None:
+    """Those of phones have fewer, and take less memory."""
+    whole, fewer = (read_facts(Source.from_bytes(data)) for data in (grid(2, 1), HEIC))
+    assert (whole.subsampled, fewer.subsampled) == (False, True)
+    assert decoder(fewer, 1).most < decoder(replace(fewer, subsampled=False), 1).most
+    for told, expected in (("4:2:0", True), ("4:2:2", True), ("4:4:4", False), ("4:0:0", False)):
+        avif = encoded(smooth(9, 9), "AVIF", subsampling=told)
+        assert read_facts(Source.from_bytes(avif)).subsampled == expected
 
 
 def test_a_size_of_zero_is_damage_and_no_lack_of_memory() -> None:
