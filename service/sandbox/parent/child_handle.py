@@ -201,12 +201,15 @@ class Child:
                 self._share is not None and not rendering.begun.done()
             ):
                 granted = self._share.ask(peak, seconds)
+                if not granted and self._share.settled:
+                    raise ProtocolError("asked for more than it had waited for")
+                rendering.declined = not granted
                 with contextlib.suppress(ConnectionError):  # its end is read from the socket
                     wire.send(self._socket, wire.AdmissionReply(granted))
                 if granted:
                     rendering.begin(begun=True)
                     self._leave_to_others()
-            case wire.Postponed(resident), Rendering() as rendering:
+            case wire.Postponed(resident), Rendering() as rendering if rendering.declined:
                 rendering.postpone()
                 self._rest(resident)
             case wire.Finished(summary, resident), Rendering() as rendering:

@@ -144,7 +144,8 @@ class Sandbox:
         does what is slow while all slots are.
         The body is entered when the work is known not to, which may be as late as its first
         result: `on_waiting` is told False as soon as a child has the work, and True if the
-        work then has to wait. Preempted is raised for what was taken for quick, and is not, while
+        work then has to wait, which is once at most: a child that asks for more then breaks the
+        protocol. Preempted is raised for what was taken for quick, and is not, while
         all slots are held by slow works; it is `slow` when it comes again.
         """
         before = _states(work)
@@ -168,7 +169,7 @@ class Sandbox:
                         child.kill(Reason.CANCELLED, "was stopped when its caller left")
                     rendering.discard()
                 on_waiting(True)
-                await share.wait()
+                await share.settle()
 
     @property
     def pids(self) -> tuple[int, ...]:

@@ -49,6 +49,8 @@ class Rendering:
         self._on_taken = on_taken
         self.files = OutputFiles()
         """What the child may fill."""
+        self.declined = False
+        """Whether the child was told that it may not go on now."""
         self._over = False
         self._error: DarkroomError | None = None
         self._news: asyncio.Future[None] | None = None

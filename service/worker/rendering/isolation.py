@@ -6,7 +6,7 @@ job's crash is no other job's trouble. Of jobs that were made side by side none 
 after a crash they are made one after the other. A job that overruns its deadline is given up at
 once, and the others go on without it: each is begun once more at most. All of them together
 have a budget of seconds; what it does not reach is given up unseen. What turns out to be slow where
-no more slow work may be, is begun once more when it may.
+no more slow work may be, is begun once more when it may; where that does not end, it is a crash.
 """
 
 import math
@@ -22,6 +22,7 @@ from service.sandbox.protocol import Output, Summary, Work
 
 Outcome = Output | DarkroomError
 NOBODY = -1  # instead of a job
+MOST_PREEMPTED = 3  # times: once is usual, another if a busy child is late to put its work away
 
 
 class Isolation:
@@ -45,6 +46,7 @@ class Isolation:
         self._budget = self._seconds_left = budget
         self._seconds = 0.0
         self._slow = False
+        self._preempted = 0
         self._crashes: Counter[int] = Counter()
         self._groups: deque[Sequence[int]] = deque()
 
@@ -63,9 +65,13 @@ class Isolation:
                 async with aclosing(self._render_group(work, left)) as rendered:
                     async for outcomes in rendered:
                         yield outcomes
-            except Preempted:
+            except Preempted as error:
                 self._slow = True
-                self._groups.appendleft(left)
+                self._preempted += 1
+                if self._preempted <= MOST_PREEMPTED:
+                    self._groups.appendleft(left)
+                elif given_up := self._separate(left, RenderCrashed(f"{error}, again and again")):
+                    yield given_up
             except (RenderCrashed, RenderTimeout) as error:
                 if given_up := self._regroup(left, error, side_by_side=work.threads > 1):
                     yield given_up

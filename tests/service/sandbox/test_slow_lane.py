@@ -172,6 +172,29 @@ async def test_a_child_that_was_told_to_wait_and_does_not_holds_no_place() -> No
         await cancel([slow])
 
 
+async def test_a_child_that_has_waited_may_not_ask_for_more(pair: Playground) -> None:
+    slow = [play(pair, LONG, SLOW) for _ in range(2)]
+    await until(lambda: pair.budget.slow == 2)
+    more = play(pair, LONG, SLOW, mib=100)
+    await until(lambda: pair.budget.waiting_slow == 1)
+    large = play(pair, LONG, mib=750)
+    await until(lambda: pair.budget.taken > 0)
+    pair.budget.free_bytes = 0  # so that as much is more than it was given
+    await cancel(slow[:1])
+    with pytest.raises(RenderCrashed, match="broke its protocol"):
+        async with asyncio.timeout(20):
+            await more
+    assert pair.budget.waiting == 0
+    await cancel([large, *slow])
+
+
+async def test_a_child_that_was_not_told_to_wait_does_not_put_its_work_away() -> None:
+    put_away = {"type": "Postponed", "resident_bytes": 0}
+    async with lane(1) as sandbox, asyncio.timeout(20):
+        with pytest.raises(RenderCrashed, match="broke its protocol"):
+            await sandbox.ask({"do": "send_messages", "messages": [put_away]})
+
+
 async def test_who_asks_again_while_it_waits_is_not_let_in() -> None:
     budget = Budget(1200 * MIB, 1, slow_seconds=1)
     with budget.share("a") as first, budget.share("b") as second:

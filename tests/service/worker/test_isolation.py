@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,10 +11,11 @@ import msgspec
 import pytest
 
 from engine.errors import SourceCorrupt
-from service.errors import DarkroomError, Quarantined, RenderTimeout
+from service.errors import DarkroomError, Preempted, Quarantined, RenderTimeout
 from service.sandbox.parent import Budget
+from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import Output, Summary, Work
-from service.worker.rendering.isolation import Isolation
+from service.worker.rendering.isolation import MOST_PREEMPTED, Isolation
 from tests.service.harness.tenants import PICTURE, job, raw_json
 from tests.service.sandbox.sandboxes import until
 from tests.service.worker.faulty_sandbox import FaultySandbox
@@ -242,3 +244,21 @@ def test_a_child_cannot_say_that_it_took_a_time_that_cannot_be(seconds: float) -
     said = msgspec.msgpack.encode(Summary(render_seconds=seconds))
     with pytest.raises(msgspec.ValidationError):
         msgspec.msgpack.decode(said, type=Summary)
+
+
+class Preempting(FaultySandbox):
+    """Takes every work away, as from a child that is told to wait and works on."""
+
+    @asynccontextmanager
+    async def render(self, *_: Any) -> AsyncIterator[Rendering]:
+        if self.slots:
+            raise Preempted("lasted")
+        yield
+
+
+async def test_what_is_taken_away_again_and_again_is_given_up(source: BinaryIO) -> None:
+    request = Request(source, ["fine", "fine"])
+    async with asyncio.timeout(20):
+        assert set((await request.outcomes(Preempting())).values()) == {"quarantined"}
+    assert request.groups[: MOST_PREEMPTED + 1] == [[0, 1]] * (MOST_PREEMPTED + 1)
+    assert len(request.groups) <= MOST_PREEMPTED + 4

@@ -158,6 +158,7 @@ class Share:
         self._owner = owner
         self._entered: _Waiting | None = None
         self._overran = False
+        self._settled = False
 
     @property
     def free_bytes(self) -> int:
@@ -195,6 +196,16 @@ class Share:
         """Wait for what was asked for last."""
         if self._entered is not None:
             await self._entered.granted
+
+    @property
+    def settled(self) -> bool:
+        """Whether the work was put away for what it had asked; it may not be so again."""
+        return self._settled
+
+    async def settle(self) -> None:
+        """Wait for what the work was put away for."""
+        self._settled = True
+        await self.wait()
 
     def overrun(self) -> bool:
         """Count the work as slow from now on; return whether it may go on.
