@@ -191,16 +191,18 @@ class BatchRun:
         return planned
 
     def _plan(self, job: Job, measured: Mapping[int, Measured]) -> Plan:
-        it = self.rendering
-        resolved = Resolved(it.resolved.inputs, dict(measured))
+        known = self.rendering
+        resolved = Resolved(known.resolved.inputs, dict(measured))
         with self._timing_plans():
-            return PLANS.job(job, it.facts, it.limits, resolved, it.stats.plans)
+            return PLANS.job(job, known.facts, known.limits, resolved, known.stats.plans)
 
     def _plan_batch(self) -> BatchPlan:
         """Plan the batch by the header alone."""
-        it = self.rendering
+        known = self.rendering
         with self._timing_plans():
-            return PLANS.batch(self.jobs, it.facts, it.limits, it.resolved, it.stats.plans)
+            return PLANS.batch(
+                self.jobs, known.facts, known.limits, known.resolved, known.stats.plans
+            )
 
     @contextmanager
     def _timing_plans(self) -> Iterator[None]:

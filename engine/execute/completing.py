@@ -3,13 +3,10 @@
 It costs more than a decoding, so it is taken at what a decoder has refused alone.
 """
 
-from collections.abc import Mapping
-
 from engine.errors import DarkroomError
+from engine.execute.renderer import Inputs
 from engine.raster import first_complaint
 from engine.sources import BEGINNING, Source, SourceFormat, completed, jpeg, sniff
-
-Inputs = Mapping[str, Source | DarkroomError]
 
 
 def completed_sources(source: Source, inputs: Inputs) -> tuple[Source, Inputs] | None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import structlog
 from arq.connections import ArqRedis
@@ -76,6 +76,19 @@ class Backlog:
     poll_seconds: float
     overdue_seconds: float
     refill: Callable[[], Awaitable[None]] | None = None
+
+
+class _Taken(NamedTuple):
+    """What was taken off a queue, with its scores, and how it went.
+
+    `popped` and `passed` count what came off last, and what of it was put back; `spilled` the
+    flows of which the queue does not hold all.
+    """
+
+    scores: dict[Dispatch, float]
+    popped: int
+    spilled: int
+    passed: int
 
 
 class Worker(ArqWorker, Generic[Claimed]):
@@ -168,32 +181,36 @@ class Worker(ArqWorker, Generic[Claimed]):
         """Take what waits, as much as there is room for, and begin to work on it."""
         async with self._taking:
             self._more = True
-            most, least = self._capacity.room()
-            free = max(most - self.in_hand, min(self._ahead, most + least - self.in_hand))
-            if not self.allow_pick_jobs or free < (1 if self._ahead else least):
+            free = self._free()
+            if not self.allow_pick_jobs or not free:
                 return
             self._ahead = 0
             refused = frozenset(self._capacity.refused())
-            for _ in range(MOST_PASSED):
-                popped, spilled = await self._pop(free)
-                scores = self._dispatches_in(popped)
-                passed = {
-                    each: scores.pop(each) for each in [*scores] if each.service_id in refused
-                }
-                await self._put_behind(passed)
-                if scores or not passed:
-                    break
-            waiting = list(scores) or [
-                each
-                for each in await self._look_for_overdue(free)
-                if each.service_id not in refused
-            ]
+            taken = await self._take_off_queue(free, refused)
+            waiting = list(taken.scores) or await self._look_for_overdue(free, refused)
             if waiting:
-                await self._begin_on(waiting, scores)
-            short = 0 < len(popped) < free  # of what it was asked for: the queue is empty
-            self._more = bool(spilled or passed or (waiting and not short))
-            if spilled and len(popped) < free and self._backlog.refill is not None:
+                await self._begin_on(waiting, taken.scores)
+            short = 0 < taken.popped < free  # of what it was asked for: the queue is empty
+            self._more = bool(taken.spilled or taken.passed or (waiting and not short))
+            if taken.spilled and taken.popped < free and self._backlog.refill is not None:
                 await self._backlog.refill()
+
+    def _free(self) -> int:
+        """Return how many may be taken now; 0 as long as they are too few to be taken together."""
+        most, least = self._capacity.room()
+        free = max(most - self.in_hand, min(self._ahead, most + least - self.in_hand))
+        return free if free >= (1 if self._ahead else least) else 0
+
+    async def _take_off_queue(self, free: int, refused: Collection[int]) -> "_Taken":
+        """Take what is first, and put back behind others what is of a refused service."""
+        for _ in range(MOST_PASSED):
+            popped, spilled = await self._pop(free)
+            scores = self._dispatches_in(popped)
+            passed = {each: scores.pop(each) for each in [*scores] if each.service_id in refused}
+            await self._put_behind(passed)
+            if scores or not passed:
+                break
+        return _Taken(scores, len(popped), spilled, len(passed))
 
     async def _put_behind(self, passed: Mapping[Dispatch, float]) -> None:
         """Put back what cannot be begun now, so that others of its priority come before it."""
@@ -250,7 +267,7 @@ class Worker(ArqWorker, Generic[Claimed]):
         outages.worked(REDIS)
         return dict(popped), spilled
 
-    async def _look_for_overdue(self, most: int) -> Sequence[Dispatch]:
+    async def _look_for_overdue(self, most: int, refused: Collection[int]) -> Sequence[Dispatch]:
         """Ask for what waits although the queue gives nothing, unless that was done just now."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._overdue_from:
@@ -259,7 +276,7 @@ class Worker(ArqWorker, Generic[Claimed]):
         found = await self._backlog.overdue(most)
         if found:
             self._overdue_from = loop.time() + self.poll_delay_s
-        return found
+        return [each for each in found if each.service_id not in refused]
 
     def _begin(self, taken: Claimed) -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(self._duty.work(taken))
