@@ -24,7 +24,7 @@ from service.outages import outages
 from service.settings import Settings, setting_of
 from service.store import UNAVAILABLE, Claim, End, JobResult
 from service.tracing import span
-from service.worker.recorder import Progress
+from service.worker.progress import Progress
 from service.worker.request import callback_of
 
 LONGEST_BACK_OFF = 60.0

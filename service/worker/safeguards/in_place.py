@@ -21,8 +21,8 @@ from service.http import inputs_of
 from service.quarantine import sha256_of
 from service.sandbox.protocol import Output
 from service.store import Claim, JobResult, Leases
+from service.worker.progress import Progress
 from service.worker.publisher import result_of
-from service.worker.recorder import Progress
 from service.worker.request import Request
 
 Outcome = tuple[int, Output | DarkroomError]

@@ -11,7 +11,8 @@ from service.errors import LeaseLost
 from service.ids import new_delivery_id
 from service.store import Claim, Entry, Leases, NewDelivery, Store
 from service.worker.lease import Lease, clock
-from service.worker.recorder import Progress, Recorder
+from service.worker.progress import Progress
+from service.worker.recorder import Recorder
 from tests.service.harness.records import (
     SOON,
     claimed_new,
