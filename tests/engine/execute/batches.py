@@ -27,18 +27,18 @@ from tests.engine.strategies import (
 
 MARK = Source.from_bytes(encoded(noise(23, 9, 4)))
 MARK_FACTS = read_facts(MARK)
-ANY_WORDS = (
+ANY_STEPS = (
     transformations()
     | transformations(*MOVES, *NEIGHBOURS)
     | transformations(*MOVES, *POINTWISE, *OVERLAYS)
 )
 # Without the filters that take hundreds of operations each: most of the long run.
-QUICK_WORDS = transformations() | transformations(*MOVES, *POINTWISE, *LOCAL, *OVERLAYS)
+QUICK_STEPS = transformations() | transformations(*MOVES, *POINTWISE, *LOCAL, *OVERLAYS)
 BEGINNINGS = transformations(longest=2)
-ENDINGS = st.lists(ANY_WORDS, min_size=1, max_size=3)
-QUICK_ENDINGS = st.lists(QUICK_WORDS, min_size=1, max_size=3)
+ENDINGS = st.lists(ANY_STEPS, min_size=1, max_size=3)
+QUICK_ENDINGS = st.lists(QUICK_STEPS, min_size=1, max_size=3)
 AT_ONCE = 500  # batches of one seed; Hypothesis remembers all of a seed's
-ALL_WORDS = 20  # one seed of so many takes every filter
+EVERY_FILTER = 20  # one seed of so many takes every filter
 
 
 def measured_plan(steps: list[Json], source: Source) -> Plan | None:
@@ -80,7 +80,7 @@ def main(count: int, first: int) -> None:
     began, made, counted = time.perf_counter(), 0, 0
     number = first
     while counted < count:
-        endings_of_seed = QUICK_ENDINGS if number % ALL_WORDS else ENDINGS
+        endings_of_seed = QUICK_ENDINGS if number % EVERY_FILTER else ENDINGS
 
         @seed(number)
         @settings(max_examples=AT_ONCE, deadline=None, database=None)

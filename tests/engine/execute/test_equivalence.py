@@ -12,7 +12,7 @@ from engine.passes import optimise
 from engine.passes.order import EXACT, PASSES, Bounded, Pass
 from engine.sources import SourceFormat
 from tests.engine.execute.batches import (
-    ANY_WORDS,
+    ANY_STEPS,
     BEGINNINGS,
     ENDINGS,
     MARK,
@@ -41,7 +41,7 @@ def expanded(steps: list[Json], facts: Facts, ending: str = "png") -> Plan | Non
 
 
 @pytest.mark.parametrize("rewriting", EXACT_PASSES, ids=lambda rewriting: rewriting.name)
-@given(image=images(), steps=ANY_WORDS)
+@given(image=images(), steps=ANY_STEPS)
 def test_exact_passes_keep_every_bit(rewriting: Pass, image: Pixels, steps: list[Json]) -> None:
     source = Source.from_bytes(encoded(image))
     plain = expanded(steps, read_facts(source))
@@ -96,7 +96,7 @@ def test_every_job_has_a_legal_plan_or_a_refusal(
         assert optimise(plain).frame == plain.frame
 
 
-@given(image=images(), steps=ANY_WORDS)
+@given(image=images(), steps=ANY_STEPS)
 def test_what_comes_out_has_the_planned_size(image: Pixels, steps: list[Json]) -> None:
     source = Source.from_bytes(encoded(image))
     plain = expanded(steps, read_facts(source))
