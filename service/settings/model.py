@@ -209,13 +209,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     render_seconds: Annotated[Seconds, _doc("Time limit for rendering one job")] = 60.0
     slow_seconds: Annotated[
         Seconds,
-        _doc("Renderings that are predicted to take longer, or do, are slow: a child is kept free"),
+        _doc("A rendering is slow that takes a core for longer, or is predicted to"),
     ] = 0.5
     process_seconds: Annotated[
         Seconds, _doc("Time limit for rendering all jobs of a process together")
     ] = 600.0
     memory_bytes: Annotated[
-        int, Meta(ge=0), _doc("Memory of a worker with its children; 0 takes what is allowed to it")
+        int, Meta(ge=0), _doc("Memory of a worker with its children; 0: its control group's limit")
     ] = 0
     child_memory_bytes: Annotated[Size, _doc("Maximum memory of a rendering child")] = 2 * 1024**3
     child_resident_bytes: Annotated[
@@ -223,10 +223,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 512 * 1024**2
     child_works: Annotated[Count, _doc("Replace a child after rendering this many times")] = 1000
     worker_nice: Annotated[
-        int, Meta(ge=0, le=19), _doc("How far a worker leaves the processor to others: 0 to 19")
+        int,
+        Meta(ge=0, le=19),
+        _doc("Nice value of a worker, 0 to 19: higher yields to other processes"),
     ] = 5
     child_nice: Annotated[
-        int, Meta(ge=0, le=19), _doc("How far children leave the processor to others: 0 to 19")
+        int,
+        Meta(ge=0, le=19),
+        _doc("Nice value of rendering children, 0 to 19: higher yields more"),
     ] = 10
     isolate_services: Annotated[
         bool, _doc("Whether a child serves one service alone and is replaced for another")
