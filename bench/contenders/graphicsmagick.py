@@ -3,12 +3,9 @@
 from pathlib import Path
 
 from bench.contenders.geometry import FONT, contrast, length, widths
+from bench.contenders.magick import GEOMETRIC, GRAVITY, PERCENT, arguments_alike
 from bench.contenders.programs import find, run
 from bench.contenders.protocol import Batch, Cannot, Job, Step, serve
-
-GRAVITY = {"southeast": "SouthEast", "center": "Center"}
-GEOMETRIC = {"resize", "crop", "fitmethod"}
-PERCENT = 100 / 255
 
 
 def perform(batch: Batch) -> None:
@@ -53,35 +50,19 @@ def hint(batch: Batch, first: Step) -> list[object]:
 
 def arguments_of(step: Step) -> list[object]:
     """Return GraphicsMagick's arguments for a step."""
+    if alike := arguments_alike(step):
+        return alike
     match step:
-        case {"type": "resize", "width": width}:
-            return ["-thumbnail", f"{width}x"]
-        case {"type": "crop", "width": width, "height": height} | {
-            "type": "fitmethod",
-            "fit_type": "cropbox",
-            "width": width,
-            "height": height,
-        }:
-            box = f"{width}x{height}"
-            return ["-resize", f"{box}^", "-gravity", "center", "-extent", box]
-        case {"type": "fitmethod", "fit_type": "letterbox", "width": width, "height": height}:
-            box = f"{width}x{height}"
-            paper = ["-background", step["color"], "-gravity", "center"]
-            return ["-resize", box, *paper, "-extent", box]
         case {"type": "brightness", "bright_level": level}:
             return added("All", level)
         case {"type": "contrast", "level": level}:
             return contrasted(*contrast(level))
         case {"type": "colorize", "red": red, "green": green, "blue": blue}:
             return toned(red, green, blue)
-        case {"type": "filter", "filter": "negate"}:
-            return ["-negate"]
         case {"type": "filter", "filter": "grayscale"}:
             return grey()
         case {"type": "filter", "filter": "sepia"}:
             return [*grey(), *toned(90, 60, 40)]
-        case {"type": "blur", "sigma": sigma}:
-            return ["-blur", f"{step.get('radius', 0)}x{sigma}"]
         case {"type": "rotate", "degrees": degrees}:
             return ["-background", "white", "-rotate", degrees]
         case {"type": "annotation", "text": text, "size": size, "color": colour}:

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from bench.contenders.geometry import FONT, contrast, length, widths
+from bench.contenders.magick import GEOMETRIC, GRAVITY, PERCENT, arguments_alike
 from bench.contenders.programs import find, run
 from bench.contenders.protocol import Batch, Cannot, Step, serve
-
-GRAVITY = {"southeast": "SouthEast", "center": "Center"}
-PERCENT = 100 / 255
 
 
 def perform(batch: Batch) -> None:
@@ -24,9 +22,6 @@ def perform(batch: Batch) -> None:
     run(*arguments, "null:")
 
 
-GEOMETRIC = {"resize", "crop", "fitmethod"}
-
-
 def hint(batch: Batch) -> list[object]:
     """Tell libjpeg how small it may decode: twice the largest output, as documented."""
     scalings = [job.steps[0] for job in batch.jobs if job.steps[0]["type"] in GEOMETRIC]
@@ -38,21 +33,9 @@ def hint(batch: Batch) -> list[object]:
 
 def arguments_of(step: Step, batch: Batch, known_width: int) -> list[object]:
     """Return ImageMagick's arguments for a step."""
+    if alike := arguments_alike(step):
+        return alike
     match step:
-        case {"type": "resize", "width": width}:
-            return ["-thumbnail", f"{width}x"]
-        case {"type": "crop", "width": width, "height": height} | {
-            "type": "fitmethod",
-            "fit_type": "cropbox",
-            "width": width,
-            "height": height,
-        }:
-            box = f"{width}x{height}"
-            return ["-resize", f"{box}^", "-gravity", "center", "-extent", box]
-        case {"type": "fitmethod", "fit_type": "letterbox", "width": width, "height": height}:
-            box = f"{width}x{height}"
-            paper = ["-background", step["color"], "-gravity", "center"]
-            return ["-resize", box, *paper, "-extent", box]
         case {"type": "brightness", "bright_level": level}:
             return ["-evaluate", "Add", f"{level * PERCENT}%"]
         case {"type": "contrast", "level": level}:
@@ -60,14 +43,10 @@ def arguments_of(step: Step, batch: Batch, known_width: int) -> list[object]:
             return ["-function", "Polynomial", f"{factor},{summand / 255}"]
         case {"type": "colorize", "red": red, "green": green, "blue": blue}:
             return toned(red, green, blue)
-        case {"type": "filter", "filter": "negate"}:
-            return ["-negate"]
         case {"type": "filter", "filter": "grayscale"}:
             return grey()
         case {"type": "filter", "filter": "sepia"}:
             return [*grey(), *toned(90, 60, 40)]
-        case {"type": "blur", "sigma": sigma}:
-            return ["-blur", f"{step.get('radius', 0)}x{sigma}"]
         case {"type": "rotate", "degrees": degrees}:
             return ["-background", "white", "-rotate", degrees, "+repage"]
         case {"type": "watermark", "source": name, "width": width}:
