@@ -70,9 +70,14 @@ class MergedPlan(Struct, frozen=True, dict=True):
         )
 
     @property
+    def held_bytes(self) -> int:
+        """The bytes that its output takes at most where it is held; libvips spreads nothing."""
+        return self.frame.bytes if self.exact else self.frame.held_bytes
+
+    @property
     def materialised_bytes(self) -> int:
         """The bytes that are kept for it and its children, if all are kept at once."""
-        own = self.frame.bytes if self.materialised else 0
+        own = self.held_bytes if self.materialised else 0
         return own + sum(child.materialised_bytes for child in self.children)
 
 

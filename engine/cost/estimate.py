@@ -285,7 +285,7 @@ class _Batch:
             if id(part) in self.cached:
                 continue
             given = None if part is merged else part.given
-            made = part.frame.bytes if part.materialised else result
+            made = part.held_bytes if part.materialised else result
             run = predict_run(
                 part.nodes,
                 plan.facts,
@@ -298,8 +298,8 @@ class _Batch:
             )
             cost = cost.followed_by(Cost(*run._replace(peak=run.peak + more)))
             if part.materialised:
-                self.cached[id(part)] = part.frame.bytes
-                more += part.frame.bytes
+                self.cached[id(part)] = part.held_bytes
+                more += part.held_bytes
         if part.materialised:
             cost = cost.followed_by(Cost(more + rows_written(part.frame) + result))
         return _alone(cost)

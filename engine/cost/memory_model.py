@@ -190,19 +190,19 @@ class _MemoryModel:
     def _enter_raster(self, stage: Stage) -> None:
         """Add a node that is done at once, after which nothing is left but what it made.
 
-        What is scaled is copied to where that is done, and is there at half its size besides.
-        So is what a layer covers, before and after.
+        What is scaled is first scaled in its height; what a layer covers is there before and after.
         """
         if self.buffered:
             self._materialise(stage.given)
-        copied = 2 * stage.given.bytes if isinstance(stage.node, Resample) else 0
+        given, made = stage.given, stage.made
+        copied = given.held_bytes if isinstance(stage.node, Resample) else 0
         if isinstance(stage.node, Overlay):
             more = BLENDING_RASTER + startup_bytes(stage.node, stage)
             self.startup[Overlay] = max(more, self.startup.get(Overlay, 0))
-            copied = max(0, 2 * covered_bytes(stage.node, stage.made) - stage.made.bytes)
+            copied = max(0, 2 * covered_bytes(stage.node, made) - made.bytes)
         if not isinstance(stage.node, ToSrgb):
-            self._raise_peak(copied + 2 * stage.made.bytes)
-        self.read, self.buffered, self.requested = stage.made.bytes, 0, 0
+            self._raise_peak(copied + 2 * made.held_bytes)
+        self.read, self.buffered, self.requested = made.held_bytes, 0, 0
 
     def finish(self, frame: Frame, result: int) -> None:
         """Add the output."""

@@ -17,7 +17,7 @@ SIDE = 100  # pixels at most: what ThumbHash takes
 
 def describe(raster: Raster, wanted: Collection[str]) -> Description:
     """Describe an image of at most 100 × 100 pixels in 1 to 4 bands."""
-    rows = np.frombuffer(raster.pixels, np.uint8).reshape(raster.height, raster.width, raster.bands)
+    rows = raster.array
     colours = rows[:, :, :3] if raster.bands > 2 else np.repeat(rows[:, :, :1], 3, 2)
     alpha = rows[:, :, -1] if raster.bands in {2, 4} else np.full(rows.shape[:2], 255, np.uint8)
     rgba = np.dstack([colours, alpha]).astype(np.float64) / 255

@@ -64,6 +64,12 @@ class Frame(Struct, frozen=True):
         """How much memory such an image takes."""
         return self.size.pixels * (self.bands + self.alpha) * (self.depth // 8)
 
+    @property
+    def held_bytes(self) -> int:
+        """How much memory it takes at most where it is held: there three bytes may lie in four."""
+        count = self.bands + self.alpha
+        return self.bytes * 4 // 3 if (count, self.depth) == (3, 8) else self.bytes
+
     def sized(self, width: int, height: int) -> "Frame":
         """The same kind of image at another size."""
         return replace(self, width=width, height=height)

@@ -4,18 +4,18 @@ Knows nothing about plans, and nothing about libvips.
 """
 
 from engine.raster.jpeg import Subsampling, decode, encode, first_complaint
-from engine.raster.raster import GAUGE, KINDS, Raster
+from engine.raster.raster import GAUGE, Raster, step_of
 from engine.raster.scaling import resample
 from engine.raster.similarity import structural_similarity
 
 __all__ = [
     "GAUGE",
-    "KINDS",
     "Raster",
     "Subsampling",
     "decode",
     "encode",
     "first_complaint",
     "resample",
+    "step_of",
     "structural_similarity",
 ]

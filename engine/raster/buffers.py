@@ -1,8 +1,7 @@
-"""Bytes objects that are filled after they are created, which saves a copy of each image.
+"""Bytes objects that are filled after they are created, so that nothing is cleared before.
 
-The scaler takes its pixels from `bytes` only, and a decoder fills what it is given. Python's C API
-allows both to meet: the contents of a new `bytes` object are its maker's to write, until it is
-handed on (`PyBytes_FromStringAndSize`).
+A decoder and the scaler fill what they are given. Python's C API allows it: the contents of a new
+`bytes` object are its maker's to write, until it is handed on (`PyBytes_FromStringAndSize`).
 """
 
 import ctypes

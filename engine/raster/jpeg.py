@@ -24,12 +24,12 @@ def decode(data: object, width: int, height: int, shrink: int = 1) -> Raster | N
     """
     wide, high = -(-width // shrink), -(-height // shrink)
     least = {"min_width": wide, "min_height": high} if shrink > 1 else {}
-    pixels = blank_bytes(3 * wide * high)
+    pixels = blank_bytes(4 * wide * high)
     try:
-        made = simplejpeg.decode_jpeg(data, "RGB", strict=True, buffer=writable(pixels), **least)
+        made = simplejpeg.decode_jpeg(data, "RGBX", strict=True, buffer=writable(pixels), **least)
     except ValueError:
         return None
-    if made.shape != (high, wide, 3):
+    if made.shape != (high, wide, 4):
         return None
     whole = Raster(wide, high, 3, memoryview(pixels))
     if width % shrink == height % shrink == 0:
@@ -53,5 +53,5 @@ def first_complaint(data: bytes) -> str:
 
 def encode(raster: Raster, quality: int, subsampling: Subsampling) -> bytes:
     """Write a baseline file of RGB, with the standard's own tables."""
-    rows = raster.pixels.cast("B", (raster.height, raster.width, raster.bands))
-    return bytes(simplejpeg.encode_jpeg(rows, quality, "RGB", colorsubsampling=subsampling.value))
+    rows = raster.pixels.cast("B", (raster.height, raster.width, raster.step))
+    return bytes(simplejpeg.encode_jpeg(rows, quality, "RGBX", colorsubsampling=subsampling.value))

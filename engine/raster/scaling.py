@@ -1,4 +1,7 @@
-"""Scaling by fast_image_resize, in 8 bits between its two passes."""
+"""Scaling by fast_image_resize, in 8 bits between its two passes.
+
+Of memory that is not its own it knows images of Pillow alone: so pixels are shown to it.
+"""
 
 from functools import cache
 from math import nextafter
@@ -19,7 +22,9 @@ class _Scaler(local):
 
 
 _SCALER = _Scaler()
-# Alpha is multiplied in already, and is a band like another.
+# By bytes a pixel, as Pillow calls them. Alpha is multiplied in already, so it is a band like
+# another: the one kind of four bytes of which none is an alpha is CMYK.
+MODES = {1: "L", 4: "CMYK"}
 LANCZOS, CATMULL_ROM = map(ResizeAlg.convolution, (FilterType.lanczos3, FilterType.catmull_rom))
 SHRINKING, ENLARGING = (ResizeOptions(way, use_alpha=False) for way in (LANCZOS, CATMULL_ROM))
 LARGE = 8_000_000  # bytes, from which on threads are worth being woken
@@ -60,7 +65,7 @@ def resample(
 def _scaled(
     raster: Raster, width: int, height: int, options: ResizeOptions, window: Box | None = None
 ) -> Raster:
-    require(raster.height * width * raster.bands)  # what is scaled in one direction
+    require(raster.width * height * raster.step)  # what is scaled in one direction
     if window is not None:
         across = _span(window.left, window.width, width, raster.width)
         down = _span(window.top, window.height, height, raster.height)
@@ -68,7 +73,8 @@ def _scaled(
         options.crop_box = CropBox(across[0], down[0], across[1], down[1])
         width, height = window.size
     made = Raster.blank(width, height, raster.bands)
-    _SCALER.resizer.resize(raster.data, made.data, options)
+    mode = MODES[raster.step]
+    _SCALER.resizer.resize_pil(raster.shown_as(mode), made.shown_as(mode), options)
     return made
 
 

@@ -62,7 +62,7 @@ def _gaussian() -> Plane:
 
 def _blocks(raster: Raster, step: int) -> Iterator[Plane]:
     """Yield the luma of some rows of windows after the other."""
-    rows = np.frombuffer(raster.pixels, np.uint8).reshape(raster.height, raster.width, raster.bands)
+    rows = raster.array
     last = max(0, raster.height - SIDE)
     many = step * max(1, BLOCK // (raster.width * step))
     for first in range(0, last + 1, many):

@@ -6,7 +6,7 @@ from math import cos, radians, sin
 from typing import TypeAlias
 
 from engine.geometry import Size, rnd
-from engine.raster import Raster
+from engine.raster import Raster, step_of
 from engine.sources import EXIF, IPTC, XMP
 from engine.sources.metadata import icc
 from engine.vips.binding import (
@@ -220,11 +220,11 @@ def interpolator(name: str) -> Interpolate:
 
 
 def as_image(pixels: Pixels) -> Image:
-    """Give pixels to libvips, without a copy."""
+    """Give pixels to libvips, copied only if they are not packed."""
     if not isinstance(pixels, Raster):
         return pixels
     size = pixels.width, pixels.height, pixels.bands
-    image = Image.new_from_memory(pixels.pixels, *size, "uchar")
+    image = Image.new_from_memory(pixels.packed, *size, "uchar")
     space = "b-w" if pixels.bands == 1 else "srgb"
     return image.copy(interpretation=space, xres=RESOLUTION, yres=RESOLUTION)
 
@@ -233,5 +233,7 @@ def as_raster(pixels: Pixels) -> Raster:
     """Evaluate an image of 8 bits into memory."""
     if isinstance(pixels, Raster):
         return pixels
-    evaluated = memoryview(pixels.write_to_memory())
-    return Raster(pixels.width, pixels.height, pixels.bands, evaluated)
+    width, height, bands = pixels.width, pixels.height, pixels.bands
+    if step_of(bands) > bands:
+        pixels = pixels.bandjoin(255)
+    return Raster(width, height, bands, memoryview(pixels.write_to_memory()))

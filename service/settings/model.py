@@ -215,7 +215,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         Seconds, _doc("Time limit for rendering all jobs of a process together")
     ] = 600.0
     memory_bytes: Annotated[
-        int, Meta(ge=0), _doc("Memory of a worker with its children; 0: that of its cgroup or machine")
+        int,
+        Meta(ge=0),
+        _doc("Memory of a worker with its children; 0: that of its cgroup or machine"),
     ] = 0
     child_memory_bytes: Annotated[Size, _doc("Maximum memory of a rendering child")] = 2 * 1024**3
     child_resident_bytes: Annotated[

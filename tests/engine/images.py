@@ -14,7 +14,7 @@ from PIL import Image
 from engine import EngineLimits, Job, Output, Source, Stats, parse_batch, render
 from engine.execute.renderer import Rendering
 from engine.ir import Plan
-from engine.raster import Raster
+from engine.raster import Raster, step_of
 
 Pixels = NDArray[np.uint8]
 Json = dict[str, Any]
@@ -96,13 +96,14 @@ def executed(plan: Plan, source: Source, **inputs: Source) -> Pixels:
 def raster_of(pixels: Pixels) -> Raster:
     """Return pixels to the idiom that works in memory."""
     height, width, bands = pixels.shape
-    return Raster(width, height, bands, memoryview(pixels.tobytes()))
+    spread = np.zeros((height, width, step_of(bands)), np.uint8)
+    spread[:, :, :bands] = pixels
+    return Raster(width, height, bands, memoryview(spread.tobytes()))
 
 
 def pixels_in(raster: Raster) -> Pixels:
     """Read a raster."""
-    shape = raster.height, raster.width, raster.bands
-    return np.frombuffer(raster.pixels, np.uint8).reshape(shape)
+    return raster.array
 
 
 def distance(one: Pixels, other: Pixels) -> tuple[float, float]:

@@ -90,7 +90,7 @@ def threads_for(limits: EngineLimits, data: bytes = LARGE) -> int:
 
 def test_no_more_threads_than_memory_and_work() -> None:
     assert threads_for(EngineLimits()) == 3
-    assert threads_for(EngineLimits(max_memory_bytes=110_000_000, max_held_bytes=2**26)) == 2
+    assert threads_for(EngineLimits(max_memory_bytes=120_000_000, max_held_bytes=2**26)) == 2
     assert threads_for(EngineLimits(max_memory_bytes=40_000_000, max_held_bytes=2**24)) == 1
     assert threads_for(EngineLimits(), encoded(noise(300, 200))) == 1
 

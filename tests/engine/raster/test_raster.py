@@ -1,4 +1,4 @@
-"""Rasters: pixels that move between Python and the scaler, and windows of them."""
+"""Rasters: pixels that the scaler reads and writes where they are, and windows of them."""
 
 import gc
 
@@ -11,14 +11,6 @@ from engine.geometry import Box, Size
 from engine.raster import GAUGE, Raster, resample
 from engine.raster.buffers import require
 from tests.engine.images import distance, noise, pixels_in, raster_of
-
-
-@pytest.mark.parametrize("bands", [1, 3, 4])
-def test_pixels_come_back_from_the_scaler(bands: int) -> None:
-    image = noise(31, 17, bands)
-    raster = raster_of(image)
-    assert raster.data.width == 31
-    assert np.array_equal(pixels_in(raster), image)
 
 
 @pytest.mark.parametrize("box", [(0, 0, 31, 17), (4, 2, 9, 11), (0, 5, 31, 3), (30, 16, 1, 1)])
@@ -41,13 +33,10 @@ def test_a_window_is_made_anew_in_a_copy() -> None:
     image = noise(31, 17)
     expected = image.copy()
     expected[6:10, 20:25] = 255 - expected[6:10, 20:25]
-    for raster in (raster_of(image), raster_of(image)):
-        assert raster.data.width == 31  # the scaler's, in turn
-        made = raster.repaint(
-            Box(20, 6, 5, 4), lambda window: raster_of(255 - pixels_in(window))
-        )  # fmt: skip
-        assert np.array_equal(pixels_in(made), expected)
-        assert np.array_equal(pixels_in(raster), image)
+    raster = raster_of(image)
+    made = raster.repaint(Box(20, 6, 5, 4), lambda window: raster_of(255 - pixels_in(window)))
+    assert np.array_equal(pixels_in(made), expected)
+    assert np.array_equal(pixels_in(raster), image)
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,17 +70,17 @@ def test_a_single_colour() -> None:
 def test_threads_make_the_same() -> None:
     image = noise(2100, 1400)
     one, three = (resample(raster_of(image), 900, 600, threads) for threads in (1, 3))
-    assert bytes(one.pixels) == bytes(three.pixels)
+    assert np.array_equal(one.array, three.array)
 
 
 def test_what_they_take_is_counted() -> None:
     gc.collect()
     before = GAUGE.now
     raster = raster_of(noise(10, 10))
-    assert GAUGE.now == before + 300
+    assert GAUGE.now == before + 400
     del raster
     assert GAUGE.now == before
-    assert GAUGE.most >= before + 300
+    assert GAUGE.most >= before + 400
 
 
 def test_what_cannot_be_had_is_an_error_before_the_scaler_ends_the_process() -> None:
