@@ -250,10 +250,11 @@ class Preempting(FaultySandbox):
     """Takes every work away, as from a child that is told to wait and works on."""
 
     @asynccontextmanager
-    async def render(self, *_: Any) -> AsyncIterator[Rendering]:
+    async def render(self, *work: Any) -> AsyncIterator[Rendering]:
         if self.slots:
             raise Preempted("lasted")
-        yield
+        async with super().render(*work) as rendering:
+            yield rendering
 
 
 async def test_what_is_taken_away_again_and_again_is_given_up(source: BinaryIO) -> None:
