@@ -27,6 +27,7 @@ _SCALER = _Scaler()
 MODES = {1: "L", 4: "CMYK"}
 LANCZOS, CATMULL_ROM = map(ResizeAlg.convolution, (FilterType.lanczos3, FilterType.catmull_rom))
 SHRINKING, ENLARGING = (ResizeOptions(way, use_alpha=False) for way in (LANCZOS, CATMULL_ROM))
+BESIDE = 1e-6  # of a given pixel; no two pixels' centres are so near without being the same
 LARGE = 8_000_000  # bytes, from which on threads are worth being woken
 
 
@@ -81,9 +82,13 @@ def _scaled(
 def _span(start: int, length: int, made: int, given: int) -> tuple[float, float]:
     """Give where a part of a scaled side begins on the side that it is made from, and its length.
 
-    What lies beside it there is read all the same, so the pixels are those of the whole.
+    What lies beside it there is read all the same, so the pixels are those of the whole. It begins
+    beside its place, by less than shows: where the centre of the first or last pixel is that of a
+    given one, the scaler (4.0.1) passes over its weights of 0, and reads for the pixel next to it
+    what lies outside its buffer: a wrong pixel, or a crash.
     """
-    first, span = start * given / made, length * given / made
+    first = start * given / made + BESIDE
+    span = min(length * given / made, given - first)
     while first + span > given:  # by a rounding, which the scaler would refuse
         span = nextafter(span, 0)
     return first, span

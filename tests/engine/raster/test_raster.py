@@ -63,6 +63,17 @@ def test_a_window_of_a_scaling_is_that_of_the_whole(
     assert likeness > 50
 
 
+@pytest.mark.parametrize(("given_side", "made_side"), [(40, 120), (45, 69), (120, 40), (50, 70)])
+def test_a_window_may_begin_and_end_at_a_given_pixel(given_side: int, made_side: int) -> None:
+    """As every third does of what is three times as large."""
+    image = raster_of(noise(given_side, given_side))
+    whole = pixels_in(resample(image, made_side, made_side))
+    for start in range(made_side - 12):
+        box = Box(start, start, 12, 12)
+        window = pixels_in(resample(image, made_side, made_side, window=box))
+        assert np.abs(window.astype(int) - whole[start:][:12, start:][:, :12]).max() <= 2
+
+
 def test_a_single_colour() -> None:
     assert (pixels_in(Raster.filled(3, 2, b"\1\2\3")) == (1, 2, 3)).all()
 
