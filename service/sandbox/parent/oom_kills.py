@@ -4,29 +4,25 @@ import re
 from functools import cache
 from pathlib import Path
 
+from service.sandbox import cgroups
+
 COUNT = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
-CGROUPS = Path("/sys/fs/cgroup")
+COUNT_FILES = {1: "memory.oom_control", 2: "memory.events"}  # by the version of cgroups
 WHOLE_MACHINE = Path("/proc/vmstat")
 
 
 def oom_kills() -> int:
     """Read the count of our control group, or of the machine where groups do not count."""
-    source = count_file(Path("/proc/self/cgroup").read_text(), CGROUPS)
-    return read_count(source)
+    return read_count(count_file(cgroups.membership(), cgroups.ROOT))
 
 
 @cache
-def count_file(membership: str, cgroups: Path) -> Path:
-    """Find the file that counts for the groups that `/proc/self/cgroup` names.
-
-    In a container the group's path is that of the host, and the group itself is the root
-    that is seen.
-    """
-    for line in membership.splitlines():
-        _, controllers, path = line.split(":", 2)
-        for name in _names(controllers, path):
-            if (cgroups / name).is_file() and COUNT.search((cgroups / name).read_text()):
-                return cgroups / name
+def count_file(membership: str, root: Path) -> Path:
+    """Find the file that counts for the groups that `/proc/self/cgroup` names."""
+    for group in cgroups.memory_groups(membership, root):
+        file = group.path / COUNT_FILES[group.version]
+        if file.is_file() and COUNT.search(file.read_text()):
+            return file
     return WHOLE_MACHINE
 
 
@@ -37,11 +33,3 @@ def read_count(source: Path) -> int:
     except OSError:
         return 0
     return int(found[1]) if found else 0
-
-
-def _names(controllers: str, path: str) -> list[str]:
-    if not controllers:  # version 2
-        return [f"{base}{place}/memory.events" for base in (".", "unified") for place in (path, "")]
-    if "memory" in controllers.split(","):
-        return [f"memory{place}/memory.oom_control" for place in (path, "")]
-    return []
