@@ -2,9 +2,8 @@
 
 import os
 import secrets
-import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -31,7 +30,7 @@ def replace_files(
         folders = opened.enter_context(_Folders(root, sweep))
         files = [opened.enter_context(_Replacement(upload, folders)) for upload in uploads]
         _for_each(files, _Replacement.write)
-        _for_each(files, _Replacement.flush, FLUSHERS.map)
+        _side_by_side(files, _Replacement.flush)
         check()
         _for_each(files, _Replacement.rename)
         _flush_folders([file for file in files if file.error is None])
@@ -98,12 +97,12 @@ class _Replacement:
         *folders, self._name = names_of(self._upload.key)
         self.folder = self._folders.open(*folders)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        fd = os.open(self._unfinished, flags, 0o666, dir_fd=self.folder)
+        self._file = os.open(self._unfinished, flags, 0o666, dir_fd=self.folder)
         self._opened.callback(self._remove)
-        self._file = self._opened.enter_context(os.fdopen(fd, "wb"))
+        self._opened.callback(os.close, self._file)
         self._upload.body.seek(0)
-        shutil.copyfileobj(self._upload.body, self._file, COPY_BYTES)
-        self._file.flush()
+        while data := self._upload.body.read(COPY_BYTES):
+            _write_all(self._file, data)
 
     def flush(self) -> None:
         """Have the disk keep what was written."""
@@ -124,16 +123,23 @@ class _Replacement:
                 os.unlink(self._unfinished, dir_fd=self.folder)
 
 
-def _for_each(
-    files: Sequence[_Replacement],
-    step: Callable[[_Replacement], None],
-    how: Callable[..., Iterable[None]] = map,
-) -> None:
-    """Take a step with all files; `how` is `map`, or that of several threads."""
-    if len(files) == 1:
-        files[0].attempt(step)
-    else:
-        deque(how(partial(_Replacement.attempt, step=step), files), maxlen=0)
+def _for_each(files: Sequence[_Replacement], step: Callable[[_Replacement], None]) -> None:
+    """Take a step with all files, one after the other."""
+    for file in files:
+        file.attempt(step)
+
+
+def _side_by_side(files: Sequence[_Replacement], step: Callable[[_Replacement], None]) -> None:
+    """Take a step with all files at once: the first in this thread, each other in another."""
+    others = FLUSHERS.map(partial(_Replacement.attempt, step=step), files[1:])
+    _for_each(files[:1], step)
+    deque(others, maxlen=0)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def _flush_folders(files: Sequence[_Replacement]) -> None:
@@ -142,7 +148,7 @@ def _flush_folders(files: Sequence[_Replacement]) -> None:
     for file in files:
         facts = os.fstat(file.folder)
         folders.setdefault((facts.st_dev, facts.st_ino), []).append(file)
-    _for_each([first for first, *_ in folders.values()], _Replacement.flush_folder, FLUSHERS.map)
+    _side_by_side([first for first, *_ in folders.values()], _Replacement.flush_folder)
     for first, *others in folders.values():
         for other in others:
             other.error = first.error

@@ -29,7 +29,7 @@ def count_file(membership: str, root: Path) -> Path:
 def read_count(source: Path) -> int:
     """Read such a file; one that has no count, or has gone, counts nothing."""
     try:
-        found = COUNT.search(source.read_text())
+        found = COUNT.search(cgroups.read_small(source))
     except OSError:
         return 0
     return int(found[1]) if found else 0

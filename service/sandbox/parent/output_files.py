@@ -48,7 +48,7 @@ class OutputFiles:
             found = os.fstat(file).st_size
             if found != size:
                 raise ProtocolError(f"an output of {found} bytes, said to have {size}")
-            return os.fdopen(reopened(file), "rb")
+            return os.fdopen(reopened(file), "rb", buffering=0)  # it is read in large pieces
         finally:
             os.close(file)
 
