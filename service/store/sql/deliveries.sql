@@ -53,10 +53,12 @@ SET status = ours.status, last_status = ours.answered, last_error = ours.error,
 FROM ours WHERE deliveries.id = ours.id;
 
 -- name: due_deliveries
-SELECT deliveries.id, tries, service_id
-FROM deliveries JOIN processes ON processes.id = process_id
-WHERE deliveries.status = 'PENDING' AND deliveries.due_at <= now()
-ORDER BY deliveries.due_at LIMIT $1;
+-- A process is looked up by its id for each: a join would read all processes there are.
+SELECT id, tries, (
+    SELECT service_id FROM processes WHERE processes.id = deliveries.process_id
+) AS service_id
+FROM deliveries WHERE status = 'PENDING' AND due_at <= now()
+ORDER BY due_at LIMIT $1;
 
 -- name: defer_dispatched
 -- They were dispatched, and are looked at again later.
