@@ -74,6 +74,13 @@ class Revoked(Struct, frozen=True, kw_only=True):
     left_over: int
 
 
+class Owner(Struct, frozen=True, kw_only=True):
+    """The service of a process, and its weight."""
+
+    id: int
+    weight: float
+
+
 class Administration:
     """What operators and clients list and change, besides the processing itself."""
 
@@ -88,10 +95,10 @@ class Administration:
         )  # fmt: skip
         return [SummaryRow(**row) for row in rows]
 
-    async def owner(self, process_id: str) -> int | None:
+    async def owner(self, process_id: str) -> Owner | None:
         """Return the service of a process, or None."""
-        found: int | None = await self._pool.fetchval(sql("find_owner"), process_id)
-        return found
+        row = await self._pool.fetchrow(sql("find_owner"), process_id)
+        return Owner(**row) if row else None
 
     async def ended_among(self, process_ids: Sequence[str]) -> set[str]:
         """Return those of these processes that have ended."""

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from service.commands.administration.records import with_store
 from service.commands.exits import fail, valid_settings
 from service.commands.output import pretty_json, print_rows, takes_json, takes_limit
-from service.dispatch import RENDER, Queue, connect
+from service.dispatch import RENDER, Dispatch, Queue, connect
 from service.http import make_callback, show_process
 from service.store import Cursor, ProcessFilter, Status, Store
 
@@ -120,7 +120,9 @@ def cancel(process_ids: tuple[str, ...]) -> None:
         outcomes = {each: await _cancel(store, each) for each in process_ids}
         running = [each for each, words in outcomes.items() if words == STOPPING]
         if running:
-            await _tell_workers(running)
+            seconds = valid_settings().lease_seconds / 3
+            learned = f"workers learn of it within {seconds:g} s"
+            await _tell_workers(lambda queue: queue.tell_cancelled(running), learned)
         return outcomes
 
     outcomes = with_store(work)
@@ -139,16 +141,14 @@ async def _cancel(store: Store, process_id: str) -> str:
     return f"has already ended: {found.process.status}"
 
 
-async def _tell_workers(process_ids: Sequence[str]) -> None:
+async def _tell_workers(tell: Callable[[Queue], Awaitable[None]], otherwise: str) -> None:
+    """Tell workers through Redis; without it, say what happens otherwise."""
     given = valid_settings()
     redis = connect(given.redis_url)
     try:
-        await Queue(redis, RENDER, given.dispatch_window).tell_cancelled(process_ids)
+        await tell(Queue(redis, RENDER, given.dispatch_window))
     except (RedisError, OSError) as error:
-        seconds = given.lease_seconds / 3
-        click.echo(
-            f"Redis cannot be reached: {error}; workers learn of it within {seconds:g} s", err=True
-        )
+        click.echo(f"Redis cannot be reached: {error}; {otherwise}", err=True)
     finally:
         await redis.aclose()
 
@@ -159,26 +159,40 @@ async def _tell_workers(process_ids: Sequence[str]) -> None:
 def retry(process_ids: tuple[str, ...], everything: bool) -> None:
     """Run the failed jobs of ended processes again.
 
-    Exit status: 1 if one of the processes does not exist or has not ended.
+    Workers are told through Redis; without it they find them within seconds. Exit status: 1 if
+    one of the processes does not exist or has not ended.
     """
 
     async def work(store: Store) -> dict[str, str]:
-        return {each: await _retry(store, each, everything) for each in process_ids}
+        dispatches: list[Dispatch] = []
+        outcomes = {each: await _retry(store, each, everything, dispatches) for each in process_ids}
+        if dispatches:
+            seconds = valid_settings().reconcile_seconds
+            found = f"workers find them within {seconds:g} s"
+            await _tell_workers(lambda queue: queue.dispatch(dispatches), found)
+        return outcomes
 
     outcomes = with_store(work)
     _print_outcomes(outcomes)
     sys.exit(not all(words.startswith(("queued", "nothing")) for words in outcomes.values()))
 
 
-async def _retry(store: Store, process_id: str, everything: bool) -> str:
+async def _retry(
+    store: Store, process_id: str, everything: bool, dispatches: list[Dispatch]
+) -> str:
+    """Queue a process again and say so; what is to be dispatched for it is added."""
     owner = await store.administration.owner(process_id)
     if owner is None:
         return "no such process"
     found, retried = await store.processes.retry(
-        [process_id], owner, everything=everything, grace=timedelta(0)
+        [process_id], owner.id, everything=everything, grace=timedelta(0)
     )
-    if retried:
-        return f"queued again, attempt {retried[0].attempt}"
+    for again in retried:
+        cost = again.jobs / owner.weight
+        dispatches.append(
+            Dispatch(again.id, again.run, again.priority, service_id=owner.id, cost=cost)
+        )
+        return f"queued again, attempt {again.attempt}"
     status = found.get(process_id)
     return "nothing to do: every job is done" if status == "FINISHED" else f"is still {status}"
 

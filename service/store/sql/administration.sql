@@ -22,7 +22,9 @@ WHERE $1::bigint IS NULL OR services.id = $1
 ORDER BY listed.created_at DESC, listed.id DESC LIMIT $6;
 
 -- name: find_owner
-SELECT service_id FROM processes WHERE id = $1;
+SELECT services.id, services.weight
+FROM processes JOIN services ON services.id = processes.service_id
+WHERE processes.id = $1;
 
 -- name: ended_among
 SELECT id FROM processes WHERE id = ANY($1::text[]) AND status NOT IN ('QUEUED', 'PROCESSING');

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import msgspec
 from click.testing import CliRunner, Result
 
 from service.cli import main
+from service.dispatch import RENDER, Dispatch, connect
 from service.embedded import Postgres
 from service.ids import token_hash
 from service.settings import Settings, as_environment
@@ -78,6 +80,10 @@ async def test_processes_are_listed_shown_and_retried(
     again = await darkroom(settings, "processes", "retry", failed.id)
     assert (again.exit_code, again.stdout) == (0, f"{failed.id}: queued again, attempt 1\n")
     assert await field(store, failed.id, "due_at <= now()")
+    run = await field(store, failed.id, "run")
+    async with aclosing(connect(settings.redis_url)) as redis:
+        waiting_now = [Dispatch.parse(each.decode()) for each in await redis.zrange(RENDER, 0, -1)]
+    assert waiting_now == [Dispatch(failed.id, run, service_id=tenant.service_id)]
     refused = await darkroom(settings, "processes", "retry", waiting, "-hothing", "--thing")
     assert refused.exit_code == 1
     assert "is still QUEUED" in refused.stdout
