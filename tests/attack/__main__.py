@@ -16,6 +16,7 @@ from tests.attack.api import fuzz_api, send_malformed, valid_request
 from tests.attack.beside import add_service, disturb
 from tests.attack.bomb_table import table, throw_bombs
 from tests.attack.bombs import BOMBS
+from tests.attack.fair import share_out
 from tests.attack.findings import Findings
 from tests.attack.large import WORKER_BYTES, send_large
 from tests.attack.live import send_bombs
@@ -29,7 +30,7 @@ SMALL = Options(
 ROOMY = Options(processes=4_000, kills=0, seed=1, minutes=1, apis=1, workers=1, durable=False)
 RENDER_SECONDS = 20.0
 LIVE = {"slots": 2, "allow_svg": True, "render_seconds": RENDER_SECONDS, "max_crashes": 3}
-PARTS = ("sandbox", "api", "bombs", "live", "receivers", "neighbours", "large")
+PARTS = ("sandbox", "api", "bombs", "live", "receivers", "neighbours", "fair", "large")
 
 
 @click.command()
@@ -52,6 +53,7 @@ def main(only: Sequence[str], examples: int, malformed: int, batches: int, seed:
                 its time, no child dies that it does not tell of, and a healthy tenant is served
     receivers   endless, slow and senseless answers to callbacks: others are served
     neighbours  a table of what a healthy tenant notices of 1, 8 and 64 hostile ones
+    fair        what ten of one service wait beside 3,000 of another; eight services in turn
     large       50 sources of 50 to 100 megapixels at once on a worker of 2 GiB
 
     Exits 1 if anything gave way. `make fuzz` sends malformed images.
@@ -95,6 +97,14 @@ async def _attack(
                     "| --- |" + " ---: |" * 3,
                 )
                 findings.append(_say(found, (*head, *map(str, seen))))
+        if "fair" in parts:
+            async with installed(folder / "fair", ROOMY, slots=2) as installation:
+                found, waits = await share_out(installation)
+                head = (
+                    "| beside waiting | claimed p50, ms | p95 | ended p50, ms | p95 |",
+                    "| ---: |" + " ---: |" * 4,
+                )
+                findings.append(_say(found, (*head, *map(str, waits))))
         if "large" in parts:
             bounded = {"slots": 2, "memory_bytes": WORKER_BYTES}
             async with installed(folder / "large", ROOMY, **bounded) as installation:

@@ -85,11 +85,13 @@ def _code(status: Any) -> str:
 
 async def _exits(client: aiohttp.ClientSession, url: str) -> dict[Reason, float]:
     """Read how many children have ended so far, by reason."""
+    return {reason: await exits_in(client, url, reason) for reason in EXITS}
+
+
+async def exits_in(client: aiohttp.ClientSession, url: str, reason: str) -> float:
+    """Read how many children have ended so far for a reason."""
     async with client.get(url) as answer:
-        text = await answer.text()
-    return {
-        reason: metric(text, f'darkroom_child_exits_total{{reason="{reason}"}}') for reason in EXITS
-    }
+        return metric(await answer.text(), f'darkroom_child_exits_total{{reason="{reason}"}}')
 
 
 @asynccontextmanager
