@@ -1,6 +1,6 @@
 """What ten processes of one service wait while thousands of another do, and what turns cost.
 
-Times are those of the database, from a process's record to its claim and its end, as a trigger
+Times are those of the database: from a process's record to its claim and its end, as a trigger
 notes them. A worker that has nothing else claims all ten at once and renders them one after the
 other, so that twice is allowed of their ends.
 """
