@@ -1,5 +1,6 @@
 """Work packed for a child: one small message and the descriptors that go with it."""
 
+import os
 from typing import Self
 
 import msgspec
@@ -53,3 +54,9 @@ class PackedWork:
 
     def __exit__(self, *_: object) -> None:
         wire.close_all(self._descriptors)
+
+
+def file_states(work: Work) -> list[tuple[int, int]]:
+    """Give size and time of last change of each file of a work."""
+    found = (os.fstat(file.fileno()) for file in (work.source, *work.inputs.values()))
+    return [(status.st_size, status.st_mtime_ns) for status in found]

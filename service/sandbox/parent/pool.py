@@ -19,7 +19,7 @@ from service.sandbox.parent.admission import Budget, Share, Turns
 from service.sandbox.parent.child_handle import Child
 from service.sandbox.parent.exits import StartFailed
 from service.sandbox.parent.fork_server import ForkServer
-from service.sandbox.parent.packed_work import PackedWork
+from service.sandbox.parent.packed_work import PackedWork, file_states
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import (
     DEFAULT_LIMITS,
@@ -42,6 +42,7 @@ INHERITED = ("LD_LIBRARY_PATH", "LD_PRELOAD")  # where libraries are, and which 
 
 TASK = "sandbox_slot"  # its name for the supervisor
 NEAR = 32  # of those who wait longest are looked at for the owner of a free child
+OTHERS = 2  # distance of a child to whom it may not serve
 PASSED_MOST = 4  # times that one who waits may be passed by those whose owner has the free child
 PROVEN_SECONDS = 1.0  # a child that lived so long, or was given work, was no failed start
 
@@ -49,12 +50,14 @@ PROVEN_SECONDS = 1.0  # a child that lived so long, or was given work, was no fa
 class _Turn:
     """Someone who waits for a child, and how often others went before for their owner's sake.
 
-    The least `place` goes first.
+    The least `place` goes first. `awaited` is a child that was put away for them, whose
+    successor they wait for, so that no other is put away.
     """
 
-    def __init__(self, owner: str, place: float) -> None:
+    def __init__(self, owner: str, place: float, awaited: Child | None) -> None:
         self.owner = owner
         self.place = place
+        self.awaited = awaited
         self.passed = 0
         self.child: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
 
@@ -148,7 +151,7 @@ class Sandbox:
         protocol. Preempted is raised for what was taken for quick, and is not, while
         all slots are held by slow works; it is `slow` when it comes again.
         """
-        before = _states(work)
+        before = file_states(work)
         with self.budget.share(work.owner) as share:
             if work.slow:
                 share.ask(0, math.inf)
@@ -161,7 +164,7 @@ class Sandbox:
                         yield rendering
                         return
                 except RenderCrashed:
-                    if _states(work) != before:  # SIGBUS, where a mapped file was cut off
+                    if file_states(work) != before:  # SIGBUS, where a mapped file was cut off
                         raise SourceChanged("the source was changed while it was read") from None
                     raise
                 finally:
@@ -224,10 +227,10 @@ class Sandbox:
         return given
 
     async def _begin(self, packed: PackedWork, share: Share) -> tuple[Child, Rendering]:
-        again = False
+        gone: Child | None = None
         while True:
-            child = await self._acquire(packed.owner, first=again)
-            again = True
+            child = await self._acquire(packed.owner, gone)
+            gone = child
             if self._isolated and child.owner not in {None, packed.owner}:
                 child.kill(Reason.OTHER_OWNER, "was replaced for another owner")
                 continue
@@ -239,12 +242,13 @@ class Sandbox:
                 self._offer(child)
                 raise
 
-    async def _acquire(self, owner: str, *, first: bool) -> Child:
-        """Get a free child, of the same owner if there is one; `first` goes before all others."""
+    async def _acquire(self, owner: str, gone: Child | None) -> Child:
+        """Get a free child, of the same owner if there is one; who lost theirs goes first."""
         if self._closed or len(self._troubles) == len(self._places):
             raise self._unavailable()
         next_place = self._turns.next_place
-        turn = _Turn(owner, -math.inf if first else next_place(owner, alone=not self._line))
+        place = -math.inf if gone else next_place(owner, alone=not self._line)
+        turn = _Turn(owner, place, gone)
         insort(self._line, turn, key=lambda each: each.place)
         self._serve()
         try:
@@ -267,14 +271,13 @@ class Sandbox:
         while self._idle and self._has_room:
             while self._line and self._line[0].child.done():
                 self._line.popleft()
-            if not self._line:
+            near = [each for each in islice(self._line, NEAR) if self._can_serve(each)]
+            if not near:
                 return
-            turn = self._line[0]
-            child = self._nearest(turn.owner)
+            turn = near[0]
             if turn.passed < PASSED_MOST:
-                near = [each for each in islice(self._line, NEAR) if not each.child.done()]
                 turn = min(near, key=lambda each: _distance(self._nearest(each.owner), each.owner))
-                child = self._nearest(turn.owner)
+            child = self._nearest(turn.owner)
             for each in self._line:
                 if each is turn:
                     break
@@ -288,6 +291,13 @@ class Sandbox:
     def _has_room(self) -> bool:
         given = len(self._living) - len(self._idle)
         return given < max(self.slots, self.budget.slow + 1)
+
+    def _can_serve(self, turn: _Turn) -> bool:
+        """Whether there is a child for someone who waits: no other's while theirs is started."""
+        if turn.child.done():
+            return False
+        awaits = turn.awaited in self._children.values()
+        return not awaits or _distance(self._nearest(turn.owner), turn.owner) < OTHERS
 
     def _nearest(self, owner: str) -> Child:
         """Return the free child that fits an owner best."""
@@ -345,6 +355,8 @@ class Sandbox:
         self._children[slot] = error
         if len(self._troubles) == len(self._places):
             self._turn_away()
+        else:
+            self._serve()  # who waited for this child may have another's
 
     def _turn_away(self) -> None:
         while self._line:
@@ -376,13 +388,7 @@ class Sandbox:
 
 def _distance(child: Child, owner: str) -> int:
     """Say how well a child fits an owner: it is theirs, nobody's, or another's."""
-    return 0 if child.owner == owner else 1 if child.owner is None else 2
-
-
-def _states(work: Work) -> list[tuple[int, int]]:
-    """Give size and time of last change of each file of a work."""
-    found = (os.fstat(file.fileno()) for file in (work.source, *work.inputs.values()))
-    return [(status.st_size, status.st_mtime_ns) for status in found]
+    return 0 if child.owner == owner else 1 if child.owner is None else OTHERS
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,9 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from service.sandbox.parent import pool
+from service.sandbox.parent.child_handle import Child
+from service.sandbox.parent.exits import start_failed
 from service.sandbox.protocol import Reason
-from tests.service.sandbox.sandboxes import Playground
+from tests.service.sandbox.sandboxes import Playground, until
 
 
 async def pid_for(sandbox: Playground, owner: str) -> int:
@@ -27,6 +31,31 @@ async def test_owners_keep_their_children_while_there_are_enough() -> None:
         pids = [await pid_for(sandbox, owner) for owner in "abbaab"]
         assert pids[0] == pids[3] == pids[4] != pids[1] == pids[2] == pids[5]
         assert sandbox.exits == []
+
+
+async def test_a_work_puts_one_child_away_and_waits_for_its_successor() -> None:
+    async with Playground(3) as sandbox:
+        pids = [await pid_for(sandbox, owner) for owner in "abc"]
+        for owner in "de":  # each comes when the children are all of others, and idle
+            await pid_for(sandbox, owner)
+            await until(lambda: len(sandbox.pids) == sandbox.slots)
+        assert [end.pid for end in sandbox.exits] == pids[:2]
+
+
+async def test_a_work_whose_child_has_no_successor_takes_another_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Playground(2) as sandbox:
+        pids = [await pid_for(sandbox, owner) for owner in "ab"]
+
+        async def fail(*_: object) -> Child:
+            monkeypatch.undo()
+            raise start_failed("there is no room for it")
+
+        monkeypatch.setattr(Child, "start", fail)
+        await pid_for(sandbox, "c")
+        ended = [end.pid for end in sandbox.exits if end.reason == Reason.OTHER_OWNER]
+        assert ended == pids
 
 
 async def test_many_works_of_one_owner_do_not_hold_up_another_s() -> None:
