@@ -174,7 +174,7 @@ async def test_who_only_waits_for_a_child_is_given_back_uncounted(
     )
     acquire = Sandbox._acquire
 
-    async def wait_once(self: Sandbox, owner: str, *, first: bool) -> Child:
+    async def wait_once(self: Sandbox, owner: str, gone: Child | None) -> Child:
         monkeypatch.setattr(Sandbox, "_acquire", acquire)
         await asyncio.Event().wait()
         raise AssertionError
