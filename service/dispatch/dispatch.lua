@@ -4,7 +4,8 @@
 -- ARGV: most members of the window; credit; span of a class; '1' for a refill; wake channel;
 --       the highest rate; then for each dispatch: member, class, service, cost, '1' if it was taken
 --       before
--- Gives how many were added. The channel is told how many of them go before all that waited.
+-- Gives how many were added. The channel is told how many of them go before all that waited of
+-- other services.
 --
 -- A flow is what one service has waiting of one class, named class:service.
 --
@@ -24,7 +25,7 @@ local most_rate = tonumber(ARGV[6])
 
 local times, known, changed, rates = {}, {}, {}, {}
 local size = redis.call('ZCARD', window)
-local first = tonumber(redis.call('ZRANGE', window, 0, 0, 'WITHSCORES')[2] or '-inf')
+local heads = redis.call('ZRANGE', window, 0, 31, 'WITHSCORES')
 local added, ahead = 0, 0
 
 local function number(field)
@@ -53,6 +54,13 @@ local function rate(service)
         rates[service] = math.min(most_rate, math.max(1, told)) -- NaN is 1, in this order
     end
     return rates[service]
+end
+
+local function goes_before_others(score, service)
+    for i = 1, #heads, 2 do
+        if string.match(heads[i], '^[^:]*') ~= service then return score < tonumber(heads[i + 1]) end
+    end
+    return false
 end
 
 local function spill(flow)
@@ -84,7 +92,7 @@ local function add(member, class, flow, cost, again)
     end
     size = size + 1
     added = added + 1
-    if score < first then ahead = ahead + 1 end
+    if goes_before_others(score, string.match(member, '^[^:]*')) then ahead = ahead + 1 end
 end
 
 for i = 7, #ARGV, 5 do

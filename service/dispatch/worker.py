@@ -31,6 +31,7 @@ Claimed = TypeVar("Claimed")
 CANCEL_SECONDS = 5.0  # for what is cancelled to end
 PAUSE_SECONDS = 0.5  # after Redis, or what dispatches are claimed from, could not be reached
 POP_SECONDS = 1.0  # that a worker waits for what it takes off its queue
+MOST_AHEAD = 32  # that may be taken beyond what is in hand in advance, as they go before all others
 MOST_PASSED = 8  # times that it takes others instead of what it refuses, before it pauses
 
 PASS_BY = files("service.dispatch").joinpath("pass_by.lua").read_text(encoding="utf-8")
@@ -184,7 +185,7 @@ class Worker(ArqWorker, Generic[Claimed]):
             free = self._free()
             if not self.allow_pick_jobs or not free:
                 return
-            self._ahead = 0
+            self._ahead = max(0, self._ahead - free)
             refused = frozenset(self._capacity.refused())
             taken = await self._take_off_queue(free, refused)
             waiting = list(taken.scores) or await self._look_for_overdue(free, refused)
@@ -198,7 +199,7 @@ class Worker(ArqWorker, Generic[Claimed]):
     def _free(self) -> int:
         """Return how many may be taken now; 0 as long as they are too few to be taken together."""
         most, least = self._capacity.room()
-        free = max(most - self.in_hand, min(self._ahead, most + least - self.in_hand))
+        free = max(most - self.in_hand, min(self._ahead, 2 * most - self.in_hand))
         return free if free >= (1 if self._ahead else least) else 0
 
     async def _take_off_queue(self, free: int, refused: Collection[int]) -> "_Taken":
@@ -308,7 +309,7 @@ class Worker(ArqWorker, Generic[Claimed]):
                     self._cancelled(heard["data"].decode(errors="replace").split())
                     continue
                 if heard and heard["type"] == "message" and heard["data"].isdigit():
-                    self._ahead += int(heard["data"])
+                    self._ahead = min(MOST_AHEAD, self._ahead + int(heard["data"]))
                 self._wake.set()
 
 

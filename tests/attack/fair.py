@@ -1,8 +1,7 @@
 """What ten processes of one service wait while thousands of another do, and what turns cost.
 
 Times are those of the database: from a process's record to its claim and its end, as a trigger
-notes them. A worker that has nothing else claims all ten at once and renders them one after the
-other, so that twice is allowed of their ends.
+notes them. The wait for the claim may be twice what it is alone; the end is told beside it.
 """
 
 import asyncio
@@ -73,9 +72,9 @@ async def share_out(installation: Installation) -> tuple[Findings, list[Waits]]:
     findings.notes.append(f"{left} still waited at the end")
     if left < MANY:
         findings.breach(f"expected {MANY} to wait all the time, {left} did at the end")
-    if beside.ended[1] > TIMES_ALONE * alone.ended[1]:
+    if beside.claimed[1] > TIMES_ALONE * alone.claimed[1]:
         findings.breach(
-            f"one of ten ends after {beside.ended[1]:.3f} s beside {MANY}, {alone.ended[1]:.3f} s"
+            f"one of ten waits {beside.claimed[1]:.3f} s beside {MANY}, {alone.claimed[1]:.3f} s"
             " alone (p95)"
         )
     return findings, [alone, beside]
