@@ -31,7 +31,7 @@ Claimed = TypeVar("Claimed")
 CANCEL_SECONDS = 5.0  # for what is cancelled to end
 PAUSE_SECONDS = 0.5  # after Redis, or what dispatches are claimed from, could not be reached
 POP_SECONDS = 1.0  # that a worker waits for what it takes off its queue
-MOST_AHEAD = 32  # that may be taken beyond what is in hand in advance, as they go before all others
+MOST_AHEAD = 32  # of what goes before all others, that are remembered until there is room
 MOST_PASSED = 8  # times that it takes others instead of what it refuses, before it pauses
 
 PASS_BY = files("service.dispatch").joinpath("pass_by.lua").read_text(encoding="utf-8")
@@ -57,8 +57,9 @@ class Capacity:
     """How much a worker takes on.
 
     `room` tells how many may be in hand now, and how many of them must be free before more
-    are taken; what goes before all that waits is taken at once, even beside so many. Nothing is
-    taken of the services that are `refused`: what comes first of theirs goes behind others.
+    are taken; what goes before all that waits of others is taken at once, up to as many again.
+    Nothing is taken of the services that are `refused`: what comes first of theirs goes behind
+    others.
     """
 
     room: Callable[[], tuple[int, int]]
@@ -138,7 +139,7 @@ class Worker(ArqWorker, Generic[Claimed]):
         )
         self._pass_by = redis.register_script(PASS_BY)
         self._wake = asyncio.Event()
-        self._ahead = 0  # of what has come since it was last looked for, before all that waited
+        self._ahead = 0  # of what has come and was not asked for yet, before all that waited
         self._more = True  # whether something may wait that was not taken for want of room
         self._in_hand: set[asyncio.Task[None]] = set()
         self._taking = asyncio.Lock()
