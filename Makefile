@@ -102,10 +102,10 @@ properties: setup ## test every property on 1,000 examples
 	@$(RUN)/pytest -n $(AT_ONCE) -m hypothesis --hypothesis-profile long --timeout 3600
 
 memory: setup ## compare predicted with measured memory: every type, format and source, and batches
-	@$(RUN)/pytest -s -m long tests/engine/memory
+	@$(RUN)/pytest -s -m long --timeout 3600 tests/engine/memory
 
 times: setup ## compare predicted with measured time: every type, format and source
-	@$(RUN)/pytest -s -m long tests/engine/cost/test_time.py
+	@$(RUN)/pytest -s -m long --timeout 3600 tests/engine/cost/test_time.py
 
 batches: setup ## compare random batches with their plans before optimisation (N=10000)
 	@VIPS_CONCURRENCY=1 $(RUN)/python -m tests.engine.execute.batches --count $(N)

@@ -78,7 +78,7 @@ _WHOLE = {
     SourceFormat.JPEG: _PerPixel(0, 0),
     SourceFormat.PNG: _PerPixel(0, 0),
     SourceFormat.WEBP: _PerPixel(12, 18),
-    SourceFormat.GIF: _PerPixel(4, 11.8),  # its frames are decoded twice, from copies of 1.4 each
+    SourceFormat.GIF: _PerPixel(4, 12.5),  # its frames are decoded twice, from copies of 1.4 each
     SourceFormat.AVIF: _PerPixel(14, 18, AV1_STARTS),
     SourceFormat.TIFF: _PerPixel(0, 0),
     SourceFormat.SVG: _PerPixel(0, 8),

@@ -49,7 +49,7 @@ from engine.sources import Facts
 
 # Bytes that are needed the first time, whatever the size:
 FONTS = 13_500_000  # by text
-PROFILES = 3_500_000  # by a conversion through an ICC profile
+PROFILES = 3_900_000  # by a conversion through an ICC profile
 PROFILE_COPIES = 3  # of a profile, by PNG and AVIF; fewer by others
 BLURRING, BLURRING_ALPHA = 2_000_000, 2_000_000  # by a blur, and more with alpha
 PAINTING = 3_000_000  # by a box, a stroke or a rotation of text
@@ -60,7 +60,7 @@ BLENDING_RASTER = 6_000_000  # by a layer on a raster
 SHARPENING, SHARPENING_ALPHA, THRESHOLD = 3_000_000, 3_000_000, 4_000_000  # by a sharpening
 BLOCKS, BLOCKS_ALPHA = 3_500_000, 2_000_000  # by averaging blocks, and more with alpha
 ROUNDING = 3_000_000  # by round corners
-ROTATING = 5_000_000  # by the tiles that a rotation begins with
+ROTATING = 7_000_000  # by the tiles that a rotation begins with
 
 # Rows that are buffered, of an image that has at least so many:
 READ, WRITTEN = 600, 550  # by a decoder and an encoder with their neighbours
