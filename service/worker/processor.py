@@ -18,13 +18,13 @@ from service.store import UNAVAILABLE, Claim, JobResult
 from service.tracing import past_span, span
 from service.worker.fetcher import Fetcher, Files
 from service.worker.heartbeat import Heartbeat
+from service.worker.in_place import InPlace
 from service.worker.lease import Lease
 from service.worker.progress import Progress
 from service.worker.publisher import Publisher
 from service.worker.recorder import Recorder
 from service.worker.rendering import Outcome, Renderer
 from service.worker.request import Request, read_request
-from service.worker.safeguards import InPlace
 from service.worker.settlement import Settlement, about
 
 log = structlog.get_logger(__name__)
