@@ -11,7 +11,8 @@ from engine.explain import Explanation, draw
 from service.api.access import SETTINGS, STORE, authenticate, charge, read_body
 from service.api.content_negotiation import preferred
 from service.api.direct import Explainer, Previewer, with_destination
-from service.api.intake import Intake, check_key
+from service.api.idempotency import created_response, read_key
+from service.api.intake import Intake
 from service.api.processes import STATUS_WATCH, read_wait
 from service.dispatch import Dispatcher
 from service.errors import Cancelled, NotFound
@@ -56,7 +57,7 @@ log = structlog.get_logger(__name__)
 async def create_process(request: web.Request) -> web.Response:
     """Create a process and answer with its id."""
     holder = await authenticate(request)
-    key = check_key(request.headers.get("Idempotency-Key"))
+    key = read_key(request)
     body = await read_body(request)
     accepted = await request.app[INTAKE].accept(
         body,
@@ -67,10 +68,7 @@ async def create_process(request: web.Request) -> web.Response:
     )
     log_about(request, process_id=accepted.process_id)
     charge(request, holder, accepted.jobs)
-    response = json_response(Created(process_id=accepted.process_id))
-    if accepted.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    return created_response(Created(process_id=accepted.process_id), replayed=accepted.replayed)
 
 
 @routes.get("/request/{process_id}")

@@ -25,7 +25,6 @@ from service.settings import Settings
 from service.storage import keeps_store_options
 from service.store import Holder, NewProcess, Status, Store
 
-LONGEST_KEY = 255
 PACE_SECONDS = 0.005  # between two statements: under load each then records more
 
 log = structlog.get_logger(__name__)
@@ -253,15 +252,6 @@ def request_limits(settings: Settings) -> Limits:
         max_transformations=settings.max_transformations,
         max_depth=settings.max_json_depth,
     )
-
-
-def check_key(key: str | None) -> str | None:
-    """Check an Idempotency-Key header; raises InvalidRequest."""
-    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
-        raise InvalidRequest(
-            f"Idempotency-Key: expected 1 to {LONGEST_KEY} printable characters, got {len(key)}"
-        )
-    return key
 
 
 def _check_store(request: CreateProcess, holder: Holder) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from service.api.access import SETTINGS, STORE, authenticate, charge, read_body
-from service.api.intake import check_key
+from service.api.idempotency import created_response, read_key
 from service.api.processes.bulk_intake import BulkIntake
 from service.api.processes.listing import read_page, show_page
 from service.api.processes.status_watch import StatusWatch
@@ -34,17 +34,14 @@ async def list_processes(request: web.Request) -> web.Response:
 async def create_processes(request: web.Request) -> web.Response:
     """Create many processes, and answer each request on its own."""
     holder = await authenticate(request)
-    key = check_key(request.headers.get("Idempotency-Key"))
+    key = read_key(request)
     body = await read_body(request)
     many = await request.app[BULK_INTAKE].accept(
         body, holder, key=key, traceparent=traceparent(request), request_id=request_id(request)
     )
     charge(request, holder, many.jobs)
     log_about(request, requests=len(many.results))
-    response = json_response(many.results)
-    if many.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    return created_response(many.results, replayed=many.replayed)
 
 
 @routes.post("/request/{process_id}/callbacks/{callback_id}/redeliver")
