@@ -107,7 +107,7 @@ def _branch(
             yield from _edge(middle, at, at + GAP, str(branch.steps[index - 1].frame))
             at += GAP
         yield from _step(step, middle, at)
-        at += _height(_rows(step.words))
+        at += _height(_rows(step.parameters))
     outlets, frame = _outlets(branch), str(branch.steps[-1].frame)
     if len(outlets) > 1:
         yield _line(f"M{middle:g} {at:g}v10")
@@ -156,7 +156,7 @@ def _depth(outlet: Outlet) -> float:
     """Return the height from the top of a branch to its leaves."""
     if isinstance(outlet, TreeSave):
         return 0
-    boxes = sum(_height(_rows(step.words)) for step in outlet.steps)
+    boxes = sum(_height(_rows(step.parameters)) for step in outlet.steps)
     outlets = _outlets(outlet)
     below = GAP if len(outlets) == 1 else 10 + PILL + FAN
     return boxes + GAP * (len(outlet.steps) - 1) + below + max(map(_depth, outlets))
@@ -173,7 +173,7 @@ def _held_bytes(branch: TreeBranch) -> int:
 
 
 def _step(step: TreeStep, middle: float, top: float) -> Iterator[str]:
-    rows = _rows(step.words)
+    rows = _rows(step.parameters)
     left, height = middle - BOX / 2, _height(rows)
     random = step.access is Access.RANDOM
     manner = f"{step.locality.value}, {step.access.value}"

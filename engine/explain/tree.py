@@ -12,13 +12,13 @@ class TreeStep(Struct, frozen=True):
     """One node: its name and detail, its output frame, its locality and access."""
 
     name: str
-    words: str
+    parameters: str
     frame: Frame
     locality: Locality
     access: Access
 
     def __str__(self) -> str:
-        return f"{self.name} {self.words}" if self.words else self.name
+        return f"{self.name} {self.parameters}" if self.parameters else self.name
 
 
 class TreeSave(Struct, frozen=True):

@@ -45,7 +45,7 @@ def make_sandbox(
         metrics.child_exits.labels(ended.reason.value).inc()
         if ended.reason not in EXPECTED:
             log.warning(
-                "child_ended", reason=ended.reason.value, words=ended.words, stderr=ended.stderr
+                "child_ended", reason=ended.reason.value, message=ended.words, stderr=ended.stderr
             )
 
     return Sandbox(

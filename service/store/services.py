@@ -21,6 +21,8 @@ class Service(Struct, frozen=True, kw_only=True):
     jobs_a_minute: int | None
     disabled: bool
     source_hosts: list[str]
+    weight: float
+    """Its share of the workers, beside those of others."""
 
 
 class Holder(Struct, frozen=True, kw_only=True):

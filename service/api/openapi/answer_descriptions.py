@@ -136,7 +136,7 @@ ANSWER_FIELDS = {
     "TreeBranch.saves": "The jobs whose results are encoded from the output.",
     "TreeBranch.branches": "Further branches that read the output.",
     "TreeStep.name": "The kind of the node.",
-    "TreeStep.words": "Its parameters.",
+    "TreeStep.parameters": "Its parameters.",
     "TreeStep.frame": "The output of the node.",
     "TreeStep.locality": "Which input pixels it needs for one output pixel.",
     "TreeStep.access": "The order in which it reads its input.",

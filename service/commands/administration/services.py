@@ -29,6 +29,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     name: str
     disabled: bool
     jobs_a_minute: int | None
+    weight: float
+    source_hosts: list[str]
     storage_url: str
     storage_options: dict[str, object]
     webhook_secrets: int
@@ -96,6 +98,8 @@ def show(service_id: int) -> None:
             name=service.name,
             disabled=service.disabled,
             jobs_a_minute=service.jobs_a_minute,
+            weight=service.weight,
+            source_hosts=service.source_hosts,
             storage_url=service.storage_url,
             storage_options={
                 name: value

@@ -41,6 +41,6 @@ async def _report(report: "Callable[[Finding], None]") -> bool:
 
 def _print(found: "Finding") -> None:
     verdict = click.style(f"{found.verdict:<4}", fg=COLOURS[found.verdict])
-    click.echo(f"{verdict}  {found.check:<10}  {found.words}")
+    click.echo(f"{verdict}  {found.check:<10}  {found.message}")
     if found.advice:
         click.echo(f"{'':<18}→ {found.advice}")

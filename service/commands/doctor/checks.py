@@ -38,7 +38,7 @@ class Finding(Struct, frozen=True, omit_defaults=True):
 
     check: str
     verdict: Verdict
-    words: str
+    message: str
     advice: str = ""
 
 
@@ -83,11 +83,13 @@ async def _records(settings: Settings) -> Findings:
                     advice = "add one: `darkroom services add`"
                     found.append(Finding("services", "warn", "none", advice))
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        words = f"{type(error).__name__}: {error}" if str(error) else f"no answer in {SECONDS:g} s"
+        message = (
+            f"{type(error).__name__}: {error}" if str(error) else f"no answer in {SECONDS:g} s"
+        )
         advice = (
             f"start it, or correct {variable('database_url')}: host, port, user, password, name"
         )
-        found.append(Finding("postgres", "fail", words, advice))
+        found.append(Finding("postgres", "fail", message, advice))
     for each in found:
         yield each
     for owner in owners:
@@ -96,8 +98,8 @@ async def _records(settings: Settings) -> Findings:
 
 def _migrations(missing: Sequence[str]) -> Finding:
     if missing:
-        words = f"missing: {', '.join(missing)}"
-        return Finding("migrations", "fail", words, "run `darkroom migrate`")
+        message = f"missing: {', '.join(missing)}"
+        return Finding("migrations", "fail", message, "run `darkroom migrate`")
     return Finding("migrations", "ok", "all applied")
 
 
@@ -113,19 +115,19 @@ async def _postgres(store: Store, settings: Settings) -> list[Finding]:
         advice = f"it is older than {OLDEST_POSTGRES}: upgrade it"
         found = [Finding("postgres", "warn", summary, advice)]
     if await show("SHOW transaction_read_only") == "on":
-        words = "it is read-only: a standby, or configured so"
+        message = "it is read-only: a standby, or configured so"
         advice = f"point {variable('database_url')} at the primary"
-        found.append(Finding("postgres", "fail", words, advice))
+        found.append(Finding("postgres", "fail", message, advice))
     if off := [name for name in DURABLE if await show(f"SHOW {name}") == "off"]:
-        words = f"{', '.join(off)} off: a crash may lose accepted processes"
+        message = f"{', '.join(off)} off: a crash may lose accepted processes"
         advice = "switch it on, unless this data may be lost"
-        found.append(Finding("postgres", "warn", words, advice))
+        found.append(Finding("postgres", "warn", message, advice))
     room, api = int(await show("SHOW max_connections")), settings.database_pool
     worker = api + settings.callback_database_pool
     if room < api + worker:
-        words = f"max_connections is {room}; an API takes up to {api}, a worker {worker}"
+        message = f"max_connections is {room}; an API takes up to {api}, a worker {worker}"
         advice = f"raise it, or lower {variable('database_pool')}"
-        found.append(Finding("postgres", "warn", words, advice))
+        found.append(Finding("postgres", "warn", message, advice))
     return found
 
 

@@ -6,7 +6,7 @@ RETURNING id;
 
 -- name: get_service
 SELECT id, name, storage_url, storage_options::text, webhook_secrets, jobs_a_minute,
-       disabled_at IS NOT NULL AS disabled, source_hosts
+       disabled_at IS NOT NULL AS disabled, source_hosts, weight
 FROM services WHERE id = $1;
 
 -- name: find_service

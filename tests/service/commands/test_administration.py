@@ -138,9 +138,12 @@ async def test_a_service_is_shown_without_secrets_and_its_quota_is_changed(
     keys = {"endpoint": "http://127.0.0.1:1", "access_key": "k3y", "secret_key": "s3cret"}
     await store.services.set_storage(tenant.service_id, "s3://bucket/shop", keys)
     assert (await darkroom(settings, "services", "set-quota", number, "600")).exit_code == 0
+    await darkroom(settings, "services", "set-weight", number, "2.5")
+    await darkroom(settings, "services", "set-source-hosts", number, "a.example")
     told = (await darkroom(settings, "services", "show", number)).stdout
     service = json.loads(told)
     assert service["jobs_a_minute"] == 600
+    assert (service["weight"], service["source_hosts"]) == (2.5, ["a.example"])
     assert service["storage_options"] == {"endpoint": "http://127.0.0.1:1"}
     assert [len(token["id"]) for token in service["tokens"]] == [12]
     assert not [secret for secret in ("k3y", "s3cret", tenant.webhook_secret) if secret in told]
@@ -164,7 +167,7 @@ async def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(
         ("storage", "fail"), ("sandbox", "ok"), ("fonts", "ok"), ("heic", "ok"),
     }  # fmt: skip
     [durability] = [e for e in found if e["check"] == "postgres" and e["verdict"] == "warn"]
-    assert "fsync" in durability["words"]
+    assert "fsync" in durability["message"]
     [storage] = [each for each in found if each["verdict"] == "fail"]
     assert f"services set-storage {stranger.service_id}" in storage["advice"]
     assert result.exit_code == 1
