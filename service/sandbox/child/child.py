@@ -30,7 +30,7 @@ from service.sandbox.child.fork_server import become_children
 from service.sandbox.child.memory import Memory
 from service.sandbox.child.order import EncodedImage, Order, Renderer
 from service.sandbox.child.rlimits import allow_cpu_seconds, limit_resources
-from service.sandbox.protocol import OutputFacts, SandboxLimits, Summary, to_fault, wire
+from service.sandbox.protocol import ImageFacts, OutputFacts, SandboxLimits, Summary, to_fault, wire
 
 _payload = msgspec.msgpack.Decoder(wire.Payload)
 
@@ -158,15 +158,9 @@ class WorkLoop:
     def _hand_over(self, index: int, image: EncodedImage, milliseconds: float) -> None:
         facts = OutputFacts(
             size=len(image.data),
-            format=image.format,
-            width=image.width,
-            height=image.height,
-            frames=image.frames,
-            content_type=image.content_type,
-            damaged=image.damaged,
-            description=image.description,
             sha256=hashlib.sha256(image.data).hexdigest(),
             milliseconds=milliseconds,
+            **{name: getattr(image, name) for name in ImageFacts.__struct_fields__},
         )
         file = self._files.pop(0)
         try:

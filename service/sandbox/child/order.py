@@ -6,8 +6,7 @@ from msgspec import Struct
 
 from engine.errors import DarkroomError
 from engine.limits import EngineLimits
-from engine.schema import Description
-from service.sandbox.protocol import Summary
+from service.sandbox.protocol import ImageFacts, Summary
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -24,17 +23,10 @@ class Order(Struct, frozen=True, kw_only=True):
     take; what it raises ends it."""
 
 
-class EncodedImage(Struct, frozen=True, kw_only=True):
+class EncodedImage(ImageFacts, frozen=True, kw_only=True):
     """One encoded output, still in the child's own memory."""
 
     data: bytes
-    format: str
-    width: int
-    height: int
-    frames: int
-    content_type: str
-    damaged: bool = False
-    description: Description | None = None
 
 
 Answers = Generator[tuple[int, EncodedImage | DarkroomError], None, Summary]

@@ -21,6 +21,7 @@ from service.sandbox.protocol.wire import (
 )
 from service.sandbox.protocol.work import (
     ChildExit,
+    ImageFacts,
     Output,
     OutputFacts,
     Reason,
@@ -36,6 +37,7 @@ __all__ = [
     "Answer",
     "ChildExit",
     "Explained",
+    "ImageFacts",
     "JobDone",
     "JobFailed",
     "KnownRanges",

@@ -44,25 +44,30 @@ class Work(Struct, frozen=True, kw_only=True):
     """Whether it is known to be slow, whatever is predicted."""
 
 
-class OutputFacts(Struct, frozen=True, kw_only=True):
-    """What is known of a finished image without reading it."""
+class ImageFacts(Struct, frozen=True, kw_only=True):
+    """What the renderer tells of an encoded image."""
 
-    size: int
-    """Bytes."""
     format: str
     width: int
     height: int
     """Pixels; of one frame if there are many."""
     frames: int
     content_type: str
-    damaged: bool
+    damaged: bool = False
     """Whether it is what could be read of a damaged image."""
+    description: Description | None = None
+    """What is told of it, if its job asks for anything."""
+
+
+class OutputFacts(ImageFacts, frozen=True, kw_only=True):
+    """What is known of a finished image without reading it."""
+
+    size: int
+    """Bytes."""
     sha256: str
     """Of the bytes, in hexadecimal."""
     milliseconds: float
     """What this job took in the child; shared work counts for the first job it served."""
-    description: Description | None = None
-    """What is told of it, if its job asks for anything."""
 
 
 class Output(OutputFacts, frozen=True, kw_only=True):
