@@ -22,6 +22,7 @@ setup: .venv/.ready ## install everything into .venv
 
 .venv/.ready: pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Darkroom needs Python 3.11 or newer; this is %d.%d. Try: make setup PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "Installing into .venv, once …"
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(RUN)/pip install --quiet --disable-pip-version-check uv; }
 	@UV_PYTHON=$(RUN)/python $(UV) sync --frozen --quiet
 	@touch $@
