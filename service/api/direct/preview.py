@@ -50,8 +50,8 @@ class Image(Struct, frozen=True):
 def with_destination(body: bytes) -> bytes:
     """Give a body whose only job has a destination, which a preview needs for its ending alone.
 
-    A job without one must name its format; raises InvalidRequest. What is no request of one job
-    is left to the validation.
+    A job without one must name its format, or a preset that may; raises InvalidRequest. What is no
+    request of one job is left to the validation.
     """
     try:
         request = _object.decode(body)
@@ -61,7 +61,7 @@ def with_destination(body: bytes) -> bytes:
         return body
     if "destination" in job:
         return body
-    if "format" not in job:
+    if not job.keys() & {"format", "preset"}:
         path = "jobs[0].format"
         message = f"{path}: expected a format, since there is no destination, got nothing"
         raise InvalidRequest(message, path, code="missing_field")

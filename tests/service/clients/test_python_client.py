@@ -11,6 +11,7 @@ from aiohttp import web
 from darkroom_client import AsyncDarkroom, Darkroom, DarkroomError, Job, read_callback
 from PIL import Image
 
+import engine
 from service.callbacks.signature import sign
 from service.ids import new_webhook_secret
 from service.settings import Settings
@@ -29,6 +30,14 @@ def url(api: Api) -> str:
 async def client(api: Api, tenant: Tenant) -> AsyncIterator[AsyncDarkroom]:
     async with AsyncDarkroom(url(api), token=tenant.token, service_id=tenant.service_id) as opened:
         yield opened
+
+
+def test_a_job_has_every_field_of_the_api() -> None:
+    assert set(Job.__struct_fields__) == {"preset", *engine.Job.__struct_fields__}
+    job = Job(max_bytes=9000, format="jpeg", describe=["average"])
+    assert job.body() == {
+        "transformations": [], "max_bytes": 9000, "format": "jpeg", "describe": ["average"],
+    }  # fmt: skip
 
 
 async def test_a_batch_is_submitted_and_waited_for(
@@ -87,7 +96,7 @@ async def test_presets_are_saved_used_and_deleted(
     definition = {"transformations": [SMALL], "format": "webp", "keep": ["copyright"]}
     saved = await client.put_preset("small", definition)
     assert (saved.name, saved.definition) == ("small", definition)
-    with Image.open(BytesIO(await client.preview("/in.png", Job("/o", preset="small")))) as image:
+    with Image.open(BytesIO(await client.preview("/in.png", Job(preset="small")))) as image:
         assert (image.format, image.size) == ("WEBP", (16, 12))
 
     def use() -> None:
@@ -190,7 +199,7 @@ def test_a_callback_is_read_if_it_is_from_darkroom() -> None:
     secret, now = new_webhook_secret(), int(time.time())
     body = (
         b'{"process_id": "P", "status": "FINISHED", "attempt": 0,'
-        b' "created_at": "2024-01-01 08:00:00",'
+        b' "created_at": "2024-01-01 08:00:00", "updated_at": "2024-01-01 08:00:01",'
         b' "jobs": [{"destination": "/a.png", "status": "DONE", "bytes": 3}]}'
     )
     headers = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Struct, UnsetType, field, to_builtins
 
 Transformation = Mapping[str, Any]
 
@@ -11,31 +11,30 @@ Transformation = Mapping[str, Any]
 class Job(Struct, omit_defaults=True):
     """One result to make: where it goes, and the steps that lead to it.
 
-    `more` has the fields of a job that have no parameter here, such as `keep` or `mode`.
+    A preview needs no `destination` if there is a `format`. The reference of the HTTP API says what
+    each field takes.
     """
 
-    destination: str
+    destination: str | UnsetType = UNSET
     transformations: Sequence[Transformation] = field(default_factory=list)
     quality: float | Literal["auto"] | UnsetType = UNSET
+    min_ssim: float | UnsetType = UNSET
+    max_bytes: int | UnsetType = UNSET
+    preset: str | UnsetType = UNSET
     format: str | UnsetType = UNSET
     options: Mapping[str, Any] | UnsetType = UNSET
-    preset: str | UnsetType = UNSET
-    more: Mapping[str, Any] = field(default_factory=dict)
+    background: str | UnsetType = UNSET
+    keep: str | Sequence[str] | UnsetType = UNSET
+    store: Mapping[str, Any] | UnsetType = UNSET
+    describe: str | Sequence[str] | UnsetType = UNSET
+    mode: Literal["exact", "balanced"] | UnsetType = UNSET
+    damaged: Literal["refuse", "accept"] | UnsetType = UNSET
 
     def body(self) -> dict[str, Any]:
         """Give the job as the API takes it."""
-        named: dict[str, Any] = {
-            "quality": self.quality,
-            "format": self.format,
-            "options": self.options,
-            "preset": self.preset,
-        }
-        given = {name: value for name, value in named.items() if value is not UNSET}
-        steps = [dict(step) for step in self.transformations]
+        body: dict[str, Any] = to_builtins(self)
         # a preset may bring the transformations; else an empty list says that there are none
-        if steps or self.preset is UNSET:
-            given["transformations"] = steps
-        return {"destination": self.destination, **given, **self.more}
+        return body if self.preset is not UNSET else {"transformations": [], **body}
 
 
 class JobError(Struct, frozen=True):
@@ -55,6 +54,8 @@ class JobStatus(Struct, frozen=True):
     height: int | None = None
     bytes: int | None = None
     sha256: str | None = None
+    milliseconds: int | None = None
+    damaged: bool = False
     description: Mapping[str, Any] | None = None
     error: JobError | None = None
 
@@ -65,12 +66,15 @@ class JobStatus(Struct, frozen=True):
 
 
 class ProcessStatus(Struct, frozen=True):
-    """How a process stands: QUEUED, PROCESSING, FINISHED or FAILED."""
+    """How a process stands: QUEUED, PROCESSING, FINISHED or FAILED; times are in UTC."""
 
     process_id: str
     status: str
     attempt: int
+    created_at: str
+    updated_at: str
     jobs: list[JobStatus]
+    cancelling: bool = False
 
     @property
     def ended(self) -> bool:
