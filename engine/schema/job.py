@@ -103,11 +103,13 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def _check_quality(self, options: SaveOptions) -> None:
         """Refuse a search where there is nothing to search, or what it would not heed."""
-        place = "quality" if self.quality.number is None else "max_bytes"
+        place, said = ("quality", '"auto"') if self.quality.number is None else ("max_bytes", "it")
         if self.searches_quality and not options.searchable:
             exact = "" if not hasattr(options, "lossless") else "lossless "
             found = f"{exact}{self.output_format.value}"
-            raise InvalidField(place, f"expected lossy jpeg, webp or avif beside it, got {found}")
+            raise InvalidField(
+                place, f"expected a result in jpeg, lossy webp or avif beside {said}, got {found}"
+            )
         if self.min_ssim is not UNSET and self.quality.number is not None:
             raise InvalidField("min_ssim", "expected 'quality': \"auto\" beside it")
 

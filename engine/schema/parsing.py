@@ -180,7 +180,7 @@ def _refusal_of_nothing(field: str, struct: type) -> str:
 
 def _unknown_value(found: re.Match[str], path: str, raw: Any, kind: type) -> InvalidRequest:
     if path.endswith(".type"):
-        hint = _nearest(str(raw), list(TYPES))
+        hint = _nearest(str(raw), list(TYPES)) or f"; known are {', '.join(sorted(TYPES))}"
         what = f"unknown transformation {shown(raw)}{hint}"
         return _invalid(path, what, "unknown_transformation")
     known = _enum_values(path.rpartition(".")[2], kind)

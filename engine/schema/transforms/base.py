@@ -87,9 +87,9 @@ def check_window(
     if focus is not UNSET and gravity is not CropGravity.CENTER:
         raise InvalidField("focus", f"expected no gravity beside it, got {gravity.value!r}")
     if not movable and focus is not UNSET:
-        raise InvalidField("focus", f"expected {needed} with it")
+        raise InvalidField("focus", f"expected {needed} beside it")
     if not movable and gravity is CropGravity.SMART:
-        raise InvalidField("gravity", f"expected {needed} with 'smart'")
+        raise InvalidField("gravity", f"expected {needed} beside 'smart'")
 
 
 class Margin(Length):

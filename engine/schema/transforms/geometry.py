@@ -63,7 +63,7 @@ class Crop(Transform, frozen=True):
 
     def __post_init__(self) -> None:
         need_one(self, "width", "height")
-        check_window(self.gravity, self.focus, bool(self.fit), "'fit'")
+        check_window(self.gravity, self.focus, bool(self.fit), "'fit': true")
 
 
 class FitMethod(Transform, frozen=True):

@@ -69,8 +69,11 @@ class BulkIntake:
         """Take an array apart; how deep its parts are is checked with each."""
         try:
             items = msgspec.json.decode(body, type=list[Raw])
+        except msgspec.ValidationError as error:
+            found = str(error).rpartition("got ")[2].strip("`")
+            raise InvalidRequest(f"expected an array of requests, got {found}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidRequest(f"expected a JSON array of requests: {error}") from None
+            raise InvalidRequest(f"expected JSON: {error}", code="invalid_json") from None
         if not items:
             raise InvalidRequest("expected at least one request, got none")
         if len(items) > self._most:

@@ -189,15 +189,16 @@ def test_a_plan_says_what_is_searched() -> None:
     [
         (
             {"quality": "auto"},
-            "jobs[0].quality: expected lossy jpeg, webp or avif beside it, got png",
+            'jobs[0].quality: expected a result in jpeg, lossy webp or avif beside "auto", got png',
         ),
         (
             {"max_bytes": 9},
-            "jobs[0].max_bytes: expected lossy jpeg, webp or avif beside it, got png",
+            "jobs[0].max_bytes: expected a result in jpeg, lossy webp or avif beside it, got png",
         ),
         (
             {"quality": "auto", "format": "webp", "options": {"lossless": True}},
-            "jobs[0].quality: expected lossy jpeg, webp or avif beside it, got lossless webp",
+            'jobs[0].quality: expected a result in jpeg, lossy webp or avif beside "auto", got '
+            "lossless webp",
         ),
         ({"min_ssim": 0.9, "format": "jpeg"}, "jobs[0].min_ssim: expected 'quality': \"auto\""),
         (

@@ -127,7 +127,7 @@ async def test_each_of_many_requests_has_its_own_answer(
     ("body", "code"),
     [
         ({"service_id": 1}, "invalid_request"), ([], "invalid_request"),
-        (b"[{", "invalid_request"), ([1] * 101, "limit_exceeded"),
+        (b"[{", "invalid_json"), ([1] * 101, "limit_exceeded"),
     ],
 )  # fmt: skip
 async def test_what_is_no_array_of_requests_is_refused(

@@ -77,7 +77,7 @@ def test_what_it_stands_for(words: Words, expected: Words) -> None:
     ("words", "code", "path", "said"),
     [
         (job(FLIP, preset="near", format="png"), "invalid_request", "jobs[0].preset",
-         'preset "near", quality: expected lossy jpeg, webp or avif'),
+         'preset "near", quality: expected a result in jpeg, lossy webp or avif'),
         (job(preset="small", destination="b.psd"), "unsupported_format", "jobs[0].destination", ""),
         (job(FLIP, preset="quick", destination="b.png"), "invalid_request", "jobs[0].preset",
          "jobs[0].preset: preset \"quick\", options.trellis: 'trellis' is an option of jpeg"),
