@@ -25,11 +25,11 @@ def pretty_json(value: object) -> str:
 
 
 def print_rows(rows: Sequence[msgspec.Struct], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print structs as JSON lines, or some of their fields as a table; prints nothing for none."""
+    """Print structs as JSON lines, or some of their fields as a table with a head."""
     if as_json:
         for row in rows:
             print_json(row)
-    elif rows:
+    else:
         click.echo(
             table([columns, *([cell(getattr(row, name)) for name in columns] for row in rows)])
         )

@@ -5,7 +5,7 @@ from typing import get_args
 
 import click
 
-from service.commands.administration.records import with_store
+from service.commands.administration.records import list_of, with_store
 from service.commands.output import print_rows, takes_json, takes_limit
 from service.store import Outcome, Store
 
@@ -28,7 +28,9 @@ def list_callbacks(
     service_id: int | None, status: Outcome | None, limit: int, as_json: bool
 ) -> None:
     """List callbacks, latest first, with their last outcome."""
-    rows = with_store(lambda store: store.administration.callbacks(service_id, status, limit))
+    rows = list_of(
+        service_id, lambda store: store.administration.callbacks(service_id, status, limit)
+    )
     columns = ["id", "process_id", "status", "tries", "last_status", "last_error", "due_at", "url"]
     print_rows(rows, columns, as_json=as_json)
 

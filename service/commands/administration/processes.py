@@ -10,7 +10,7 @@ import click
 import msgspec
 from redis.exceptions import RedisError
 
-from service.commands.administration.records import with_store
+from service.commands.administration.records import list_of, with_store
 from service.commands.exits import fail, valid_settings
 from service.commands.output import pretty_json, print_rows, takes_json, takes_limit
 from service.dispatch import RENDER, Dispatch, Queue, connect
@@ -91,7 +91,7 @@ def list_processes(
         filters = msgspec.structs.replace(filters, since=since)
     if before is not None:
         filters = msgspec.structs.replace(filters, before=Cursor(before))
-    rows = with_store(lambda store: store.administration.processes(filters, limit))
+    rows = list_of(service_id, lambda store: store.administration.processes(filters, limit))
     print_rows(rows, COLUMNS, as_json=as_json)
 
 

@@ -24,7 +24,7 @@ def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
     try:
         return asyncio.run(run())
     except asyncpg.UniqueViolationError:
-        fail("A service with that name already exists.")
+        fail("There is a service of that name already; `darkroom services list` lists all.")
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         fail("The database has no tables or outdated ones: run `darkroom migrate` first.")
     except DarkroomError as error:
@@ -35,7 +35,20 @@ def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
         fail_database(error)
 
 
-def check_found(found: object, service_id: int) -> None:
+def list_of(service_id: int | None, listing: Callable[[Store], Awaitable[list[T]]]) -> list[T]:
+    """List records of one service or of all; exit with a message if there is no such one."""
+
+    async def work(store: Store) -> list[T] | None:
+        rows = await listing(store)
+        known = rows or service_id is None or await store.services.get(service_id)
+        return rows if known else None
+
+    rows = with_store(work)
+    check_found(rows is not None, service_id)
+    return rows or []
+
+
+def check_found(found: object, service_id: int | None) -> None:
     """Exit with a message unless the service was found."""
     if not found:
         fail(f"There is no service {service_id}; `darkroom services list` lists all.")

@@ -2,7 +2,7 @@
 
 import click
 
-from service.commands.administration.records import with_store
+from service.commands.administration.records import list_of, with_store
 from service.commands.exits import fail
 from service.commands.output import print_rows, takes_json
 from service.ids import token_hash
@@ -27,7 +27,7 @@ def tokens() -> None:
 @takes_json
 def list_tokens(service_id: int | None, as_json: bool) -> None:
     """List the tokens of one service or of all."""
-    rows = with_store(lambda store: store.administration.tokens(service_id))
+    rows = list_of(service_id, lambda store: store.administration.tokens(service_id))
     print_rows(rows, ["id", "service_id", "created_at"], as_json=as_json)
 
 

@@ -115,6 +115,21 @@ async def test_a_callback_is_sent_again_with_all_its_tries(
     assert [each.tries for each in await store.deliveries.take_due(9, MINUTE)] == [1]
 
 
+async def test_an_empty_list_has_a_head_and_an_unknown_service_is_an_error(
+    settings: Settings, tenant: Tenant
+) -> None:
+    empty = await darkroom(settings, "processes", "list", "--service", str(tenant.service_id))
+    assert (empty.exit_code, empty.stdout.split()[:2]) == (0, ["id", "service_id"])
+    for listing in (
+        ["tokens", "list", "99"],
+        ["processes", "list", "--service", "99"],
+        ["callbacks", "list", "--service", "99"],
+    ):
+        unknown = await darkroom(settings, *listing)
+        assert (unknown.exit_code, unknown.stdout) == (1, "")
+        assert "There is no service 99" in unknown.stderr
+
+
 async def test_a_token_is_listed_and_revoked(
     settings: Settings, store: Store, tenant: Tenant
 ) -> None:
