@@ -39,8 +39,10 @@ Event = MutableMapping[str, Any]
 def redact(_logger: Any, _method: str, event: Event) -> Event:
     """Hide what looks like a secret in every value of a log line, at any depth."""
     for name, value in event.items():
-        if name not in OURS and type(value) not in NUMBERS:
-            event[name] = _redacted(value)
+        kind = type(value)
+        if kind in NUMBERS or name in OURS or (kind is str and value.isalnum()):
+            continue
+        event[name] = _hide_secrets(value) if kind is str else _redacted(value)
     return event
 
 
@@ -116,13 +118,19 @@ def _to_json_text(logger: Any, method: str, event: Event) -> str:
 
 
 def _logger_from(level: int) -> Any:
-    """Make the class of loggers: none raises, for a full disk must not break what is told of."""
+    """Make the class of loggers: none raises, for a full disk must not break what is told of.
+
+    It does what structlog's does for processors of which the last gives the line.
+    """
     filtering: Any = structlog.make_filtering_bound_logger(level)
 
     class Logger(filtering):  # type: ignore[misc]
-        def _proxy_to_logger(self, *args: Any, **event: Any) -> Any:
+        def _proxy_to_logger(self, kind: str, event: str | None = None, /, **told: Any) -> None:
+            line: Any = {**self._context, **told, "event": event}
             with suppress(Exception):
-                return super()._proxy_to_logger(*args, **event)
+                for process in self._processors:
+                    line = process(self._logger, kind, line)
+                getattr(self._logger, kind)(line)
 
     return Logger
 

@@ -261,6 +261,8 @@ class Options:
     def of(self, format_name: str) -> SaveOptions:
         """Read them as those of a format; InvalidField names the option that is not one."""
         kind = KINDS[format_name]
+        if not self.given:
+            return _defaults(kind)
         known = fields_of(kind)
         values = {}
         for name, raw in self.given.items():
@@ -280,6 +282,11 @@ class Options:
 
     def __repr__(self) -> str:
         return repr(self.given)
+
+
+@cache
+def _defaults(kind: type[SaveOptions]) -> SaveOptions:
+    return kind()
 
 
 def _unknown(name: str, format_name: str) -> InvalidField:

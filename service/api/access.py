@@ -43,16 +43,19 @@ async def read_body(request: web.Request) -> bytes:
     if (request.content_length or 0) > limit:
         raise _too_large(limit, request.app[METRICS])
     try:
-        if request.content.is_eof():  # as always when it is small: it came with its head
-            return await request.read()
-        async with asyncio.timeout(seconds):
-            return await request.read()
+        if not request.content.is_eof():
+            async with asyncio.timeout(seconds):
+                return await request.read()
+        body = request.content.read_nowait()  # as always when it is small: it came with its head
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(limit, request.app[METRICS]) from None
     except TimeoutError:
         raise RequestTimeout(f"The body did not arrive within {seconds:g} s") from None
     except ConnectionError:
         raise ClientGone("The connection was closed before the body was complete") from None
+    if len(body) > limit:
+        raise _too_large(limit, request.app[METRICS])
+    return body
 
 
 def _too_large(limit: int, metrics: Metrics) -> BodyTooLarge:

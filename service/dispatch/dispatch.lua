@@ -2,8 +2,8 @@
 --
 -- KEYS: the window, a sorted set; hashes of the clocks, the spilled flows, and the rates
 -- ARGV: most members of the window; credit; span of a class; '1' for a refill; wake channel;
---       the highest rate; then for each dispatch: member, class, service, cost, '1' if it was taken
---       before
+--       the highest rate; JSON, an array for each dispatch: member, class, service, cost, whether it
+--       was taken before
 -- Gives how many were added. The channel is told how many of them go before all that waited of
 -- other services.
 --
@@ -95,8 +95,8 @@ local function add(member, class, flow, cost, again)
     if goes_before_others(score, string.match(member, '^[^:]*')) then ahead = ahead + 1 end
 end
 
-for i = 7, #ARGV, 5 do
-    local member, class, service = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
+for _, dispatch in ipairs(cjson.decode(ARGV[7])) do
+    local member, class, service, cost, again = unpack(dispatch)
     local flow = class .. ':' .. service
     local there = redis.call('ZSCORE', window, member)
     if there and tonumber(there) >= class * span + span then -- its priority has been raised
@@ -108,7 +108,7 @@ for i = 7, #ARGV, 5 do
         if not refill and redis.call('HEXISTS', spilled, flow) == 1 then
             spill(flow)
         else
-            add(member, class, flow, tonumber(ARGV[i + 3]) * rate(service), ARGV[i + 4] == '1')
+            add(member, class, flow, cost * rate(service), again)
         end
     end
 end

@@ -165,9 +165,12 @@ class Queue:
         return bool(await self._redis.set(key, b"", px=most, nx=True))
 
     async def _assert(self, dispatches: Iterable[Dispatch], *, refill: bool) -> int:
-        arguments: list[str | int | float] = [
+        told = [  # a service as text: Lua's numbers are doubles
+            (each.member, each.rank, str(each.service_id), each.cost, each.again)
+            for each in dispatches
+        ]
+        arguments: list[str | int | float | bytes] = [
             self._window, CREDIT, CLASS_SPAN, int(refill), wake_channel(self._name), HIGHEST_RATE,
+            msgspec.json.encode(told),
         ]  # fmt: skip
-        for each in dispatches:
-            arguments += [each.member, each.rank, each.service_id, each.cost, int(each.again)]
         return int(await self._script(keys=self._keys, args=arguments))

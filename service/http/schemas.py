@@ -39,7 +39,12 @@ class CreateProcess(Batch, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def inputs(self) -> set[Key]:
         """Return the watermarks of its jobs."""
-        return {key for job in self.jobs for key in inputs_of(job)}
+        return {
+            each.key
+            for job in self.jobs
+            for each in job.transformations
+            if isinstance(each, Watermark)
+        }
 
 
 class _RawRequest(Struct):

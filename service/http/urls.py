@@ -39,8 +39,7 @@ class Source(Key):
     def parse(cls, raw: object) -> Self:
         """Read a key, or an https URL with a host and without a user."""
         if not isinstance(raw, str) or not SCHEME.match(raw):
-            key = Key.parse(raw)
-            return cls(str(key), key.written)
+            return super().parse(raw)
         reason = _refusal(raw, {"https"})
         if reason is not None:
             what = f"expected a path in the storage or an https URL{reason}"
