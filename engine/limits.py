@@ -15,8 +15,8 @@ class EngineLimits(Struct, frozen=True, kw_only=True):
     `max_watermark_pixels`: width × height of a watermark's file.
     `max_frames`: of an animation that is a source or a watermark.
     `max_scans`: how often the decoder of a progressive JPEG goes over the whole image.
-    `max_parts`: segments, chunks, blocks or boxes that a file is made of, or what an SVG draws:
-    shapes and letters, as often as they are used.
+    `max_parts`: segments, chunks, blocks, boxes or items that a file is made of, those that take
+    longer counted as several, or what an SVG draws: shapes and letters, as often as they are used.
     `max_svg_seconds`: what an SVG is predicted to take one core to draw.
     `max_text_length`: characters of an annotation.
     `max_text_size`: pixels an em of an annotation, up to 16,000.

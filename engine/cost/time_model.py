@@ -42,6 +42,7 @@ CMYK = 4  # bands
 ANY_JOB = 0.003  # seconds
 ANY_TEXT = 0.03  # seconds for the glyphs of a layer
 ANY_FRAME = 0.001  # seconds for each frame of an animation
+PROFILE = 5.0  # nanoseconds of a profile's byte, which is copied each time that a file is opened
 TAP, WHOLE_TAP = 12.0, 0.4  # nanoseconds of a weight, in floats and in whole numbers
 WITH_ALPHA = 1.5  # times as long with alpha
 TURNED = 60.0  # nanoseconds of a pixel that is rotated, with those that are made twice
@@ -104,6 +105,7 @@ def _seconds_of_run(nodes: Sequence[Node], given: Frame, facts: Facts) -> float:
 def _seconds_to_decode(node: Decode, made: Frame, facts: Facts, nodes: Sequence[Node]) -> float:
     pixels = facts.size.pixels
     seconds = NANO * pixels * node.pages * decoding(facts, made.size.pixels / pixels)
+    seconds += NANO * PROFILE * facts.profile_bytes
     if facts.format is SourceFormat.SVG:
         return DRAWN_SECONDS + facts.drawing_seconds + seconds
     if facts.format is SourceFormat.GIF and node.pages > 1:

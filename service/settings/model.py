@@ -129,7 +129,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_parts: Annotated[
         Size,
         _doc(
-            "Maximum segments, chunks, blocks or boxes of a source or watermark, or shapes of SVG"
+            "Maximum segments, chunks, blocks, boxes or items of a source or watermark, or shapes"
+            " of SVG"
         ),
     ] = DEFAULT_LIMITS.max_parts
     max_svg_seconds: Annotated[

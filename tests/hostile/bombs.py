@@ -167,8 +167,16 @@ BOMBS = {
     "JPEG of empty EXIF": Bomb(lambda: jpeg_segments(120 * MB, 0xE1), "max_parts"),
     "JPEG of garbage": Bomb(lambda: jpeg_garbage(120 * MB), "max_parts"),
     "JPEG of 819 scans": Bomb(lambda: jpeg_scans(819, 10_000, 10_000), "max_scans"),
+    "JPEG of tables": Bomb(lambda: jpeg_segments(3 * MB, 0xDB, 65), "max_parts"),
+    "AVIF of references": Bomb(lambda: _references(65_000), "max_parts"),
     "AVIF of empty boxes": Bomb(lambda: avif(box(b"free", b"") * (15 * MB)), "max_parts"),
 }
+
+
+def _references(count: int) -> bytes:
+    listed = box(b"dimg", pack(">HH", 1, count) + bytes(2 * count))
+    meta = box(b"meta", bytes(4) + box(b"iref", bytes(4) + listed))
+    return box(b"ftyp", b"avif\0\0\0\0avifmif1") + meta
 
 
 def _inflating(size: int) -> bytes:

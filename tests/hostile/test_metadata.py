@@ -92,14 +92,16 @@ def test_much_metadata_that_nobody_reads_is_left_out() -> None:
         assert jpeg.mended(data) == (whole if left_out else data)
 
 
-@pytest.mark.parametrize(("count", "read"), [(255, True), (256, False)])
-def test_a_profile_is_read_in_as_many_segments_as_can_be_counted(count: int, read: bool) -> None:
-    """Its segments are numbered in a byte; more of them are no profile, whatever they hold."""
+@pytest.mark.parametrize(("count", "read"), [(118, 100), (255, 100), (256, 0)])
+def test_as_many_segments_of_a_profile_are_copied_as_are_read(count: int, read: int) -> None:
+    """They are numbered in a byte; more than 255 are no profile. libvips joins a hundred."""
     plain = encoded(smooth(8, 8), "JPEG")
     parts = (pack(">BB", at % 256, min(count, 255)) for at in range(1, count + 1))
     profile = [segment(0xE2, b"ICC_PROFILE\0" + part + b"a" * 60_000) for part in parts]
     data = plain[:2] + b"".join(profile) + plain[2:]
-    assert jpeg.mended(data) == (data if read else plain)
+    assert jpeg.mended(data) == plain[:2] + b"".join(profile[:read]) + plain[2:]
+    facts = read_facts(Source.from_bytes(data))
+    assert facts.profile_bytes == read * 60_000
 
 
 def test_long_xmp_of_webp_is_cut_off_where_nobody_looks() -> None:

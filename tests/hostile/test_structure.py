@@ -1,6 +1,7 @@
 """Files of too many frames, scans or parts are refused by name before a decoder sees them."""
 
 from pathlib import Path
+from struct import pack
 
 import pytest
 
@@ -44,9 +45,9 @@ JUST_RIGHT = {
     "blocks of GIF": (gif(1, extra=REGULAR), gif(1, extra=IRREGULAR)),
     "chunks of WebP": (webp(1, EMPTY["webp"] * 20), webp(1, EMPTY["webp"] * 30)),
     "chunks of PNG": (png(8, 8, EMPTY["png"] * 28), png(8, 8, EMPTY["png"] * 29)),
-    "segments of JPEG": (jpeg_segments(32, 0xFE), jpeg_segments(120, 0xFE)),
+    "segments of JPEG": (jpeg_segments(8, 0xFE), jpeg_segments(120, 0xFE)),
     "scans of JPEG": (jpeg_scans(2, 64, 64), jpeg_scans(3, 64, 64)),
-    "boxes of AVIF": (avif(EMPTY["avif"] * 27), avif(EMPTY["avif"] * 28)),
+    "boxes of AVIF": (avif(EMPTY["avif"] * 17), avif(EMPTY["avif"] * 18)),
 }
 
 
@@ -59,6 +60,17 @@ def test_a_limit_itself_is_allowed(name: str) -> None:
         SourceTooLarge, match=r"or more, the limit is 30? \(max_(frames|scans|parts)\)"
     ):
         read_facts(Source.from_bytes(more), LIMITS)
+
+
+@pytest.mark.parametrize("table", [b"iloc", b"iinf"])
+@pytest.mark.parametrize("version", [0, 2])
+def test_items_are_counted_by_what_their_tables_say(table: bytes, version: int) -> None:
+    count = pack(">I" if version else ">H", 10_001)
+    body = bytes([version, 0, 0, 0]) + bytes(2 * (table == b"iloc")) + count
+    data = box(b"ftyp", b"avif\0\0\0\0avifmif1") + box(b"meta", bytes(4) + box(table, body))
+    count_parts(data, SourceFormat.AVIF, EngineLimits(max_parts=50_007))
+    with pytest.raises(SourceTooLarge, match="50,007 parts or more"):
+        count_parts(data, SourceFormat.AVIF, EngineLimits())
 
 
 @pytest.mark.parametrize("name", KINDS)

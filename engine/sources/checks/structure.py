@@ -11,7 +11,7 @@ from typing import cast
 
 from engine.errors import SourceTooLarge
 from engine.limits import EngineLimits
-from engine.sources import gif
+from engine.sources import gif, heif
 from engine.sources.checks.capacity import INFLATED
 from engine.sources.facts import SourceFormat
 from engine.sources.partial_source import Pieces
@@ -65,7 +65,8 @@ def _number(data: Content, at: int, length: int) -> int:
     return int.from_bytes(data[at : at + length], "big")
 
 
-_HUFFMAN, _HUFFMAN_PARTS = 0xC4, 4  # a table takes as long as some other segments
+_TABLES, _TABLE_PARTS = {0xC4, 0xDB}, 4  # tables take as long as some other segments
+_PLAIN = {*range(0xE0, 0xF0), 0xFE}  # of applications, and comments
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 _SCAN, _END = 0xDA, 0xD9
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -75,10 +76,14 @@ _SCANS = re.compile(rb"\xff\xda")  # in a scan's own data an 0xFF is followed by
 
 def _walk_jpeg(data: Content, count: Count) -> None:
     """Count the segments up to the first scan; if there are more scans, count these."""
-    at, progressive, components = 2, False, 0
-    while at + 9 < len(data):
+    at, last, progressive, components, part = 2, len(data) - 9, False, 0, count.part
+    while at < last:
         marker = data[at + 1] if data[at] == 0xFF else 0
-        count.part(_HUFFMAN_PARTS if marker == _HUFFMAN else 1)
+        if marker in _PLAIN:
+            part()
+            at += 2 + (data[at + 2] << 8 | data[at + 3])
+            continue
+        part(_TABLE_PARTS if marker in _TABLES else 1)
         if marker == _SCAN and (progressive or data[at + 4] < components):
             _count_scans(data, at, count)
         if marker in {_SCAN, _END}:
@@ -133,8 +138,11 @@ def _little(data: Content, at: int) -> int:
     return int.from_bytes(data[at : at + 4], "little")
 
 
+_ITEM_PARTS = 5  # an item or a reference takes as long as some boxes
+
+
 def _walk_heif(data: Content, count: Count) -> None:
-    """Count the outermost boxes; those within are few, for libheif has limits of its own."""
+    """Count the outermost boxes, and the items and references that tables say they list."""
     at = 0
     while at + 8 <= len(data):
         count.part()
@@ -143,6 +151,8 @@ def _walk_heif(data: Content, count: Count) -> None:
         if size < 8:  # 0: all the rest
             break
         at += size
+    for listed in heif.entries(data):
+        count.part(_ITEM_PARTS * listed)
 
 
 def _walk_gif(data: Content, count: Count) -> None:

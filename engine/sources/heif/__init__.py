@@ -15,7 +15,7 @@ from engine.sources.heif.avif import (
     needs_mending,
     orientation_left,
 )
-from engine.sources.heif.boxes import Tables, ends_of_boxes, read_tables
+from engine.sources.heif.boxes import Tables, ends_of_boxes, entries, read_tables
 from engine.sources.heif.item_types import with_ascii_types
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "code_points_of",
     "coded_size",
     "ends_of_boxes",
+    "entries",
     "has_full_range",
     "is_premultiplied",
     "is_subsampled",

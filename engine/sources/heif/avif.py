@@ -162,8 +162,9 @@ def _shown(data: Content) -> tuple[Content, Tables | None]:
     """Give the file whose tables describe what is shown, and these: of a sequence a still of it."""
     tables = read_tables(data)
     if tables is None or not tables.primary:
-        data = _still(data) or data
-        tables = read_tables(data)
+        still = _still(data)
+        if still is not None:
+            return still, read_tables(still)
     return data, tables
 
 

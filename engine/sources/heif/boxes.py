@@ -14,6 +14,7 @@ from engine.sources.source import Content
 MOST_BOXES = 1_000  # of one parent
 MOST_NUMBERS = 20_000  # of all tables; a thousand items, as libheif takes at most, have fewer
 LONGEST = 1 << 20  # bytes of one box of tables
+MOST_OF_PROPERTY = 4096  # bytes; what is looked at of one has fewer, but for profiles
 _OUTERMOST = {b"ftyp", b"meta", b"moov", b"mdat"}  # what others hold nobody needs
 _ALPHA = {
     b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0",
@@ -107,6 +108,26 @@ def ends_of_boxes(data: Content) -> Iterator[int]:
             yield start
 
 
+def entries(data: Content) -> Iterator[int]:
+    """Tell how many items each table of the box of metadata says that it lists, and references."""
+    meta = within(data, Box(b"", 0, len(data)), b"meta")
+    if meta is None:
+        return
+    for kind, start, end in boxes(data, meta.start + 4, meta.end):
+        if kind == b"iloc":
+            yield _first_number(data, start + 6, wide=data[start] > 1)
+        elif kind == b"iinf":
+            yield _first_number(data, start + 4, wide=data[start] > 0)
+        elif kind == b"iref":
+            wide = data[start] > 0
+            listed = boxes(data, start + 4, end)
+            yield from (_first_number(data, each.start + 2 + 2 * wide) for each in listed)
+
+
+def _first_number(data: Content, at: int, *, wide: bool = False) -> int:
+    return int.from_bytes(data[at : at + 2 + 2 * wide], "big")
+
+
 def within(data: Content, box: Box, *path: bytes, skip: int = 0) -> Box | None:
     """Follow a path of kinds down into a box, the first of each; `skip` bytes of the box itself."""
     start, end = box.start + skip, box.end
@@ -156,9 +177,9 @@ class _Reader:
     def _cursor(self, body: bytes) -> "_Cursor":
         return _Cursor(body, self._count)
 
-    def _count(self) -> None:
-        """Count a number that is read; ValueError if there are more than anybody needs."""
-        self._left -= 1
+    def _count(self, numbers: int) -> None:
+        """Count numbers that are to be read; ValueError if there are more than anybody needs."""
+        self._left -= numbers
         if self._left < 0:
             raise ValueError(f"more than {MOST_NUMBERS} numbers")
 
@@ -173,7 +194,7 @@ class _Reader:
         if whole is None or container is None:
             return {}
         known = [
-            (box.kind, bytes(self._data[box.start : min(box.end, box.start + LONGEST)]))
+            (box.kind, bytes(self._data[box.start : min(box.end, box.start + MOST_OF_PROPERTY)]))
             for box in boxes(self._data, container.start, container.end)
         ]
         found: dict[int, list[Association]] = {}
@@ -188,9 +209,9 @@ class _Reader:
         body = bytes(self._data[box.start : min(box.end, box.start + LONGEST)])
         cursor = self._cursor(body[4:])
         wide, size = body[0] > 0, 2 if body[3] & 1 else 1
-        for _ in range(cursor.number(4)):
+        for _ in cursor.entries(4, 2):
             item = cursor.number(4 if wide else 2)
-            for _ in range(cursor.number(1)):
+            for _ in cursor.entries(1, 1):
                 place = box.start + 4 + cursor.at
                 index = cursor.number(size) & (0x7FFF if size == 2 else 0x7F)
                 if 0 < index <= len(known):
@@ -205,13 +226,13 @@ class _Reader:
         sizes = cursor.number(2)
         offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
         found = {}
-        for _ in range(cursor.number(2 if version < 2 else 4)):
+        for _ in cursor.entries(2 if version < 2 else 4, 4):
             item = cursor.number(2 if version < 2 else 4)
             method = cursor.number(2) & 15 if version else 0
             cursor.number(2)
             start = cursor.number(base)
             parts = []
-            for _ in range(cursor.number(2)):
+            for _ in cursor.entries(2, 3):
                 cursor.number(index if version else 0)
                 parts.append((start + cursor.number(offset), cursor.number(length)))
             if parts and method == 0:
@@ -229,16 +250,16 @@ class _Reader:
             end = min(reference.end, reference.start + LONGEST)
             cursor = self._cursor(bytes(self._data[reference.start : end]))
             item = cursor.number(size)
-            for _ in range(cursor.number(2)):
+            for _ in cursor.entries(2, 1):
                 yield reference.kind, item, cursor.number(size)
 
 
 class _Cursor:
     """Reads numbers of any width, one behind the other."""
 
-    def __init__(self, body: bytes, on_number: Callable[[], None]) -> None:
+    def __init__(self, body: bytes, on_numbers: Callable[[int], None]) -> None:
         self._body = body
-        self._on_number = on_number
+        self._on_numbers = on_numbers
         self.at = 0
 
     @property
@@ -247,11 +268,20 @@ class _Cursor:
 
     def number(self, size: int) -> int:
         """Read a number of so many bytes; ValueError if they are not there."""
-        self._on_number()
-        if size > self.left:
-            raise ValueError(f"{size} bytes at {self.at}")
-        self.at += size
-        return int.from_bytes(self._body[self.at - size : self.at], "big")
+        start, end = self.at, self.at + size
+        if end > len(self._body):
+            raise ValueError(f"{size} bytes at {start}")
+        self.at = end
+        return int.from_bytes(self._body[start:end], "big")
+
+    def entries(self, size: int, numbers: int) -> range:
+        """Read how many entries follow, each of so many numbers at least; ValueError for too many.
+
+        These numbers are counted at once, so nothing is read of a table that nobody needs.
+        """
+        count = self.number(size)
+        self._on_numbers(count * numbers)
+        return range(count)
 
 
 def colour_code_points(tables: Tables, item: int) -> tuple[int, int, bool] | None:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine import Output, Source, input_keys, render
 from engine.execute.planning import plan_batch
@@ -49,6 +50,12 @@ def seconds(facts: Facts, batch: tuple[Job, ...]) -> float:
 )
 def test_what_is_quick_is_predicted_to_be(facts: Facts, batch: tuple[Job, ...]) -> None:
     assert 0 < seconds(facts, batch) < SLOW_SECONDS / 2
+
+
+def test_a_long_profile_takes_the_time_of_its_copies() -> None:
+    batch = jobs([{"type": "resize", "width": 200}])
+    short, long = (replace(PHOTO, profile=True, profile_bytes=size) for size in (0, 16_000_000))
+    assert seconds(long, batch) - seconds(short, batch) == pytest.approx(0.08)
 
 
 @pytest.mark.parametrize(
