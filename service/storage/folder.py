@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from engine.errors import DarkroomError
 from engine.schema import StoreOptions
@@ -22,15 +22,18 @@ from service.storage.folder_marker import MARKER, check_marker, leave_marker
 from service.storage.folder_paths import (
     ABSENT,
     UNFINISHED,
+    Root,
     check_inside,
     names_of,
     open_below,
     open_folder,
+    place_of,
     reading,
     storage_error,
     writing,
 )
-from service.storage.folder_publish import replace_files
+from service.storage.folder_publish import Publication, publish_group
+from service.storage.group_threads import GroupThreads
 from service.storage.protocol import (
     NOTHING,
     OnRequest,
@@ -52,6 +55,13 @@ KINDS = {
 UNFINISHED_SECONDS = 3600
 
 
+class Source(NamedTuple):
+    """A file to be opened, and how many bytes it may have."""
+
+    key: str
+    limit: int
+
+
 class FolderStorage:
     """Files below one root; symbolic links are followed as long as they stay inside.
 
@@ -63,16 +73,18 @@ class FolderStorage:
         self._marker = marker
         self._on_request = on_request
         self._swept: dict[tuple[int, int], float] = {}
+        self._reads = GroupThreads("read", self._open_files, BinaryIO.close)
+        self._writes = GroupThreads("publish", self._publish_group)
 
     async def fetch(self, key: str, *, limit: int) -> BinaryIO:
         """Open the file itself, without copying it."""
         with observed("fetch", self._on_request):
-            return await asyncio.to_thread(self._open_file, key, limit)
+            return await self._reads.submit(Source(key, limit))
 
     async def read(self, key: str, *, start: int, count: int, limit: int) -> Part:
         """Read a part of the file; its inode, time and size identify its version."""
         with observed("read", self._on_request):
-            return await asyncio.to_thread(self._read_part, key, start, count, limit)
+            return await asyncio.to_thread(self._read_part, Source(key, limit), start, count)
 
     async def publish(
         self, key: str, body: BinaryIO, *, content_type: str, store: StoreOptions = NOTHING
@@ -86,9 +98,9 @@ class FolderStorage:
     async def publish_all(
         self, uploads: Sequence[Upload], *, check: Callable[[], None] = allow
     ) -> list[DarkroomError | None]:
-        """Do the same for many in one thread; a disk flushes them together."""
+        """Do the same for many, with others that wait for that; a disk flushes them together."""
         began = time.perf_counter()
-        errors = await asyncio.to_thread(self._replace_files, uploads, check)
+        errors = await self._writes.submit(Publication(uploads, check))
         observe_all("publish", errors, began, self._on_request)
         return errors
 
@@ -102,36 +114,50 @@ class FolderStorage:
         return await asyncio.to_thread(self._leave_marker)
 
     async def close(self) -> None:
-        """Do nothing: no file is kept open."""
+        """Do nothing: no file is kept open, and idle threads end by themselves."""
 
-    def _open_file(self, key: str, limit: int) -> BinaryIO:
+    def _open_files(self, sources: Sequence[Source]) -> list[BinaryIO | Exception]:
+        opened: list[BinaryIO | Exception] = []
+        with self._open_root() as root:
+            for source in sources:
+                try:
+                    opened.append(self._open_file(root, source))
+                except Exception as error:  # of this source, and no other
+                    opened.append(error)
+        return opened
+
+    def _open_file(self, root: Root, source: Source) -> BinaryIO:
+        key = source.key
         *folders, name = names_of(key)
         with (
             reading(key),
-            self._open_root() as root,
             self._there_if_absent(root),
             open_below(root, folders) as folder,
             _found(name, folder) as found,
         ):
             check_inside(root, found)
-            check_size(key, _size(key, found), limit)
+            check_size(key, _size(key, found), source.limit)
             return open(f"/proc/self/fd/{found}", "rb")
 
-    def _read_part(self, key: str, start: int, count: int, limit: int) -> Part:
-        with self._open_file(key, limit) as file, reading(key):
+    def _read_part(self, source: Source, start: int, count: int) -> Part:
+        with (
+            self._open_root() as root,
+            self._open_file(root, source) as file,
+            reading(source.key),
+        ):
             facts = os.fstat(file.fileno())
             version = f"{facts.st_ino}-{facts.st_mtime_ns}-{facts.st_size}"
             return Part(os.pread(file.fileno(), count, start), facts.st_size, version)
 
-    def _replace_files(
-        self, uploads: Sequence[Upload], check: Callable[[], None]
-    ) -> list[DarkroomError | None]:
+    def _publish_group(
+        self, publications: Sequence[Publication]
+    ) -> list[list[DarkroomError | None] | Exception]:
         try:
             with self._open_root() as root:
                 self._check_marker(root)
-                return replace_files(uploads, root, self._sweep, check)
+                return publish_group(publications, root, self._sweep)
         except StorageError as error:
-            return [error] * len(uploads)
+            return [[error] * len(publication.uploads) for publication in publications]
 
     def _check_root(self) -> None:
         with self._open_root() as root:
@@ -141,7 +167,7 @@ class FolderStorage:
                 raise StorageDenied("no permission to read and write the folder of the storage")
 
     @contextmanager
-    def _open_root(self) -> Iterator[int]:
+    def _open_root(self) -> Iterator[Root]:
         try:
             root = open_folder(self._root)
         except OSError as error:
@@ -151,20 +177,20 @@ class FolderStorage:
                 raise StorageMisconfigured("the folder of the storage does not exist") from None
             raise storage_error(error, "the folder of the storage") from None
         try:
-            yield root
+            yield Root(root, place_of(root))
         finally:
             os.close(root)
 
     def _leave_marker(self) -> str:
         with writing(MARKER), self._open_root() as root:
-            return leave_marker(root)
+            return leave_marker(root.descriptor)
 
-    def _check_marker(self, root: int) -> None:
+    def _check_marker(self, root: Root) -> None:
         if self._marker:
-            check_marker(root, self._marker)
+            check_marker(root.descriptor, self._marker)
 
     @contextmanager
-    def _there_if_absent(self, root: int) -> Iterator[None]:
+    def _there_if_absent(self, root: Root) -> Iterator[None]:
         """Look whether the storage itself is there, before a file counts as absent."""
         try:
             yield

@@ -4,8 +4,9 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from service.errors import SourceNotFound, StorageDenied, StorageError, StorageUnavailable
 from service.storage.folder_marker import MARKER
@@ -17,6 +18,13 @@ BLOCKED_PATH = ABSENT | {errno.EISDIR}
 
 # The temporary name of a file that is being written, or was when its writer was killed.
 UNFINISHED = re.compile(r"\.darkroom-[0-9a-f]{16}\.part")
+
+
+class Root(NamedTuple):
+    """The open root of a storage, and where the kernel says that it is."""
+
+    descriptor: int
+    path: str
 
 
 def names_of(key: str) -> list[str]:
@@ -33,31 +41,34 @@ def open_folder(path: Path | str, folder: int | None = None) -> int:
 
 
 @contextmanager
-def open_below(root: int, names: list[str], *, make: bool = False) -> Iterator[int]:
+def open_below(root: Root, names: list[str], *, make: bool = False) -> Iterator[int]:
     """Open one folder at a time, so that none is used before it is checked."""
     with ExitStack() as opened:
-        folder = root
+        folder = root.descriptor
         for name in names:
-            if make:
-                _make_folder(name, folder)
-            folder = open_folder(name, folder)
+            folder = _open_or_make(name, folder) if make else open_folder(name, folder)
             opened.callback(os.close, folder)
             check_inside(root, folder)
         yield folder
 
 
-def _make_folder(name: str, folder: int) -> None:
-    try:
+def _open_or_make(name: str, folder: int) -> int:
+    with suppress(FileNotFoundError):
+        return open_folder(name, folder)
+    with suppress(FileExistsError):  # another has made it meanwhile, or it is a dead link
         os.mkdir(name, dir_fd=folder)
-    except FileExistsError:
-        return
-    os.fsync(folder)
+        os.fsync(folder)
+    return open_folder(name, folder)
 
 
-def check_inside(root: int, opened: int) -> None:
+def place_of(descriptor: int) -> str:
+    """Ask the kernel where an open file or folder is."""
+    return os.readlink(f"/proc/self/fd/{descriptor}")
+
+
+def check_inside(root: Root, opened: int) -> None:
     """Ask the kernel what was actually opened, which leaves no gap between check and use."""
-    top, path = (os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in (root, opened))
-    if not path.startswith(top.rstrip("/") + "/"):
+    if not place_of(opened).startswith(root.path.rstrip("/") + "/"):
         raise StorageDenied("a symbolic link leads out of the folder of the storage")
 
 

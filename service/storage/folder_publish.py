@@ -7,40 +7,78 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import Self
+from itertools import chain, count
+from typing import NamedTuple, Self
 
 from engine.errors import DarkroomError
 from service.errors import StorageError
-from service.storage.folder_paths import names_of, open_below, writing
+from service.storage.folder_paths import Root, names_of, open_below, writing
 from service.storage.protocol import Upload
 
 COPY_BYTES = 1024 * 1024
 FLUSHERS = ThreadPoolExecutor(8, "flush")  # files that are flushed at once share a disk's commit
 
 
-def replace_files(
-    uploads: Sequence[Upload], root: int, sweep: Callable[[int], None], check: Callable[[], None]
-) -> list[DarkroomError | None]:
-    """Store all uploads below an open root; returns the error of each, or None.
+class Publication(NamedTuple):
+    """Uploads that are published together; `check` is called before the first rename of theirs."""
 
-    `sweep` is called with every folder that is written to, `check` before the first rename;
-    what it raises is raised.
+    uploads: Sequence[Upload]
+    check: Callable[[], None]
+
+
+def publish_group(
+    publications: Sequence[Publication], root: Root, sweep: Callable[[int], None]
+) -> list[list[DarkroomError | None] | Exception]:
+    """Store all uploads below an open root, and tell of each publication how it went.
+
+    That is the error of each upload, or None; or what its check raised. `sweep` is called with
+    every folder that is written to.
     """
+    token = secrets.token_hex(6)
     with ExitStack() as opened:
         folders = opened.enter_context(_Folders(root, sweep))
-        files = [opened.enter_context(_Replacement(upload, folders)) for upload in uploads]
+        numbers = count()
+        replacements = [
+            [
+                opened.enter_context(_Replacement(upload, folders, f"{token}{next(numbers):04x}"))
+                for upload in publication.uploads
+            ]
+            for publication in publications
+        ]
+        files = [*chain.from_iterable(replacements)]
         _for_each(files, _Replacement.write)
         _side_by_side(files, _Replacement.flush)
-        check()
-        _for_each(files, _Replacement.rename)
+        for publication, its_files in zip(publications, replacements, strict=True):
+            _rename_all(its_files, publication.check)
         _flush_folders([file for file in files if file.error is None])
-        return [file.error for file in files]
+        return [_outcome_of(its_files) for its_files in replacements]
+
+
+def _rename_all(files: Sequence["_Replacement"], check: Callable[[], None]) -> None:
+    """Give a publication's files their names, unless the check forbids it."""
+    try:
+        check()
+    except Exception as error:  # of this publication, and no other of the group
+        for file in files:
+            file.error = error
+    _for_each(files, _Replacement.rename)
+
+
+def _outcome_of(files: Sequence["_Replacement"]) -> list[DarkroomError | None] | Exception:
+    """Give the error of each file, or the first that is not the storage's."""
+    found: list[DarkroomError | None] = []
+    for file in files:
+        if file.error is None or isinstance(file.error, StorageError):
+            found.append(file.error)
+        else:
+            return file.error
+    return found
 
 
 class _Folders:
     """The folders that are written to, each made, checked and opened once; a context."""
 
-    def __init__(self, root: int, sweep: Callable[[int], None]) -> None:
+    def __init__(self, root: Root, sweep: Callable[[int], None]) -> None:
         self._root = root
         self._sweep = sweep
         self._known: dict[tuple[str, ...], int] = {}
@@ -67,12 +105,12 @@ class _Replacement:
     `error` is what went wrong, after which nothing more is done.
     """
 
-    def __init__(self, upload: Upload, folders: _Folders) -> None:
-        self.error: StorageError | None = None
+    def __init__(self, upload: Upload, folders: _Folders, token: str) -> None:
+        self.error: Exception | None = None
         self.folder = -1
         self._upload = upload
         self._folders = folders
-        self._unfinished = f".darkroom-{secrets.token_hex(8)}.part"
+        self._unfinished = f".darkroom-{token}.part"
         self._name = ""
         self._renamed = False
         self._opened = ExitStack()
@@ -89,7 +127,7 @@ class _Replacement:
             try:
                 with writing(self._upload.key):
                     step(self)
-            except StorageError as error:
+            except Exception as error:  # of this file, and no other of the group
                 self.error = error
 
     def write(self) -> None:
@@ -144,10 +182,9 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def _flush_folders(files: Sequence[_Replacement]) -> None:
     """Have the disk keep all names, each folder's at once."""
-    folders: dict[tuple[int, int], list[_Replacement]] = {}
+    folders: dict[int, list[_Replacement]] = {}
     for file in files:
-        facts = os.fstat(file.folder)
-        folders.setdefault((facts.st_dev, facts.st_ino), []).append(file)
+        folders.setdefault(file.folder, []).append(file)
     _side_by_side([first for first, *_ in folders.values()], _Replacement.flush_folder)
     for first, *others in folders.values():
         for other in others:

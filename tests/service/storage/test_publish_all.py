@@ -8,7 +8,8 @@ import pytest
 
 from service.errors import SourceNotFound, StorageDenied, StorageUnavailable
 from service.storage import Storage, Upload, open_storage
-from service.storage.folder_publish import _Replacement
+from service.storage.folder_paths import Root
+from service.storage.folder_publish import Publication, _Replacement, publish_group
 from tests.service.storage.objects import get, put
 
 
@@ -62,3 +63,28 @@ async def test_a_folder_that_cannot_be_flushed_fails_all_that_is_in_it(
     monkeypatch.setattr(_Replacement, "flush_folder", fail)
     errors = await storage.publish_all(uploads(a=b"1", b=b"2"))
     assert [type(error) for error in errors] == [StorageUnavailable] * 2
+
+
+async def test_publications_of_a_group_are_refused_one_by_one(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise LookupError("not ours")
+
+    group = [
+        Publication(uploads(a=b"1"), lambda: None),
+        Publication(uploads(a=b"2", b=b"2"), refuse),
+        Publication([Upload(key="../b", body=io.BytesIO(), content_type="")], lambda: None),
+        Publication(uploads(c=b"3"), lambda: None),
+    ]
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        found = publish_group(group, Root(folder, str(tmp_path)), lambda _: None)
+    finally:
+        os.close(folder)
+    assert found[0] == found[3] == [None]
+    assert isinstance(found[1], LookupError)
+    assert isinstance(found[2], list)
+    assert [type(error) for error in found[2]] == [StorageDenied]
+    assert {file.name: file.read_bytes() for file in (tmp_path / "all").iterdir()} == {
+        "a": b"1",
+        "c": b"3",
+    }
