@@ -96,20 +96,21 @@ class Raster:
 
     def paste(self, other: "Raster", left: int, top: int) -> "Raster":
         """Copy with another laid over it, which has as many bands and lies inside."""
-        return self.repaint(Box(left, top, other.width, other.height), lambda _: other)
+        return self._copy_with(Box(left, top, other.width, other.height), other)
 
     def repaint(self, box: Box, paint: "Callable[[Raster], Raster]") -> "Raster":
         """Copy with a window made anew: `paint` is given it, and gives another of its size."""
+        return self._copy_with(box, paint(self.crop(*box)))
+
+    def _copy_with(self, box: Box, window: "Raster") -> "Raster":
         copied = self.pixels.tobytes()
-        made = Raster(self.width, self.height, self.bands, memoryview(copied))
-        painted = paint(made.crop(*box)).pixels
         rows = memoryview(writable(copied)).cast("B")
         row, length = self.width * self.step, box.width * self.step
         at = box.top * row + box.left * self.step
-        for start in range(0, len(painted), length):
-            rows[at : at + length] = painted[start : start + length]
+        for start in range(0, len(window.pixels), length):
+            rows[at : at + length] = window.pixels[start : start + length]
             at += row
-        return made
+        return Raster(self.width, self.height, self.bands, memoryview(copied))
 
     def crop(self, left: int, top: int, width: int, height: int) -> "Raster":
         """Copy a window that lies inside."""
