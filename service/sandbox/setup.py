@@ -8,7 +8,13 @@ import structlog
 
 from engine.limits import EngineLimits
 from service.metrics import Metrics
-from service.sandbox.parent import Budget, Sandbox, memory_for_works, memory_limit
+from service.sandbox.parent import (
+    Budget,
+    Sandbox,
+    memory_for_works,
+    memory_limit,
+    resting_children,
+)
 from service.sandbox.protocol import ChildExit, Reason, SandboxLimits
 from service.settings import Settings
 from service.supervisor import Supervisor
@@ -65,7 +71,9 @@ def worker_budget(settings: Settings, slots: int) -> Budget:
     """Make the budget of a worker with so many slots, one for each core if 0."""
     slots = slots or len(os.sched_getaffinity(0))
     limit = settings.memory_bytes or memory_limit()
-    return Budget(memory_for_works(limit, slots), slots, slow_seconds=settings.slow_seconds)
+    resting = resting_children(limit, settings.resting_children) if settings.isolate_services else 0
+    total = memory_for_works(limit, slots, resting)
+    return Budget(total, slots, slow_seconds=settings.slow_seconds, resting=resting)
 
 
 def sandbox_limits(settings: Settings, budget: Budget | None = None) -> SandboxLimits:

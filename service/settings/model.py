@@ -238,6 +238,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     isolate_services: Annotated[
         bool, _doc("Whether a child serves one service alone and is replaced for another")
     ] = True
+    resting_children: Annotated[
+        int,
+        Meta(ge=0, le=256),
+        _doc(
+            "Children beside the slots and the spare one that rest, so that services keep theirs;"
+            " fewer where 32 MiB each are more than an eighth of the memory"
+        ),
+    ] = 8
     allow_weak_sandbox: Annotated[
         bool, _doc("Whether to render where the kernel lacks Landlock, seccomp or the like")
     ] = False

@@ -3,7 +3,12 @@
 Knows nothing about storage, SQL or HTTP.
 """
 
-from service.sandbox.parent.admission import Budget, memory_for_works, memory_limit
+from service.sandbox.parent.admission import (
+    Budget,
+    memory_for_works,
+    memory_limit,
+    resting_children,
+)
 from service.sandbox.parent.pool import Sandbox
 
-__all__ = ["Budget", "Sandbox", "memory_for_works", "memory_limit"]
+__all__ = ["Budget", "Sandbox", "memory_for_works", "memory_limit", "resting_children"]

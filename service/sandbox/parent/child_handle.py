@@ -47,6 +47,8 @@ class Child:
         self.works = 0
         self.owner: str | None = None
         """Whose works it does, from its first one on."""
+        self.resident = 0
+        """The bytes that it kept after its last work."""
         self._process = process
         self._socket = connection
         self._limits = limits
@@ -232,6 +234,7 @@ class Child:
         """Be free for other work, or be replaced when this was enough for one life."""
         self._clock.pause()
         self._note_seconds()
+        self.resident = resident_bytes
         self._rendering = self._share = None
         if self._slowed:  # who has become less important does not become more so again
             self.kill(Reason.RECYCLED, "replaced after slow work")

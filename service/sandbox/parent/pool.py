@@ -15,7 +15,7 @@ from typing import Self
 
 from service.errors import RenderCrashed, RenderUnavailable, SourceChanged
 from service.sandbox.parent import commands
-from service.sandbox.parent.admission import Budget, Share, Turns
+from service.sandbox.parent.admission import AT_REST_BYTES, Budget, Share, Turns
 from service.sandbox.parent.child_handle import Child
 from service.sandbox.parent.exits import StartFailed
 from service.sandbox.parent.fork_server import ForkServer
@@ -30,15 +30,6 @@ from service.sandbox.protocol import (
     Work,
 )
 from service.supervisor import Supervisor
-
-ENVIRONMENT = {
-    "LANG": "C.UTF-8",
-    "PATH": os.defpath,
-    "VIPS_CONCURRENCY": "1",
-    "MALLOC_ARENA_MAX": "2",
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages, where one may ask
-}
-INHERITED = ("LD_LIBRARY_PATH", "LD_PRELOAD")  # where libraries are, and which allocator
 
 TASK = "sandbox_slot"  # its name for the supervisor
 NEAR = 32  # of those who wait longest are looked at for the owner of a free child
@@ -63,7 +54,7 @@ class _Turn:
 
 
 class Sandbox:
-    """Rendering children, started in advance: one for each slot, and what the budget has to spare.
+    """Rendering children, started in advance: one for each slot, and what the budget allows beside.
 
         async with Sandbox(slots=2) as sandbox:
             async with sandbox.render(work) as rendering:
@@ -71,11 +62,12 @@ class Sandbox:
                     ...
 
     A child that crashes, hangs, breaks the protocol or is left by its caller is killed
-    and replaced; the other slots do not notice. So is one that has worked for another owner, if
-    owners are `isolated`.
-    `environ` is where the child's few variables are taken from (INHERITED); everything else
-    stays out. `on_exit` is told of
-    every child that ended, `on_wait` for how many seconds each work waited for a child.
+    and replaced; the other slots do not notice. If owners are `isolated`, so is the one that has
+    rested longest where an owner comes for whom there is none: children that rest beyond the slots
+    make that rare.
+    `environ` is where the child's few variables are taken from (`commands.INHERITED`); everything
+    else stays out. `on_exit` is told of every child that ended, `on_wait` for how many seconds each
+    work waited for a child.
     `supervisor` keeps each slot going, whatever its keeper meets.
     """
 
@@ -94,7 +86,7 @@ class Sandbox:
     ) -> None:
         self.slots = slots or len(os.sched_getaffinity(0))
         self._limits = limits
-        self._server = ForkServer(command, child_environment(environ))
+        self._server = ForkServer(command, commands.environment(environ))
         self._on_exit = on_exit
         self._on_wait = on_wait
         self._supervisor = supervisor or Supervisor()
@@ -207,7 +199,7 @@ class Sandbox:
 
     @property
     def _places(self) -> range:
-        return range(self.slots + self.budget.spare)
+        return range(self.slots + self.budget.spare + self.budget.resting)
 
     @property
     def _living(self) -> list[Child]:
@@ -261,7 +253,17 @@ class Sandbox:
     def _offer(self, child: Child) -> None:
         """Have a free child serve whoever waits."""
         self._idle.append(child)
+        self._free_memory()
         self._serve()
+
+    def _free_memory(self) -> None:
+        """Replace who has rested longest with much memory, while all keep more than they may."""
+        while self.budget.is_exceeded(child.resident for child in self._living):
+            child = next((each for each in self._idle if each.resident > AT_REST_BYTES), None)
+            if child is None:
+                return
+            self._idle.remove(child)
+            child.kill(Reason.RECYCLED, f"replaced for {child.resident:,} bytes kept at rest")
 
     def _serve(self) -> None:
         """Give free children to whoever is first, or near to that and of the same owner.
@@ -389,8 +391,3 @@ class Sandbox:
 def _distance(child: Child, owner: str) -> int:
     """Say how well a child fits an owner: it is theirs, nobody's, or another's."""
     return 0 if child.owner == owner else 1 if child.owner is None else OTHERS
-
-
-def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the whole environment of a child: constants, and what may pass of `environ`."""
-    return ENVIRONMENT | {name: environ[name] for name in INHERITED if name in environ}

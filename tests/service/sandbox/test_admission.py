@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from service.errors import RenderCrashed
-from service.sandbox.parent import Budget, memory_for_works, memory_limit
+from service.sandbox.parent import Budget, memory_for_works, memory_limit, resting_children
 from service.sandbox.setup import engine_limits, sandbox_limits, worker_budget
 from service.settings import Settings
 from tests.service.sandbox.sandboxes import Playground, told, until
@@ -124,10 +125,14 @@ def test_the_lowest_limit_of_all_groups_counts(tmp_path: Path) -> None:
 def test_limits_are_within_the_budget() -> None:
     settings = Settings(database_url="", redis_url="", memory_bytes=1024 * MIB)
     budget = worker_budget(settings, 2)
-    assert budget.total == memory_for_works(1024 * MIB, 2) == (1024 - 192 - 3 * 64) * MIB
+    assert budget.resting == resting_children(1024 * MIB, settings.resting_children) == 4
+    assert budget.total == memory_for_works(1024 * MIB, 2, 4) == (1024 - 192 - 3 * 64 - 128) * MIB
     assert budget.free_bytes == budget.total // 6
     assert engine_limits(settings, budget).max_memory_bytes == budget.total
     limits = sandbox_limits(settings, budget)
     assert limits.memory_bytes == budget.total
     assert limits.resident_bytes == 64 * MIB + budget.total // 12
     assert sandbox_limits(settings).memory_bytes == settings.child_memory_bytes
+    shared = msgspec.structs.replace(settings, isolate_services=False)
+    assert worker_budget(shared, 2).resting == 0
+    assert resting_children(4096 * MIB, 3) == 3

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.sandbox.parent.pool import child_environment
+from service.sandbox.parent import commands
 from service.sandbox.protocol import SandboxLimits
 from tests.service.sandbox.sandboxes import Playground
 
@@ -29,7 +29,7 @@ def _pages_are_given_on_request() -> bool:
 @pytest.mark.skipif(not _pages_are_given_on_request(), reason="large pages for all or for none")
 def test_children_ask_for_large_pages() -> None:
     command = [sys.executable, "-I", "-c", HOLD_SOME]
-    seen = subprocess.check_output(command, env=child_environment({}), text=True)
+    seen = subprocess.check_output(command, env=commands.environment({}), text=True)
     assert seen == "True\n"
 
 

@@ -4,11 +4,14 @@ import asyncio
 
 import pytest
 
-from service.sandbox.parent import pool
+from service.sandbox.parent import Budget, pool
 from service.sandbox.parent.child_handle import Child
 from service.sandbox.parent.exits import start_failed
 from service.sandbox.protocol import Reason
 from tests.service.sandbox.sandboxes import Playground, until
+
+MIB = 1 << 20
+KEEP = {"do": "keep", "size": 100 * MIB}
 
 
 async def pid_for(sandbox: Playground, owner: str) -> int:
@@ -31,6 +34,33 @@ async def test_owners_keep_their_children_while_there_are_enough() -> None:
         pids = [await pid_for(sandbox, owner) for owner in "abbaab"]
         assert pids[0] == pids[3] == pids[4] != pids[1] == pids[2] == pids[5]
         assert sandbox.exits == []
+
+
+async def test_more_owners_than_slots_keep_theirs_while_there_are_children_that_rest() -> None:
+    async with Playground(budget=Budget(resting=2)) as sandbox:
+        pids = [await pid_for(sandbox, owner) for owner in "abcabcdbc"]
+        assert pids[3:6] == pids[:3]
+        assert pids[7:] == pids[1:3]
+        assert [(end.pid, end.reason) for end in sandbox.exits] == [(pids[0], Reason.OTHER_OWNER)]
+
+
+async def test_children_that_rest_are_no_slots() -> None:
+    async with Playground(budget=Budget(resting=2)) as sandbox, asyncio.TaskGroup() as group:
+        for owner in "ab":
+            group.create_task(sandbox.ask({"do": "sleep", "seconds": 0.1}, owner=owner))
+        await until(lambda: sandbox.busy == 1)
+        assert (sandbox.waiting, sandbox.free) == (1, 0)
+
+
+async def test_who_rests_with_much_memory_makes_room_when_all_keep_too_much() -> None:
+    """Each alone may keep what it keeps."""
+    async with Playground(2, budget=Budget(400 * MIB, 2, resting=1)) as sandbox:
+        first = await pid_for(sandbox, "a")
+        kept = [(await sandbox.ask(KEEP, owner=owner))[0]["pid"] for owner in "bc"]
+        await until(lambda: bool(sandbox.exits))
+        [end] = sandbox.exits
+        assert (end.pid, end.reason) == (kept[0], Reason.RECYCLED)
+        assert [await pid_for(sandbox, owner) for owner in "ac"] == [first, kept[1]]
 
 
 async def test_a_work_puts_one_child_away_and_waits_for_its_successor() -> None:

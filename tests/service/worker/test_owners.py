@@ -1,4 +1,4 @@
-"""Whether children are replaced between services is a setting."""
+"""Whether children are replaced between services is a setting, and how many rest meanwhile."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,9 @@ from tests.service.harness.tenants import Tenant, add_tenant
 from tests.service.harness.workers import done_by, working
 
 
-@pytest.mark.parametrize(("isolate", "replaced"), [(True, 2), (False, 0)])
+@pytest.mark.parametrize(
+    ("isolate", "resting", "replaced"), [(True, 0, 2), (True, 1, 0), (False, 1, 0)]
+)
 async def test_services_share_children_only_where_the_setting_says_so(
     api: Api,
     settings: Settings,
@@ -26,6 +28,7 @@ async def test_services_share_children_only_where_the_setting_says_so(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     isolate: bool,
+    resting: int,
     replaced: int,
 ) -> None:
     ends: list[Reason] = []
@@ -38,7 +41,8 @@ async def test_services_share_children_only_where_the_setting_says_so(
         return Sandbox(*given, on_exit=note, **options)
 
     monkeypatch.setattr("service.sandbox.setup.Sandbox", open_sandbox)
-    async with working(msgspec.structs.replace(settings, isolate_services=isolate)):
+    chosen = {"isolate_services": isolate, "resting_children": resting}
+    async with working(msgspec.structs.replace(settings, **chosen)):
         third = await add_tenant(shared_store, tmp_path / "third")
         for whose in (tenant, stranger, third, tenant):  # there is a child for two
             assert (await done_by(api, whose))["status"] == "FINISHED"

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Self
 
 from service.sandbox.parent.admission.turns import Turns
@@ -46,18 +46,26 @@ class Budget:
     """
 
     def __init__(
-        self, total: int = UNBOUNDED, slots: int = 1, *, slow_seconds: float = math.inf
+        self,
+        total: int = UNBOUNDED,
+        slots: int = 1,
+        *,
+        slow_seconds: float = math.inf,
+        resting: int = 0,
     ) -> None:
         self.total = total
         self.slow_seconds = slow_seconds
         """What a work may take without being slow."""
         self.spare = SPARE if slow_seconds < math.inf else 0
-        """How many children there are beyond the slots."""
+        """How many children there are beyond the slots, for quick works."""
+        self.resting = resting
+        """How many more there are, so that owners who take turns keep theirs."""
         parts = slots + self.spare
         self.free_bytes = min(FREE_BYTES, total // (2 * parts))
         """What a work may take without asking."""
         self.kept_bytes = AT_REST_BYTES + total // (4 * parts)
         """What a child may have resident between two works."""
+        self._kept_by_all = total // 4
         self.on_change: Callable[[], None] = lambda: None
         """Called when another number of works is slow."""
         self._room = total - parts * self.free_bytes
@@ -66,6 +74,10 @@ class Budget:
         self._slow = 0
         self._turns = Turns()
         self._lane: list[_Waiting] = []
+
+    def is_exceeded(self, resident: Iterable[int]) -> bool:
+        """Whether children that had so many bytes resident at rest keep too much together."""
+        return sum(max(0, each - AT_REST_BYTES) for each in resident) > self._kept_by_all
 
     @property
     def waiting(self) -> int:
