@@ -79,6 +79,7 @@ end
 local function add(member, class, flow, cost, again)
     local start = virtual_time(class) - credit
     if again then start = start - 1 else start = math.max(start, number(flow)) end
+    start = math.min(start, span - 1) -- the next class begins there
     local score = class * span + start
     if size >= most then
         local last = redis.call('ZREVRANGE', window, 0, 0, 'WITHSCORES')

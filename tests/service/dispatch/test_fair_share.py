@@ -24,7 +24,7 @@ from service.dispatch import (
     connect,
     unclaimed,
 )
-from service.dispatch.queue import HIGHEST_RATE, flow_of
+from service.dispatch.queue import CLASS_SPAN, CREDIT, HIGHEST_RATE, clocks, flow_of
 from service.dispatch.queue import rates as rates_of
 from service.dispatch.rates import KEPT_SECONDS, UNIT_SECONDS
 from service.embedded import Valkey
@@ -140,6 +140,36 @@ async def test_whose_lane_is_full_holds_up_nobody_and_keeps_its_order(
     assert sorted(left) == sorted(each.id for each in many + late)
     assert left[-3:] == [each.id for each in late]
     assert len(taken) == 5
+
+
+async def test_what_is_put_back_for_long_stays_before_a_lower_priority(
+    redis: ArqRedis, queue: Queue
+) -> None:
+    """Even where its flow's clock is at the end of its class, and its next start beyond that."""
+    end = str(CLASS_SPAN - CREDIT / 2)
+    await redis.hset(clocks(RENDER), flow_of(0, MANY), end)  # type: ignore[misc]
+    await queue.dispatch(some(2, MANY, cost=CREDIT))
+    lower = some(1, FEW, priority=-1)
+    looks = count()
+
+    def refused() -> set[int]:
+        next(looks)
+        return {MANY}
+
+    async def work(dispatch: Dispatch) -> None:
+        pass
+
+    async def nothing(most: int) -> list[Dispatch]:
+        return []
+
+    worker = Worker(
+        redis, RENDER, Duty(unclaimed, work), Capacity(lambda: (2, 1), refused),
+        Backlog(nothing, poll_seconds=0.01, overdue_seconds=60),
+    )  # fmt: skip
+    async with running(worker):
+        await until_now(lambda: next(looks) > 10)
+    await queue.dispatch([*lower, *some(1, MANY)])
+    assert services(await popped(redis, 4)) == [MANY, MANY, MANY, FEW]
 
 
 @asynccontextmanager
