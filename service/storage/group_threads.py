@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 
 MOST_THREADS = 8
 MOST_TOGETHER = 16  # items
-PATIENCE_SECONDS = 0.05  # that something waits while the threads are busy, until there is another
+PATIENCE_SECONDS = 0.005  # that something waits while the only thread is busy, until there are two
+PATIENCE_GROWS = 4  # times, with every thread
 IDLE_SECONDS = 10.0  # until a thread without work ends
 
 Item = TypeVar("Item")
@@ -54,8 +55,13 @@ class GroupThreads(Generic[Item, Answer]):
             if not self._threads:
                 self._start()
         if self._timer is None:
-            self._timer = loop.call_later(PATIENCE_SECONDS, self._look, self._groups)
+            self._look_later()
         return answer
+
+    def _look_later(self) -> None:
+        patience = PATIENCE_SECONDS * PATIENCE_GROWS ** max(0, self._threads - 1)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(patience, self._look, self._groups)
 
     def _look(self, groups: int) -> None:
         """Start another thread if something waits and no group was taken since the last look."""
@@ -65,8 +71,7 @@ class GroupThreads(Generic[Item, Answer]):
                 return
             if self._groups == groups and self._threads < MOST_THREADS:
                 self._start()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(PATIENCE_SECONDS, self._look, self._groups)
+        self._look_later()
 
     def _start(self) -> None:
         self._threads += 1
