@@ -92,19 +92,19 @@ class WorkLoop:
             message, descriptors = wire.receive(self._channel, wire.TO_CHILD, wire.MOST_DESCRIPTORS)
             match message:
                 case wire.Ack():  # of the work before, which is over
-                    wire.close_all(descriptors)
-                case wire.Task(deadline):
-                    self._carry_out(deadline, descriptors)
+                    self._files += descriptors
+                case wire.Task(deadline, payload):
+                    self._carry_out(deadline, payload, descriptors)
                 case _:
                     raise wire.ProtocolError(f"expected Task, got {type(message).__name__}")
 
-    def _carry_out(self, deadline: float, descriptors: list[int]) -> None:
+    def _carry_out(self, deadline: float, payload: bytes, descriptors: list[int]) -> None:
         """Answer every job of a work, then tell what it cost."""
         self._untaken = 0
         self._memory.reset_peak()
         started, spent = time.perf_counter(), time.process_time()
         try:
-            summary = self._answer_all(self._read_order(descriptors), deadline)
+            summary = self._answer_all(self._read_order(payload, descriptors), deadline)
         except (EOFError, ConnectionError):
             raise EOFError from None
         except Declined:
@@ -114,7 +114,6 @@ class WorkLoop:
             self._give_up(error)
         finally:
             wire.close_all(descriptors)
-            wire.close_all(self._files)
         peak, resident = self._memory.measure()
         summary = msgspec.structs.replace(
             summary,
@@ -162,13 +161,19 @@ class WorkLoop:
             milliseconds=milliseconds,
             **{name: getattr(image, name) for name in ImageFacts.__struct_fields__},
         )
+        if len(image.data) <= wire.MOST_INLINE:
+            wire.send(self._channel, wire.JobDone(index, facts, image.data))
+        else:
+            self._fill_next_file(image.data)
+            wire.send(self._channel, wire.JobDone(index, facts))
+        self._untaken += 1
+
+    def _fill_next_file(self, data: bytes) -> None:
         file = self._files.pop(0)
         try:
-            wire.write_all(file, image.data)
+            wire.write_all(file, data)
         finally:
             os.close(file)
-        wire.send(self._channel, wire.JobDone(index, facts))
-        self._untaken += 1
 
     def _refuse(self, index: int, error: DarkroomError) -> None:
         wire.send(self._channel, wire.JobFailed(index, to_fault(error)))
@@ -196,21 +201,25 @@ class WorkLoop:
                 case wire.AdmissionReply(False):
                     raise Declined
                 case wire.Ack():  # of the work before, which is over
-                    wire.close_all(files)
+                    self._files += files
                 case _:
                     raise wire.ProtocolError(
                         f"expected AdmissionReply, got {type(message).__name__}"
                     )
 
-    def _read_order(self, descriptors: list[int]) -> Order:
+    def _read_order(self, payload: bytes, descriptors: list[int]) -> Order:
         """Read a work; the files for its outputs are moved out of `descriptors`."""
-        payload, source = descriptors[:2]
-        asked = _payload.decode(os.pread(payload, os.fstat(payload).st_size, 0))
-        end = 2 + len(asked.inputs)
-        self._files, descriptors[end:] = descriptors[end:], []
+        if not payload:
+            file = descriptors.pop(0)
+            payload = os.pread(file, os.fstat(file).st_size, 0)
+            os.close(file)
+        asked = _payload.decode(payload)
+        end = 1 + len(asked.inputs)
+        self._files += descriptors[end:]
+        del descriptors[end:]
         return Order(
-            source=source,
-            inputs=dict(zip(asked.inputs, descriptors[2:], strict=True)),
+            source=descriptors[0],
+            inputs=dict(zip(asked.inputs, descriptors[1:], strict=True)),
             jobs=asked.jobs,
             wanted=asked.wanted,
             limits=asked.limits,

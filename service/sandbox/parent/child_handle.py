@@ -16,6 +16,7 @@ from service.sandbox.parent.clock import Clock
 from service.sandbox.parent.exits import StartFailed, cause_of_exit
 from service.sandbox.parent.fork_server import ForkServer
 from service.sandbox.parent.oom_kills import oom_kills
+from service.sandbox.parent.output_files import OutputFiles
 from service.sandbox.parent.packed_work import PackedWork
 from service.sandbox.parent.rendering import Rendering
 from service.sandbox.protocol import ChildExit, ProtocolError, Reason, SandboxLimits, wire
@@ -53,6 +54,7 @@ class Child:
         self._socket = connection
         self._limits = limits
         self._on_idle = on_idle
+        self._files = OutputFiles()
         self._rendering: Rendering | None = None
         self._share: Share | None = None
         self._slowed = False
@@ -103,13 +105,10 @@ class Child:
             raise BrokenPipeError
         self._process.forget_stderr()
         self._oom_kills = oom_kills()
-        rendering = Rendering(packed.wanted, self._limits.results_ahead, self._taken)
-        try:
-            files = rendering.files.create(self._files_missing(rendering))
+        ahead = self._limits.results_ahead
+        rendering = Rendering(packed.wanted, ahead, self._files, self._taken)
+        with self._files.create(self._files_missing(rendering)) as files:
             wire.send(self._socket, packed.task, (*packed.descriptors, *files))
-        except BaseException:
-            rendering.files.close()
-            raise
         self.works += 1
         self.owner = packed.owner
         self._rendering = rendering
@@ -146,6 +145,7 @@ class Child:
         """Kill it if it lives, wait for its end, and close everything."""
         self._stop_listening(None)
         self._socket.close()
+        self._files.close()
         self._process.close()
 
     async def _settle_in(self, seconds: float) -> None:
@@ -223,11 +223,15 @@ class Child:
                 raise ProtocolError(f"{type(message).__name__} out of turn")
 
     def _taken(self, rendering: Rendering) -> None:
-        """Let the child know that the caller took a result, and count its time again."""
+        """Let a child that has more to do know that a result was taken; its time counts again."""
         if rendering is self._rendering and not self.ended.done():
-            with contextlib.suppress(OSError):  # its end is read from the socket
-                files = rendering.files.create(self._files_missing(rendering))
-                wire.send(self._socket, wire.Ack(), files)
+            if rendering.unfinished:
+                missing = self._files_missing(rendering)
+                with (
+                    contextlib.suppress(OSError),  # its end is read from the socket
+                    self._files.create(missing) as files,
+                ):
+                    wire.send(self._socket, wire.Ack(), files)
             self._clock.resume()
 
     def _rest(self, resident_bytes: int) -> None:
@@ -289,7 +293,7 @@ class Child:
     def _files_missing(self, rendering: Rendering) -> int:
         """Give how many files the child needs until it pauses; no more than that many exist."""
         ahead = self._limits.results_ahead - rendering.untaken
-        return max(0, min(ahead, len(rendering.unfinished)) - len(rendering.files))
+        return max(0, min(ahead, len(rendering.unfinished)) - len(self._files))
 
     def _stop_listening(self, verdict: tuple[Reason, str] | None) -> None:
         if not self.ended.done():

@@ -1,12 +1,15 @@
 """The memory files that a child fills with its outputs.
 
 The worker creates them, so that the child needs no right to create any: how much memory its
-outputs take is bounded by how many files it is given, and by RLIMIT_FSIZE for each.
+outputs take is bounded by how many files it is given, and by RLIMIT_FSIZE for each. Those that
+a work leaves empty, for its outputs were small or none, are there for the next.
 """
 
 import fcntl
 import os
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from service.sandbox import linux
@@ -23,17 +26,18 @@ class OutputFiles:
         """Return the number of files that are not filled yet."""
         return len(self._files)
 
-    def create(self, count: int) -> tuple[int, ...]:
-        """Create `count` files; the descriptors stay this object's to close."""
+    @contextmanager
+    def create(self, count: int) -> Iterator[tuple[int, ...]]:
+        """Create `count` files, which the body gives to the child; none if it raises."""
         created: list[int] = []
         try:
             for _ in range(count):
                 created.append(linux.memory_file("output", sealable=True))  # noqa: PERF401
+            yield tuple(created)
         except BaseException:
             close_all(created)
             raise
         self._files.extend(created)
-        return tuple(created)
 
     def take(self, size: int) -> BinaryIO:
         """Seal the next file and open it to be read; ProtocolError if it has another size.

@@ -11,7 +11,7 @@ from service.sandbox.protocol import SandboxLimits, Work, wire
 
 
 class PackedWork:
-    """A context that holds the descriptors: payload, source, then the inputs."""
+    """A context that holds the descriptors: source and inputs, before them a long payload."""
 
     def __init__(self, work: Work, limits: SandboxLimits, share: Share) -> None:
         if len(work.inputs) > limits.max_inputs:
@@ -23,11 +23,10 @@ class PackedWork:
                 "files",
             )
         self.wanted = tuple(range(len(work.jobs))) if work.wanted is None else work.wanted
-        self.task = wire.Task(work.deadline)
         self.budget = work.budget
         self.owner = work.owner
         self._descriptors: list[int] = []
-        payload = wire.Payload(
+        asked = wire.Payload(
             work.jobs,
             self.wanted,
             tuple(work.inputs),
@@ -36,8 +35,12 @@ class PackedWork:
             share.free_bytes,
             share.free_seconds,
         )
+        payload = msgspec.msgpack.encode(asked)
         try:
-            self._descriptors.append(wire.sealed_file("payload", msgspec.msgpack.encode(payload)))
+            if len(payload) > wire.MOST_INLINE:
+                self._descriptors.append(wire.sealed_file("payload", payload))
+                payload = b""
+            self.task = wire.Task(work.deadline, payload)
             for file in (work.source, *work.inputs.values()):
                 self._descriptors.append(wire.reopened(file.fileno()))
         except BaseException:

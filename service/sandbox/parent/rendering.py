@@ -3,7 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Self
+from io import BytesIO
+from typing import BinaryIO, Self
 
 from msgspec.structs import asdict
 
@@ -35,7 +36,11 @@ class Rendering:
     """
 
     def __init__(
-        self, wanted: Iterable[int], ahead: int, on_taken: Callable[["Rendering"], None]
+        self,
+        wanted: Iterable[int],
+        ahead: int,
+        files: OutputFiles,
+        on_taken: Callable[["Rendering"], None],
     ) -> None:
         self.summary: Summary | None = None
         """The figures of the whole work, after the last result; None if they were lost."""
@@ -47,8 +52,7 @@ class Rendering:
         self._due = False
         self._gathering: asyncio.TimerHandle | None = None
         self._on_taken = on_taken
-        self.files = OutputFiles()
-        """What the child may fill."""
+        self._files = files
         self.declined = False
         """Whether the child was told that it may not go on now."""
         self._over = False
@@ -106,7 +110,7 @@ class Rendering:
         if message.index not in self._open:
             raise ProtocolError(f"an answer to job {message.index}, which is not open")
         outcome = (
-            Output(file=self.files.take(message.output.size), **asdict(message.output))
+            Output(file=self._file_of(message), **asdict(message.output))
             if isinstance(message, JobDone)
             else to_error(message.fault)
         )
@@ -118,6 +122,15 @@ class Rendering:
         elif self._gathering is None:
             loop = asyncio.get_running_loop()
             self._gathering = loop.call_later(GATHER_SECONDS, self._wake)
+
+    def _file_of(self, message: JobDone) -> BinaryIO:
+        """Give an output to be read; ProtocolError if it has not the size that is said."""
+        data, size = message.data, message.output.size
+        if data is None:
+            return self._files.take(size)
+        if len(data) != size:
+            raise ProtocolError(f"an output of {len(data)} bytes, said to have {size}")
+        return BytesIO(data)
 
     def begin(self, *, begun: bool) -> None:
         """Note that the child works on it, or has put it away."""
@@ -158,7 +171,6 @@ class Rendering:
     def _end(self) -> None:
         self.begin(begun=True)
         self._over = True
-        self.files.close()
         self._wake()
 
     def _wake(self) -> None:

@@ -1,18 +1,18 @@
 """Messages and open files between the worker and a child, over a Unix socket pair.
 
 The socket keeps packets apart (SOCK_SEQPACKET): one packet is one msgpack message with
-the descriptors that belong to it. Whatever may be big, such as jobs and outputs, travels
-as the descriptor of a memory file and never through the socket. Only the worker creates
+the descriptors that belong to it. Jobs and outputs of more than MOST_INLINE bytes travel
+as the descriptor of a memory file and not through the socket. Only the worker creates
 descriptors: the child fills the files that it is given, in their order, and sends none.
 
     worker                                   child
     Setup ──────────────────────────────────▶
           ◀───────────────────────────────── Ready
-    Task + payload, source, inputs, files ─▶
+    Task + source, inputs, files ──────────▶
           ◀───────────────────────────────── AdmissionRequest              if it takes much
     AdmissionReply ────────────────────────▶                               or it is Postponed
           ◀───────────────────────────────── JobDone, or JobFailed         for each job
-    Ack + files for further outputs ───────▶                               for each of them
+    Ack + files for further outputs ───────▶                               while jobs are open
           ◀───────────────────────────────── Finished; or InternalError, and it exits
 
 Children are forked by a server that has loaded what they need, over a connection of its own:
@@ -40,6 +40,7 @@ from service.sandbox.protocol.limits import SandboxLimits
 from service.sandbox.protocol.work import Count, OutputFacts, Summary
 
 MOST_BYTES = 64 * 1024
+MOST_INLINE = 32 * 1024  # of jobs, or of an output, in the message itself
 MOST_DESCRIPTORS = 253  # SCM_MAX_FD of the kernel
 
 T = TypeVar("T")
@@ -56,16 +57,21 @@ class Setup(Struct, frozen=True, tag=True):
 
 
 class Task(Struct, frozen=True, tag=True):
-    """Work, with the descriptors of its payload, source, inputs and files for its outputs.
+    """Work, with the descriptors of its source, inputs and files for its outputs.
 
-    `deadline` are the seconds that each of its jobs may take.
+    `deadline` are the seconds that each of its jobs may take. A `payload` that is too long is in a
+    file of its own, before the others, and empty here.
     """
 
     deadline: float
+    payload: bytes
 
 
 class Ack(Struct, frozen=True, tag=True):
-    """One more result was taken, so one more may be sent; with files for further outputs."""
+    """One more result was taken, so one more may be sent; with files for further outputs.
+
+    Nothing is said of results that are taken when all jobs have their answer.
+    """
 
 
 class AdmissionReply(Struct, frozen=True, tag=True):
@@ -81,10 +87,11 @@ class Ready(Struct, frozen=True, tag=True):
 
 
 class JobDone(Struct, frozen=True, tag=True):
-    """A job is done, and its output is in the next of the files."""
+    """A job is done, and its output is `data`, or in the next of the files."""
 
     index: int
     output: OutputFacts
+    data: bytes | None = None
 
 
 class JobFailed(Struct, frozen=True, tag=True):
@@ -122,7 +129,7 @@ class InternalError(Struct, frozen=True, tag=True):
 
 
 class Payload(Struct, frozen=True):
-    """The part of a task that may be big: in a memory file of its own."""
+    """The part of a task that may be big."""
 
     jobs: tuple[bytes, ...]
     wanted: tuple[int, ...]

@@ -161,6 +161,8 @@ def send_bytes(_: Order, text: str) -> object:
 def send_message(order: Order, **words: Any) -> object:
     """Send what the worker does not expect: words of the message, and open files."""
     files = [0] * words.pop("files", 0)
+    if "data" in words:
+        words["data"] = words["data"].encode()
     control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
     _channel().sendmsg([msgspec.msgpack.encode(words)], control)
     time.sleep(600)

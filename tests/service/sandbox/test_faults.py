@@ -203,6 +203,7 @@ async def test_a_cancelled_caller_frees_its_slot() -> None:
         {"do": "send_message", "type": "JobFailed", "index": 7,
          "fault": {"kind": "SourceEmpty", "message": "", "facts": {}}},
         {"do": "send_message", **job_done(5)},
+        {"do": "send_message", **job_done(5), "data": "four"},
         {"do": "send_message", **job_done(0), "files": 1},
         {"do": "send_message", **job_done(0), "files": 10},
         {"do": "keep_mapped", **job_done(4096)},

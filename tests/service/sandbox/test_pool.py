@@ -47,13 +47,13 @@ async def test_results_come_with_their_files_and_figures(pair: Playground) -> No
 
 
 async def test_an_output_cannot_be_changed(pair: Playground) -> None:
-    async with pair.playing({"do": "make", "size": 10}) as rendering:
+    async with pair.playing({"do": "make", "size": 100_000}) as rendering:
         result = await anext(rendering)
     assert isinstance(result.outcome, Output)
     with result.outcome.file as file:
         with pytest.raises(PermissionError):
             os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDWR | os.O_TRUNC)
-        assert file.read() == bytes(10)
+        assert file.read() == bytes(100_000)
 
 
 async def test_an_error_of_the_engine_arrives_as_it_was(pair: Playground) -> None:
@@ -245,7 +245,7 @@ async def test_two_hundred_works_leave_nothing_behind(pair: Playground) -> None:
         me = psutil.Process()
         return me.num_fds(), len(me.children(recursive=True)), files
 
-    await belongings()
+    await asyncio.gather(*(rummage() for _ in range(8)))  # a child keeps files for two outputs
     before = await belongings()
     for _ in range(50):
         await asyncio.gather(*(rummage() for _ in range(4)))
