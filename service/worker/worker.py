@@ -46,7 +46,7 @@ from service.worker.recorder import Recorder
 from service.worker.rendering import Prefetch, Renderer
 from service.worker.settlement import Settlement
 
-PACE_SECONDS = 0.025  # between two statements, while more is in hand than can be rendered
+PACE_SECONDS = 0.05  # between two statements, while more is in hand than can be rendered
 
 log = structlog.get_logger(__name__)
 

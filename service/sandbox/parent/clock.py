@@ -67,12 +67,10 @@ class Clock:
         self.resume()
 
     def next_job(self) -> None:
-        """Give the next job its full time."""
-        running = self.running
-        self.pause()
+        """Give the next job its full time; the tick that is due comes no later than its end."""
+        if self.running:
+            self._count()
         self._left = self._deadline
-        if running:
-            self.resume()
 
     def resume(self) -> None:
         """Count again, from where it was paused."""
@@ -88,12 +86,16 @@ class Clock:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            passed = asyncio.get_running_loop().time() - self._since
-            if passed > TICK_SECONDS + LATE_SECONDS:
-                passed = TICK_SECONDS
-            self._left -= passed
-            self._left_in_all -= passed
-            self.spent += passed
+            self._count()
+
+    def _count(self) -> None:
+        now = asyncio.get_running_loop().time()
+        passed, self._since = now - self._since, now
+        if passed > TICK_SECONDS + LATE_SECONDS:
+            passed = TICK_SECONDS
+        self._left -= passed
+        self._left_in_all -= passed
+        self.spent += passed
 
     def _tick(self) -> None:
         self.pause()

@@ -9,7 +9,7 @@ BASE = 2  # for each child: one renders while another is fetched or published
 MOST = 16  # for each child
 MOST_POSTPONED = 8  # for each child, of those that wait in the lane, beside all others
 FULL = 4  # for each child, of those that wait in the lane: their services are refused from then on
-AHEAD_SECONDS = 0.05  # of rendering for each child, claimed in advance
+AHEAD_SECONDS = 0.1  # of rendering for each child, claimed in advance
 WEIGHT = 0.1  # of the newest work in the average
 
 
