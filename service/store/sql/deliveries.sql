@@ -1,18 +1,19 @@
 -- What a sender does with callbacks, many in one statement: each is named by its id and by `tries`,
--- which is its fencing token. Rows are locked in the order of their ids.
+-- which is its fencing token. Rows are locked in the order of their ids, and found by them: why it
+-- says `status COLLATE "C"` is told in leases.sql.
 
 -- name: find_deliveries
 SELECT deliveries.id, deliveries.tries, processes.service_id, deliveries.url
 FROM unnest($1::text[], $2::integer[]) AS asked (id, tries)
 JOIN deliveries USING (id, tries) JOIN processes ON processes.id = deliveries.process_id
-WHERE deliveries.status = 'PENDING';
+WHERE deliveries.status COLLATE "C" = 'PENDING';
 
 -- name: claim_deliveries
 -- Taken for as long as one try may last; a sender that dies leaves it due again, up to $4 tries.
 WITH ours AS (
     SELECT deliveries.id FROM deliveries
     JOIN unnest($1::text[], $2::integer[]) AS asked (id, tries) USING (id, tries)
-    WHERE status = 'PENDING' ORDER BY id FOR NO KEY UPDATE OF deliveries
+    WHERE status COLLATE "C" = 'PENDING' ORDER BY id FOR NO KEY UPDATE OF deliveries
 )
 UPDATE deliveries
 SET tries = CASE WHEN tries < $4 THEN tries + 1 ELSE tries END,
@@ -31,7 +32,7 @@ WITH ours AS (
     SELECT deliveries.id, asked.again_after FROM deliveries
     JOIN unnest($1::text[], $2::integer[], $3::interval[]) AS asked (id, tries, again_after)
         USING (id, tries)
-    WHERE status = 'PENDING' ORDER BY id FOR NO KEY UPDATE OF deliveries
+    WHERE status COLLATE "C" = 'PENDING' ORDER BY id FOR NO KEY UPDATE OF deliveries
 )
 UPDATE deliveries
 SET status = CASE WHEN coalesce(redelivered_at, created_at) < now() - $4::interval
@@ -45,7 +46,7 @@ WITH ours AS (
     FROM deliveries
     JOIN unnest($1::text[], $2::integer[], $3::text[], $4::integer[], $5::text[], $6::interval[])
          AS tried (id, tries, status, answered, error, again_after) USING (id, tries)
-    WHERE deliveries.status = 'PENDING' ORDER BY id FOR NO KEY UPDATE OF deliveries
+    WHERE deliveries.status COLLATE "C" = 'PENDING' ORDER BY id FOR NO KEY UPDATE OF deliveries
 )
 UPDATE deliveries
 SET status = ours.status, last_status = ours.answered, last_error = ours.error,
@@ -64,7 +65,7 @@ ORDER BY due_at LIMIT $1;
 -- They were dispatched, and are looked at again later.
 UPDATE deliveries SET due_at = now() + $2::interval
 WHERE id IN (
-    SELECT id FROM deliveries WHERE id = ANY($1::text[]) AND status = 'PENDING' AND due_at <= now()
+    SELECT id FROM deliveries WHERE id = ANY($1::text[]) AND status COLLATE "C" = 'PENDING' AND due_at <= now()
     ORDER BY id FOR UPDATE SKIP LOCKED
 )
 RETURNING id;
