@@ -161,11 +161,11 @@ def _merged(plans: Plans, start: int = 0) -> MergedPlan:
             by_next_node.setdefault(plan.nodes[end], {})[index] = plan
     frames = (source_frame(first.facts), *first.frames)
     return MergedPlan(
-        first.nodes[start:end],
-        frames[start],
-        frames[end],
-        {index: plan.save for index, plan in plans.items() if len(plan.nodes) == end},
-        tuple(_merged(group, end) for group in by_next_node.values()),
-        any(plan.exact for plan in plans.values()),
-        any(isinstance(node, ToSrgb) for node in first.nodes[:end]),
+        nodes=first.nodes[start:end],
+        given=frames[start],
+        frame=frames[end],
+        saves={index: plan.save for index, plan in plans.items() if len(plan.nodes) == end},
+        children=tuple(_merged(group, end) for group in by_next_node.values()),
+        exact=any(plan.exact for plan in plans.values()),
+        converted=any(isinstance(node, ToSrgb) for node in first.nodes[:end]),
     )

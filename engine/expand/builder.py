@@ -151,7 +151,7 @@ def measures(transformation: Transform) -> bool:
 
 
 def to_working_image(builder: PlanBuilder, pages: int = 1) -> None:
-    """Append what reads a file: upright, 8-bit sRGB."""
+    """Append what reads `pages` of a file: upright, 8-bit sRGB. Raises SourceCorrupt."""
     if builder.facts.damaged and not builder.tolerant:
         raise SourceCorrupt(builder.facts.damaged)
     decode = Decode(pages=pages, tolerant=builder.tolerant)

@@ -45,8 +45,14 @@ def expand(
         if index not in resolved.measured:
             measurement = measurement_of(transformation, builder)
             if measurement is not None:
-                nodes, exact = tuple(builder.nodes), mode_of(job, limits) is schema.Mode.EXACT
-                return Plan(facts, nodes, _save(job, builder), index, measurement, exact)
+                return Plan(
+                    facts,
+                    tuple(builder.nodes),
+                    _save(job, builder),
+                    needs_pixels=index,
+                    measurement=measurement,
+                    exact=mode_of(job, limits) is schema.Mode.EXACT,
+                )
         add_nodes(transformation, builder)
     return _to_save(builder, job)
 
@@ -72,8 +78,15 @@ def _save(job: Job, builder: PlanBuilder) -> Save:
     quality = number if options.lossy else 100
     kept = packed(job, builder.nodes, builder.facts)
     options = packed_options(job, kept) if kept else options
-    rights, told = "copyright" in job.keep, job.describe.names
-    return Save(job.output_format, quality, options, rights, _search(job), kept, told)
+    return Save(
+        job.output_format,
+        quality,
+        options,
+        rights="copyright" in job.keep,
+        search=_search(job),
+        packed=kept,
+        described=job.describe.names,
+    )
 
 
 def _search(job: Job) -> QualitySearch | None:

@@ -42,29 +42,26 @@ def text_layer_of(options: Annotation, builder: PlanBuilder) -> TextLayer:
     if asked is not None:
         lines = tuple(part for line in lines for part in wrapped(line, faces, size, asked))
     extents = [text_extents(line, faces, size) for line in lines]
-    widest = max(line.width for line in extents)
     natural = line_height(face, size)
     between = natural * float(options.line_spacing)
-    height = between * len(lines)
-    _check_side(builder, max(widest, height, *(line.height for line in extents)))
-    area = sum(line.width * max(line.height, natural) for line in extents)
-    _check(builder, "max_text_pixels", ceil(max(area, widest * height)), "pixels")
+    widest, height = max(line.width for line in extents), between * len(lines)
+    _check_box(builder, extents, widest, height, natural)
     width = max(1, rnd(widest)) if asked is None else asked
     layer = TextLayer(
-        lines,
-        tuple(face.name for face in faces),
-        size,
-        _rgba(options.color),
-        width,
-        max(1, rnd(height)),
-        _lefts(options.align, width, extents),
-        rnd((between - natural) / 2),
-        _rgba(options.background),
-        0 if options.padding is UNSET else resolve_gap(options.padding, builder.size),
-        _rgba(options.stroke_color),
-        0 if options.stroke_width is UNSET else float(options.stroke_width),
-        float(options.degrees) % 360,
-        float(share_of(options.opacity) / 10),
+        lines=lines,
+        fonts=tuple(face.name for face in faces),
+        size=size,
+        colour=_rgba(options.color),
+        width=width,
+        height=max(1, rnd(height)),
+        lefts=_lefts(options.align, width, extents),
+        leading=rnd((between - natural) / 2),
+        ground=_rgba(options.background),
+        padding=0 if options.padding is UNSET else resolve_gap(options.padding, builder.size),
+        stroke=_rgba(options.stroke_color),
+        stroke_width=0 if options.stroke_width is UNSET else float(options.stroke_width),
+        degrees=float(options.degrees) % 360,
+        opacity=float(share_of(options.opacity) / 10),
     )
     _check_drawn(builder, layer)
     return layer
@@ -106,6 +103,19 @@ def _prefixing_errors(builder: PlanBuilder) -> Iterator[None]:
     except (UnknownFont, MissingGlyph) as error:
         error.args = (f"{builder.where}: {error.message}",)
         raise
+
+
+def _check_box(
+    builder: PlanBuilder,
+    extents: list[TextExtents],
+    widest: float,
+    height: float,
+    natural: float,
+) -> None:
+    """Check the lines by themselves, whose ink may be higher than a line, and all together."""
+    _check_side(builder, max(widest, height, *(line.height for line in extents)))
+    area = sum(line.width * max(line.height, natural) for line in extents)
+    _check(builder, "max_text_pixels", ceil(max(area, widest * height)), "pixels")
 
 
 def _check_drawn(builder: PlanBuilder, layer: TextLayer) -> None:

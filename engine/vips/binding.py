@@ -172,7 +172,10 @@ def source_errors() -> Iterator[None]:
 
 @contextmanager
 def render_errors() -> Iterator[None]:
-    """Turn libvips' errors into the root error, for calls that evaluate a pipeline."""
+    """Turn libvips' errors into DarkroomError, for calls that evaluate a pipeline.
+
+    Raises MemoryError if the process has no more memory.
+    """
     try:
         yield
     except pyvips.Error as error:

@@ -44,7 +44,14 @@ async def open_backends(settings: Settings, metrics: Metrics) -> AsyncIterator[B
         renders, callbacks = (
             Queue(redis, name, settings.dispatch_window) for name in (RENDER, CALLBACK)
         )
-        yield Backends(store, redis, renders, callbacks, storages, web)
+        yield Backends(
+            store=store,
+            redis=redis,
+            renders=renders,
+            callbacks=callbacks,
+            storages=storages,
+            web=web,
+        )
 
 
 @asynccontextmanager

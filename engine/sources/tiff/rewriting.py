@@ -61,7 +61,10 @@ class Rewritten:
 def rewritten(
     source: Source | PartialSource, layout: Layout, chunks: Chunks, plane: int | None
 ) -> Rewritten:
-    """Show libtiff one plane of a file's first page, or all samples if they lie together."""
+    """Show libtiff one plane of a file's first page, or all samples if they lie together.
+
+    Raises SourceCorrupt where classic TIFF has no number for the place of what is appended.
+    """
     original = Directory(source.content)
     order, kind = original.order, original.kind
     place = max(source.size, *map(sum, zip(chunks.offsets, chunks.lengths, strict=True)))
