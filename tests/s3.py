@@ -3,9 +3,6 @@
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
-
 from service.embedded import SeaweedFS
 from service.storage import StorageOptions
 
@@ -14,6 +11,10 @@ if TYPE_CHECKING:
 
 
 def client_of(server: SeaweedFS) -> "AbstractAsyncContextManager[S3Client]":
+    # A fifth of all imports of the tests, of which most processes of a run need none.
+    from aiobotocore.config import AioConfig  # noqa: PLC0415
+    from aiobotocore.session import get_session  # noqa: PLC0415
+
     client: AbstractAsyncContextManager[S3Client] = get_session().create_client(
         "s3",
         endpoint_url=server.endpoint,

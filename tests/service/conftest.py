@@ -1,6 +1,6 @@
 """An installation for each module: a migrated database, an empty queue, its API."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from service.settings import Settings
 from service.store import Store, open_store
 from tests.databases import EMPTY, emptied
 from tests.service.harness.api_client import Api, serving
+from tests.service.harness.loaded import LOADER
 from tests.service.harness.tenants import Tenant, add_tenant, quick
 
 
@@ -24,6 +25,13 @@ def _leave_out_requests(_logger: object, _method: str, event: EventDict) -> Even
 
 
 structlog.configure(processors=[_leave_out_requests, *structlog.get_config()["processors"]])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loader() -> Iterator[None]:
+    """End the process that workers are forked from, if a test has started it."""
+    yield
+    LOADER.close()
 
 
 @pytest.fixture(scope="module")

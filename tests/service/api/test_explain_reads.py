@@ -17,7 +17,6 @@ from service.sandbox.protocol import Reason
 from service.settings import Settings
 from service.storage import Part
 from service.storage.folder import FolderStorage
-from service.storage.s3 import S3Storage
 from service.store import Store
 from tests.engine.images import encoded, noise
 from tests.engine.sources.test_partial_source import ALL, FILES
@@ -35,6 +34,8 @@ class Spy:
     """Remembers what is read of storages; everything is really read."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        from service.storage.s3 import S3Storage  # noqa: PLC0415 - as tests.s3
+
         self.read: list[int] = []
         self.fetched = 0
         for kind in (FolderStorage, S3Storage):

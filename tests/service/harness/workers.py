@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -15,6 +14,7 @@ from service.dev.stack import free_port
 from service.settings import Settings, as_environment
 from service.worker.worker import Running, open_worker
 from tests.service.harness.api_client import Api, metric
+from tests.service.harness.loaded import LOADER, Forked
 from tests.service.harness.tenants import Tenant, Words
 
 OVER = {"FINISHED", "FAILED"}
@@ -79,7 +79,7 @@ async def scraped(settings: Settings, line: str) -> float:
 class WorkerProcess:
     """`darkroom worker` as operators run it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, settings: Settings) -> None:
+    def __init__(self, process: Forked, settings: Settings) -> None:
         self.process = process
         self.settings = settings
 
@@ -126,11 +126,7 @@ def _renders(process: psutil.Process) -> bool:
 async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
     """Run a worker in a process of its own; ready when it is given, killed at the end."""
     settings = msgspec.structs.replace(settings, metrics_port=free_port())
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "service.cli", "worker",
-        env=WorkerProcess.environment(settings),
-        stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    process = await LOADER.start("worker", environ=WorkerProcess.environment(settings))
     try:
         async with aiohttp.ClientSession() as session:
 

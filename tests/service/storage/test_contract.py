@@ -27,7 +27,7 @@ from service.errors import (
     StorageMisconfigured,
     StorageUnavailable,
 )
-from service.storage import Storage, StorageOptions, open_storage, s3
+from service.storage import Storage, StorageOptions, open_storage
 from tests.s3 import options_of
 from tests.service.storage.objects import LIMIT, get, put
 
@@ -283,7 +283,7 @@ class Breaking(io.BytesIO):
 async def test_a_body_that_breaks_changes_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+    monkeypatch.setattr("service.storage.s3.ATTEMPTS", 1)
     storage = await open_storage(place.url, place.options)
     await put(storage, "a", b"old")
     with pytest.raises(StorageUnavailable):

@@ -13,7 +13,7 @@ import pytest
 from engine.errors import SourceTooLarge
 from service.embedded import SeaweedFS
 from service.errors import DarkroomError, StorageMisconfigured, StorageUnavailable
-from service.storage import Storage, StorageOptions, open_storage, s3
+from service.storage import Storage, StorageOptions, open_storage
 from service.storage.options import StorageLimits
 from tests.s3 import options_of
 
@@ -81,7 +81,7 @@ def answering(head: bytes, body: bytes = b"") -> Connection:
 def one_attempt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting between attempts would only make most of these tests slow."""
     if "retried" not in request.node.name:
-        monkeypatch.setattr(s3, "ATTEMPTS", 1)
+        monkeypatch.setattr("service.storage.s3.ATTEMPTS", 1)
 
 
 @pytest.fixture
@@ -319,6 +319,8 @@ def test_options_are_read_strictly_and_shown_without_their_keys() -> None:
 
 
 async def test_the_body_is_signed_unless_nobody_can_change_it_on_the_way() -> None:
+    from service.storage import s3  # noqa: PLC0415 - as tests.s3
+
     def signs(endpoint: str) -> bool:
         config = s3._config(StorageOptions(endpoint=endpoint), StorageLimits())
         return bool(config.s3["payload_signing_enabled"])

@@ -12,7 +12,6 @@ from engine.schema import StoreOptions
 from service.embedded import SeaweedFS
 from service.errors import StorageMisconfigured
 from service.storage import Storage, open_storage, read_options
-from service.storage.s3 import S3Storage
 from tests.engine.images import job
 from tests.s3 import options_of
 
@@ -49,8 +48,10 @@ async def test_what_a_job_asks_for_is_served(storage: Storage, bucket: "S3Client
         storage_class="STANDARD_IA",
         acl="public-read",
     )
-    sent: list[Any] = []
+    from service.storage.s3 import S3Storage  # noqa: PLC0415 - as tests.s3
+
     assert isinstance(storage, S3Storage)
+    sent: list[Any] = []
     storage._client.meta.events.register(
         "before-call.s3.PutObject", lambda params, **_: sent.append(params["headers"])
     )

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import json
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,6 +24,7 @@ from service.settings import Settings
 from service.store import Store
 from tests.engine.images import encoded, noise
 from tests.service.harness.api_client import Api
+from tests.service.harness.loaded import LOADER
 from tests.service.harness.tenants import Tenant, Words, job
 from tests.service.harness.workers import (
     WorkerProcess,
@@ -158,10 +158,7 @@ async def doomed_api(settings: Settings, point: str) -> AsyncIterator[tuple[str,
     environ = WorkerProcess.environment(
         msgspec.structs.replace(settings, failpoint=point, port=port)
     )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "service.cli", "serve", env=environ,
-        stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    process = await LOADER.start("serve", environ=environ)
     url = f"http://127.0.0.1:{port}"
     try:
         async with aiohttp.ClientSession() as session:

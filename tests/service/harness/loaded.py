@@ -1,0 +1,138 @@
+"""`darkroom worker` and `darkroom serve` in processes forked from one that has loaded them.
+
+A process that starts afresh spends more than half a second on its imports. Everything after
+them is the same; the tests of `darkroom dev` and of single commands start processes afresh.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from service.cli import main
+from service.sandbox import linux
+
+LOADED = ("service.worker", "service.api.app", "service.commands.serve", "service.commands.worker")
+REQUEST = 100_000  # bytes, of arguments and environment
+OPEN = 1024  # descriptors that it may have open
+
+
+class Forked:
+    """A running command, as far as `asyncio.subprocess.Process` is needed of it."""
+
+    def __init__(self, pid: int, told: asyncio.StreamReader, link: asyncio.StreamWriter) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._told = told
+        self._link = link
+
+    async def wait(self) -> int:
+        """Wait for its end; gives its exit status, or the negative of a signal."""
+        if self.returncode is None:
+            self.returncode = int(await self._told.readline())
+            self._link.close()
+        return self.returncode
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+class Loader:
+    """The process that has loaded the commands; started when it is first needed."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    async def start(self, *arguments: str, environ: Mapping[str, str]) -> Forked:
+        """Run a command in a process of its own, which writes to nowhere."""
+        ours, theirs = socket.socketpair()
+        request = json.dumps([arguments, {**environ}]).encode()
+        assert len(request) < REQUEST
+        with theirs:
+            socket.send_fds(self._connected(), [request], [theirs.fileno()])
+        told, link = await asyncio.open_connection(sock=ours)
+        return Forked(int(await told.readline()), told, link)
+
+    def _connected(self) -> socket.socket:
+        if self._control is None:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", __name__, str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    cwd=Path(__file__).parents[3],
+                )
+        return self._control
+
+    def close(self) -> None:
+        """End it, and whatever was forked from it."""
+        if self._control and self._process:
+            self._control.close()
+            self._process.wait()
+
+
+LOADER = Loader()
+
+
+def fork_on_request(connection: int) -> None:
+    """Fork a process for each request, and tell its id and its end over the socket it brings."""
+    control = socket.socket(fileno=connection)
+    running: dict[int, tuple[int, socket.socket]] = {}
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    while True:
+        for ready, _ in poll.poll():
+            if ready in running:
+                poll.unregister(ready)
+                pid, link = running.pop(ready)
+                os.close(ready)
+                _, status = os.waitpid(pid, 0)
+                with link, suppress(ConnectionError):
+                    link.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+                continue
+            request, given, _, _ = socket.recv_fds(control, REQUEST, 1)
+            if not request:
+                return
+            loader = os.getpid()
+            if (pid := os.fork()) == 0:
+                os.closerange(3, OPEN)
+                arguments, environ = json.loads(request)
+                _become(arguments, environ, loader)
+            link = socket.socket(fileno=given[0])
+            link.sendall(b"%d\n" % pid)
+            running[pidfd := os.pidfd_open(pid)] = pid, link
+            poll.register(pidfd, select.POLLIN)
+
+
+def _become(arguments: list[str], environ: Mapping[str, str], loader: int) -> NoReturn:
+    status: object = 1
+    try:
+        linux.die_with_parent(loader)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for standard in range(3):
+            os.dup2(nowhere, standard)
+        os.environ.clear()
+        os.environ.update(environ)
+        main(arguments)
+    except SystemExit as end:
+        status = end.code
+    finally:
+        os._exit(status if isinstance(status, int) else 0 if status is None else 1)
+
+
+if __name__ == "__main__":
+    for name in LOADED:
+        import_module(name)
+    gc.freeze()
+    fork_on_request(int(sys.argv[1]))
