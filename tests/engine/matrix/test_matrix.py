@@ -2,8 +2,8 @@
 
 Each result is held to that of the same image prepared by hand (see `kinds`), and its
 size to the documented one (see `steps`). The suite takes for each kind and type one
-way and one format, in turn, and the costliest type for some kinds only; of each format
-it takes half of the steps. `make matrix` takes all.
+way and one format, in turn (kinds of the same pixels share them), and the costliest type
+for some kinds only; of each format it takes half of the steps. `make matrix` takes all.
 """
 
 import io
@@ -22,7 +22,15 @@ from tests.engine.images import Pixels, encoded, job, raster_of
 from tests.engine.matrix.kinds import Kind, image, kinds
 from tests.engine.matrix.steps import STEPS, Step
 
+
+def ready(kind: Kind) -> bytes:
+    """Return the image that was prepared by hand."""
+    return encoded(np.ascontiguousarray(kind.upright))
+
+
 KINDS = {kind.name: kind for kind in kinds()}
+UPRIGHTS = list(dict.fromkeys(map(ready, KINDS.values())))
+"""The pixels that kinds have, several of them the same."""
 FORMATS = tuple(TRAITS)
 MARKS = {
     name: Source.from_bytes(encoded(image(9, 6, bands)))
@@ -57,9 +65,8 @@ def seen(output: Output) -> Pixels:
         return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
-def check(kind: Kind, wanted: list[tuple[Step, Format]]) -> None:
+def check(kind: Kind, wanted: list[tuple[Step, Format]], by_hand: list[Output]) -> None:
     """Hold a kind's results to those of the image prepared by hand."""
-    by_hand = make(encoded(np.ascontiguousarray(kind.upright)), wanted)
     for (step, format_), one, other in zip(wanted, make(kind.data, wanted), by_hand, strict=True):
         where = f"{kind.name}, {step.name}, {format_.value}"
         high, wide = kind.upright.shape[:2]
@@ -72,21 +79,25 @@ def check(kind: Kind, wanted: list[tuple[Step, Format]]) -> None:
         assert difference <= allowed, f"{where}: {difference:.2f} levels"
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_each_kind_comes_out_as_if_made_ready_by_hand(name: str) -> None:
-    turn = list(KINDS).index(name)
+@lru_cache
+def made_by_hand(upright: bytes) -> tuple[list[tuple[Step, Format]], list[Output]]:
+    """Choose a way and a format of each type, the next for other pixels, and carry them out."""
+    turn = UPRIGHTS.index(upright)
     ways: dict[str, list[Step]] = {}
     for step in STEPS:
         ways.setdefault(step.type, []).append(step)
     assert set(ways) == {"", *TYPES}
-    check(
-        KINDS[name],
-        [
-            (steps[turn % len(steps)], FORMATS[(turn + at) % len(FORMATS)])
-            for at, (type_, steps) in enumerate(ways.items())
-            if turn % RARE.get(type_, 1) == 0
-        ],
-    )
+    wanted = [
+        (steps[turn % len(steps)], FORMATS[(turn + at) % len(FORMATS)])
+        for at, (type_, steps) in enumerate(ways.items())
+        if turn % RARE.get(type_, 1) == 0
+    ]
+    return wanted, make(upright, wanted)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_comes_out_as_if_made_ready_by_hand(name: str) -> None:
+    check(KINDS[name], *made_by_hand(ready(KINDS[name])))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -105,7 +116,8 @@ def test_of_each_kind_a_quality_is_searched(name: str) -> None:
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_in_each_format(name: str, format_: Format) -> None:
-    check(KINDS[name], [(step, format_) for step in STEPS])
+    wanted = [(step, format_) for step in STEPS]
+    check(KINDS[name], wanted, make(ready(KINDS[name]), wanted))
 
 
 OTHERS: list[Format] = [each for each in FORMATS if each is not Format.PNG]
@@ -171,7 +183,7 @@ def on_white(pixels: Pixels) -> Pixels:
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_as_a_watermark(name: str) -> None:
     kind, base = KINDS[name], encoded(image(40, 30, 3))
-    marks = (kind.data, encoded(np.ascontiguousarray(kind.upright)))
+    marks = (kind.data, ready(kind))
     one, other = (
         next(
             iter(render(Source.from_bytes(base), WATERMARK, inputs={"m": Source.from_bytes(mark)}))
