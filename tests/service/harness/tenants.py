@@ -85,7 +85,7 @@ def quick(database_url: str, redis_url: str, **changes: Any) -> Settings:
             "metrics_port": 0,
             "slots": 1,
             "token_cache_seconds": 0.001,
-            "reconcile_seconds": 0.1,
+            "reconcile_seconds": 0.25,
             "dispatch_grace_seconds": 2.0,
             "callback_private_networks": True,
             "callback_ports": "*",
