@@ -1,7 +1,7 @@
 """Lowers a plan to a libvips pipeline, node by node, in the order of the plan.
 
-One node, one idiom. Nothing here considers whether another order would be better. The modules
-register how their nodes are lowered when they are imported.
+Nothing here considers whether another order or idiom would be better. The modules register how
+their nodes are lowered when they are imported.
 """
 
 from collections.abc import Iterator

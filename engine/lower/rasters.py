@@ -1,7 +1,7 @@
-"""The nodes that are done in memory at once, and results that are written from there.
+"""Lowers nodes to operations on rasters in memory, and writes results from there.
 
-The other idiom of the same nodes; what it makes is near to what libvips makes, within what
-`tests/engine/lower/test_rasters.py` holds it to. `engine.cost.idioms` chooses.
+This is the other idiom of nodes that libvips streams. It comes near to what libvips makes, within
+what `tests/engine/lower/test_rasters.py` holds it to. `engine.cost.idioms` chooses.
 """
 
 from collections.abc import Mapping
