@@ -1,4 +1,4 @@
-"""Idioms on images that several nodes share: tables, masks, caches, metadata."""
+"""Operations on images that several nodes share: tables, masks, caches, metadata."""
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The routes: decode, call, encode."""
+"""The routes of a process, of explanations and previews: decode, call, encode."""
 
 import asyncio
 from collections.abc import Callable
