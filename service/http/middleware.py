@@ -41,8 +41,9 @@ METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 ANSWER_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("answer_headers")
 
 REQUEST_ID_OF: web.RequestKey[str] = web.RequestKey("request_id")
-# What the log line of a request says beside the usual: its service, its process.
+# What the log line of a request says beside the usual: its service, its process, its error.
 ABOUT: web.RequestKey[dict[str, int | str]] = web.RequestKey("about")
+ERROR_CODE: web.ResponseKey[str] = web.ResponseKey("error_code")
 TRACE: web.RequestKey[Span] = web.RequestKey("trace")
 QUIET = {"/livez", "/readyz", "/metrics"}  # asked every few seconds: logged when they fail
 
@@ -91,6 +92,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
             response = await handler(request)
         except Exception as error:  # every error is an answer; unknown ones are 500
             response = _answer(error, name, route)
+            request[ABOUT]["error_code"] = response[ERROR_CODE]
             if isinstance(error, RateLimited):
                 request.app[METRICS].rate_limited.labels("quota").inc()
         _close(request, response.status)
@@ -172,14 +174,20 @@ def _answer(error: BaseException, name: str, route: str) -> web.Response:
     if not isinstance(error, DarkroomError):
         log.error("unexpected_error", request_id=name, route=route, exc_info=error)
         problem = Problem(message="Unexpected error on our end", code="internal")
-        return json_response(problem, 500)
+        return _refusal(problem, 500)
     path = error.path if isinstance(error, InvalidRequest) else ""
     problem = Problem(message=error.message, code=error.code, path=path)
-    response = json_response(problem, http_status(error))
+    response = _refusal(problem, http_status(error))
     if isinstance(error, HttpError):
         response.headers.update(error.headers)
     if isinstance(error, RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _refusal(problem: Problem, status: int) -> web.Response:
+    response = json_response(problem, status)
+    response[ERROR_CODE] = problem.code
     return response
 
 
@@ -191,12 +199,17 @@ def _translated(error: BaseException) -> BaseException:
 
 
 def _aiohttp_answer(error: web.HTTPException) -> web.Response:
-    if error.status == 413:
-        problem = Problem(message="Request body is over the limit", code=BodyTooLarge.code)
-    else:
-        problem = Problem(message=error.reason, code=error.reason.lower().replace(" ", "_"))
+    code, message = error.reason.lower().replace(" ", "_"), error.reason
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        code, message = BodyTooLarge.code, "Request body is over the limit"
+    elif isinstance(error, web.HTTPNotFound):
+        message = "Not Found: /openapi.json lists all paths"
+    elif isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        message = f"Method Not Allowed: expected {allowed}"
+    problem = Problem(message=message, code=code)
     kept = {name: value for name, value in error.headers.items() if name in {"Allow", "Location"}}
-    response = json_response(problem, error.status)
+    response = _refusal(problem, error.status)
     response.headers.update(kept)
     return response
 

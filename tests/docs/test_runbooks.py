@@ -15,7 +15,7 @@ from tests.observe.rules import ROOT, RUNBOOKS, alerts
 from tools.dashboards import BOARDS
 
 PAGES = sorted(RUNBOOKS.glob("*.md"))
-IDS = {"process_id", "service_id", "request_id", "trace_id", "run", "attempt"}
+FACTS = {"error_code", "process_id", "service_id", "request_id", "trace_id", "run", "attempt"}
 
 
 @cache
@@ -30,7 +30,7 @@ def events() -> dict[str, set[str]]:
                     args=[ast.Constant(value=str(event))],
                 ):
                     fields = {each.arg for each in node.keywords if each.arg}
-                    fields |= IDS if any(each.arg is None for each in node.keywords) else set()
+                    fields |= FACTS if any(each.arg is None for each in node.keywords) else set()
                     found.setdefault(event, set()).update(fields)
     return found
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 from yarl import URL
 
 from service.ids import new_process_id, new_token, token_hash
@@ -214,13 +215,15 @@ async def test_other_routes_and_methods_are_rejected_as_json(
     api: Api, tenant: Tenant, asked: str, allow: str | None
 ) -> None:
     method, path = asked.split(" ")
-    answer = await api.ask(method, path, tenant)
+    with capture_logs() as logs:
+        answer = await api.ask(method, path, tenant)
     assert answer.headers["Content-Type"] == JSON
-    assert (answer.status, answer.words["code"]) == (
-        (405, "method_not_allowed") if allow else (404, "not_found")
-    )
-    assert answer.words["message"]
+    code = "method_not_allowed" if allow else "not_found"
+    assert (answer.status, answer.words["code"]) == (405 if allow else 404, code)
+    expected = f"expected {allow.replace(',', ', ')}" if allow else "/openapi.json lists all paths"
+    assert expected in answer.words["message"]
     assert answer.headers.get("Allow") == allow
+    assert [line["error_code"] for line in logs if line["event"] == "request"] == [code]
 
 
 async def test_every_answer_has_a_request_id(api: Api, tenant: Tenant) -> None:
