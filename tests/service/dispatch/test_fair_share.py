@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -18,57 +18,24 @@ from service.dispatch import (
     Dispatch,
     Duty,
     Queue,
-    Rates,
     Refill,
     Worker,
     connect,
     unclaimed,
 )
-from service.dispatch.queue import CLASS_SPAN, CREDIT, HIGHEST_RATE, clocks, flow_of
-from service.dispatch.queue import rates as rates_of
-from service.dispatch.rates import KEPT_SECONDS, UNIT_SECONDS
+from service.dispatch.queue import CLASS_SPAN, CREDIT, clocks, flow_of
 from service.embedded import Valkey
 from service.metrics import Metrics
 from service.settings import Settings
 from service.store import Store
 from service.store.database import sql
 from service.tasks import stop
+from tests.service.dispatch.dispatches import FEW, MANY, WINDOW, popped, services, some
 from tests.service.harness.api_client import serving
 from tests.service.harness.records import LEASE, new_process, record, set_row
 from tests.service.harness.tenants import Tenant, add_tenant
 from tests.service.harness.workers import ended, working
 from tests.service.sandbox.sandboxes import until as until_now
-
-MANY, FEW = 1, 2
-WINDOW = 200
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[ArqRedis]:
-    opened = connect(redis_url)
-    await opened.flushall()
-    yield opened
-    await opened.aclose()
-
-
-@pytest.fixture
-def queue(redis: ArqRedis) -> Queue:
-    return Queue(redis, RENDER, WINDOW)
-
-
-names = count()
-
-
-def some(number: int, service_id: int, cost: float = 1, priority: int = 0) -> list[Dispatch]:
-    return [Dispatch(f"p{next(names)}", 0, priority, service_id, cost) for _ in range(number)]
-
-
-async def popped(redis: ArqRedis, number: int) -> list[Dispatch]:
-    return [Dispatch.parse(m.decode()) for m, _ in await redis.zpopmin(RENDER, number)]
-
-
-def services(dispatches: Iterable[Dispatch]) -> list[int]:
-    return [dispatch.service_id for dispatch in dispatches]
 
 
 async def test_a_worker_with_its_hands_full_takes_what_goes_before_the_others_at_once(
@@ -360,58 +327,3 @@ async def test_with_a_full_valkey_work_goes_on_from_postgres_alone(
             await redis.config_set("maxmemory", "100mb")
             await ended(api, tenant, await api.create(tenant, tenant.body("last.png")))
         await redis.aclose()
-
-
-async def test_a_service_s_turns_are_apart_by_what_its_jobs_take(
-    redis: ArqRedis, queue: Queue
-) -> None:
-    rates = Rates(redis, RENDER)
-    for _ in range(30):
-        rates.note(MANY, 10 * UNIT_SECONDS, jobs=1)
-        rates.note(FEW, 2 * UNIT_SECONDS, jobs=8)  # costs no less than 1
-    await rates.tell()
-    await queue.dispatch(some(90, MANY))
-    await queue.dispatch(some(90, FEW))
-    assert Counter(services(await popped(redis, 55)))[MANY] == pytest.approx(5, abs=1)
-    await redis.flushall()  # then all are even
-    await queue.dispatch(some(50, MANY))
-    await queue.dispatch(some(50, FEW))
-    assert Counter(services(await popped(redis, 50)))[MANY] == pytest.approx(25, abs=1)
-
-
-async def set_rate(redis: ArqRedis, rate: str) -> None:
-    async with redis.pipeline() as pipe:
-        pipe.hset(rates_of(RENDER), str(MANY), rate)
-        await pipe.execute()
-
-
-async def test_rates_are_told_again_and_forgotten_when_nobody_tells(redis: ArqRedis) -> None:
-    async def told() -> dict[bytes, float]:
-        async with redis.pipeline() as pipe:
-            pipe.hgetall(rates_of(RENDER))
-            [found] = await pipe.execute()
-        return {service: float(rate) for service, rate in found.items()}
-
-    rates = Rates(redis, RENDER)
-    await set_rate(redis, "500")  # by another worker, long ago
-    rates.note(MANY, UNIT_SECONDS, jobs=1)
-    rates.note(FEW, 40 * UNIT_SECONDS, jobs=1)
-    await rates.tell()
-    assert await told() == {b"1": 1.0, b"2": 40.0}
-    assert 0 < await redis.ttl(rates_of(RENDER)) <= KEPT_SECONDS
-    await redis.flushall()
-    await rates.tell()
-    assert await told() == {}  # of what is not worked on now
-    rates.note(FEW, 40 * UNIT_SECONDS, jobs=1)
-    await rates.tell()
-    assert await told() == {b"2": 40.0}
-
-
-@pytest.mark.parametrize("rate", ["-5", "0", "nan", "inf", "1e300", "garbage"])
-async def test_a_rate_that_cannot_be_is_held_to_what_can(
-    redis: ArqRedis, queue: Queue, rate: str
-) -> None:
-    await set_rate(redis, rate)
-    await queue.dispatch(some(4, MANY))
-    scores = [score for _, score in await redis.zrange(RENDER, 0, -1, withscores=True)]
-    assert scores[-1] - scores[0] in {3, 3 * HIGHEST_RATE}
