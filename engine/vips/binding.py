@@ -39,6 +39,7 @@ NO_MEMORY = re.compile(
     r"|allocating \d+ bytes failed|creating thread: resource temporarily",
     re.IGNORECASE,
 )
+OWN_MEMORY = "vips_tracked: out of memory"
 
 LOADERS = {  # HEIC is `heic`'s matter
     SourceFormat.JPEG: Image.jpegload_source,
@@ -152,11 +153,14 @@ def _let_through(source_format: SourceFormat) -> Iterator[None]:
 def _header_errors() -> Iterator[None]:
     """Turn libvips' errors into SourceCorrupt while only a header is read.
 
-    That takes no memory to speak of: libtiff is out of it when a field claims to be huge.
+    That takes no memory to speak of, but for WebP's canvas, which libvips allocates itself: libtiff
+    is out of it when a field claims to be huge.
     """
     try:
         yield
     except pyvips.Error as error:
+        if OWN_MEMORY in str(error.detail or ""):
+            raise MemoryError(reason(error)) from error
         raise SourceCorrupt(f"the image cannot be decoded: {reason(error)}") from error
 
 

@@ -5,7 +5,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from engine.errors import SourceCorrupt, SourceEmpty, SourceTooLarge, UnsupportedFormat
+from engine.errors import (
+    NeedsTooMuchMemory,
+    SourceCorrupt,
+    SourceEmpty,
+    SourceTooLarge,
+    UnsupportedFormat,
+)
 from engine.geometry import Size
 from engine.limits import DEFAULT_LIMITS, EngineLimits
 from engine.sources import (
@@ -27,6 +33,7 @@ from engine.sources import (
     sniff,
     survey,
     tiff,
+    webp,
 )
 from engine.vips import codecs, heic
 from engine.vips.binding import Image
@@ -48,9 +55,9 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     """Read an image's header.
 
     Raises SourceEmpty, UnsupportedFormat for what is no image of a format that is read,
-    SourceCorrupt for a header that its decoder cannot make out, and SourceTooLarge. Damage
-    that the header tells of is in the facts. Of a partial source also MissingBytes, which
-    tells what more to fetch.
+    SourceCorrupt for a header that its decoder cannot make out, SourceTooLarge, and
+    NeedsTooMuchMemory for what cannot even be opened. Damage that the header tells of is in the
+    facts. Of a partial source also MissingBytes, which tells what more to fetch.
     """
     _check_bytes(source, limits)
     found = _format_of(source, limits)
@@ -59,6 +66,8 @@ def read_facts(source: Source | PartialSource, limits: EngineLimits = DEFAULT_LI
     count_parts(source.content, found, limits)
     if found is SourceFormat.JPEG:
         _check_kind(source.content)
+    if found is SourceFormat.WEBP:
+        _check_canvas(source.content, limits)
     if found is SourceFormat.TIFF:
         tiff.check_limits(source.content, limits)
         _check_pixels(tiff.size_in(source.content), 1, limits)
@@ -117,6 +126,18 @@ def formats_read(limits: EngineLimits = DEFAULT_LIMITS) -> Iterator[SourceFormat
             known is not SourceFormat.SVG or limits.allow_svg
         ):
             yield known
+
+
+def _check_canvas(content: Content, limits: EngineLimits) -> None:
+    """Raise an error if the canvas that a WebP is opened on is larger than anything may be."""
+    size = webp.size_in(content)
+    if size is None:
+        return
+    _check_pixels(size, 1, limits)
+    needed, allowed = webp.CANVAS_BYTES * size.pixels, limits.max_memory_bytes
+    if needed > allowed:
+        what = f"WebP of {size} takes too much memory"
+        raise NeedsTooMuchMemory(what, "max_memory_bytes", allowed, needed, "bytes at least")
 
 
 def _format_of(source: Source | PartialSource, limits: EngineLimits) -> SourceFormat:
