@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
 PIECE_BYTES = 64 * 1024
 
 
@@ -18,7 +19,7 @@ class MemoryGroup(NamedTuple):
 
 def membership() -> str:
     """Read the groups of this process, as the kernel lists them."""
-    return read_small(Path("/proc/self/cgroup"))
+    return read_small(MEMBERSHIP)
 
 
 def read_small(file: Path) -> str:

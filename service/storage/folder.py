@@ -137,7 +137,7 @@ class FolderStorage:
         ):
             check_inside(root, found)
             check_size(key, _size(key, found), source.limit)
-            return open(f"/proc/self/fd/{found}", "rb")
+            return open(f"/proc/self/fd/{found}", "rb", buffering=0)  # a child reads it, not we
 
     def _read_part(self, source: Source, start: int, count: int) -> Part:
         with (

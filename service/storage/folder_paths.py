@@ -89,9 +89,14 @@ def writing(key: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in BLOCKED_PATH:
-            raise StorageDenied(f"{shown(key)} cannot be written: {error.strerror}") from None
-        raise storage_error(error, shown(key)) from None
+        raise writing_error(error, key) from None
+
+
+def writing_error(error: OSError, key: str) -> StorageError:
+    """Return the storage's error for one of the file system that met who wrote under a key."""
+    if error.errno in BLOCKED_PATH:
+        return StorageDenied(f"{shown(key)} cannot be written: {error.strerror}")
+    return storage_error(error, shown(key))
 
 
 def storage_error(error: OSError, what: str) -> StorageError:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 from engine.errors import DarkroomError
 from service.errors import StorageError
-from service.storage.folder_paths import Root, names_of, open_below, writing
+from service.storage.folder_paths import Root, names_of, open_below, writing_error
 from service.storage.protocol import Upload
 
 COPY_BYTES = 1024 * 1024
@@ -39,13 +39,12 @@ def publish_group(
         folders = opened.enter_context(_Folders(root, sweep))
         numbers = count()
         replacements = [
-            [
-                opened.enter_context(_Replacement(upload, folders, f"{token}{next(numbers):04x}"))
-                for upload in publication.uploads
-            ]
-            for publication in publications
+            [_Replacement(each, folders, f"{token}{next(numbers):04x}") for each in uploads]
+            for uploads, _ in publications
         ]
         files = [*chain.from_iterable(replacements)]
+        for file in files:
+            opened.callback(file.close)
         _for_each(files, _Replacement.write)
         _side_by_side(files, _Replacement.flush)
         for publication, its_files in zip(publications, replacements, strict=True):
@@ -100,7 +99,7 @@ class _Folders:
 
 
 class _Replacement:
-    """A file on its way to its final name; leaving the context removes what did not get there.
+    """A file on its way to its final name; to close it removes what did not get there.
 
     `error` is what went wrong, after which nothing more is done.
     """
@@ -112,21 +111,16 @@ class _Replacement:
         self._folders = folders
         self._unfinished = f".darkroom-{token}.part"
         self._name = ""
+        self._file = -1
         self._renamed = False
-        self._opened = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._opened.close()
 
     def attempt(self, step: Callable[["_Replacement"], None]) -> None:
         """Go a step on, unless something went wrong before; note what goes wrong now."""
         if self.error is None:
             try:
-                with writing(self._upload.key):
-                    step(self)
+                step(self)
+            except OSError as error:
+                self.error = writing_error(error, self._upload.key)
             except Exception as error:  # of this file, and no other of the group
                 self.error = error
 
@@ -136,8 +130,6 @@ class _Replacement:
         self.folder = self._folders.open(*folders)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.open(self._unfinished, flags, 0o666, dir_fd=self.folder)
-        self._opened.callback(self._remove)
-        self._opened.callback(os.close, self._file)
         self._upload.body.seek(0)
         while data := self._upload.body.read(COPY_BYTES):
             _write_all(self._file, data)
@@ -155,7 +147,11 @@ class _Replacement:
         """Have the disk keep the name."""
         os.fsync(self.folder)
 
-    def _remove(self) -> None:
+    def close(self) -> None:
+        """Close it, and remove it if it has not got its name."""
+        if self._file < 0:
+            return
+        os.close(self._file)
         if not self._renamed:
             with suppress(OSError):
                 os.unlink(self._unfinished, dir_fd=self.folder)

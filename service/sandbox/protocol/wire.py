@@ -43,6 +43,9 @@ MOST_BYTES = 64 * 1024
 MOST_INLINE = 32 * 1024  # of jobs, or of an output, in the message itself
 MOST_DESCRIPTORS = 253  # SCM_MAX_FD of the kernel
 
+_CUT_OFF = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
+_DESCRIPTOR_BYTES = array.array("i").itemsize
+
 T = TypeVar("T")
 
 
@@ -197,13 +200,13 @@ def receive(
 
     Raises EOFError when the other side is gone, ProtocolError for what is no message.
     """
-    room = socket.CMSG_SPACE(most_descriptors * array.array("i").itemsize)
+    room = socket.CMSG_SPACE(most_descriptors * _DESCRIPTOR_BYTES)
     data, control, flags, _ = sock.recvmsg(MOST_BYTES, room, socket.MSG_CMSG_CLOEXEC)
-    descriptors = _descriptors_in(control)
+    descriptors = _descriptors_in(control) if control else []
     if not data and not descriptors:
         raise EOFError
     fault = "a packet with too much in it"
-    if not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+    if not flags & _CUT_OFF:
         try:
             return decoder.decode(data), descriptors
         except msgspec.MsgspecError as error:
@@ -216,7 +219,7 @@ def _descriptors_in(control: list[tuple[int, int, bytes]]) -> list[int]:
     found = array.array("i")
     for level, kind, data in control:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+            found.frombytes(data[: len(data) - len(data) % _DESCRIPTOR_BYTES])
     return found.tolist()
 
 

@@ -96,8 +96,9 @@ class Isolation:
 
     def _work_of(self, group: Sequence[int]) -> Work:
         """Make the work of a group, within what is left of the budget; after a crash in turn."""
-        work = replace(self._work_for(group), budget=self._seconds_left, slow=self._slow)
-        return replace(work, threads=1) if self.crashes else work
+        work = self._work_for(group)
+        threads = 1 if self.crashes else work.threads
+        return replace(work, budget=self._seconds_left, slow=self._slow, threads=threads)
 
     async def _render_group(
         self, work: Work, left: list[int]
