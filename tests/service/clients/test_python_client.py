@@ -8,7 +8,7 @@ from io import BytesIO
 
 import pytest
 from aiohttp import web
-from darkroom_client import AsyncDarkroom, Darkroom, DarkroomError, Job, read_callback
+from darkroom_client import AsyncDarkroom, Darkroom, DarkroomError, Job, Request, read_callback
 from PIL import Image
 
 import engine
@@ -70,6 +70,32 @@ async def test_the_blocking_client_does_the_same(
     async with working(settings):
         assert await asyncio.to_thread(use) == "FINISHED"
     assert "out.png" in tenant.files()
+
+
+async def test_many_are_submitted_listed_and_their_callbacks_sent_again(
+    api: Api, client: AsyncDarkroom, tenant: Tenant
+) -> None:
+    good = Request(source="/in.png", jobs=[SMALL_JOB], callback="https://shop.example/hook")
+    done, refused = await client.submit_many([good, Request(source="/in.png", jobs=[])])
+    assert (refused.status, refused.code, refused.path) == (400, "invalid_request", "jobs")
+    assert done.process_id is not None
+    [callback] = (await client.cancel(done.process_id)).callbacks
+
+    def use() -> None:
+        with Darkroom(url(api), token=tenant.token, service_id=tenant.service_id) as darkroom:
+            [again] = darkroom.submit_many([good], key="order-1")
+            assert darkroom.submit_many([good], key="order-1") == [again]
+            page = darkroom.processes(limit=1)
+            assert [each.process_id for each in page.processes] == [again.process_id]
+            [last] = darkroom.processes(status="FAILED", cursor=page.next_cursor).processes
+            assert (last.process_id, last.jobs.failed) == (done.process_id, 1)
+            assert last.error_codes == ["cancelled"]
+            assert darkroom.redeliver(last.process_id, callback.id).status == "PENDING"
+            [retried] = darkroom.retry([last.process_id], source="new")
+            assert retried.status == 200
+
+    await asyncio.to_thread(use)
+    assert len((await client.processes()).processes) == 2
 
 
 async def test_a_preview_is_the_image(client: AsyncDarkroom) -> None:

@@ -18,7 +18,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from darkroom_client.errors import DarkroomError
-from darkroom_client.types import Job, Preset, PresetSummary, ProcessStatus, Retried
+from darkroom_client.types import (
+    CallbackStatus,
+    Created,
+    Job,
+    Preset,
+    PresetSummary,
+    ProcessPage,
+    ProcessStatus,
+    Request,
+    Retried,
+)
 
 T = TypeVar("T")
 
@@ -47,24 +57,25 @@ class Pause(Struct, frozen=True):
 Call = Generator[Send | Pause, httpx.Response | httpx.TransportError | None, T]
 
 
-def submit(
-    service_id: int,
-    source: str,
-    jobs: Sequence[Job],
-    *,
-    callback: str | None,
-    priority: str,
-    key: str | None,
-    tries: int,
-) -> Call[str]:
+def submit(service_id: int, request: Request, *, key: str | None, tries: int) -> Call[str]:
     """Create a process; returns its id."""
-    body = batch(service_id, source, jobs) | {"priority": priority}
-    if callback is not None:
-        body["callback"] = callback
-    headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-    answer = yield from until_answered(post("/request", body, headers), tries)
+    sent = post("/request", request.body(service_id), _once(key))
+    answer = yield from until_answered(sent, tries)
     process_id: str = msgspec.json.decode(answer.content)["process_id"]
     return process_id
+
+
+def submit_many(
+    service_id: int, requests: Sequence[Request], *, key: str | None, tries: int
+) -> Call[list[Created]]:
+    """Create many processes at once; returns what became of each request."""
+    sent = post("/requests", [each.body(service_id) for each in requests], _once(key))
+    answer = yield from until_answered(sent, tries)
+    return msgspec.json.decode(answer.content, type=list[Created])
+
+
+def _once(key: str | None) -> dict[str, str]:
+    return {"Idempotency-Key": key or str(uuid.uuid4())}
 
 
 def status(process_id: str, *, wait: int = 0, tries: int) -> Call[ProcessStatus | None]:
@@ -90,11 +101,27 @@ def wait(process_id: str, *, seconds: float, tries: int) -> Call[ProcessStatus]:
     raise TimeoutError(f"process {process_id} has not ended within {seconds:g} s")
 
 
+def processes(filters: Mapping[str, str | int | None], *, tries: int) -> Call[ProcessPage]:
+    """Ask for a page of processes."""
+    params = {name: str(value) for name, value in filters.items() if value is not None}
+    answer = yield from until_answered(Send("GET", "/requests", params=params), tries)
+    return msgspec.json.decode(answer.content, type=ProcessPage)
+
+
+def redeliver(process_id: str, callback_id: str, *, tries: int) -> Call[CallbackStatus]:
+    """Have a callback sent again; returns how it stands."""
+    path = f"/request/{process_id}/callbacks/{callback_id}/redeliver"
+    answer = yield from until_answered(Send("POST", path), tries)
+    return msgspec.json.decode(answer.content, type=CallbackStatus)
+
+
 def retry(
-    service_id: int, ids: Sequence[str], *, all_jobs: bool, tries: int
+    service_id: int, ids: Sequence[str], *, all_jobs: bool, source: str, tries: int
 ) -> Call[list[Retried]]:
     """Queue ended processes again; returns what became of each."""
-    body = {"service_id": service_id, "process_ids": list(ids), "all": all_jobs}
+    body = {
+        "service_id": service_id, "process_ids": list(ids), "all": all_jobs, "source": source,
+    }  # fmt: skip
     answer = yield from until_answered(post("/retry", body), tries)
     return msgspec.json.decode(answer.content, type=list[Retried])
 
@@ -198,7 +225,7 @@ def error_of(answer: httpx.Response) -> DarkroomError:
 
 
 def batch(service_id: int, source: str, jobs: Sequence[Job]) -> dict[str, Any]:
-    """Give the body that requests, explanations and previews share."""
+    """Give the body of explanations and previews."""
     return {"service_id": service_id, "source": source, "jobs": [job.body() for job in jobs]}
 
 

@@ -3,13 +3,23 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
 from darkroom_client import calls
 from darkroom_client.calls import Call, Pause, Send
-from darkroom_client.types import Job, Preset, PresetSummary, ProcessStatus, Retried
+from darkroom_client.types import (
+    CallbackStatus,
+    Created,
+    Job,
+    Preset,
+    PresetSummary,
+    ProcessPage,
+    ProcessStatus,
+    Request,
+    Retried,
+)
 
 T = TypeVar("T")
 
@@ -40,10 +50,12 @@ class Darkroom:
         key: str | None = None,
     ) -> str:
         """Create a process, and give its id; the same `key` never creates a second one."""
-        call = calls.submit(
-            self._service_id, source, jobs,
-            callback=callback, priority=priority, key=key, tries=self._tries,
-        )  # fmt: skip
+        request = Request(source=source, jobs=jobs, callback=callback, priority=priority)
+        return self._do(calls.submit(self._service_id, request, key=key, tries=self._tries))
+
+    def submit_many(self, requests: Sequence[Request], *, key: str | None = None) -> list[Created]:
+        """Create many processes at once; gives an id or an error for each, in their order."""
+        call = calls.submit_many(self._service_id, requests, key=key, tries=self._tries)
         return self._do(call)
 
     def status(self, process_id: str) -> ProcessStatus | None:
@@ -54,9 +66,36 @@ class Darkroom:
         """Wait until a process has ended; raises TimeoutError and LookupError."""
         return self._do(calls.wait(process_id, seconds=seconds, tries=self._tries))
 
-    def retry(self, ids: Sequence[str], *, all: bool = False) -> list[Retried]:  # noqa: A002
+    def processes(
+        self,
+        *,
+        status: str | None = None,
+        created_after: str | None = None,
+        created_before: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> ProcessPage:
+        """List processes, the newest first; `cursor` is the `next_cursor` of the page before."""
+        filters = {
+            "status": status, "created_after": created_after, "created_before": created_before,
+            "limit": limit, "cursor": cursor,
+        }  # fmt: skip
+        return self._do(calls.processes(filters, tries=self._tries))
+
+    def redeliver(self, process_id: str, callback_id: str) -> CallbackStatus:
+        """Have a callback sent again, at once, and give how it stands."""
+        return self._do(calls.redeliver(process_id, callback_id, tries=self._tries))
+
+    def retry(
+        self,
+        ids: Sequence[str],
+        *,
+        all: bool = False,  # noqa: A002
+        source: Literal["recorded", "new"] = "recorded",
+    ) -> list[Retried]:
         """Queue ended processes again: their failed jobs, or all of them."""
-        return self._do(calls.retry(self._service_id, ids, all_jobs=all, tries=self._tries))
+        call = calls.retry(self._service_id, ids, all_jobs=all, source=source, tries=self._tries)
+        return self._do(call)
 
     def cancel(self, process_id: str) -> ProcessStatus:
         """Cancel a process, and give its status."""
@@ -140,10 +179,14 @@ class AsyncDarkroom:
         key: str | None = None,
     ) -> str:
         """Create a process, and give its id; the same `key` never creates a second one."""
-        call = calls.submit(
-            self._service_id, source, jobs,
-            callback=callback, priority=priority, key=key, tries=self._tries,
-        )  # fmt: skip
+        request = Request(source=source, jobs=jobs, callback=callback, priority=priority)
+        return await self._do(calls.submit(self._service_id, request, key=key, tries=self._tries))
+
+    async def submit_many(
+        self, requests: Sequence[Request], *, key: str | None = None
+    ) -> list[Created]:
+        """Create many processes at once; gives an id or an error for each, in their order."""
+        call = calls.submit_many(self._service_id, requests, key=key, tries=self._tries)
         return await self._do(call)
 
     async def status(self, process_id: str) -> ProcessStatus | None:
@@ -154,9 +197,36 @@ class AsyncDarkroom:
         """Wait until a process has ended; raises TimeoutError and LookupError."""
         return await self._do(calls.wait(process_id, seconds=seconds, tries=self._tries))
 
-    async def retry(self, ids: Sequence[str], *, all: bool = False) -> list[Retried]:  # noqa: A002
+    async def processes(
+        self,
+        *,
+        status: str | None = None,
+        created_after: str | None = None,
+        created_before: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> ProcessPage:
+        """List processes, the newest first; `cursor` is the `next_cursor` of the page before."""
+        filters = {
+            "status": status, "created_after": created_after, "created_before": created_before,
+            "limit": limit, "cursor": cursor,
+        }  # fmt: skip
+        return await self._do(calls.processes(filters, tries=self._tries))
+
+    async def redeliver(self, process_id: str, callback_id: str) -> CallbackStatus:
+        """Have a callback sent again, at once, and give how it stands."""
+        return await self._do(calls.redeliver(process_id, callback_id, tries=self._tries))
+
+    async def retry(
+        self,
+        ids: Sequence[str],
+        *,
+        all: bool = False,  # noqa: A002
+        source: Literal["recorded", "new"] = "recorded",
+    ) -> list[Retried]:
         """Queue ended processes again: their failed jobs, or all of them."""
-        return await self._do(calls.retry(self._service_id, ids, all_jobs=all, tries=self._tries))
+        call = calls.retry(self._service_id, ids, all_jobs=all, source=source, tries=self._tries)
+        return await self._do(call)
 
     async def cancel(self, process_id: str) -> ProcessStatus:
         """Cancel a process, and give its status."""

@@ -37,6 +37,35 @@ class Job(Struct, omit_defaults=True):
         return body if self.preset is not UNSET else {"transformations": [], **body}
 
 
+class Request(Struct, kw_only=True):
+    """One of the requests of `submit_many`: what `submit` takes."""
+
+    source: str
+    jobs: Sequence[Job]
+    callback: str | None = None
+    priority: str = "normal"
+
+    def body(self, service_id: int) -> dict[str, Any]:
+        """Give the request as the API takes it."""
+        body = {
+            "service_id": service_id,
+            "source": self.source,
+            "jobs": [job.body() for job in self.jobs],
+            "priority": self.priority,
+        }
+        return body if self.callback is None else {**body, "callback": self.callback}
+
+
+class Created(Struct, frozen=True):
+    """What became of one request of many: 200 with the id of its process, or an error."""
+
+    status: int
+    process_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    path: str | None = None
+
+
 class JobError(Struct, frozen=True):
     """Why a job failed; the reference lists the codes."""
 
@@ -65,6 +94,18 @@ class JobStatus(Struct, frozen=True):
         return self.status == "DONE"
 
 
+class CallbackStatus(Struct, frozen=True):
+    """How the callback of an attempt stands: PENDING, DELIVERED or FAILED."""
+
+    id: str
+    attempt: int
+    status: str
+    tries: int
+    last_status: int | None
+    last_error: str | None
+    next_try_at: str | None
+
+
 class ProcessStatus(Struct, frozen=True):
     """How a process stands: QUEUED, PROCESSING, FINISHED or FAILED; times are in UTC."""
 
@@ -74,12 +115,40 @@ class ProcessStatus(Struct, frozen=True):
     created_at: str
     updated_at: str
     jobs: list[JobStatus]
+    callbacks: list[CallbackStatus] = []
     cancelling: bool = False
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen, unless it is retried."""
         return self.status in ("FINISHED", "FAILED")
+
+
+class JobCounts(Struct, frozen=True):
+    """How many jobs a process has, and how many of them have ended."""
+
+    total: int
+    done: int
+    failed: int
+
+
+class ProcessSummary(Struct, frozen=True):
+    """A process in a list; `error_codes` has the code of each failed job once."""
+
+    process_id: str
+    status: str
+    attempt: int
+    created_at: str
+    updated_at: str
+    jobs: JobCounts
+    error_codes: list[str]
+
+
+class ProcessPage(Struct, frozen=True):
+    """Processes, the newest first; the last page has no `next_cursor`."""
+
+    processes: list[ProcessSummary]
+    next_cursor: str | None = None
 
 
 class PresetSummary(Struct, frozen=True):
