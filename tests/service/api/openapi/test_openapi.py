@@ -116,7 +116,7 @@ def media() -> Iterator[Any]:
                 if "example" in found:
                     shown["example"] = {"value": found["example"]}
                 for name, example in shown.items():
-                    yield pytest.param(found["schema"], example["value"], id=f"{place}.{name}")
+                    yield f"{place}.{name}", found["schema"], example["value"]
             for name, below in found.items():
                 yield from walk(below, f"{place}.{name}")
 
@@ -124,10 +124,13 @@ def media() -> Iterator[Any]:
     yield from walk(DOCUMENT["components"]["parameters"], "parameters")
 
 
-@pytest.mark.parametrize(("schema", "example"), list(media()))
-def test_every_example_is_what_its_schema_says(schema: dict[str, Any], example: Any) -> None:
-    root = {**schema, "components": DOCUMENT["components"]}
-    Draft202012Validator(root).validate(example)
+def test_every_example_is_what_its_schema_says() -> None:
+    wrong = {}
+    for place, schema, example in media():
+        root = {**schema, "components": DOCUMENT["components"]}
+        wrong[place] = [error.message for error in Draft202012Validator(root).iter_errors(example)]
+    assert len(wrong) > 150
+    assert {place: errors for place, errors in wrong.items() if errors} == {}
 
 
 @pytest.mark.parametrize("name", TYPES)
