@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import msgspec
@@ -96,7 +96,8 @@ class WorkerProcess:
 
     def go_on_rendering(self) -> None:
         for child in self._renderers():
-            child.resume()
+            with suppress(psutil.NoSuchProcess):  # a worker that goes on may have ended it
+                child.resume()
 
     def _renderers(self) -> list[psutil.Process]:
         children = psutil.Process(self.process.pid).children(recursive=True)
