@@ -68,8 +68,11 @@ class Batcher(Generic[Item, Answer]):
 
     async def _work_off(self) -> None:
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)  # who is about to submit comes along
         while self._waiting:
-            await asyncio.sleep(max(0.0, self._began + self._pace() - loop.time()))
+            if (early := self._began + self._pace() - loop.time()) > 0:
+                await asyncio.sleep(early)
+            # else it is under way before those run who were answered: they take their time
             self._began = loop.time()
             batch = self._waiting[: self._most]
             del self._waiting[: self._most]
