@@ -47,13 +47,16 @@ class GroupThreads(Generic[Item, Answer]):
         self._timer: asyncio.TimerHandle | None = None
 
     def submit(self, item: Item) -> "asyncio.Future[Answer]":
-        """Have an item worked on; the future has its answer, or what was raised."""
+        """Have an item worked on; the future has its answer, or what was raised.
+
+        Raises RuntimeError, and nothing is done, if the system allows not even one thread.
+        """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         with self._changing:  # no thread ends meanwhile
-            self._waiting.put((item, answer))
             if not self._threads:
                 self._start()
+            self._waiting.put((item, answer))
         if self._timer is None:
             self._look_later()
         return answer
@@ -70,12 +73,13 @@ class GroupThreads(Generic[Item, Answer]):
             if self._waiting.empty():
                 return
             if self._groups == groups and self._threads < MOST_THREADS:
-                self._start()
+                with suppress(RuntimeError):  # the system allows no more: those that are go on
+                    self._start()
         self._look_later()
 
     def _start(self) -> None:
-        self._threads += 1
         Thread(target=self._serve, name=self._name, daemon=True).start()
+        self._threads += 1
 
     def _serve(self) -> None:
         """Work on group after group, until there is nothing for a while."""

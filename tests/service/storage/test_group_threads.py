@@ -77,3 +77,37 @@ async def test_an_answer_for_which_nobody_waits_is_discarded() -> None:
     held.set()
     assert await awaited == 2
     assert discarded == [1]
+
+
+async def test_threads_that_the_system_refuses_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_threads, "MOST_THREADS", 2)
+    monkeypatch.setattr(group_threads, "PATIENCE_SECONDS", 0.001)
+    groups, held = Groups(), threading.Event()
+    threads = held_up(groups, held)
+    refused: list[threading.Thread] = []
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", lambda thread: _refuse(thread, refused))
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="no more threads"):
+                threads.submit(4)
+    hanging = threads.submit(0)
+    while not groups:
+        await asyncio.sleep(0.001)
+    try:
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", lambda thread: _refuse(thread, refused))
+            waiting = threads.submit(2)
+            while len(refused) < 4:
+                await asyncio.sleep(0.001)
+        assert await asyncio.wait_for(waiting, 10) == 20
+    finally:
+        held.set()
+    await hanging
+    assert groups == [[0], [2]]
+
+
+def _refuse(thread: threading.Thread, refused: list[threading.Thread]) -> None:
+    refused.append(thread)
+    raise RuntimeError("no more threads")
