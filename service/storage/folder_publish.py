@@ -4,10 +4,10 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from functools import partial
 from itertools import chain, count
+from threading import Semaphore
 from typing import NamedTuple, Self
 
 from engine.errors import DarkroomError
@@ -16,7 +16,9 @@ from service.storage.folder_paths import Root, names_of, open_below, writing_err
 from service.storage.protocol import Upload
 
 COPY_BYTES = 1024 * 1024
-FLUSHERS = ThreadPoolExecutor(8, "flush")  # files that are flushed at once share a disk's commit
+HELPERS = 8
+FLUSHERS = ThreadPoolExecutor(HELPERS, "flush")  # files flushed at once share a disk's commit
+FREE_HELPERS = Semaphore(HELPERS)
 
 
 class Publication(NamedTuple):
@@ -164,10 +166,32 @@ def _for_each(files: Sequence[_Replacement], step: Callable[[_Replacement], None
 
 
 def _side_by_side(files: Sequence[_Replacement], step: Callable[[_Replacement], None]) -> None:
-    """Take a step with all files at once: the first in this thread, each other in another."""
-    others = FLUSHERS.map(partial(_Replacement.attempt, step=step), files[1:])
-    _for_each(files[:1], step)
-    deque(others, maxlen=0)
+    """Take a step with all files at once, in this thread and in helpers as far as any are free.
+
+    None may be, where the disk of another storage hangs: that makes this slower, and no more.
+    """
+    left = deque(files)
+    helpers: list[Future[None]] = []
+    with suppress(RuntimeError):  # the system allows no more threads
+        while len(helpers) < len(files) - 1 and FREE_HELPERS.acquire(blocking=False):
+            helpers.append(FLUSHERS.submit(_help, left, step))
+    _take_all(left, step)
+    for helper in helpers:
+        helper.result()
+
+
+def _help(left: deque[_Replacement], step: Callable[[_Replacement], None]) -> None:
+    try:
+        _take_all(left, step)
+    finally:
+        FREE_HELPERS.release()
+
+
+def _take_all(left: deque[_Replacement], step: Callable[[_Replacement], None]) -> None:
+    """Take a step with each file that no other thread has taken it with."""
+    with suppress(IndexError):  # none is left
+        while True:
+            left.popleft().attempt(step)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

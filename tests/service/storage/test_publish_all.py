@@ -1,7 +1,9 @@
 """Files that get their names together, each all or nothing."""
 
+import asyncio
 import io
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from service.errors import SourceNotFound, StorageDenied, StorageUnavailable
 from service.storage import Storage, Upload, open_storage
 from service.storage.folder_paths import Root
-from service.storage.folder_publish import Publication, _Replacement, publish_group
+from service.storage.folder_publish import HELPERS, Publication, _Replacement, publish_group
 from tests.service.storage.objects import get, put
 
 
@@ -88,3 +90,30 @@ async def test_publications_of_a_group_are_refused_one_by_one(tmp_path: Path) ->
         "a": b"1",
         "c": b"3",
     }
+
+
+async def test_a_disk_that_hangs_holds_up_no_other_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, held, flush = threading.Semaphore(0), threading.Event(), _Replacement.flush
+
+    def hang(file: _Replacement) -> None:
+        if file._upload.key.startswith("all/hang"):
+            hanging.release()
+            held.wait(20)
+        flush(file)
+
+    monkeypatch.setattr(_Replacement, "flush", hang)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    slow, quick = [await open_storage((tmp_path / name).as_uri()) for name in "ab"]
+    names = [f"hang{number}" for number in range(HELPERS + 1)]
+    held_up = asyncio.create_task(slow.publish_all(uploads(**dict.fromkeys(names, b"1"))))
+    try:
+        for _ in names:
+            await asyncio.to_thread(hanging.acquire, timeout=10)
+        async with asyncio.timeout(10):
+            assert await quick.publish_all(uploads(a=b"1", b=b"2", c=b"3")) == [None] * 3
+    finally:
+        held.set()
+    assert await held_up == [None] * len(names)
