@@ -124,7 +124,9 @@ class Rendering:
             self._gathering = loop.call_later(GATHER_SECONDS, self._wake)
 
     def _file_of(self, message: JobDone) -> BinaryIO:
-        """Give an output to be read; ProtocolError if it has not the size that is said."""
+        """Give an output to be read; ProtocolError if it is one too many or of another size."""
+        if len(self._waiting) >= self._ahead:  # else a child could fill the worker's memory
+            raise ProtocolError("an output before those that wait were taken")
         data, size = message.data, message.output.size
         if data is None:
             return self._files.take(size)

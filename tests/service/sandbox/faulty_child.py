@@ -161,10 +161,8 @@ def send_bytes(_: Order, text: str) -> object:
 def send_message(order: Order, **words: Any) -> object:
     """Send what the worker does not expect: words of the message, and open files."""
     files = [0] * words.pop("files", 0)
-    if "data" in words:
-        words["data"] = words["data"].encode()
     control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
-    _channel().sendmsg([msgspec.msgpack.encode(words)], control)
+    _channel().sendmsg([_packed(words)], control)
     time.sleep(600)
     return {}
 
@@ -173,9 +171,15 @@ def send_messages(_: Order, messages: list[dict[str, Any]]) -> object:
     """Send several, whatever the worker says to them, and stay."""
     channel = _channel()
     for words in messages:
-        channel.send(msgspec.msgpack.encode(words))
+        channel.send(_packed(words))
     time.sleep(600)
     return {}
+
+
+def _packed(words: dict[str, Any]) -> bytes:
+    if "data" in words:
+        words["data"] = words["data"].encode()
+    return msgspec.msgpack.encode(words)
 
 
 def keep_mapped(_: Order, output: dict[str, Any], **words: Any) -> object:

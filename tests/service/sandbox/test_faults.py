@@ -23,13 +23,13 @@ from service.supervisor import Supervisor
 from tests.service.sandbox.sandboxes import SOURCE, Act, Playground, lives, told, until
 
 
-def job_done(size: int) -> Act:
+def job_done(size: int, index: int = 0) -> Act:
     """Give the message of an output of so many bytes."""
     output = {
         "size": size, "format": "png", "width": 1, "height": 1, "frames": 1,
         "content_type": "image/png", "damaged": False, "sha256": "", "milliseconds": 1.0,
     }  # fmt: skip
-    return {"type": "JobDone", "index": 0, "output": output}
+    return {"type": "JobDone", "index": index, "output": output}
 
 
 async def fails(
@@ -218,6 +218,18 @@ async def test_a_child_that_breaks_the_protocol_is_replaced(sandbox: Playground,
     assert (await sandbox.next_exit()).reason is Reason.PROTOCOL
     assert await sandbox.ask({"do": "tell"})
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_results_that_nobody_has_taken_cannot_fill_the_worker_s_memory() -> None:
+    flood = [{**job_done(4, index), "data": "1234"} for index in range(3)]
+    acts = {"do": "send_messages", "messages": flood}, {"do": "tell"}, {"do": "tell"}
+    limits = SandboxLimits(results_ahead=2)
+    async with Playground(limits=limits) as sandbox, sandbox.playing(*acts) as rendering:
+        end = await asyncio.wait_for(sandbox.next_exit(), 30)
+        assert "an output before those that wait were taken" in end.words
+        assert [told(result) for result in await rendering.take()] == [1234, 1234]
+        with pytest.raises(RenderCrashed, match="broke its protocol"):
+            await rendering.take()
 
 
 async def test_a_child_cannot_claim_an_error_that_is_not_the_engine_s(
