@@ -99,6 +99,15 @@ COUNTER = Counter()
 COUNTER.watch()
 
 
+def _text(pointer: Any) -> str:
+    """Read what libvips says: it quotes files as they are, where pyvips expects UTF-8."""
+    said: bytes = b"" if pointer == pyvips.ffi.NULL else pyvips.ffi.string(pointer)
+    return said.decode(errors="backslashreplace")
+
+
+pyvips._to_string = pyvips.error._to_string = _text  # of its log, and of its errors
+
+
 def open_image(source: Source | Parts, source_format: SourceFormat, **options: Any) -> Image:
     """Open an image with the loader of its format, to be read once from top to bottom.
 

@@ -91,7 +91,10 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except (EOFError, IndexError, OSError, RuntimeError, SyntaxError, ValueError) as error:
-        words = " ".join(str(error).split())[:300]
+        said = str(error)
+        if isinstance(error, UnicodeDecodeError):  # it quotes what the file has, and is no text
+            said = error.object.decode(errors="backslashreplace")
+        words = " ".join(said.split())[:300]
         if tells_of_memory(words):
             raise MemoryError(words) from error
         raise SourceCorrupt(f"the image cannot be decoded: {words or 'damaged'}") from error

@@ -6,10 +6,10 @@ from struct import pack
 import pytest
 
 from engine import EngineLimits, Source, read_facts
-from engine.errors import SourceTooLarge
+from engine.errors import SourceCorrupt, SourceTooLarge
 from engine.sources import PartialSource, Piece, SourceFormat, count_parts
 from engine.sources import gif as gif_structure
-from tests.engine.images import encoded, noise
+from tests.engine.images import DATA, encoded, noise
 from tests.engine.uploads import KINDS
 from tests.hostile.bombs import (
     BOMBS,
@@ -108,3 +108,13 @@ def test_of_a_header_alone_scans_are_not_counted(tmp_path: Path) -> None:
     with (tmp_path / "a.jpg").open("rb") as file:
         partial = PartialSource(file.fileno(), len(data), [Piece(0, 20_000)])
         assert read_facts(partial) == read_facts(Source.from_bytes(data))
+
+
+@pytest.mark.parametrize(
+    "name", ["cases/10_avif_alpha_without_irot.avif", "pictures/heic/turned.heic"]
+)
+def test_a_fault_that_quotes_what_is_no_text_is_told_as_one_of_the_file(name: str) -> None:
+    broken = (DATA / name).read_bytes().replace(b"irot", b"iro\xff")
+    for _ in range(2):
+        with pytest.raises(SourceCorrupt, match=r"'iro\\xff'"):
+            read_facts(Source.from_bytes(broken))
