@@ -77,13 +77,17 @@ def raw_json(words: object) -> bytes:
 
 
 def quick(database_url: str, redis_url: str, **changes: Any) -> Settings:
-    """Settings for tests: short waits, a free port, receivers on this machine allowed."""
+    """Settings for tests: short waits, a free port, receivers on this machine allowed.
+
+    No children rest: what a test does not need is not started.
+    """
     return Settings(
         **{
             "database_url": database_url,
             "redis_url": redis_url,
             "metrics_port": 0,
             "slots": 1,
+            "resting_children": 0,
             "token_cache_seconds": 0.001,
             "reconcile_seconds": 0.25,
             "dispatch_grace_seconds": 2.0,
