@@ -50,6 +50,8 @@ def cell(value: Any) -> str:
     match value:
         case None:
             return "–"
+        case bool():
+            return "yes" if value else "no"
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
         case list():

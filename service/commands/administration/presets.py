@@ -7,10 +7,9 @@ import msgspec
 
 from engine.errors import InvalidRequest
 from engine.schema import Limits
-from service.commands.administration.records import check_found, with_store
+from service.commands.administration.records import check_found, list_of, with_store
 from service.commands.exits import fail, valid_settings
-from service.commands.output import print_json
-from service.http import list_presets
+from service.commands.output import print_rows, takes_json
 from service.presets import read_definition, read_name
 from service.store import PresetRow, Store
 
@@ -22,15 +21,11 @@ def presets() -> None:
 
 @presets.command("list")
 @click.argument("service_id", type=int)
-def list_names(service_id: int) -> None:
-    """List the presets of a service as JSON lines."""
-
-    async def work(store: Store) -> bool:
-        for each in list_presets(await store.presets.list(service_id)).presets:
-            print_json(each)
-        return await store.services.get(service_id) is not None
-
-    check_found(with_store(work), service_id)
+@takes_json
+def list_names(service_id: int, as_json: bool) -> None:
+    """List the presets of a service."""
+    rows = list_of(service_id, lambda store: store.presets.list(service_id))
+    print_rows(rows, ["name", "created_at", "updated_at"], as_json=as_json)
 
 
 @presets.command()

@@ -13,11 +13,21 @@ from service.commands.administration.storage_arguments import (
     storage_arguments,
 )
 from service.commands.exits import fail, valid_settings
-from service.commands.output import pretty_json, print_json
+from service.commands.output import pretty_json, print_json, print_rows, takes_json
 from service.ids import new_token, new_webhook_secret, token_hash
 from service.outbound import read_host
 from service.store import QuarantinedSource, Store, TokenRow
 
+COLUMNS = [
+    "id",
+    "name",
+    "disabled",
+    "weight",
+    "jobs_a_minute",
+    "tokens",
+    "storage_url",
+    "source_hosts",
+]
 WEIGHT = click.FloatRange(0.01, 100)
 SHOWN_OPTIONS = ("endpoint", "region", "marker", "store", "ignore_store")  # no credentials
 
@@ -78,10 +88,10 @@ def add(name: str, jobs_a_minute: int | None, weight: float, storage: StorageArg
 
 
 @services.command("list")
-def list_services() -> None:
-    """List the services as JSON lines."""
-    for row in with_store(lambda store: store.services.list()):
-        print_json(row)
+@takes_json
+def list_services(as_json: bool) -> None:
+    """List all services."""
+    print_rows(with_store(lambda store: store.services.list()), COLUMNS, as_json=as_json)
 
 
 @services.command()
@@ -216,8 +226,9 @@ def enable(service_id: int) -> None:
 
 
 @services.command("list-quarantined")
-def list_quarantined() -> None:
-    """List the sources in quarantine, as JSON lines.
+@takes_json
+def list_quarantined(as_json: bool) -> None:
+    """List the sources in quarantine.
 
     A source is put into quarantine when it has crashed too many rendering processes.
     """
@@ -227,8 +238,8 @@ def list_quarantined() -> None:
     async def work(store: Store) -> list[QuarantinedSource]:
         return await store.quarantine.list(settings.source_crashes, window)
 
-    for row in with_store(work):
-        print_json(row)
+    columns = ["service_id", "sha256", "size", "crashes", "until"]
+    print_rows(with_store(work), columns, as_json=as_json)
 
 
 @services.command("lift-quarantine")

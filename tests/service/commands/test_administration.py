@@ -120,8 +120,11 @@ async def test_an_empty_list_has_a_head_and_an_unknown_service_is_an_error(
 ) -> None:
     empty = await darkroom(settings, "processes", "list", "--service", str(tenant.service_id))
     assert (empty.exit_code, empty.stdout.split()[:2]) == (0, ["id", "service_id"])
+    quarantined = await darkroom(settings, "services", "list-quarantined")
+    assert quarantined.stdout.split() == ["service_id", "sha256", "size", "crashes", "until"]
     for listing in (
         ["tokens", "list", "99"],
+        ["presets", "list", "99"],
         ["processes", "list", "--service", "99"],
         ["callbacks", "list", "--service", "99"],
     ):

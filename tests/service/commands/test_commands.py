@@ -227,7 +227,7 @@ def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) 
     assert darkroom("services", "disable", number, **settings).returncode == 0
     assert darkroom("services", "set-weight", number, "2.5", **settings).returncode == 0
     assert darkroom("services", "set-weight", number, "0", **settings).returncode == 2
-    listed = json.loads(darkroom("services", "list", **settings).stdout)
+    listed = json.loads(darkroom("services", "list", "--json", **settings).stdout)
     assert listed == {
         "id": int(number),
         "name": "shop",
@@ -238,6 +238,9 @@ def test_services_are_added_changed_and_shut_out(database: str, tmp_path: Path) 
         "tokens": 2,
         "source_hosts": [],
     }
+    head, row = darkroom("services", "list", **settings).stdout.splitlines()
+    assert head.split()[:4] == ["id", "name", "disabled", "weight"]
+    assert row.split()[:4] == [number, "shop", "yes", "2.5"]
     assert "no service 99" in darkroom("services", "disable", "99", **settings).stderr
 
 
@@ -292,10 +295,10 @@ def test_the_hosts_of_sources_are_set(database: str) -> None:
         return result.exit_code, result.output
 
     assert services("set-source-hosts", "1", "*.B.example", "a.example") == (0, "")
-    assert json.loads(services("list")[1])["source_hosts"] == ["*.b.example", "a.example"]
+    assert json.loads(services("list", "--json")[1])["source_hosts"] == ["*.b.example", "a.example"]
     assert "expected a host" in services("set-source-hosts", "1", "https://a.example")[1]
     assert services("set-source-hosts", "1") == (0, "")
-    assert json.loads(services("list")[1])["source_hosts"] == []
+    assert json.loads(services("list", "--json")[1])["source_hosts"] == []
     assert services("set-source-hosts", "2") == (
         1,
         "There is no service 2; `darkroom services list` lists all.\n",
@@ -317,7 +320,7 @@ def test_presets_are_put_shown_and_deleted(database: str) -> None:
     status, shown = presets("show", "1", "small")
     assert (status, json.loads(shown)) == (0, {"quality": 7})
     assert presets("put", "1", "copy", stdin=shown) == (0, "")
-    lines = presets("list", "1")[1].splitlines()
+    lines = presets("list", "1", "--json")[1].splitlines()
     assert [json.loads(line)["name"] for line in lines] == ["copy", "small"]
     assert presets("delete", "1", "small") == (0, "")
     for command in ("show", "delete"):
