@@ -1,6 +1,7 @@
 """`darkroom process` and `darkroom explain`: the engine alone, without a server."""
 
 import hashlib
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import BinaryIO
 
 import click
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 import engine
 from engine.explain import Explanation, draw
 from engine.explain import explain as explanation_of
-from engine.schema import Key
+from engine.schema import DEFAULT_LIMITS, Key, shown
 from service.commands.exits import fail
 from service.commands.fonts import takes_fonts
 from service.commands.output import pretty_json
@@ -23,17 +24,14 @@ from service.http import JobError, JobStatus, inputs_of
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
+EXPECTED = "JOBS: expected a request or its array of jobs as JSON"
+MALFORMED = re.compile(r"JSON is malformed: (.*) \(byte (\d+)\)", re.DOTALL)  # as msgspec says it
+
 FORMATS: dict[str, Callable[[Explanation], str]] = {
     "text": str,
     "json": pretty_json,
     "svg": draw,
 }
-
-
-class _Jobs(Struct):
-    """The part of a request that the engine needs."""
-
-    jobs: Raw
 
 
 def takes_batch(command: Callable[..., None]) -> Callable[..., None]:
@@ -95,19 +93,52 @@ def explain(source: str, jobs: BinaryIO, root: Path, form: str) -> None:
 
 
 def _read_batch(source: str, body: bytes) -> engine.Batch:
+    request = {"source": source, **_read_jobs(body)}
     try:
-        msgspec.json.decode(body)  # the whole file, so that errors give their position in it
-        array = body.lstrip()[:1] == b"["
-        jobs = Raw(body) if array else msgspec.json.decode(body, type=_Jobs).jobs
-        request = {"source": source, "jobs": jobs}
-        batch = engine.parse_batch(msgspec.json.encode(request))
+        return engine.parse_batch(msgspec.json.encode(request))
     except engine.InvalidRequest as error:
         fail(error.message, 2)
+
+
+def _read_jobs(body: bytes) -> dict[str, Raw]:
+    """Give the field `jobs` of a request, if it has one, or of an array of jobs."""
+    decoded = _decode(body)
+    if isinstance(decoded, list):
+        return {"jobs": Raw(body)}
+    if not isinstance(decoded, dict):
+        fail(f"{EXPECTED}, got {shown(decoded)}", 2)
+    fields = msgspec.json.decode(body, type=dict[str, Raw])
+    return {name: raw for name, raw in fields.items() if name == "jobs"}
+
+
+def _decode(body: bytes) -> object:
+    """Read JSON; exit with a message that has the position in the whole file."""
+    try:
+        return msgspec.json.decode(body)
     except RecursionError:
-        fail("JOBS: expected a request or its array of jobs as JSON: nested too deep", 2)
+        fail(f"JOBS: expected JSON nested at most {DEFAULT_LIMITS.max_depth} deep, got deeper", 2)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        fail(f"JOBS: expected a request or its array of jobs as JSON: {error}", 2)
-    return batch
+        fail(f"{EXPECTED}, got {_describe_malformed(body, error)}", 2)
+
+
+def _describe_malformed(body: bytes, error: msgspec.DecodeError | UnicodeDecodeError) -> str:
+    """Say what stands in a file in place of JSON, and where."""
+    if not body.strip():
+        return "an empty file"
+    if malformed := MALFORMED.fullmatch(str(error)):
+        return f"{malformed[1]} at {_place(body, int(malformed[2]))}"
+    try:
+        body.decode()
+    except UnicodeDecodeError as wrong:
+        return f"bytes that are not UTF-8 at {_place(body, wrong.start)}"
+    if isinstance(error, msgspec.ValidationError):
+        return str(error)[:1].lower() + str(error)[1:]  # a number that is out of range
+    return f"an end too early at {_place(body, len(body))}"
+
+
+def _place(body: bytes, position: int) -> str:
+    before = body[:position].split(b"\n")
+    return f"line {len(before)}, column {len(before[-1]) + 1}"
 
 
 def _render(batch: engine.Batch, root: Path, out: Path) -> list[JobStatus]:

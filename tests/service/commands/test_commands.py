@@ -108,7 +108,7 @@ def test_process_reports_a_failed_job_and_does_the_others(tmp_path: Path) -> Non
     ("jobs", "words"),
     [
         ([{"destination": "a.jpg", "transformations": [{"type": "cropp"}]}], "did you mean 'crop'"),
-        ({"source": "x"}, "jobs"),
+        ({"source": "x"}, "jobs: expected an array, got nothing"),
         ([{"destination": "../a.jpg", "transformations": []}], "inside the storage"),
     ],
 )
@@ -139,16 +139,29 @@ def test_process_rejects_a_missing_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ['[\n {"destination": }]', '{"jobs": [\n {}]', "service_id=1", "[", "[" * 100_000]
+    ("body", "found"),
+    [
+        ('[\n {"destination": }]', "invalid character at line 2, column 18"),
+        ('{"jobs": [\n {}]', "an end too early at line 2, column 5"),
+        ("service_id=1", "invalid character at line 1, column 1"),
+        ("[1e999]", "number out of range - at `$[0]`"),
+        ("3", "3"),
+        (" \n", "an empty file"),
+    ],
 )
-def test_jobs_that_are_not_json_are_reported_with_their_position(tmp_path: Path, body: str) -> None:
+def test_jobs_that_are_not_json_are_reported_with_their_position(
+    tmp_path: Path, body: str, found: str
+) -> None:
     file = str(written(tmp_path, body))
     ended = darkroom("process", "chelsea.png", file, "--out", str(tmp_path / "out"))
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("JOBS: expected a request or its array of jobs as JSON: ")
-    for place in re.findall(r"byte (\d+)", ended.stderr):
-        assert int(place) < len(body)
-    assert "Traceback" not in ended.stderr
+    expected = "JOBS: expected a request or its array of jobs as JSON"
+    assert (ended.returncode, ended.stderr) == (2, f"{expected}, got {found}\n")
+
+
+def test_jobs_nested_too_deep_are_refused(tmp_path: Path) -> None:
+    ended = explain(tmp_path, "[" * 100_000)
+    message = "JOBS: expected JSON nested at most 32 deep, got deeper\n"
+    assert (ended.returncode, ended.stderr) == (2, message)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
