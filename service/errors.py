@@ -6,6 +6,7 @@ DarkroomError                           code, retryable (engine.errors)
 │   ├── MalformedRequest        400
 │   ├── Unauthorized            401
 │   ├── Forbidden               403
+│   │   └── ForeignService              of another service than the token
 │   ├── NotFound                404
 │   ├── RequestTimeout          408
 │   ├── IdempotencyInFlight     409
@@ -72,6 +73,15 @@ class Forbidden(HttpError):
 
     status = 403
     code = "forbidden"
+
+
+class ForeignService(Forbidden):
+    """A `service_id` that is not that of the token, whether there is such a service or not."""
+
+    path = "service_id"
+
+    def __init__(self, own: int, asked: int) -> None:
+        super().__init__(f"{self.path}: expected {own}, the service of this token, got {asked}")
 
 
 class NotFound(HttpError):
@@ -294,6 +304,11 @@ def http_status(error: DarkroomError) -> int:
     return 500
 
 
+def place_of(error: DarkroomError) -> str:
+    """Give the field of a request that an error is about, or nothing."""
+    return error.path if isinstance(error, InvalidRequest | ForeignService) else ""
+
+
 __all__ = [
     "BodyTooLarge",
     "Cancelled",
@@ -301,6 +316,7 @@ __all__ = [
     "DarkroomError",
     "EmbeddedError",
     "Forbidden",
+    "ForeignService",
     "HeaderTooLong",
     "HttpError",
     "IdempotencyInFlight",
@@ -331,4 +347,5 @@ __all__ = [
     "Unavailable",
     "UnsupportedMedia",
     "http_status",
+    "place_of",
 ]

@@ -15,7 +15,7 @@ from engine.schema import Limits, clipped, parse, shown
 from service import failpoints, priorities
 from service.callbacks import callback_guard
 from service.dispatch import Batcher, Dispatch, Dispatcher
-from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, InvalidRequest
+from service.errors import ForeignService, IdempotencyInFlight, IdempotencyMismatch, InvalidRequest
 from service.http import CreateProcess, RetryProcesses, RetryResult, Source, SourceVersion
 from service.ids import is_process_id, new_process_id
 from service.metrics import Metrics
@@ -94,7 +94,7 @@ class Intake:
     async def prepare(
         self, body: bytes, holder: Holder, *, traceparent: str | None, request_id: str | None
     ) -> NewProcess:
-        """Make a process of a batch that is valid; raises InvalidRequest and Forbidden."""
+        """Make a process of a batch that is valid; raises InvalidRequest and ForeignService."""
         reading = await self.read(body, holder)
         request = reading.request
         return NewProcess(
@@ -137,7 +137,7 @@ class Intake:
         return Retry(results, len(ids) + sum(process.jobs - 1 for process in retried))
 
     async def read(self, body: bytes, holder: Holder) -> Reading:
-        """Decode and validate a batch; raises InvalidRequest and Forbidden."""
+        """Decode and validate a batch; raises InvalidRequest and ForeignService."""
         reading = await self._parse(body, holder)
         _own(reading.request.service_id, holder)
         self._check_inputs(reading.request)
@@ -269,7 +269,7 @@ def _check_store(request: CreateProcess, holder: Holder) -> None:
 
 def _own(service_id: int, holder: Holder) -> None:
     if service_id != holder.service_id:
-        raise Forbidden("This token has no access to this service")
+        raise ForeignService(holder.service_id, service_id)
 
 
 def _retry_result(process_id: str, status: Status | None, attempts: dict[str, int]) -> RetryResult:

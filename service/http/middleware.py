@@ -15,10 +15,10 @@ from service.errors import (
     BodyTooLarge,
     DarkroomError,
     HttpError,
-    InvalidRequest,
     RateLimited,
     Unavailable,
     http_status,
+    place_of,
 )
 from service.http.schemas import Problem
 from service.ids import trace_id
@@ -175,8 +175,7 @@ def _answer(error: BaseException, name: str, route: str) -> web.Response:
         log.error("unexpected_error", request_id=name, route=route, exc_info=error)
         problem = Problem(message="Unexpected error on our end", code="internal")
         return _refusal(problem, 500)
-    path = error.path if isinstance(error, InvalidRequest) else ""
-    problem = Problem(message=error.message, code=error.code, path=path)
+    problem = Problem(message=error.message, code=error.code, path=place_of(error))
     response = _refusal(problem, http_status(error))
     if isinstance(error, HttpError):
         response.headers.update(error.headers)

@@ -17,7 +17,7 @@ class ServiceId(int):
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Read a whole number above 0."""
-        text = str(raw).strip() if isinstance(raw, int | str) else ""
+        text = str(raw).strip().lstrip("0") if isinstance(raw, int | str) else ""
         if isinstance(raw, bool) or not text.isdecimal() or not 0 < int(text[:20]) < 2**63:
             raise ValueError(f"expected the id of a service, got {shown(raw)}")
         return cls(text)

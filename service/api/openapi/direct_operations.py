@@ -12,7 +12,7 @@ from service.api.openapi.parts import (
     parameter,
 )
 from service.api.openapi.schemas import Schema, ref
-from service.errors import Forbidden, SourceNotFound, StorageUnavailable
+from service.errors import ForeignService, SourceNotFound, StorageUnavailable
 from service.settings import Settings
 
 
@@ -50,7 +50,7 @@ def _explain(settings: Settings) -> Schema:
             **error_responses(
                 examples.create_errors(),
                 *access_errors(),
-                Forbidden("This token has no access to this service"),
+                ForeignService(1, 2),
                 SourceNotFound("there is no object 'photos/shoe.jpg'"),
                 *body_errors(settings),
                 SourceCorrupt("the image cannot be decoded: damaged or incomplete data"),
@@ -80,7 +80,7 @@ def _preview(settings: Settings) -> Schema:
             **error_responses(
                 examples.create_errors(),
                 *access_errors(),
-                Forbidden("This token has no access to this service"),
+                ForeignService(1, 2),
                 SourceNotFound("there is no object 'photos/shoe.jpg'"),
                 *body_errors(settings),
                 SourceCorrupt("the image cannot be decoded: damaged or incomplete data"),

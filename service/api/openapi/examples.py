@@ -11,7 +11,7 @@ from engine.errors import DarkroomError, InvalidRequest
 from engine.explain import Explanation
 from engine.schema import DEFAULT_LIMITS, parse
 from engine.sources import Facts, SourceFormat
-from service.errors import Cancelled
+from service.errors import Cancelled, place_of
 from service.http import (
     CallbackStatus,
     Created,
@@ -298,5 +298,4 @@ def _error(body: bytes, kind: type) -> Problem:
 
 def problem(error: DarkroomError) -> Problem:
     """Show an error as its answer's body does."""
-    path = error.path if isinstance(error, InvalidRequest) else ""
-    return Problem(message=error.message, code=error.code, path=path)
+    return Problem(message=error.message, code=error.code, path=place_of(error))

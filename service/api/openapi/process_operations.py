@@ -20,7 +20,7 @@ from service.api.openapi.parts import (
 )
 from service.api.openapi.schemas import Schema, ref
 from service.api.processes import DEFAULT_LIMIT, LONGEST_WAIT, MAX_LIMIT
-from service.errors import Forbidden, IdempotencyInFlight, IdempotencyMismatch, NotFound
+from service.errors import ForeignService, IdempotencyInFlight, IdempotencyMismatch, NotFound
 from service.http import CreateResult, JobCounts, Problem, ProcessList, ProcessSummary
 from service.settings import Settings
 from service.store import Status
@@ -130,7 +130,7 @@ def _create(settings: Settings) -> Schema:
             **error_responses(
                 examples.create_errors(),
                 *access_errors(),
-                Forbidden("This token has no access to this service"),
+                ForeignService(1, 2),
                 IdempotencyInFlight("The first request with this key is not answered yet"),
                 *body_errors(settings),
                 IdempotencyMismatch("This Idempotency-Key was used with another body"),
@@ -310,7 +310,7 @@ def _retry(settings: Settings) -> Schema:
             **error_responses(
                 examples.retry_errors(),
                 *access_errors(),
-                Forbidden("This token has no access to this service"),
+                ForeignService(1, 2),
                 *body_errors(settings),
             ),
         },

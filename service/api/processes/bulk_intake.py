@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 
 from engine.errors import InvalidRequest, LimitExceeded
 from service.api.intake import Intake
-from service.errors import DarkroomError, Forbidden
+from service.errors import DarkroomError, ForeignService, place_of
 from service.http import CreateResult
 from service.settings import Settings
 from service.store import Holder, NewProcess, Store
@@ -53,7 +53,7 @@ class BulkIntake:
                     bytes(raw), holder, traceparent=traceparent, request_id=request_id
                 )
                 answers.append(process)
-            except (InvalidRequest, Forbidden) as error:
+            except (InvalidRequest, ForeignService) as error:
                 answers.append(error)
         if key is None:
             await self._record(holder, answers, None)
@@ -126,8 +126,8 @@ def _result(answer: NewProcess | DarkroomError) -> CreateResult:
     if isinstance(answer, NewProcess):
         return CreateResult(status=200, process_id=answer.id)
     return CreateResult(
-        status=403 if isinstance(answer, Forbidden) else 400,
+        status=403 if isinstance(answer, ForeignService) else 400,
         code=answer.code,
         message=answer.message,
-        path=answer.path if isinstance(answer, InvalidRequest) else "",
+        path=place_of(answer),
     )

@@ -127,8 +127,12 @@ async def test_a_token_of_another_service_has_no_access(
         body = {"service_id": tenant.service_id, "process_ids": [await api.create(tenant)]}
     answer = await api.ask("POST", path, stranger, body)
     assert answer.status == 403
-    assert answer.words["code"] == "forbidden"
-    assert answer.words["message"]
+    assert answer.words == {
+        "message": f"service_id: expected {stranger.service_id}, the service of this token, "
+        f"got {tenant.service_id}",
+        "code": "forbidden",
+        "path": "service_id",
+    }
 
 
 async def test_a_service_that_does_not_exist_looks_the_same(api: Api, tenant: Tenant) -> None:

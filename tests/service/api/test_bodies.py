@@ -137,6 +137,7 @@ FIELDS: list[tuple[Words, str, str, str]] = [
     ({"service_id": -1}, "service_id", "invalid_request", "got -1"),
     ({"service_id": 2**63}, "service_id", "invalid_request", "id of a service"),
     ({"service_id": "9" * 5000}, "service_id", "invalid_request", "id of a service"),
+    ({"service_id": "0" * 20 + "9" * 5000}, "service_id", "invalid_request", "id of a service"),
     ({"sevice_id": 1}, "sevice_id", "unknown_field", "'service_id'"),
     ({"priorty": "low"}, "priorty", "unknown_field", "'priority'"),
     ({"priority": "hihg"}, "priority", "invalid_request", "'high'"),

@@ -113,7 +113,7 @@ async def test_each_of_many_requests_has_its_own_answer(
     first, invalid, foreign, last = answer.words
     assert [each["status"] for each in answer.words] == [200, 400, 403, 200]
     assert (invalid["path"], invalid["code"]) == ("priority", "invalid_request")
-    assert foreign["code"] == "forbidden"
+    assert (foreign["path"], foreign["code"]) == ("service_id", "forbidden")
     assert await listed(api, tenant) == sorted(
         [first["process_id"], last["process_id"]], reverse=True
     )
