@@ -73,7 +73,7 @@ class BatchPlan(Struct, frozen=True, dict=True):
     def _seconds(self, plans: Mapping[int, Plan]) -> float:
         known = {index: each for index, each in plans.items() if index not in self.assumed}
         assumed = [each for index in plans for each in self.assumed.get(index, ())]
-        once = {(each.nodes, each.measurement): each for each in assumed if each.measurement}
+        once = {each.measuring_key: each for each in assumed if each.measurement}
         others = [each for each in assumed if each.measurement is None]
         return seconds_of_batch(known, self.merged, [*once.values(), *others])
 

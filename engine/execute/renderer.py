@@ -89,7 +89,7 @@ class Rendering:
         self.resolved = Resolved({key: facts_of_input(key, inputs[key], limits) for key in inputs})
         sources = {key: found for key, found in inputs.items() if isinstance(found, Source)}
         self.context = LoweringContext(source, sources)
-        self.measured: dict[tuple[tuple[Node, ...], Measurement], Measured] = {}
+        self.measured: dict[tuple[tuple[Node, ...], Measurement | None], Measured] = {}
         self.finder = DamageFinder(self.context, self.facts)
         self._lock = Lock()
 
@@ -105,7 +105,7 @@ class Rendering:
     def measure(self, plan: Plan) -> Measured:
         """Measure what a plan needs, once for all plans that need the same of the same nodes."""
         assert plan.measurement is not None  # noqa: S101 - it needs pixels
-        key = plan.nodes, plan.measurement
+        key = plan.measuring_key
         if key not in self.measured:
             with self.finder.attributing_errors(plan):
                 lowered = partial(self._measured_frames, plan)

@@ -54,7 +54,7 @@ def explain_facts(
     for index, job in enumerate(jobs):
         explanation, planned, measuring = _explain_job(job, facts, limits, resolved)
         explained.append(explanation)
-        measuring_plans |= {(each.nodes, each.measurement): each for each in measuring}
+        measuring_plans |= {each.measuring_key: each for each in measuring}
         if planned is not None:
             plans[index] = planned
             header_plans[index] = measuring[0] if measuring else planned

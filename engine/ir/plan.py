@@ -200,6 +200,11 @@ class Plan(Struct, frozen=True, dict=True):
         return self.frames[-1] if self.frames else source_frame(self.facts)
 
     @property
+    def measuring_key(self) -> tuple[tuple[Node, ...], Measurement | None]:
+        """What is measured of which nodes: once for all plans that have it in common."""
+        return self.nodes, self.measurement
+
+    @property
     def tolerant(self) -> bool:
         """Whether what can be read of a damaged source is taken."""
         return any(getattr(node, "tolerant", False) for node in self.nodes[:1])

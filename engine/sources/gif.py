@@ -301,7 +301,7 @@ def _frames(data: Content) -> Iterator[Frame]:
             start, left, top, width, height = at, *unpack("<4H", data[at + 1 : at + 9])
             at = _after_data(data, body)
             place = Rectangle(left, top, left + width, top + height)
-            yield Frame(control, flags, start, body, at, place)
+            yield Frame(control=control, flags=flags, start=start, data=body, end=at, place=place)
             control = flags = 0
         else:
             if data[at + 1] == _CONTROL and data[at + 2] == 4:

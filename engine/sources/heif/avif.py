@@ -200,7 +200,7 @@ def _still(data: Content) -> bytes | None:
     colours = tracks.get(b"pict") or tracks.get(b"vide")
     if colours is None:
         return None
-    return _written([colours, *filter(None, [tracks.get(b"auxv")])])
+    return _write_still([colours, *filter(None, [tracks.get(b"auxv")])])
 
 
 def _kind_of(data: Content, track: Box) -> bytes:
@@ -243,7 +243,7 @@ def _box(kind: bytes, *parts: bytes) -> bytes:
     return pack(">I4s", 8 + len(body), kind) + body
 
 
-def _written(tracks: list[Track]) -> bytes:
+def _write_still(tracks: list[Track]) -> bytes:
     """Write a still picture: the first track's colours, the second's opacity."""
     properties, associations, items, references = b"", b"", b"", b""
     index, turns = 0, tracks[0].settings

@@ -46,7 +46,14 @@ def libtiff_fields(layout: Layout) -> LibtiffFields:
             -(-width // chunk.width) * chunk.width,
             -(-height // chunk.height) * chunk.height,
         )
-    whole = LibtiffFields(width, height, chunk.width, bits, samples, named)
+    whole = LibtiffFields(
+        width=width,
+        height=height,
+        chunk_width=chunk.width,
+        bits=bits,
+        samples=samples,
+        photometric=named,
+    )
     if is_light(layout):
         return whole._replace(bits=32, numbers=Numbers.FLOAT)
     if named != PLAIN or bits in {8, 16, 32}:
@@ -55,7 +62,14 @@ def libtiff_fields(layout: Layout) -> LibtiffFields:
     if bits == 64:
         return whole._replace(bits=8, samples=8 * samples)
     packed, packed_chunk = (-(-pixels * samples * bits // 8) for pixels in (width, chunk.width))
-    return LibtiffFields(packed, height, packed_chunk, 8, 1, PLAIN)
+    return LibtiffFields(
+        width=packed,
+        height=height,
+        chunk_width=packed_chunk,
+        bits=8,
+        samples=1,
+        photometric=PLAIN,
+    )
 
 
 def _named(layout: Layout, samples: int) -> int:
