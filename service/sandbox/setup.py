@@ -51,7 +51,7 @@ def make_sandbox(
         metrics.child_exits.labels(ended.reason.value).inc()
         if ended.reason not in EXPECTED:
             log.warning(
-                "child_ended", reason=ended.reason.value, message=ended.words, stderr=ended.stderr
+                "child_ended", reason=ended.reason.value, message=ended.message, stderr=ended.stderr
             )
 
     return Sandbox(

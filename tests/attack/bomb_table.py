@@ -162,7 +162,7 @@ async def throw_bombs(bombs: dict[str, Bomb] = BOMBS) -> tuple[Findings, list[Ro
                     f"{row.name}: {row.outcome} after {row.seconds:.2f} s, {row.wall:.2f} s"
                 )
     due = {Reason.RECYCLED, Reason.SHUTDOWN, Reason.TIMEOUT}
-    findings.breaches += [f"a child {end.words}" for end in exits if end.reason not in due]
+    findings.breaches += [f"a child {end.message}" for end in exits if end.reason not in due]
     slowest = max(rows, key=lambda row: row.seconds)
     findings.notes.append(f"slowest {slowest.seconds * 1000:.0f} ms, {slowest.name}")
     return findings, rows

@@ -68,7 +68,7 @@ class Crashes:
         """Tell whether a child ended by what was sent to it."""
         number = self.killed.pop(end.pid, None)
         ours = number is not None and (
-            end.words == f"died of {number.name}" or (end.reason, end.words) in UNSEEN
+            end.message == f"died of {number.name}" or (end.reason, end.message) in UNSEEN
         )
         if ours:
             self.ended.add(end.pid)

@@ -76,10 +76,10 @@ class Findings:
             told = {code: n for (of, code), n in sorted(self.kinds.items()) if of == kind}
             yield f"  {kind:5} " + ", ".join(f"{code} {count}" for code, count in told.items())
         yield from self.crashes.summary()
-        ends = Counter(f"{end.reason}: {end.words}" for end in self.deaths)
+        ends = Counter(f"{end.reason}: {end.message}" for end in self.deaths)
         yield f"  children that died by themselves: {len(self.deaths)}"
-        yield from (f"  children {words} × {count}" for words, count in ends.most_common())
-        yield from (f"  UNEXPECTED {words}" for words in self.unexpected)
+        yield from (f"  children {message} × {count}" for message, count in ends.most_common())
+        yield from (f"  UNEXPECTED {message}" for message in self.unexpected)
 
 
 async def fuzz(

@@ -36,7 +36,7 @@ async def test_a_crash_does_not_hide_among_the_children_that_were_killed() -> No
         os.kill(pid, signal.SIGSEGV)
         while not findings.deaths:
             await asyncio.sleep(0.01)
-    assert [(end.pid, end.words) for end in findings.deaths] == [(pid, "died of SIGSEGV")]
+    assert [(end.pid, end.message) for end in findings.deaths] == [(pid, "died of SIGSEGV")]
     findings.note(case(3), RenderCrashed("the rendering process died of SIGSEGV", pid), 1.0)
     assert findings.codes == {"render_crashed": 1}
     assert len(findings.unexpected) == 1
@@ -45,7 +45,7 @@ async def test_a_crash_does_not_hide_among_the_children_that_were_killed() -> No
 async def test_a_child_that_crashed_before_it_was_killed_is_not_ours() -> None:
     findings = Findings()
     findings.crashes.killed[7] = signal.SIGBUS
-    findings.note_exit(ChildExit(reason=Reason.CRASHED, words="died of SIGSEGV", pid=7))
+    findings.note_exit(ChildExit(reason=Reason.CRASHED, message="died of SIGSEGV", pid=7))
     assert [end.pid for end in findings.deaths] == [7]
     assert not findings.crashes.tell(7)
 

@@ -231,8 +231,8 @@ class WorkLoop:
         """Say why, to the worker and to standard error, and end: the heap may be in ruins."""
         traceback.print_exception(error)
         starved = isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM
-        words = "ran out of memory" if starved else f"failed with {type(error).__name__}"
-        wire.send(self._channel, wire.InternalError(words, starved))
+        message = "ran out of memory" if starved else f"failed with {type(error).__name__}"
+        wire.send(self._channel, wire.InternalError(message, starved))
         sys.exit(1)
 
 

@@ -118,10 +118,10 @@ class Child:
         self._leave_to_others()
         return self._rendering
 
-    def kill(self, reason: Reason, words: str) -> None:
+    def kill(self, reason: Reason, message: str) -> None:
         """Kill it, unless it is on its way out already."""
         if not self.ended.done():
-            self._stop_listening((reason, words))
+            self._stop_listening((reason, message))
             self._process.kill()
 
     async def reap(self) -> ChildExit:
@@ -131,10 +131,12 @@ class Child:
             stderr = self._process.last_words()
         finally:
             self.close()
-        reason, words = self._verdict or self._cause_of_death(status, stderr)
+        reason, message = self._verdict or self._cause_of_death(status, stderr)
         if self._rendering is not None:
-            self._rendering.fail(_public(reason, words, self.pid))
-        return ChildExit(pid=self.pid, reason=reason, words=words, works=self.works, stderr=stderr)
+            self._rendering.fail(_public(reason, message, self.pid))
+        return ChildExit(
+            pid=self.pid, reason=reason, message=message, works=self.works, stderr=stderr
+        )
 
     def _cause_of_death(self, status: int, stderr: str) -> tuple[Reason, str]:
         if self._process.orphaned:
@@ -190,8 +192,8 @@ class Child:
             case wire.Ready(protections), None if not self.ready.done():
                 self.protections = protections
                 self.ready.set_result(None)
-            case wire.InternalError(words, out_of_memory), _:
-                self.kill(Reason.OUT_OF_MEMORY if out_of_memory else Reason.CRASHED, words)
+            case wire.InternalError(failure, out_of_memory), _:
+                self.kill(Reason.OUT_OF_MEMORY if out_of_memory else Reason.CRASHED, failure)
             case wire.JobDone() | wire.JobFailed(), Rendering() as rendering if (
                 self._share is None or not self._share.waiting
             ):
@@ -318,16 +320,16 @@ class Child:
             return -signal.SIGKILL
 
 
-def _public(reason: Reason, words: str, pid: int) -> DarkroomError:
+def _public(reason: Reason, message: str, pid: int) -> DarkroomError:
     """Give the error that the caller sees."""
     if reason is Reason.TIMEOUT:
-        return RenderTimeout(f"the rendering process {words}")
+        return RenderTimeout(f"the rendering process {message}")
     if reason is Reason.SHUTDOWN:
         return RenderUnavailable("the worker is shutting down")
     if reason is Reason.PREEMPTED:
-        return Preempted(f"the rendering process {words}")
+        return Preempted(f"the rendering process {message}")
     if reason is Reason.ORPHANED:
-        return RenderUnavailable(f"the rendering process {words}")
+        return RenderUnavailable(f"the rendering process {message}")
     if reason is Reason.PROTOCOL:
         return RenderCrashed("the rendering process broke its protocol", pid)
-    return RenderCrashed(f"the rendering process {words}", pid)
+    return RenderCrashed(f"the rendering process {message}", pid)

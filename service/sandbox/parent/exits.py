@@ -11,7 +11,7 @@ class StartFailed(Exception):
     """A child could not be started, or ended before it was ready."""
 
     def __init__(self, end: ChildExit) -> None:
-        super().__init__(f"it {': '.join([end.words, *end.stderr.splitlines()[-1:]])}")
+        super().__init__(f"it {': '.join([end.message, *end.stderr.splitlines()[-1:]])}")
         self.exit = end
 
 
@@ -30,9 +30,9 @@ def cause_of_exit(status: int, last_words: str, *, oom_killed: bool) -> tuple[Re
     return Reason.CRASHED, how
 
 
-def start_failed(words: str, stderr: str = "") -> StartFailed:
+def start_failed(message: str, stderr: str = "") -> StartFailed:
     """Make the error of a child that has never been ready."""
-    return StartFailed(ChildExit(reason=Reason.START_FAILED, words=words, stderr=stderr))
+    return StartFailed(ChildExit(reason=Reason.START_FAILED, message=message, stderr=stderr))
 
 
 def _signal_name(number: int) -> str:

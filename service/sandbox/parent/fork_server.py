@@ -40,8 +40,8 @@ class ForkServer:
             self._start()
             forked = self._ask(channel)
         except OSError as error:
-            words = f"could not be run ({self._command[0]}: {error.strerror})"
-            raise start_failed(words) from error
+            message = f"could not be run ({self._command[0]}: {error.strerror})"
+            raise start_failed(message) from error
         try:
             await asyncio.wait([forked], timeout=seconds)
         finally:
@@ -105,11 +105,11 @@ class ForkServer:
                 child = self._children[pid] = ChildProcess(pid, descriptors.pop(), stderr)
                 if not forked.done():
                     forked.set_result(child)
-            case wire.NotForked(words):
+            case wire.NotForked(failure):
                 forked, stderr = self._asked.popleft()
                 os.close(stderr)
                 if not forked.done():
-                    forked.set_exception(start_failed(words))
+                    forked.set_exception(start_failed(failure))
             case wire.Exited(pid, status):
                 self._children.pop(pid).note_end(status)
 
@@ -120,10 +120,10 @@ class ForkServer:
         process.kill()
         status = await process.exited()
         stderr = process.last_words()
-        _, words = cause_of_exit(status, stderr, oom_killed=False)
+        _, message = cause_of_exit(status, stderr, oom_killed=False)
         self._ending = None
         if process is self._process:
-            self._fail(start_failed(words, stderr))
+            self._fail(start_failed(message, stderr))
             self.close()
 
     def _fail(self, error: StartFailed) -> None:

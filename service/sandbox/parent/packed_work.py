@@ -27,13 +27,13 @@ class PackedWork:
         self.owner = work.owner
         self._descriptors: list[int] = []
         asked = wire.Payload(
-            work.jobs,
-            self.wanted,
-            tuple(work.inputs),
-            work.limits,
-            work.threads,
-            share.free_bytes,
-            share.free_seconds,
+            jobs=work.jobs,
+            wanted=self.wanted,
+            inputs=tuple(work.inputs),
+            limits=work.limits,
+            threads=work.threads,
+            free_bytes=share.free_bytes,
+            free_seconds=share.free_seconds,
         )
         payload = msgspec.msgpack.encode(asked)
         try:

@@ -322,8 +322,8 @@ class Sandbox:
     def _clear(self, slot: int, error: Exception) -> None:
         """Leave nothing half done in a slot, so that its keeper can begin again."""
         child = self._children[slot]
-        words = f"could not be kept ({type(error).__name__}: {error})"
-        self._mark_failed(slot, StartFailed(ChildExit(reason=Reason.START_FAILED, words=words)))
+        message = f"could not be kept ({type(error).__name__}: {error})"
+        self._mark_failed(slot, StartFailed(ChildExit(reason=Reason.START_FAILED, message=message)))
         if isinstance(child, Child):
             child.close()
 

@@ -127,7 +127,7 @@ class Finished(Struct, frozen=True, tag=True):
 class InternalError(Struct, frozen=True, tag=True):
     """The child met what it should not have, and ends."""
 
-    words: str
+    message: str
     out_of_memory: bool
 
 
@@ -158,7 +158,7 @@ class Forked(Struct, frozen=True, tag=True):
 class NotForked(Struct, frozen=True, tag=True):
     """The system did not allow another process."""
 
-    words: str
+    message: str
 
 
 class Exited(Struct, frozen=True, tag=True):

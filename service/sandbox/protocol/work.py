@@ -131,7 +131,7 @@ class ChildExit(Struct, frozen=True, kw_only=True):
     """How a child ended, for logs and metrics; nothing of it is shown to clients."""
 
     reason: Reason
-    words: str
+    message: str
     """Such as ``died of SIGSEGV``."""
     pid: int = 0
     works: int = 0

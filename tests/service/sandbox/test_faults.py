@@ -115,7 +115,7 @@ async def test_a_source_that_is_cut_off_while_it_is_read_is_reported_as_changed(
                     async for result in rendering:
                         told(result)
         assert (caught.value.code, caught.value.retryable) == ("source_changed", False)
-        assert (await sandbox.next_exit()).words == "died of SIGBUS"
+        assert (await sandbox.next_exit()).message == "died of SIGBUS"
 
 
 async def test_what_a_child_sent_before_its_death_counts() -> None:
@@ -133,7 +133,7 @@ async def test_a_death_after_the_last_answer_takes_nothing_back(sandbox: Playgro
     async with sandbox.playing({"do": "leave_at_the_end", "status": 9}) as rendering:
         assert [told(result) async for result in rendering] == [{}]
     assert rendering.summary is None
-    assert (await sandbox.next_exit()).words == "exited with status 9"
+    assert (await sandbox.next_exit()).message == "exited with status 9"
 
 
 async def test_a_crash_leaves_its_traceback_to_the_log_and_not_to_the_client(
@@ -226,7 +226,7 @@ async def test_results_that_nobody_has_taken_cannot_fill_the_worker_s_memory() -
     limits = SandboxLimits(results_ahead=2)
     async with Playground(limits=limits) as sandbox, sandbox.playing(*acts) as rendering:
         end = await asyncio.wait_for(sandbox.next_exit(), 30)
-        assert "an output before those that wait were taken" in end.words
+        assert "an output before those that wait were taken" in end.message
         assert [told(result) for result in await rendering.take()] == [1234, 1234]
         with pytest.raises(RenderCrashed, match="broke its protocol"):
             await rendering.take()
