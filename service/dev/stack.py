@@ -7,7 +7,7 @@ import secrets
 import shlex
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -120,24 +120,20 @@ async def run_stack(
         port = port or free_port()
         settings = _settings(postgres, valkey, port) | {"slots": slots}
         url = f"http://{HOST}:{port}"
-        shared = ["--processes", str(processes)]
-        own = [DarkroomServer(directory / "api", "serve", settings, f"{url}/readyz", shared)]
         worker_urls = [f"http://{HOST}:{free_port()}" for _ in range(workers)]
-        for number, worker_url in enumerate(worker_urls, 1):
-            name = "worker" if number == 1 else f"worker-{number}"
-            given = settings | {"metrics_port": int(worker_url.rpartition(":")[2])}
-            own.append(DarkroomServer(directory / name, "worker", given, f"{worker_url}/readyz"))
+        own = [
+            _make_api(directory, settings, url, processes),
+            *_make_workers(directory, settings, worker_urls),
+        ]
         await _start(stack, own)
-        dev = msgspec.structs.replace(dev, url=url)
-        write_shell(directory, dev, postgres.dsn, valkey.url)
-        yield write_dev(
-            directory,
-            msgspec.structs.replace(
-                dev,
-                metrics_urls=[f"{each}/metrics" for each in (url, *worker_urls)],
-                pids={server.directory.name: server.pid for server in [*backing, *own]},
-            ),
+        dev = msgspec.structs.replace(
+            dev,
+            url=url,
+            metrics_urls=[f"{each}/metrics" for each in (url, *worker_urls)],
+            pids={server.directory.name: server.pid for server in [*backing, *own]},
         )
+        write_shell(directory, dev, postgres.dsn, valkey.url)
+        yield write_dev(directory, dev)
 
 
 async def first_exit(dev: Dev) -> str:
@@ -219,6 +215,23 @@ def _settings(postgres: Postgres, valkey: Valkey, port: int) -> dict[str, object
         "callback_private_networks": True,
         "callback_ports": "*",
     }
+
+
+def _make_api(
+    directory: Path, settings: Mapping[str, object], url: str, processes: int
+) -> DarkroomServer:
+    arguments = ["--processes", str(processes)]
+    return DarkroomServer(directory / "api", "serve", settings, f"{url}/readyz", arguments)
+
+
+def _make_workers(
+    directory: Path, settings: Mapping[str, object], urls: Sequence[str]
+) -> Iterator[DarkroomServer]:
+    """Make a worker for each URL of its probes, in a directory of its own."""
+    for number, url in enumerate(urls, 1):
+        name = "worker" if number == 1 else f"worker-{number}"
+        own = {**settings, "metrics_port": int(url.rpartition(":")[2])}
+        yield DarkroomServer(directory / name, "worker", own, f"{url}/readyz")
 
 
 async def _demo_service(store: Store, directory: Path, weed: SeaweedFS | None) -> Dev:
