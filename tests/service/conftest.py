@@ -13,6 +13,7 @@ from service.settings import Settings
 from service.store import Store, open_store
 from tests.databases import EMPTY, emptied
 from tests.service.harness.api_client import Api, serving
+from tests.service.harness.forked_servers import SERVER_LOADER
 from tests.service.harness.loaded import LOADER
 from tests.service.harness.tenants import Tenant, add_tenant, quick
 
@@ -29,9 +30,10 @@ structlog.configure(processors=[_leave_out_requests, *structlog.get_config()["pr
 
 @pytest.fixture(scope="session", autouse=True)
 def _loader() -> Iterator[None]:
-    """End the process that workers are forked from, if a test has started it."""
+    """End the processes that others are forked from, if a test has started them."""
     yield
     LOADER.close()
+    SERVER_LOADER.close()
 
 
 @pytest.fixture(scope="module")

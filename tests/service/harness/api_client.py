@@ -15,6 +15,7 @@ from yarl import URL
 from service.api.app import build_app
 from service.http import Runner
 from service.settings import Settings
+from tests.service.harness.forked_servers import SERVER_LOADER
 from tests.service.harness.tenants import Tenant, Words, raw_json
 
 
@@ -91,8 +92,9 @@ async def serving(settings: Settings) -> AsyncIterator[Api]:
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         port = runner.addresses[0][1]
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
-            yield Api(client, runner)
+        with SERVER_LOADER.forking():
+            async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
+                yield Api(client, runner)
     finally:
         await runner.cleanup()
 

@@ -14,6 +14,7 @@ from service.dev.stack import free_port
 from service.settings import Settings, as_environment
 from service.worker.worker import Running, open_worker
 from tests.service.harness.api_client import Api, metric
+from tests.service.harness.forked_servers import SERVER_LOADER
 from tests.service.harness.loaded import LOADER, Forked
 from tests.service.harness.tenants import Tenant, Words
 
@@ -23,11 +24,12 @@ OVER = {"FINISHED", "FAILED"}
 @asynccontextmanager
 async def working(settings: Settings) -> AsyncIterator[Running]:
     """Run a worker here; what it has not done at the end is given back."""
-    async with open_worker(settings) as running:
-        try:
-            yield running
-        finally:
-            await running.drain(0)
+    with SERVER_LOADER.forking():
+        async with open_worker(settings) as running:
+            try:
+                yield running
+            finally:
+                await running.drain(0)
 
 
 async def until(true: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
