@@ -59,7 +59,7 @@ DARKENED = f"@media(prefers-color-scheme:dark){{{COLOURS.substitute(DARK)}}}"
 STYLE = f"{FONTS}{COLOURS.substitute(LIGHT)}{DARKENED}"
 
 # Characters that XML 1.0 cannot represent, not even escaped.
-NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def draw(explanation: Explanation) -> str:
