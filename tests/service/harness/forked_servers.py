@@ -1,7 +1,7 @@
-"""Fork servers of sandboxes in this process, forked from one that has loaded the engine.
+"""Fork servers of sandboxes, forked from a process that has loaded the engine.
 
 One that starts afresh spends a third of a second on its imports. Everything after them is the
-same; the tests of the sandbox itself, and workers in processes of their own, start them afresh.
+same; the tests of the sandbox itself, and of `darkroom worker`, start them afresh.
 """
 
 import os
@@ -12,8 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-
-import pytest
+from unittest.mock import patch
 
 from service.sandbox.parent import commands
 
@@ -51,16 +50,22 @@ class Forked:
 class ServerLoader:
     """The process that has loaded the engine; started when it is first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, control: socket.socket | None = None) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+        self._control = control
+
+    @property
+    def control(self) -> socket.socket:
+        """What it is asked over, which other processes may do, too."""
+        if self._control is None:
+            self._control = self._load()
+        return self._control
 
     @contextmanager
     def forking(self) -> Iterator[None]:
         """Have fork servers forked, rather than run, in this context."""
-        with pytest.MonkeyPatch.context() as patch:
-            there = SimpleNamespace(Popen=self._start, DEVNULL=subprocess.DEVNULL)
-            patch.setattr("service.sandbox.parent.server_process.subprocess", there)
+        there = SimpleNamespace(Popen=self._start, DEVNULL=subprocess.DEVNULL)
+        with patch("service.sandbox.parent.server_process.subprocess", there):
             yield
 
     def close(self) -> None:
@@ -72,22 +77,20 @@ class ServerLoader:
     def _start(
         self, command: Sequence[str], *, env: Mapping[str, str], **options: Any
     ) -> "Forked | subprocess.Popen[bytes]":
-        usual = commands.environment(os.environ)
-        if tuple(command[:2]) != commands.RENDER[:2] or env != usual:
+        ours = tuple(command[:2]) == commands.RENDER[:2]
+        if not ours or env != commands.environment(os.environ):
             return subprocess.Popen(command, env=env, **options)
-        if self._control is None:
-            self._control = self._load(usual)
         given = [options["stdout"], *options["pass_fds"]]
-        return Forked(self._control, command[2:-2], given)
+        return Forked(self.control, command[2:-2], given)
 
-    def _load(self, environ: Mapping[str, str]) -> socket.socket:
+    def _load(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [*commands.RENDER[:2], LOADER, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 cwd="/",
-                env=environ,
+                env=commands.environment(os.environ),
                 umask=0o077,
             )
         return ours

@@ -14,16 +14,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 from service.cli import main
 from service.sandbox import linux
+from tests.service.harness.forked_servers import SERVER_LOADER, ServerLoader
 
 LOADED = ("service.worker", "service.api.app", "service.commands.serve", "service.commands.worker")
 REQUEST = 100_000  # bytes, of arguments and environment
+SERVERS = 3  # descriptor over which fork servers are asked for
 OPEN = 1024  # descriptors that it may have open
 
 
@@ -54,13 +56,19 @@ class Loader:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
-    async def start(self, *arguments: str, environ: Mapping[str, str]) -> Forked:
-        """Run a command in a process of its own, which writes to nowhere."""
+    async def start(
+        self, *arguments: str, environ: Mapping[str, str], afresh: bool = False
+    ) -> Forked:
+        """Run a command in a process of its own, which writes to nowhere.
+
+        Its fork servers are run `afresh`, or forked.
+        """
         ours, theirs = socket.socketpair()
         request = json.dumps([arguments, {**environ}]).encode()
         assert len(request) < REQUEST
         with theirs:
-            socket.send_fds(self._connected(), [request], [theirs.fileno()])
+            servers = [] if afresh else [SERVER_LOADER.control.fileno()]
+            socket.send_fds(self._connected(), [request], [theirs.fileno(), *servers])
         told, link = await asyncio.open_connection(sock=ours)
         return Forked(int(await told.readline()), told, link)
 
@@ -101,18 +109,27 @@ def fork_on_request(connection: int) -> None:
                 with link, suppress(ConnectionError):
                     link.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
                 continue
-            request, given, _, _ = socket.recv_fds(control, REQUEST, 1)
+            request, given, _, _ = socket.recv_fds(control, REQUEST, 2)
             if not request:
                 return
             loader = os.getpid()
             if (pid := os.fork()) == 0:
-                os.closerange(3, OPEN)
+                for servers in given[1:]:
+                    os.dup2(servers, SERVERS)
+                os.closerange(SERVERS + len(given[1:]), OPEN)
                 arguments, environ = json.loads(request)
-                _become(arguments, environ, loader)
+                with _forking() if given[1:] else nullcontext():
+                    _become(arguments, environ, loader)
+            for servers in given[1:]:
+                os.close(servers)
             link = socket.socket(fileno=given[0])
             link.sendall(b"%d\n" % pid)
             running[pidfd := os.pidfd_open(pid)] = pid, link
             poll.register(pidfd, select.POLLIN)
+
+
+def _forking() -> AbstractContextManager[None]:
+    return ServerLoader(socket.socket(fileno=SERVERS)).forking()
 
 
 def _become(arguments: list[str], environ: Mapping[str, str], loader: int) -> NoReturn:

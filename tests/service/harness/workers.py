@@ -126,10 +126,16 @@ def _renders(process: psutil.Process) -> bool:
 
 
 @asynccontextmanager
-async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
-    """Run a worker in a process of its own; ready when it is given, killed at the end."""
+async def worker_process(
+    settings: Settings, *, afresh: bool = False
+) -> AsyncIterator[WorkerProcess]:
+    """Run a worker in a process of its own; ready when it is given, killed at the end.
+
+    Its children are its own if they are started `afresh`.
+    """
     settings = msgspec.structs.replace(settings, metrics_port=free_port())
-    process = await LOADER.start("worker", environ=WorkerProcess.environment(settings))
+    environ = WorkerProcess.environment(settings)
+    process = await LOADER.start("worker", environ=environ, afresh=afresh)
     try:
         async with aiohttp.ClientSession() as session:
 

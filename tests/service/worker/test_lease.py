@@ -122,7 +122,7 @@ async def test_a_worker_that_was_stopped_for_longer_than_its_lease_changes_nothi
     api: Api, settings: Settings, shared_store: Store, tenant: Tenant
 ) -> None:
     short = msgspec.structs.replace(settings, lease_seconds=1.0, slow_seconds=60.0)
-    async with worker_process(short) as stalled:
+    async with worker_process(short, afresh=True) as stalled:
         stalled.stop_rendering()
         process_id = await api.create(tenant, tenant.body("a.png", "b.png"))
         await reached(api, tenant, process_id, {"PROCESSING"})

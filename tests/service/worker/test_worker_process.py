@@ -33,7 +33,7 @@ async def settings(settings: Settings) -> Settings:
 async def test_a_worker_that_is_asked_to_stop_finishes_or_gives_back(
     api: Api, settings: Settings, shared_store: Store, tenant: Tenant
 ) -> None:
-    async with worker_process(settings) as worker:
+    async with worker_process(settings, afresh=True) as worker:
         done = await ended(api, tenant, await api.create(tenant, tenant.body("a.png")))
         assert done["status"] == "FINISHED"
         worker.stop_rendering()
@@ -49,7 +49,7 @@ async def test_a_worker_that_is_asked_to_stop_finishes_or_gives_back(
 async def test_what_a_killed_worker_held_is_done_by_another(
     api: Api, settings: Settings, shared_store: Store, tenant: Tenant
 ) -> None:
-    async with worker_process(settings) as worker:
+    async with worker_process(settings, afresh=True) as worker:
         worker.stop_rendering()
         ids = [await api.create(tenant, tenant.body(f"{i}.png")) for i in range(3)]
         for process_id in ids[:2]:  # as many as a worker with one slot takes
