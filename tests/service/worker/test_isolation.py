@@ -123,7 +123,7 @@ async def test_a_job_that_hangs_is_alone_in_its_timeout(
     sandbox: FaultySandbox, source: BinaryIO
 ) -> None:
     """It had its time; the others go on in a group, and are begun once."""
-    request = Request(source, ["fine", "hang", "fine", "fine", "hang"], seconds=0.5)
+    request = Request(source, ["fine", "hang", "fine", "fine", "hang"], seconds=1.0)
     expected = {0: "done", 1: "timeout", 2: "done", 3: "done", 4: "timeout"}
     assert await request.outcomes(sandbox) == expected
     assert request.groups == [[0, 1, 2, 3, 4], [2, 3, 4]]
@@ -131,9 +131,9 @@ async def test_a_job_that_hangs_is_alone_in_its_timeout(
 
 
 async def test_each_job_has_the_whole_deadline(sandbox: FaultySandbox, source: BinaryIO) -> None:
-    """Three that take half a second each are done, though none may take all three's time."""
-    request = Request(source, ["stall"] * 3, seconds=1.4)
-    assert await request.outcomes(sandbox) == dict.fromkeys(range(3), "done")
+    """Five that take half a second each are done, though none may take all five's time."""
+    request = Request(source, ["stall"] * 5, seconds=2.4)
+    assert await request.outcomes(sandbox) == dict.fromkeys(range(5), "done")
     assert sandbox.reasons() == []
 
 
