@@ -127,7 +127,7 @@ def _logger_from(level: int) -> Any:
     class Logger(filtering):  # type: ignore[misc]
         def _proxy_to_logger(self, kind: str, event: str | None = None, /, **told: Any) -> None:
             line: Any = {**self._context, **told, "event": event}
-            with suppress(Exception):
+            with suppress(Exception, structlog.DropEvent):
                 for process in self._processors:
                     line = process(self._logger, kind, line)
                 getattr(self._logger, kind)(line)

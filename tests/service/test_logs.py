@@ -169,3 +169,22 @@ def test_lines_for_people() -> None:
     assert text.count("broke") == 2
     assert "began" not in text
     assert "[hidden]" in text
+
+
+DROPPED = """
+import structlog
+from service.logs import configure_logs
+from structlog.testing import capture_logs
+
+configure_logs("json", "info")
+log = structlog.get_logger()
+with capture_logs() as lines:  # drops each line
+    log.info("kept", number=1)
+print(lines[0]["event"], lines[0]["number"])
+"""
+
+
+def test_a_line_that_a_processor_drops_breaks_nothing() -> None:
+    command = [sys.executable, "-c", DROPPED]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("kept 1\n", "")
