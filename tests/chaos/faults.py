@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+import psutil
 import redis.asyncio
 
 from service.embedded import EmbeddedServer
@@ -160,12 +161,14 @@ class Saboteur:
         return self._installation.postgres if who == "postgres" else self._installation.valkey
 
     def _signal_child(self, number: signal.Signals) -> int | None:
+        """Signal one of the workers' children: who has worked more is the likelier to be hit."""
         children = [child for each in self._installation.workers for child in each.children()]
         if not children:
             return None
-        victim = self._chance.choice(children)
         try:
+            worked = [sum(child.cpu_times()[:2]) for child in children]
+            [victim] = self._chance.choices(children, worked)
             os.kill(victim.pid, number)
-        except ProcessLookupError:
+        except (psutil.NoSuchProcess, ProcessLookupError):
             return None
         return victim.pid
