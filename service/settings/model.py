@@ -243,7 +243,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(ge=0, le=256),
         _doc(
             "Children beside the slots and the spare one that rest, so that services keep theirs;"
-            " fewer where 32 MiB each are more than an eighth of the memory"
+            " fewer where 32 MiB each are more than a sixteenth of the memory"
         ),
     ] = 8
     allow_weak_sandbox: Annotated[

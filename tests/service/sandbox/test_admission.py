@@ -125,8 +125,8 @@ def test_the_lowest_limit_of_all_groups_counts(tmp_path: Path) -> None:
 def test_limits_are_within_the_budget() -> None:
     settings = Settings(database_url="", redis_url="", memory_bytes=1024 * MIB)
     budget = worker_budget(settings, 2)
-    assert budget.resting == resting_children(1024 * MIB, settings.resting_children) == 4
-    assert budget.total == memory_for_works(1024 * MIB, 2, 4) == (1024 - 192 - 3 * 64 - 128) * MIB
+    assert budget.resting == resting_children(1024 * MIB, settings.resting_children) == 2
+    assert budget.total == memory_for_works(1024 * MIB, 2, 2) == (1024 - 192 - 3 * 64 - 64) * MIB
     assert budget.free_bytes == budget.total // 6
     assert engine_limits(settings, budget).max_memory_bytes == budget.total
     limits = sandbox_limits(settings, budget)
@@ -136,3 +136,8 @@ def test_limits_are_within_the_budget() -> None:
     shared = msgspec.structs.replace(settings, isolate_services=False)
     assert worker_budget(shared, 2).resting == 0
     assert resting_children(4096 * MIB, 3) == 3
+
+
+def test_two_slots_leave_a_source_of_90_megapixels_room_in_2_gib() -> None:
+    settings = Settings(database_url="", redis_url="", memory_bytes=2048 * MIB)
+    assert sandbox_limits(settings, worker_budget(settings, 2)).memory_bytes >= 1500 * MIB

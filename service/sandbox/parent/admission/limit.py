@@ -9,7 +9,7 @@ LIMIT_FILES = {1: "memory.limit_in_bytes", 2: "memory.max"}  # by the version of
 WORKER_BYTES = 192 * 1024 * 1024  # of the worker itself, and what the kernel keeps for both
 CHILD_BYTES = 64 * 1024 * 1024  # of a child at rest
 RESTING_BYTES = 32 * 1024 * 1024  # of it that is its own: what the fork server loaded is shared
-RESTING_PART = 8  # of the memory, one of so many parts, is for those beyond the slots at most
+RESTING_PART = 16  # of the memory, one of so many parts, is for those beyond the slots at most
 LEAST_BYTES = 128 * 1024 * 1024  # for the work of a slot, however little there is
 
 
@@ -23,7 +23,7 @@ def memory_for_works(limit: int, slots: int, resting: int = 0) -> int:
 
 
 def resting_children(limit: int, wanted: int) -> int:
-    """Return how many children may rest beside those of the slots: in an eighth of the memory."""
+    """Return how many children may rest beside those of the slots: in a sixteenth of the memory."""
     return min(wanted, limit // RESTING_PART // RESTING_BYTES)
 
 
