@@ -195,7 +195,8 @@ async def children_do_not_start(it: Installation) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def work_is_heavy(it: Installation) -> AsyncIterator[None]:
-    async with again_and_again(lambda: heavy(it), 0.3):
+    it.tenant.put("heavy.png", encoded(smooth(700, 500)))
+    async with again_and_again(lambda: heavy(it, "/heavy.png"), 0.3):
         yield
     await it.execute("UPDATE processes SET due_at = now() WHERE status = 'QUEUED'")
 
@@ -266,7 +267,7 @@ async def another_version_is_there(it: Installation) -> AsyncIterator[None]:
     it.stranger.there = False
 
 
-async def heavy(it: Installation, source: str = "/large.png") -> None:
+async def heavy(it: Installation, source: str) -> None:
     """Ask for a result that takes a child some seconds."""
     blur = {"type": "blur", "sigma": 30 + random.random()}
     body = it.body(source) | {"jobs": [job("/heavy.png", blur, blur, mode="exact")]}

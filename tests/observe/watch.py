@@ -129,7 +129,7 @@ def _quick(name: str) -> bool:
 @asynccontextmanager
 async def loaded(it: Installation) -> AsyncIterator[None]:
     """Send a little of everything."""
-    it.tenant.put("large.png", encoded(smooth(1000, 700)))
+    it.tenant.put("large.png", encoded(smooth(3000, 2000)))
     explained = {"service_id": it.tenant.service_id, "source": "/in.png"}
 
     async def send() -> None:
