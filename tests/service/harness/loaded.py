@@ -8,13 +8,12 @@ import asyncio
 import gc
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +21,7 @@ from typing import NoReturn
 from service.cli import main
 from service.sandbox import linux
 from tests.service.harness.forked_servers import SERVER_LOADER, ServerLoader
+from tests.service.harness.server_loader import fork_on_request
 
 LOADED = ("service.worker", "service.api.app", "service.commands.serve", "service.commands.worker")
 REQUEST = 100_000  # bytes, of arguments and environment
@@ -93,55 +93,28 @@ class Loader:
 LOADER = Loader()
 
 
-def fork_on_request(connection: int) -> None:
-    """Fork a process for each request, and tell its id and its end over the socket it brings."""
-    control = socket.socket(fileno=connection)
-    running: dict[int, tuple[int, socket.socket]] = {}
-    poll = select.poll()
-    poll.register(control, select.POLLIN)
-    while True:
-        for ready, _ in poll.poll():
-            if ready in running:
-                poll.unregister(ready)
-                pid, link = running.pop(ready)
-                os.close(ready)
-                _, status = os.waitpid(pid, 0)
-                with link, suppress(ConnectionError):
-                    link.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-                continue
-            request, given, _, _ = socket.recv_fds(control, REQUEST, 2)
-            if not request:
-                return
-            loader = os.getpid()
-            if (pid := os.fork()) == 0:
-                for servers in given[1:]:
-                    os.dup2(servers, SERVERS)
-                os.closerange(SERVERS + len(given[1:]), OPEN)
-                arguments, environ = json.loads(request)
-                with _forking() if given[1:] else nullcontext():
-                    _become(arguments, environ, loader)
-            for servers in given[1:]:
-                os.close(servers)
-            link = socket.socket(fileno=given[0])
-            link.sendall(b"%d\n" % pid)
-            running[pidfd := os.pidfd_open(pid)] = pid, link
-            poll.register(pidfd, select.POLLIN)
-
-
 def _forking() -> AbstractContextManager[None]:
     return ServerLoader(socket.socket(fileno=SERVERS)).forking()
 
 
-def _become(arguments: list[str], environ: Mapping[str, str], loader: int) -> NoReturn:
+def _become(request: bytes, given: list[int], loader: int) -> NoReturn:
+    """Run a command as its own process would."""
+    link, *servers = given
+    arguments, environ = json.loads(request)
     status: object = 1
     try:
         linux.die_with_parent(loader)
+        os.write(link, b"%d\n" % os.getpid())
+        for each in servers:
+            os.dup2(each, SERVERS)
+        os.closerange(SERVERS + len(servers), OPEN)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for standard in range(3):
             os.dup2(nowhere, standard)
         os.environ.clear()
         os.environ.update(environ)
-        main(arguments)
+        with _forking() if servers else nullcontext():
+            main(arguments)
     except SystemExit as end:
         status = end.code
     finally:
@@ -152,4 +125,4 @@ if __name__ == "__main__":
     for name in LOADED:
         import_module(name)
     gc.freeze()
-    fork_on_request(int(sys.argv[1]))
+    fork_on_request(int(sys.argv[1]), REQUEST, _become)

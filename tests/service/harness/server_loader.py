@@ -7,20 +7,25 @@ import select
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
 LOADED = ("service.sandbox.child.adapter", "service.sandbox.child.explainer")
 REQUEST = 10_000  # bytes, of arguments
+MOST_GIVEN = 3  # descriptors
 CHANNEL = 3  # descriptor of a fork server's socket
 OPEN = 1024  # descriptors that may be open
 
 
-def fork_on_request(connection: int) -> None:
-    """Fork a server for each request; it tells its id over the socket that came with it.
+def fork_on_request(
+    connection: int, longest: int, become: Callable[[bytes, list[int], int], NoReturn]
+) -> None:
+    """Fork a process for each request of at most `longest` bytes, until nobody can ask any more.
 
-    Its end is told over that socket, too.
+    In it `become` is given the request, the descriptors that came with it, and who forked it. It
+    tells its id over the first of these, a socket, over which its end is told, too.
     """
     control = socket.socket(fileno=connection)
     running: dict[int, tuple[int, socket.socket]] = {}
@@ -34,27 +39,28 @@ def fork_on_request(connection: int) -> None:
                 os.close(ready)
                 _, status = os.waitpid(pid, 0)
                 with link, suppress(ConnectionError):
-                    link.send(b"%d" % os.waitstatus_to_exitcode(status))
+                    link.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
                 continue
-            words, given, _, _ = socket.recv_fds(control, REQUEST, 3)
-            if not words:
+            request, given, _, _ = socket.recv_fds(control, longest, MOST_GIVEN)
+            if not request:
                 return
             loader = os.getpid()
             if (pid := os.fork()) == 0:
-                _become(words.decode().split("\0"), given, loader)
+                become(request, given, loader)
             for each in given[1:]:
                 os.close(each)
             running[pidfd := os.pidfd_open(pid)] = pid, socket.socket(fileno=given[0])
             poll.register(pidfd, select.POLLIN)
 
 
-def _become(command: list[str], given: list[int], loader: int) -> NoReturn:
+def _become(request: bytes, given: list[int], loader: int) -> NoReturn:
     """Run a module (`-m` and its name) or a script as its own process would."""
+    command = request.decode().split("\0")
     link, output, channel = given
     status = 1
     try:
         os.setsid()
-        os.write(link, b"%d" % os.getpid())
+        os.write(link, b"%d\n" % os.getpid())
         kept = os.dup(channel)
         nowhere = os.open(os.devnull, os.O_RDONLY)
         for source, place in ((nowhere, 0), (output, 1), (output, 2), (kept, CHANNEL)):
@@ -85,4 +91,4 @@ if __name__ == "__main__":
     for name in LOADED:
         del sys.modules[name]  # what is run as the main module is not there before
     gc.freeze()
-    fork_on_request(int(sys.argv[1]))
+    fork_on_request(int(sys.argv[1]), REQUEST, _become)
