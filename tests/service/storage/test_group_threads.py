@@ -66,7 +66,10 @@ async def test_threads_without_work_end_and_come_again(monkeypatch: pytest.Monke
             await asyncio.sleep(0.01)
 
 
-async def test_an_answer_for_which_nobody_waits_is_discarded() -> None:
+async def test_an_answer_for_which_nobody_waits_is_discarded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_threads, "PATIENCE_SECONDS", 60)  # one thread, one order
     discarded: list[int] = []
     held = threading.Event()
     threads = GroupThreads[int, int](
@@ -82,7 +85,7 @@ async def test_an_answer_for_which_nobody_waits_is_discarded() -> None:
 async def test_threads_that_the_system_refuses_are_not_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(group_threads, "MOST_THREADS", 2)
+    monkeypatch.setattr(group_threads, "MOST_THREADS", 1)  # none comes that is not wanted here
     monkeypatch.setattr(group_threads, "PATIENCE_SECONDS", 0.001)
     groups, held = Groups(), threading.Event()
     threads = held_up(groups, held)
@@ -95,11 +98,13 @@ async def test_threads_that_the_system_refuses_are_not_counted(
     hanging = threads.submit(0)
     while not groups:
         await asyncio.sleep(0.001)
+    monkeypatch.setattr(group_threads, "MOST_THREADS", 2)
     try:
         with monkeypatch.context() as full:
             full.setattr(threading.Thread, "start", lambda thread: _refuse(thread, refused))
             waiting = threads.submit(2)
             while len(refused) < 4:
+                assert not waiting.done()
                 await asyncio.sleep(0.001)
         assert await asyncio.wait_for(waiting, 10) == 20
     finally:
